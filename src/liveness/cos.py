@@ -1,0 +1,267 @@
+"""COS over cos-python-sdk-v5: the only file that knows that SDK.
+
+What is odd here answers a trap of the SDK: its retries and logs are off, the session token goes
+into pre-signed URLs by hand, a status below 400 counts as success there (so the ETag is asked for),
+and a 409 says nothing about whose object lies there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+import requests
+import urllib3
+from qcloud_cos import CosConfig, CosS3Client
+from qcloud_cos.cos_exception import CosClientError, CosServiceError
+
+from .credentials import Credentials
+from .errors import ConfigurationError, LivenessError, ObjectChanged, ObjectGone, StoreUnavailable
+from .frames import NoFrame
+from .settings import Settings
+from .store import JSON, Created, ObjectHead, StoredObject
+
+T = TypeVar("T")
+
+# Seconds to connect, and between two reads.
+_TIMEOUT = (3.0, 10.0)
+_PIECE = 64 * 1024
+_MD5 = re.compile(r"[0-9a-f]{32}")
+_META = "x-cos-meta-"
+
+
+def new_session() -> requests.Session:
+    """Connections that an instance keeps between invocations."""
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=16))
+    return session
+
+
+class CosStore:
+    """An ObjectStore on COS. One try a verb; see store.PatientStore for more."""
+
+    def __init__(
+        self, settings: Settings, credentials: Credentials, session: requests.Session
+    ) -> None:
+        self._token = credentials.token
+        self._session = session
+        self._client = CosS3Client(
+            CosConfig(
+                Region=settings.region,
+                SecretId=credentials.secret_id,
+                SecretKey=credentials.secret_key,
+                Token=credentials.token,
+                Scheme=settings.endpoint_scheme,
+                Timeout=_TIMEOUT,
+            ),
+            retry=0,
+            session=session,
+        )
+
+    def head(self, bucket: str, key: str) -> ObjectHead | None:
+        try:
+            headers = self._try("HEAD", bucket, key, self._client.head_object)
+        except ObjectGone:
+            return None
+        return _read_head(key, headers)
+
+    def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
+        try:
+            headers = self._try("GET", bucket, key, self._client.get_object)
+        except ObjectGone:
+            return None
+        body = b"".join(_pieces(headers.pop("body"), max_bytes))
+        return StoredObject(_read_head(key, headers), body[:max_bytes])
+
+    def put(
+        self, bucket: str, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]
+    ) -> None:
+        named = {_META + name: value for name, value in metadata.items()}
+        self._put(bucket, key, body, content_type, named)
+
+    def create(self, bucket: str, key: str, body: bytes) -> Created:
+        try:
+            # A header the SDK does not know: it is passed on, and signed.
+            headers = self._put(bucket, key, body, JSON, {"x-cos-forbid-overwrite": "true"})
+        except _Taken:
+            return Created(new=False, versioned=False)
+        return Created(new=True, versioned="x-cos-version-id" in headers)
+
+    def _put(
+        self, bucket: str, key: str, body: bytes, content_type: str, extra: dict[str, str]
+    ) -> dict[str, Any]:
+        headers = self._try(
+            "PUT",
+            bucket,
+            key,
+            self._client.put_object,
+            Body=body,
+            EnableMD5=True,  # COS refuses a body that was damaged on its way
+            ContentType=content_type,
+            Metadata=extra,
+        )
+        if "etag" not in headers:
+            raise StoreUnavailable(f"COS PUT {key!r}: the reply carries no ETag")
+        return headers
+
+    def md5(self, bucket: str, key: str, etag: str) -> str:
+        digest = hashlib.md5(usedforsecurity=False)
+        headers = self._try("GET", bucket, key, self._client.get_object, IfMatch=f'"{etag}"')
+        for piece in _pieces(headers["body"]):
+            digest.update(piece)
+        return digest.hexdigest()
+
+    def presign(self, bucket: str, key: str, seconds: int) -> str:
+        # The SDK leaves the token out, and a URL under temporary credentials is nothing without.
+        params = {"x-cos-security-token": self._token} if self._token else {}
+        url: str = self._client.get_presigned_url(bucket, key, "GET", seconds, Params=params)
+        return url
+
+    def send(self, bucket: str, key: str, etag: str, url: str) -> str:
+        headers = self._try("GET", bucket, key, self._client.get_object, IfMatch=f'"{etag}"')
+        body = _Hashed(headers["body"].get_raw_stream(), int(headers["content-length"]))
+        try:
+            reply = self._session.put(url, data=body, timeout=_TIMEOUT, allow_redirects=False)
+        except _NETWORK as error:
+            raise _unreachable("upload of", key, error) from None
+        if reply.status_code != 200:
+            raise StoreUnavailable(f"upload of {key!r}: status {reply.status_code}")
+        return body.digest.hexdigest()
+
+    def fetch(self, url: str, max_bytes: int, seconds: float) -> bytes | NoFrame:
+        """Read a best frame (see frames.FrameSource): a plain GET of a temporary COS URL."""
+        timeout = (_TIMEOUT[0], min(_TIMEOUT[1], seconds))
+        try:
+            with self._session.get(
+                url, timeout=timeout, allow_redirects=False, stream=True
+            ) as reply:
+                if reply.status_code >= 500:
+                    raise StoreUnavailable(f"the best frame's host answered {reply.status_code}")
+                if reply.status_code != 200:
+                    return NoFrame(f"its URL answered {reply.status_code}")
+                body = b""
+                for piece in reply.iter_content(_PIECE):
+                    body += piece
+                    if len(body) > max_bytes:
+                        break
+                return body
+        except _NETWORK as error:
+            raise _unreachable("GET of", "the best frame", error) from None
+
+    def _try(
+        self, verb: str, bucket: str, key: str, call: Callable[..., dict[str, Any]], **options: Any
+    ) -> dict[str, Any]:
+        """Call the SDK; header names come back in lower case, the body as `body`.
+
+        Raises ObjectGone, ObjectChanged, StoreUnavailable, ConfigurationError.
+        """
+        try:
+            reply = call(Bucket=bucket, Key=key, **options)
+        except CosServiceError as error:
+            raise _service_error(verb, bucket, key, error) from None
+        except CosClientError as error:
+            raise _unreachable(f"COS {verb}", key, error.__context__ or error) from None
+        except _NETWORK as error:
+            raise _unreachable(f"COS {verb}", key, error) from None
+        return {name.lower(): value for name, value in reply.items()}
+
+
+class _Taken(LivenessError):
+    """A create-only PUT found the key taken."""
+
+
+class _Hashed:
+    """A body of known length that is hashed as it is sent, a piece at a time."""
+
+    def __init__(self, raw: Any, size: int) -> None:
+        self._raw = raw
+        self._size = size
+        self.digest = hashlib.md5(usedforsecurity=False)
+
+    def __len__(self) -> int:
+        return self._size
+
+    def read(self, size: int = _PIECE) -> bytes:
+        piece: bytes = self._raw.read(min(size, _PIECE) if size >= 0 else _PIECE)
+        self.digest.update(piece)
+        return piece
+
+
+_NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+
+
+def _pieces(body: Any, limit: int | None = None) -> Iterator[bytes]:
+    """Read a reply's body piece by piece; no more than one piece past `limit` bytes."""
+    raw = body.get_raw_stream()
+    size = 0
+    try:
+        while limit is None or size <= limit:
+            piece = raw.read(_PIECE)
+            if not piece:
+                break
+            size += len(piece)
+            yield piece
+    except _NETWORK as error:
+        raise _unreachable("COS GET", "an object", error) from None
+    finally:
+        raw.close() if limit is not None and size > limit else raw.release_conn()
+
+
+def _service_error(verb: str, bucket: str, key: str, error: CosServiceError) -> LivenessError:
+    status = int(error.get_status_code())
+    digest = error.get_digest_msg()
+    # On a 403 to HEAD there is no body, so no code either.
+    code = str(digest.get("code") or digest.get("Code") or "") if hasattr(digest, "get") else ""
+    said = f"COS {verb} {key!r} in {bucket!r}: {status} {code}".rstrip()
+    if status == 404 and code == "NoSuchBucket":
+        return ConfigurationError(f"{said}: no such bucket in this region")
+    if status == 404:
+        return ObjectGone(said)
+    if status == 412:
+        return ObjectChanged(said)
+    if status == 409 and verb == "PUT":
+        return _Taken(said)
+    if status == 403:
+        return ConfigurationError(f"{said}: check the execution role's policy")
+    if status >= 500 or status in (408, 429):
+        return StoreUnavailable(said)
+    return ConfigurationError(said)
+
+
+def _unreachable(verb: str, key: str, error: BaseException) -> StoreUnavailable:
+    # Only the kind: an exception's text quotes the URL, and with it a signature.
+    return StoreUnavailable(f"{verb} {key!r}: {type(error).__name__}")
+
+
+def _read_head(key: str, headers: Mapping[str, str]) -> ObjectHead:
+    try:
+        etag = headers["etag"].strip('"')
+        return ObjectHead(
+            key=key,
+            size=int(headers["content-length"]),
+            etag=etag,
+            md5=etag if _etag_is_md5(etag, headers) else None,
+            last_modified=parsedate_to_datetime(headers["last-modified"]).timestamp(),
+            date=parsedate_to_datetime(headers["date"]).timestamp(),
+            metadata={
+                name[len(_META) :]: value
+                for name, value in headers.items()
+                if name.startswith(_META)
+            },
+        )
+    except (KeyError, ValueError, TypeError):
+        raise StoreUnavailable(f"COS HEAD {key!r}: the reply's headers are incomplete") from None
+
+
+def _etag_is_md5(etag: str, headers: Mapping[str, str]) -> bool:
+    """Only simple uploads, plain or SSE-COS, have the content's MD5 as ETag."""
+    return (
+        bool(_MD5.fullmatch(etag))
+        and headers.get("x-cos-server-side-encryption", "AES256") == "AES256"
+        and not any("customer-algorithm" in name for name in headers)
+        and headers.get("x-cos-object-type", "normal") == "normal"
+    )

@@ -1,0 +1,126 @@
+"""The face API as the core sees it: values, and the reading of an answer."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple, Protocol
+
+
+class DetectRequest(NamedTuple):
+    """The four parameters of DetectReflectLivenessAndCompare."""
+
+    live_url: str
+    live_md5: str
+    image_url: str
+    image_md5: str
+
+
+class Answer(NamedTuple):
+    """What the service answered, as a business result or as an API error.
+
+    `flaw` names what breaks the documented contract; such an answer never passes anybody.
+    """
+
+    channel: str  # "result" or "error"
+    code: str
+    description: str
+    request_id: str
+    similarity: float | None = None
+    best_frame_url: str = ""
+    best_frame_md5: str = ""
+    flaw: str = ""
+
+
+class NotSent(NamedTuple):
+    """The request never reached the service: nothing can have been billed."""
+
+    why: str
+
+
+class NoAnswer(NamedTuple):
+    """The request went out and no usable answer came: it may have been billed."""
+
+    why: str
+
+
+class UploadTarget(NamedTuple):
+    """Where CreateUploadUrl lets an object be put, and the URL that then stands for it."""
+
+    upload_url: str
+    resource_url: str
+
+
+class FaceApi(Protocol):
+    """FaceID. Neither verb raises for what the service or the network does."""
+
+    def detect(self, request: DetectRequest, seconds: float) -> Answer | NotSent | NoAnswer:
+        """One paid call, ended after that many seconds in all."""
+
+    def upload_target(self, seconds: float) -> UploadTarget | Answer | NotSent:
+        """One call of CreateUploadUrl; an Answer is an API error."""
+
+
+_MAX_TEXT = 500
+
+
+def read_detect_reply(reply: object) -> Answer | NoAnswer:
+    """Read the decoded JSON of a reply; anything may be in it.
+
+    No `Response` object at all is no answer: the service may not have seen the request, or may
+    have billed it. A `Response` that breaks the contract is an answer with a flaw.
+    """
+    response = reply.get("Response") if isinstance(reply, dict) else None
+    if not isinstance(response, dict):
+        return NoAnswer("the reply holds no Response object")
+    request_id = _text(response.get("RequestId"))
+    if "Error" in response:
+        error = response["Error"]
+        if not isinstance(error, dict) or not _text(error.get("Code")):
+            return Answer("error", "", "", request_id, flaw="Error holds no Code")
+        return Answer("error", _text(error["Code"]), _text(error.get("Message")), request_id)
+    code = _text(response.get("Result"))
+    if not code:
+        return Answer("result", "", "", request_id, flaw="Result is missing or no text")
+    similarity, flaw = _similarity(response.get("Sim"))
+    return Answer(
+        channel="result",
+        code=code,
+        description=_text(response.get("Description")),
+        request_id=request_id,
+        similarity=similarity,
+        best_frame_url=_text(response.get("BestFrameUrl"), 4096),
+        best_frame_md5=_text(response.get("BestFrameMd5")),
+        flaw=flaw if code == "Success" else "",
+    )
+
+
+def read_upload_reply(reply: object) -> UploadTarget | Answer:
+    """Read the decoded JSON of a reply of CreateUploadUrl."""
+    response = reply.get("Response") if isinstance(reply, dict) else None
+    if not isinstance(response, dict):
+        return Answer("error", "", "", "", flaw="the reply holds no Response object")
+    if "Error" in response:
+        answer = read_detect_reply(reply)
+        assert isinstance(answer, Answer)
+        return answer
+    upload_url = _text(response.get("UploadUrl"), 4096)
+    resource_url = _text(response.get("ResourceUrl"), 4096)
+    if not upload_url or not resource_url:
+        request_id = _text(response.get("RequestId"))
+        return Answer("error", "", "", request_id, flaw="UploadUrl or ResourceUrl is missing")
+    return UploadTarget(upload_url, resource_url)
+
+
+def _similarity(value: Any) -> tuple[float | None, str]:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None, "Sim is missing" if value is None else "Sim is no number"
+    if not (math.isfinite(value) and 0 <= value <= 100):
+        return None, "Sim is not between 0 and 100"
+    return float(value), ""
+
+
+def _text(value: object, limit: int = _MAX_TEXT) -> str:
+    """A string as it is, cut; anything else as nothing. Lone surrogates cannot be stored."""
+    if not isinstance(value, str):
+        return ""
+    return value[:limit].encode("utf-8", "replace").decode()

@@ -1,0 +1,113 @@
+"""Step 1 of the walk: from what lies in the bucket to what has to be done. No I/O here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from .keys import IMAGE, LIVE, InputKey, fingerprint
+from .settings import Settings
+from .store import ObjectHead
+
+# Names of the result's metadata, without x-cos-meta-; COS allows no underscore there.
+FINGERPRINT_META = "liveness-fingerprint"
+STATUS_META = "liveness-status"
+FRAME_META = "liveness-best-frame"
+
+
+class Input(NamedTuple):
+    """One input object as it was when we looked."""
+
+    role: str
+    key: str
+    etag: str
+    size: int
+    last_modified: float  # seconds since 1970
+    md5: str | None
+
+
+class Work(NamedTuple):
+    """A complete pair: the same inputs always give the same fingerprint."""
+
+    pair_id: str
+    fingerprint: str
+    inputs: tuple[Input, ...]
+
+    @property
+    def live(self) -> Input:
+        return next(item for item in self.inputs if item.role == LIVE)
+
+    @property
+    def image(self) -> Input:
+        return next(item for item in self.inputs if item.role == IMAGE)
+
+
+class Waiting(NamedTuple):
+    """The partner has not come yet, or both have gone."""
+
+    pair_id: str
+    missing: tuple[str, ...]
+
+
+class Unusable(NamedTuple):
+    """A complete pair that must not be sent: `reason` is one of our own reasons."""
+
+    work: Work
+    reason: str
+    detail: str
+
+
+class Look(NamedTuple):
+    """What was found, and the fingerprint and status that the published result carries."""
+
+    found: Work | Waiting | Unusable
+    result: ObjectHead | None
+
+    @property
+    def published(self) -> str | None:
+        """Fingerprint of the published result."""
+        return self.result.metadata.get(FINGERPRINT_META) if self.result else None
+
+    @property
+    def published_status(self) -> str | None:
+        return self.result.metadata.get(STATUS_META) if self.result else None
+
+
+def judge(
+    settings: Settings,
+    pair_id: str,
+    heads: Sequence[tuple[InputKey, ObjectHead | None]],
+    result: ObjectHead | None,
+) -> Look:
+    """What the heads of all candidate keys and of `result.json` mean."""
+    inputs = tuple(
+        Input(key.role, key.key, head.etag, head.size, head.last_modified, head.md5)
+        for key, head in heads
+        if head is not None
+    )
+    missing = tuple(role for role in (LIVE, IMAGE) if all(item.role != role for item in inputs))
+    if missing:
+        return Look(Waiting(pair_id, missing), result)
+    work = Work(
+        pair_id,
+        fingerprint(pair_id, ((item.key, item.etag, item.size) for item in inputs)),
+        inputs,
+    )
+    limits = {LIVE: settings.max_live_bytes, IMAGE: settings.max_image_bytes}
+    return Look(_unusable(work, limits) or work, result)
+
+
+def _unusable(work: Work, limits: Mapping[str, int]) -> Unusable | None:
+    if len(work.inputs) > 2:
+        keys = ", ".join(repr(item.key) for item in work.inputs)
+        return Unusable(work, "InputAmbiguous", f"one of each is needed, there are: {keys}")
+    for item in work.inputs:
+        if item.size == 0:
+            return Unusable(work, "InputEmpty", f"{item.key!r} has no bytes")
+        if item.size > limits[item.role]:
+            return Unusable(
+                work,
+                "InputTooLarge",
+                f"{item.key!r} has {item.size} bytes, the limit is {limits[item.role]}",
+            )
+    return None

@@ -1,0 +1,351 @@
+"""The walk of one pair, from wake-up to result.
+
+1 look      what lies in the bucket; nothing to do, or
+2 claim     get the one permission to call for this fingerprint, or find the response
+3 call      the paid call (call.py)
+4 keep      the answer, before anything else happens
+5 publish   the frame, then result.json
+6 look      again: the newest content's result is what must stay
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .backlog import park
+from .call import CALL_SECONDS, LEAST_CALL_SECONDS, Attempt, Final, SetBack, Unanswered, call
+from .decision import may_be_billed, outcome_of_response
+from .errors import ConfigurationError, StoreUnavailable
+from .face import Answer
+from .frames import Frame, FrameCopy, NoFrame, fetch_frame, frame_md5
+from .keys import best_frame_key, candidate_keys, result_key
+from .ledger import Claim, Ledger, Response
+from .logs import Log
+from .look import Look, Unusable, Waiting, Work, judge
+from .result import document
+from .retry import patiently
+from .services import Services
+from .store import JPEG, JSON
+from .verdicts import Outcome, own_reason
+
+# Content that changes faster than it can be judged is left to the backlog after so many rounds.
+_MAX_ROUNDS = 5
+_NO_CALL = NoFrame("no call was made")
+_NO_ANSWER = NoFrame("no call was answered")
+
+
+class Ended(NamedTuple):
+    """How a walk ended: `state` is waiting, done, published or parked."""
+
+    pair_id: str
+    state: str
+    status: str | None = None
+    detail: str | None = None
+
+
+class Park(NamedTuple):
+    """Nothing more can be done now; due again after `seconds`."""
+
+    seconds: float
+    why: str
+
+
+class Parked(NamedTuple):
+    """A marker is written already."""
+
+    why: str
+
+
+class Again(NamedTuple):
+    """The inputs changed; nothing was billed for them."""
+
+
+class Standing(NamedTuple):
+    """The response that stands, and its frame where that is published already."""
+
+    response: Response
+    frame: FrameCopy | NoFrame | None = None
+
+
+class Walk:
+    """The walk of one pair in one invocation."""
+
+    def __init__(self, services: Services, pair_id: str, log: Log) -> None:
+        self._on = services
+        self._pair_id = pair_id
+        self._log = log.about(pair_id=pair_id)
+        self._lap = services.clock.monotonic()
+
+    def run(self) -> Ended:
+        """Walk until there is nothing left to do.
+
+        On a normal return the pair is incomplete, its result is published, or a marker for it
+        exists. Raises ConfigurationError, StoreUnavailable, LedgerDamaged.
+        """
+        published: Ended | None = None
+        for _ in range(_MAX_ROUNDS):
+            look = self.look()
+            if isinstance(look.found, Waiting):
+                missing = " and ".join(look.found.missing)
+                return published or Ended(self._pair_id, "waiting", None, f"no {missing} input yet")
+            work = look.found.work if isinstance(look.found, Unusable) else look.found
+            ledger = self._ledger(work)
+            if look.published == work.fingerprint and not _granted(look, ledger):
+                return published or Ended(self._pair_id, "done", look.published_status)
+            if isinstance(look.found, Unusable):
+                published = self.publish_unusable(look.found)
+                continue
+            step = self.obtain(ledger, work)
+            if isinstance(step, Park):
+                step = self._park(step)
+            if isinstance(step, Parked):
+                return Ended(self._pair_id, "parked", None, step.why)
+            if isinstance(step, Standing):
+                published = self.publish(work, step)
+        parked = self._park(Park(0, "the inputs change faster than they can be judged"))
+        return Ended(self._pair_id, "parked", None, parked.why)
+
+    def grant(self) -> None:
+        """Allow one more attempt for what the bucket holds now, if it ended `failed`."""
+        found = self.look().found
+        if isinstance(found, Work):
+            self._ledger(found).grant()
+
+    # 1 look
+
+    def look(self) -> Look:
+        """HEAD every key an input may have, and `result.json`, in one round trip."""
+        settings, store = self._on.settings, self._on.store
+        keys = candidate_keys(settings, self._pair_id)
+        *heads, result = self._on.concurrency.together(
+            *(lambda key=key.key: store.head(settings.bucket, key) for key in keys),
+            lambda: store.head(settings.result_bucket, result_key(settings, self._pair_id)),
+        )
+        look = judge(settings, self._pair_id, list(zip(keys, heads, strict=True)), result)
+        self._tell("pair.looked", found=type(look.found).__name__.lower(), published=look.published)
+        return look
+
+    def _ledger(self, work: Work) -> Ledger:
+        on = self._on
+        self._log = self._log.about(fingerprint=work.fingerprint)
+        owner = {**on.origin._asdict(), "at": on.clock.now()}
+        return Ledger(on.settings, on.store, on.concurrency, work, owner, on.trusted_buckets)
+
+    # 2 claim
+
+    def obtain(self, ledger: Ledger, work: Work) -> Standing | Park | Parked | Again:
+        """The response: one that stands already, or by a call that nobody else may make."""
+        number, spent = 1, 0
+        while True:
+            if self._on.seconds_left() < LEAST_CALL_SECONDS:
+                return Park(0, "too little of this invocation is left for a call")
+            nonce, began = self._on.chance.nonce(), self._on.clock.monotonic()
+            response = ledger.try_claim(number, nonce)
+            if response is None:
+                claim, response = ledger.standing(number, nonce)
+            if response is not None:
+                return Standing(response)
+            if claim.nonce == nonce:
+                step = self._use(ledger, work, Attempt(number, nonce, began), spent)
+                if not isinstance(step, Unanswered):
+                    return step
+                # We know that our call is over, so nobody has to wait for the lease.
+                age = self._on.clock.monotonic() - began
+                taken = counted = [Claim(number, nonce, age, released=False)]
+            else:
+                taken = [claim, *(ledger.survey(number + 1) if claim.passable() else [])]
+                counted = [item for item in taken if not item.released]
+                left = max((item.lease_left() for item in counted), default=0)
+                if left > 0:
+                    return Park(left, "another invocation holds the lease")
+            number += len(taken)
+            spent += len(counted)
+            if ledger.grants and (late := ledger.late(range(1, number))):
+                return self._stand(ledger, late)
+            if spent >= self._on.settings.max_attempts + ledger.grants:
+                # The last caller's answer may still come, and must not find us giving up.
+                left = CALL_SECONDS + max((item.lease_left() for item in counted), default=0)
+                if left > 0:
+                    return Park(left, "all attempts are used up; the last may still be answered")
+                return self._give_up(ledger, number - 1, spent)
+
+    def _give_up(self, ledger: Ledger, attempt: int, spent: int) -> Standing:
+        self._tell("pair.gave-up", attempts=attempt, possibly_billed=spent)
+        now = self._on.clock.now()
+        settings = self._on.settings
+        response = Response(
+            attempt, spent, settings.sim_threshold, settings.transfer, {}, now, now, None
+        )
+        return self._stand(ledger, response)
+
+    # 3 call
+
+    def _use(
+        self, ledger: Ledger, work: Work, attempt: Attempt, spent: int
+    ) -> Standing | Parked | Again | Unanswered:
+        """Use our attempt: call, and either keep the answer or give the attempt back."""
+        self._tell("pair.claimed", attempt=attempt.number)
+        came = call(self._on, work, attempt, self._log)
+        if isinstance(came, Unanswered):
+            return came
+        if isinstance(came, Final):
+            return self.keep(ledger, self._response(came, attempt, spent))
+        if isinstance(came, SetBack):
+            # First the marker, then the release: in between a crash forgets nobody.
+            parked = self._park(Park(came.seconds, came.why))
+            self._release(ledger, attempt)
+            if came.misconfigured:
+                raise ConfigurationError(f"the face API refuses: {came.why}")
+            return parked
+        self._release(ledger, attempt)
+        return Again()
+
+    def _release(self, ledger: Ledger, attempt: Attempt) -> None:
+        ledger.release(attempt.number, attempt.nonce)
+        self._tell("pair.released", attempt=attempt.number)
+
+    def _response(self, final: Final, attempt: Attempt, spent: int) -> Response:
+        settings, clock = self._on.settings, self._on.clock
+        now = clock.now()
+        return Response(
+            attempt=attempt.number,
+            possibly_billed=spent + may_be_billed(final.answer),
+            threshold=settings.sim_threshold,
+            transfer=settings.transfer,
+            md5s=final.md5s,
+            claimed_at=now - (clock.monotonic() - attempt.began),
+            answered_at=now,
+            answer=final.answer,
+        )
+
+    # 4 keep
+
+    def keep(self, ledger: Ledger, mine: Response) -> Standing:
+        """Write the answer down; the frame is fetched meanwhile, and put while we read back.
+
+        The frame's key names its content, so it may lie there before anybody points to it.
+        """
+        answer = mine.answer
+        assert answer is not None
+        (frame,) = ledger.keep(mine, lambda: self._fetch(answer))
+        copy, response = self._on.concurrency.together(
+            lambda: self._put_frame(frame), lambda: self._read_back(ledger)
+        )
+        if response == mine:
+            self._tell("pair.kept", attempt=mine.attempt)
+            return Standing(response, copy)
+        ledger.keep_late(mine)
+        alarm = may_be_billed(answer) and response.answer is None
+        self._tell("pair.paid-after-give-up" if alarm else "pair.answer-late", attempt=mine.attempt)
+        return Standing(response)
+
+    def _stand(self, ledger: Ledger, mine: Response) -> Standing:
+        """Make this response stand, or yield to the one that does."""
+        ledger.keep(mine)
+        return Standing(self._read_back(ledger))
+
+    def _read_back(self, ledger: Ledger) -> Response:
+        def read() -> Response:
+            response = ledger.response()
+            if response is None:
+                raise StoreUnavailable("the response was written but cannot be read")
+            return response
+
+        return patiently(read, self._on.clock, self._on.chance)
+
+    # 5 publish
+
+    def publish(self, work: Work, standing: Standing) -> Ended:
+        """First the frame, then `result.json`, which is what downstream waits for."""
+        response = standing.response
+        answer, outcome = response.answer, outcome_of_response(response)
+        frame = standing.frame or (self._put_frame(self._fetch(answer)) if answer else _NO_ANSWER)
+        detail = answer.flaw if answer else ""
+
+        def put(frame: FrameCopy | NoFrame) -> None:
+            self._put_result(work, outcome, detail, response, frame)
+
+        if answer and isinstance(frame, NoFrame) and answer.best_frame_url:
+            self._tell("pair.frame-missing", why=frame.why)
+            frame = self._frame_lying_there(answer) or frame
+            put(frame)
+            # Another invocation may have fetched it and published between our look and our PUT:
+            # a result with its frame must not stay replaced by one without.
+            if isinstance(frame, NoFrame) and (copied := self._frame_lying_there(answer)):
+                put(copied)
+        else:
+            put(frame)
+        return self._published(outcome.status)
+
+    def publish_unusable(self, found: Unusable) -> Ended:
+        """The result of a pair that is not worth a call."""
+        outcome = own_reason(found.reason)
+        self._put_result(found.work, outcome, found.detail, None, _NO_CALL)
+        return self._published(outcome.status, found.detail)
+
+    def _fetch(self, answer: Answer) -> Frame | NoFrame:
+        on = self._on
+        return fetch_frame(on.frames, answer, on.settings.endpoint_scheme, on.clock, on.chance)
+
+    def _put_frame(self, frame: Frame | NoFrame) -> FrameCopy | NoFrame:
+        if isinstance(frame, NoFrame):
+            return frame
+        settings = self._on.settings
+        key = best_frame_key(settings, self._pair_id, frame.md5)
+        self._on.store.put(settings.result_bucket, key, frame.body, JPEG, {})
+        return FrameCopy(frame.md5, len(frame.body))
+
+    def _frame_lying_there(self, answer: Answer) -> FrameCopy | None:
+        """The frame as some invocation copied it before."""
+        settings, md5 = self._on.settings, frame_md5(answer)
+        if md5 is None:
+            return None
+        key = best_frame_key(settings, self._pair_id, md5)
+        head = self._on.store.head(settings.result_bucket, key)
+        return FrameCopy(md5, head.size) if head and head.md5 in (md5, None) else None
+
+    def _put_result(
+        self,
+        work: Work,
+        outcome: Outcome,
+        detail: str,
+        response: Response | None,
+        frame: FrameCopy | NoFrame,
+    ) -> None:
+        settings = self._on.settings
+        body, metadata = document(
+            settings,
+            work,
+            outcome,
+            detail,
+            response,
+            frame,
+            self._on.origin,
+            self._on.clock.now(),
+        )
+        key = result_key(settings, self._pair_id)
+        self._on.store.put(settings.result_bucket, key, body, JSON, metadata)
+
+    def _published(self, status: str | None, detail: str | None = None) -> Ended:
+        self._tell("pair.published", status=status)
+        return Ended(self._pair_id, "published", status, detail)
+
+    # beside the walk
+
+    def _park(self, step: Park) -> Parked:
+        on = self._on
+        due = on.clock.now() + step.seconds
+        park(on.settings, on.store, on.clock, on.chance, self._pair_id, due, step.why)
+        self._tell("pair.parked", seconds=round(step.seconds, 1), why=step.why)
+        return Parked(step.why)
+
+    def _tell(self, event: str, **fields: Any) -> None:
+        """Log a step with the milliseconds since the one before."""
+        now = self._on.clock.monotonic()
+        self._log(event, ms=round((now - self._lap) * 1000), **fields)
+        self._lap = now
+
+
+def _granted(look: Look, ledger: Ledger) -> bool:
+    """A `failed` result is no end once an operator has granted another attempt."""
+    return look.published_status == "failed" and ledger.response() is None

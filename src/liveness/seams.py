@@ -1,0 +1,102 @@
+"""What the core takes from outside besides its two remotes: time, chance, concurrency.
+
+The core starts no thread, reads no clock and draws no number but through these, so that a
+simulation can decide every interleaving.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+
+class Clock(Protocol):
+    """Wall time for what people read, monotonic time for every decision about durations."""
+
+    def now(self) -> float:
+        """Seconds since 1970, UTC."""
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment; never goes back."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let that many seconds pass."""
+
+
+class Chance(Protocol):
+    """Randomness."""
+
+    def nonce(self) -> str:
+        """A token that nobody else ever draws."""
+
+    def up_to(self, limit: float) -> float:
+        """A number from 0 to `limit`, evenly distributed."""
+
+
+class Concurrency(Protocol):
+    """Doing several things at once."""
+
+    def together(self, *tasks: Callable[[], Any]) -> list[Any]:
+        """Run all tasks in one round trip and return their results in order.
+
+        All have ended on return. If any raised, one of the errors is raised.
+        """
+
+    def within(self, seconds: float, task: Callable[[], Any]) -> Any:
+        """Run a task, but raise TimeoutError when it has not ended after that many seconds.
+
+        The task itself cannot be stopped: what it does later is its own.
+        """
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class SystemChance:
+    """The operating system's randomness for tokens, Python's for jitter."""
+
+    def nonce(self) -> str:
+        return os.urandom(12).hex()
+
+    def up_to(self, limit: float) -> float:
+        return random.uniform(0, limit)
+
+
+class Threads:
+    """Concurrency by a pool that lives as long as the instance."""
+
+    def __init__(self, size: int = 16) -> None:
+        self._pool = ThreadPoolExecutor(size, thread_name_prefix="liveness")
+
+    def together(self, *tasks: Callable[[], Any]) -> list[Any]:
+        # The last one runs here: one hand-over less, and a single task needs no thread at all.
+        futures = [self._pool.submit(task) for task in tasks[:-1]]
+        try:
+            last = tasks[-1]()
+        finally:
+            for future in futures:
+                future.exception()  # waits: nothing of this round trip outlives it
+        return [future.result() for future in futures] + [last]
+
+    def within(self, seconds: float, task: Callable[[], Any]) -> Any:
+        from concurrent.futures import TimeoutError as FutureTimeoutError  # 3.10: not the builtin
+
+        future = self._pool.submit(task)
+        try:
+            return future.result(timeout=seconds)
+        except FutureTimeoutError:
+            raise TimeoutError from None

@@ -1,0 +1,200 @@
+"""`LIVENESS_*` and what the platform says of itself, read into one frozen value."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from .errors import SettingsError
+
+# DetectReflectLivenessAndCompare exists in these regions only (document 1061/44246).
+REGIONS = ("ap-bangkok", "ap-hongkong", "ap-singapore")
+# COS allows 850 bytes a key; a result key must fit beside the prefix.
+MAX_KEY_BYTES = 850
+# Below 70 more than one in a thousand strangers would pass (document of the API, parameter Sim).
+ADVISED_SIM_THRESHOLD = 70.0
+# The API's default limit (document of the API).
+DEFAULT_RATE_LIMIT = 5.0
+
+_NAMES = (
+    "INPUT_PREFIX", "RESULT_PREFIX", "LEDGER_PREFIX", "BUCKET", "RESULT_BUCKET", "LEDGER_BUCKET",
+    "LIVE_SUFFIXES", "IMAGE_SUFFIXES", "SIM_THRESHOLD", "RATE_LIMIT", "MAX_ATTEMPTS", "TRANSFER",
+    "ENDPOINT_SCHEME", "MAX_LIVE_MB", "MAX_IMAGE_MB",
+)  # fmt: skip
+
+
+class Settings(NamedTuple):
+    """All settings of one invocation; sizes in bytes, prefixes end in `/`."""
+
+    region: str
+    bucket: str
+    result_bucket: str
+    ledger_bucket: str
+    input_prefix: str
+    result_prefix: str
+    ledger_prefix: str
+    live_suffixes: tuple[str, ...]
+    image_suffixes: tuple[str, ...]
+    sim_threshold: float
+    rate_limit: float
+    max_attempts: int
+    transfer: str
+    endpoint_scheme: str
+    max_live_bytes: int
+    max_image_bytes: int
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def appid(self) -> str:
+        """The account's number: the end of every bucket's full name."""
+        return self.bucket.rpartition("-")[2]
+
+
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Settings from environment variables.
+
+    Raises SettingsError with every problem at once, each by the variable's name.
+    """
+    reader = _Reader(environ)
+    bucket = reader.bucket("BUCKET", None)
+    settings = Settings(
+        region=reader.region(),
+        bucket=bucket,
+        result_bucket=reader.bucket("RESULT_BUCKET", bucket),
+        ledger_bucket=reader.bucket("LEDGER_BUCKET", bucket),
+        input_prefix=reader.prefix("INPUT_PREFIX", "liveness/incoming/"),
+        result_prefix=reader.prefix("RESULT_PREFIX", "liveness/results/"),
+        ledger_prefix=reader.prefix("LEDGER_PREFIX", "liveness/ledger/"),
+        live_suffixes=reader.suffixes("LIVE_SUFFIXES", "/live.bin"),
+        image_suffixes=reader.suffixes(
+            "IMAGE_SUFFIXES", "/reference.jpg,/reference.jpeg,/reference.png"
+        ),
+        sim_threshold=reader.number("SIM_THRESHOLD", ADVISED_SIM_THRESHOLD, 0, 100),
+        rate_limit=reader.number("RATE_LIMIT", DEFAULT_RATE_LIMIT, 0.1, 1000),
+        max_attempts=int(reader.number("MAX_ATTEMPTS", 3, 1, 10, whole=True)),
+        transfer=reader.choice("TRANSFER", ("presign", "upload")),
+        endpoint_scheme=reader.choice("ENDPOINT_SCHEME", ("https", "http")),
+        max_live_bytes=int(reader.number("MAX_LIVE_MB", 256, 1, 5120, whole=True)) * 1024 * 1024,
+        max_image_bytes=int(reader.number("MAX_IMAGE_MB", 20, 1, 5120, whole=True)) * 1024 * 1024,
+    )
+    reader.check_unknown()
+    reader.check_together(settings)
+    if reader.problems:
+        raise SettingsError(reader.problems)
+    if settings.sim_threshold < ADVISED_SIM_THRESHOLD:
+        warning = (
+            f"LIVENESS_SIM_THRESHOLD is {settings.sim_threshold:g}: under 70 more than one "
+            "stranger in a thousand passes"
+        )
+        settings = settings._replace(warnings=(warning,))
+    return settings
+
+
+class _Reader:
+    """Reads one variable at a time and remembers what was wrong instead of stopping."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self.problems: list[str] = []
+
+    def _text(self, name: str) -> str:
+        return self._environ.get(f"LIVENESS_{name}", "").strip()
+
+    def _wrong(self, name: str, problem: str) -> None:
+        self.problems.append(f"LIVENESS_{name} {problem}")
+
+    def region(self) -> str:
+        region = self._environ.get("TENCENTCLOUD_REGION", "")
+        if region not in REGIONS:
+            self.problems.append(
+                f"TENCENTCLOUD_REGION is {region!r}: the face API exists in "
+                f"{', '.join(REGIONS)} only; deploy function and bucket in one of them"
+            )
+        return region
+
+    def bucket(self, name: str, default: str | None) -> str:
+        text = self._text(name)
+        if not text and default is not None:
+            return default
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*-[0-9]+", text):
+            self._wrong(
+                name,
+                f"is {text!r}: give the bucket's full name, like faces-1250000000"
+                if text
+                else "is missing: give the bucket whose uploads wake this function, "
+                "like faces-1250000000",
+            )
+        return text
+
+    def prefix(self, name: str, default: str) -> str:
+        text = self._text(name) or default
+        if text.startswith("/") or not text.endswith("/") or "//" in text:
+            self._wrong(name, f"is {text!r}: a prefix ends in one / and begins with none")
+        if len(text.encode()) > MAX_KEY_BYTES // 2:
+            self._wrong(name, f"has {len(text.encode())} bytes: at most {MAX_KEY_BYTES // 2}")
+        return text
+
+    def suffixes(self, name: str, default: str) -> tuple[str, ...]:
+        text = self._text(name) or default
+        suffixes = tuple(part.strip() for part in text.split(","))
+        if not all(suffixes):
+            self._wrong(name, f"is {text!r}: suffixes stand between single commas")
+        if len(set(suffixes)) < len(suffixes):
+            self._wrong(name, f"is {text!r}: the same suffix stands in it twice")
+        return suffixes
+
+    def number(
+        self, name: str, default: float, low: float, high: float, whole: bool = False
+    ) -> float:
+        text = self._text(name)
+        if not text:
+            return default
+        try:
+            value = float(int(text)) if whole else float(text)
+        except ValueError:
+            value = float("nan")
+        if not low <= value <= high:  # false for NaN too
+            kind = "a whole number" if whole else "a number"
+            self._wrong(name, f"is {text!r}: give {kind} from {low:g} to {high:g}")
+            return default
+        return value
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        text = self._text(name) or choices[0]
+        if text not in choices:
+            self._wrong(name, f"is {text!r}: give {' or '.join(choices)}")
+        return text
+
+    def check_unknown(self) -> None:
+        for variable in sorted(self._environ):
+            if variable.startswith("LIVENESS_") and variable[len("LIVENESS_") :] not in _NAMES:
+                self.problems.append(
+                    f"{variable} is no setting: there are LIVENESS_{', LIVENESS_'.join(_NAMES)}"
+                )
+
+    def check_together(self, settings: Settings) -> None:
+        places = (
+            ("INPUT_PREFIX", settings.bucket, settings.input_prefix),
+            ("RESULT_PREFIX", settings.result_bucket, settings.result_prefix),
+            ("LEDGER_PREFIX", settings.ledger_bucket, settings.ledger_prefix),
+        )
+        for index, (name, bucket, prefix) in enumerate(places):
+            for other_name, other_bucket, other_prefix in places[index + 1 :]:
+                overlap = prefix.startswith(other_prefix) or other_prefix.startswith(prefix)
+                if bucket == other_bucket and overlap:
+                    self._wrong(
+                        name,
+                        f"({prefix!r}) and LIVENESS_{other_name} ({other_prefix!r}) overlap in "
+                        f"bucket {bucket!r}: what is written there would wake or mislead the "
+                        "function; give prefixes of which none begins with another",
+                    )
+        for suffix in set(settings.live_suffixes) & set(settings.image_suffixes):
+            self._wrong("LIVE_SUFFIXES", f"and LIVENESS_IMAGE_SUFFIXES both hold {suffix!r}")
+        appids = {
+            bucket.rpartition("-")[2]
+            for bucket in (settings.bucket, settings.result_bucket, settings.ledger_bucket)
+            if bucket
+        }
+        if len(appids) > 1:
+            self._wrong("BUCKET", f"and the others lie in several accounts: {sorted(appids)}")

@@ -1,0 +1,422 @@
+"""The verdict table, held against the vendor's documents as they are copied out here."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from liveness import verdicts
+from liveness.verdicts import OWN_REASONS, TABLE, outcome_of, own_reason
+
+HERE = Path(__file__).parent
+
+# The error codes of the document of DetectReflectLivenessAndCompare: 19 + 6.
+DOCUMENTED = [
+    ("FailedOperation.ActionLightDark", "retake", "capture"),
+    ("FailedOperation.ActionLightStrong", "retake", "capture"),
+    ("FailedOperation.DownLoadError", None, "bad-link"),
+    ("FailedOperation.DownLoadTimeoutError", None, "transient"),
+    ("FailedOperation.ImageBlur", "invalid", "input"),
+    ("FailedOperation.ImageDecodeFailed", "invalid", "input"),
+    ("FailedOperation.ImageSizeTooLarge", "invalid", "input"),
+    ("FailedOperation.LifePhotoDetectFake", "rejected", "liveness"),
+    ("FailedOperation.LifePhotoSizeError", "invalid", "input"),
+    ("FailedOperation.LivessDetectFail", "rejected", "liveness"),
+    ("FailedOperation.LivessDetectFake", "rejected", "liveness"),
+    ("FailedOperation.LivessSystemError", None, "transient"),
+    ("FailedOperation.LivessUnknownError", "rejected", "liveness"),
+    ("FailedOperation.SilentDetectFail", "rejected", "liveness"),
+    ("FailedOperation.SilentFaceDetectFail", "retake", "capture"),
+    ("FailedOperation.SilentFaceQualityFail", "retake", "capture"),
+    ("FailedOperation.SilentMultiFaceFail", "retake", "capture"),
+    ("FailedOperation.SilentPictureLiveFail", "rejected", "liveness"),
+    ("FailedOperation.SilentThreshold", "rejected", "liveness"),
+    ("InternalError.ActionLightDark", "retake", "capture"),
+    ("InternalError.ActionLightStrong", "retake", "capture"),
+    ("InternalError.ActionNodetectFace", "retake", "capture"),
+    ("InternalError.CompareLowSimilarity", "rejected", "match"),
+    ("InternalError.LifePhotoPoorQuality", "invalid", "input"),
+    ("InternalError.LifePhotoSizeError", "invalid", "input"),
+]
+
+# Codes of the product that are plausible for this action though its document does not list them.
+PLAUSIBLE = [
+    ("FailedOperation.ActionCloseEye", "capture"),
+    ("FailedOperation.ActionFaceClose", "capture"),
+    ("FailedOperation.CompareFail", "match"),
+    ("FailedOperation.CompareLibServiceUnavailable", "transient"),
+    ("FailedOperation.CompareSystemError", "transient"),
+    ("FailedOperation.CoveredFace", "input"),
+    ("FailedOperation.DecryptSystemError", "transient"),
+    ("FailedOperation.DetectEngineSystemError", "transient"),
+    ("FailedOperation.EmptyImageError", "input"),
+    ("FailedOperation.FileSaveError", "transient"),
+    ("FailedOperation.LifePhotoDetectFaces", "input"),
+    ("FailedOperation.LifePhotoDetectNoFaces", "input"),
+    ("FailedOperation.LivessBestFrameError", "capture"),
+    ("FailedOperation.RequestLimitExceeded", "throttled"),
+    ("FailedOperation.SilentEyeLiveFail", "capture"),
+    ("FailedOperation.SilentFaceWithMaskFail", "capture"),
+    ("FailedOperation.SilentTooShort", "capture"),
+    ("FailedOperation.StsUnAuthErrError", "configuration"),
+    ("FailedOperation.UnKnown", "transient"),
+    ("FailedOperation.VideoDecodeFailed", "input"),
+    ("FailedOperation.VideoDurationExceeded", "capture"),
+    ("InternalError.UnKnown", "transient"),
+    ("OperationDenied", "configuration"),
+    ("UnauthorizedOperation.Arrears", "configuration"),
+    ("UnauthorizedOperation.Nonactivated", "configuration"),
+]
+
+# "Common error codes" of Tencent Cloud API 3.0.
+COMMON = [
+    ("ActionOffline", "configuration"),
+    ("AuthFailure.InvalidAuthorization", "configuration"),
+    ("AuthFailure.InvalidSecretId", "configuration"),
+    ("AuthFailure.MFAFailure", "configuration"),
+    ("AuthFailure.SecretIdNotFound", "configuration"),
+    ("AuthFailure.SignatureExpire", "configuration"),
+    ("AuthFailure.SignatureFailure", "configuration"),
+    ("AuthFailure.TokenFailure", "configuration"),
+    ("AuthFailure.UnauthorizedOperation", "configuration"),
+    ("DryRunOperation", "configuration"),
+    ("FailedOperation", "unknown"),
+    ("InternalError", "transient"),
+    ("InvalidAction", "configuration"),
+    ("InvalidParameter", "configuration"),
+    ("InvalidParameterValue", "configuration"),
+    ("InvalidRequest", "configuration"),
+    ("IpInBlacklist", "configuration"),
+    ("IpNotInWhitelist", "configuration"),
+    ("LimitExceeded", "configuration"),
+    ("MissingParameter", "configuration"),
+    ("NoSuchProduct", "configuration"),
+    ("NoSuchVersion", "configuration"),
+    ("RequestLimitExceeded", "throttled"),
+    ("RequestLimitExceeded.GlobalRegionUinLimitExceeded", "throttled"),
+    ("RequestLimitExceeded.IPLimitExceeded", "throttled"),
+    ("RequestLimitExceeded.UinLimitExceeded", "throttled"),
+    ("RequestSizeLimitExceeded", "configuration"),
+    ("ResourceInUse", "transient"),
+    ("ResourceInsufficient", "transient"),
+    ("ResourceNotFound", "bad-link"),
+    ("ResourceUnavailable", "configuration"),
+    ("ResponseSizeLimitExceeded", "unknown"),
+    ("ServiceUnavailable", "transient"),
+    ("UnauthorizedOperation", "configuration"),
+    ("UnknownParameter", "configuration"),
+    ("UnsupportedOperation", "configuration"),
+    ("UnsupportedProtocol", "configuration"),
+    ("UnsupportedRegion", "configuration"),
+]
+
+# Codes of the product that belong to other actions: anti-money-laundering screening, webhooks,
+# identity numbers and documents, lip reading, web verification (BizToken), field encryption.
+NOT_FOR_THIS_ACTION = {
+    "FailedOperation.AMLDBError",
+    "FailedOperation.AMLInternalError",
+    "FailedOperation.AMLOngoingScreeningAlreadyEnabled",
+    "FailedOperation.AMLOngoingScreeningSetupIncomplete",
+    "FailedOperation.AMLWebhookDuplicate",
+    "FailedOperation.CustomerNotFound",
+    "FailedOperation.EKYCWebhookDuplicate",
+    "FailedOperation.IdFormatError",
+    "FailedOperation.IdNameMisMatch",
+    "FailedOperation.IdNoExistSystem",
+    "FailedOperation.IdPhotoNoExist",
+    "FailedOperation.IdPhotoPoorQuality",
+    "FailedOperation.IdPhotoSystemNoanswer",
+    "FailedOperation.IdentityAuthLimitExceeded",
+    "FailedOperation.ImageNoIdCard",
+    "FailedOperation.InvalidTokenParameter",
+    "FailedOperation.LipFaceIncomplete",
+    "FailedOperation.LipMoveSmall",
+    "FailedOperation.LipNetFailed",
+    "FailedOperation.LipSizeError",
+    "FailedOperation.LipVideoInvalid",
+    "FailedOperation.LipVideoQuaility",
+    "FailedOperation.LipVoiceDetect",
+    "FailedOperation.LipVoiceLow",
+    "FailedOperation.LipVoiceRecognize",
+    "FailedOperation.NameFormatError",
+    "FailedOperation.OcrFailed",
+    "InvalidParameter.UnsupportEncryptField",
+    "InvalidParameterValue.AMLFieldValidation",
+    "InvalidParameterValue.BizTokenExpired",
+    "InvalidParameterValue.BizTokenIllegal",
+    "InvalidParameterValue.EKYCFieldValidation",
+    "InvalidParameterValue.EntityType",
+    "InvalidParameterValue.EntityTypeMismatch",
+    "InvalidParameterValue.MissingCompany",
+    "InvalidParameterValue.MissingCompanyName",
+    "InvalidParameterValue.MissingPerson",
+    "InvalidParameterValue.MissingPersonName",
+    "InvalidParameterValue.MissingPersonOrCompany",
+    "InvalidParameterValue.MissingScene",
+    "InvalidParameterValue.MissingUniqueCustomerID",
+    "InvalidParameterValue.MissingWebhookName",
+    "InvalidParameterValue.OngoingScreeningMismatch",
+    "InvalidParameterValue.PersonNameConflict",
+    "InvalidParameterValue.RuleIdNotExist",
+    "InvalidParameterValue.WebhookURL",
+    "ResourceNotFound.AMLWebhookConfig",
+    "ResourceNotFound.EKYCWebhookConfig",
+}
+
+STATUS_OF = {
+    "success": "passed",
+    "liveness": "rejected",
+    "match": "rejected",
+    "capture": "retake",
+    "input": "invalid",
+    "unknown": "failed",
+    "throttled": None,
+    "transient": None,
+    "bad-link": None,
+    "configuration": None,
+}
+
+
+def vendor_codes():
+    """(code, documented for this action) for every line of the copied list."""
+    lines = (HERE / "faceid-error-codes.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines if not line.startswith("#")]
+    assert rows[0][:2] == ["code", "documented_for_this_action"]
+    return [(row[0], row[1] == "yes") for row in rows[1:]]
+
+
+def named(code):
+    """Whether a row is about this very code, not only about its family."""
+    rows = {row.code for row in TABLE}
+    family, _, suffix = code.partition(".")
+    name = suffix if suffix and family in ("FailedOperation", "InternalError") else code
+    return name in rows or name + ".*" in rows
+
+
+@pytest.mark.parametrize("code, status, category", DOCUMENTED)
+def test_documented_codes(code, status, category):
+    outcome = outcome_of(code)
+    assert (outcome.code, outcome.status, outcome.category) == (code, status, category)
+    assert named(code)
+
+
+def test_the_written_list_is_the_documented_one():
+    assert len(DOCUMENTED) == 25
+    assert {code for code, _, _ in DOCUMENTED} == {code for code, yes in vendor_codes() if yes}
+
+
+@pytest.mark.parametrize("code, category", PLAUSIBLE + COMMON)
+def test_other_codes(code, category):
+    assert outcome_of(code).category == category
+    assert outcome_of(code).code == code
+    assert named(code) or named(code.partition(".")[0])
+
+
+def test_success():
+    outcome = outcome_of("Success", "Success")
+    assert outcome == outcome_of("Success")
+    assert (outcome.status, outcome.category, outcome.billed) == ("passed", "success", True)
+
+
+@pytest.mark.parametrize("name", [row.code for row in TABLE if "." not in row.code])
+def test_the_family_makes_no_difference(name):
+    if name == "Success":
+        return
+    bare, failed, internal = (
+        outcome_of(code)._replace(code="")
+        for code in (name, f"FailedOperation.{name}", f"InternalError.{name}")
+    )
+    assert bare == failed == internal
+
+
+@pytest.mark.parametrize(
+    "code", ["FailedOperation.Success", "InternalError.Success", "success", "Success ", "Success.X"]
+)
+def test_only_the_exact_word_passes(code):
+    assert outcome_of(code).status == "failed"
+
+
+@pytest.mark.parametrize(
+    "code, category",
+    [
+        ("RequestLimitExceeded.SomethingNew", "throttled"),
+        ("FailedOperation.RequestLimitExceeded.SomethingNew", "throttled"),
+        ("AuthFailure", "configuration"),
+        ("AuthFailure.SomethingNew", "configuration"),
+        ("UnauthorizedOperation.SomethingNew", "configuration"),
+        ("InvalidParameterValue.SomethingNew", "configuration"),
+        ("ServiceUnavailable.SomethingNew", "transient"),
+        # These two families carry verdicts, so that a new name in them tells nothing.
+        ("FailedOperation.SomethingNew", "unknown"),
+        ("InternalError.SomethingNew", "unknown"),
+    ],
+)
+def test_families(code, category):
+    assert outcome_of(code).category == category
+    assert outcome_of(code).code == code
+
+
+@pytest.mark.parametrize("code", ["SomethingNew", "Something.New", "FailedOperation.", ".", " "])
+def test_unknown_codes_end_as_failed_and_keep_their_name(code):
+    outcome = outcome_of(code)
+    assert (outcome.code, outcome.category, outcome.status) == (code, "unknown", "failed")
+    assert outcome.final and not outcome.retry and not outcome.billed
+
+
+@pytest.mark.parametrize("code", ["", None, 0, 1.5, True, [], {}, b"Success"])
+def test_what_is_no_code(code):
+    assert outcome_of(code).category == "unknown"
+    assert outcome_of(code).code == ""
+    assert outcome_of("InternalError", code).category == "transient"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "FailedOperation",
+        "FailedOperation.UnKnown",
+        "FailedOperation.SomethingNew",
+        "InternalError",
+        "InternalError.SomethingNew",
+        "InvalidParameter",
+        "InvalidParameter.SomethingNew",
+        "InvalidParameterValue",
+        "InvalidParameterValue.SomethingNew",
+    ],
+)
+@pytest.mark.parametrize(
+    "message", ["invalid resourceUrl", "Invalid ResourceUrl.", "MD5 Error", "LiveData md5 error"]
+)
+def test_bad_links_are_told_by_the_message(code, message):
+    outcome = outcome_of(code, message)
+    assert (outcome.category, outcome.code) == ("bad-link", code)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "DownLoadError",
+        "InternalError.DownLoadError",
+        "MD5 Error",
+        "FailedOperation.MD5Error",
+        "invalid resourceUrl",
+        "InvalidParameterValue.InvalidResourceUrl",
+    ],
+)
+def test_bad_links_are_told_by_the_code(code):
+    assert outcome_of(code).category == "bad-link"
+
+
+@pytest.mark.parametrize(
+    "code, category",
+    [
+        ("Success", "success"),
+        ("FailedOperation.CompareLowSimilarity", "match"),
+        ("AuthFailure.SignatureFailure", "configuration"),
+        ("RequestLimitExceeded.UinLimitExceeded", "throttled"),
+    ],
+)
+def test_a_message_overrules_neither_a_billed_answer_nor_another_family(code, category):
+    assert outcome_of(code, "MD5 Error").category == category
+
+
+@pytest.mark.parametrize("row", TABLE + OWN_REASONS, ids=lambda row: row.code)
+def test_every_row_is_complete_and_consistent(row):
+    assert row.code
+    assert STATUS_OF[row.category] == row.status
+    assert row.final == (row.status is not None)
+    for hint in (row.en, row.zh):
+        assert hint and hint == hint.strip() and "\n" not in hint
+    assert row.en.isascii()
+    assert any("\u4e00" <= character <= "\u9fff" for character in row.zh)
+    if not row.final:
+        assert row.retry and not row.billed
+    if row.billed:
+        assert row.category in ("success", "match")
+
+
+def test_final_answers_of_the_api_are_not_tried_again_and_two_are_billed():
+    assert not [row.code for row in TABLE if row.final and row.retry]
+    assert {row.code for row in TABLE if row.billed} == {"Success", "CompareLowSimilarity"}
+
+
+def test_only_one_row_passes():
+    assert [row.code for row in TABLE + OWN_REASONS if row.status == "passed"] == ["Success"]
+
+
+def test_no_name_stands_twice():
+    names = [row.code for row in TABLE + OWN_REASONS]
+    assert len(names) == len(set(names))
+
+
+def test_every_category_constant_is_used():
+    constants = {
+        value for name, value in vars(verdicts).items() if name.isupper() and type(value) is str
+    }
+    assert constants == set(STATUS_OF) == {row.category for row in TABLE}
+
+
+def test_every_code_of_the_vendor_is_named_or_set_aside():
+    codes = {code for code, _ in vendor_codes()}
+    in_table = {code for code in codes if named(code)}
+    assert in_table.isdisjoint(NOT_FOR_THIS_ACTION)
+    assert in_table | NOT_FOR_THIS_ACTION == codes
+
+
+def test_every_row_has_an_origin():
+    """The other way round: no row is made up."""
+    known = {code for code, _ in vendor_codes()} | {code for code, _ in COMMON}
+    known |= {"Success", "invalid resourceUrl", "MD5 Error"}
+    for row in TABLE:
+        name = row.code.removesuffix(".*")
+        assert known & {name, f"FailedOperation.{name}", f"InternalError.{name}"} or any(
+            code.startswith(name + ".") for code in known
+        ), name
+
+
+@pytest.mark.parametrize(
+    "name, status, billed, retry",
+    [
+        ("SimilarityBelowThreshold", "rejected", True, False),
+        ("InputEmpty", "invalid", False, False),
+        ("InputTooLarge", "invalid", False, False),
+        ("InputAmbiguous", "invalid", False, False),
+        ("MalformedAnswer", "failed", False, False),
+        ("GivenUp", "failed", False, True),
+    ],
+)
+def test_own_reasons(name, status, billed, retry):
+    reason = own_reason(name)
+    assert (reason.code, reason.status, reason.billed, reason.retry) == (
+        name,
+        status,
+        billed,
+        retry,
+    )
+    assert name in {row.code for row in OWN_REASONS}
+    assert outcome_of(name).category == "unknown"  # the API has no such code
+
+
+def test_own_reason_knows_no_other():
+    with pytest.raises(KeyError):
+        own_reason("Success")
+
+
+@given(
+    st.one_of(
+        st.text(),
+        st.sampled_from([row.code for row in TABLE]),
+        st.builds(
+            "{}.{}".format,
+            st.sampled_from(["FailedOperation", "InternalError", "Success", "AuthFailure"]),
+            st.one_of(st.text(), st.sampled_from([row.code for row in TABLE])),
+        ),
+    ),
+    st.text(),
+)
+def test_anything_can_be_asked_and_only_success_passes(code, message):
+    outcome = outcome_of(code, message)
+    assert outcome.code == code
+    assert (outcome.status == "passed") == (code == "Success")
+    assert outcome.status == STATUS_OF[outcome.category]
