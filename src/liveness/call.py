@@ -108,9 +108,11 @@ def call(
                 api_request_id=reply.request_id,
                 flaw=reply.flaw or None,
             )
-            if outcome.final:
-                return Final(reply, prepared.md5s if prepared else {})
-            category, why = outcome.category, f"{reply.code}: {outcome.en}"
+            if outcome.final and prepared:
+                return Final(reply, prepared.md5s)
+            # What CreateUploadUrl answers is never a verdict on a person.
+            category = verdicts.TRANSIENT if outcome.final else outcome.category
+            why = f"{reply.code}: {outcome.en}"
         if category == verdicts.THROTTLED:
             return SetBack(0, why)
         if category == verdicts.CONFIGURATION:

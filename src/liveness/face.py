@@ -66,8 +66,8 @@ _MAX_TEXT = 500
 def read_detect_reply(reply: object) -> Answer | NoAnswer:
     """Read the decoded JSON of a reply; anything may be in it.
 
-    No `Response` object at all is no answer: the service may not have seen the request, or may
-    have billed it. A `Response` that breaks the contract is an answer with a flaw.
+    No `Response` object, or an `Error` that names no code, says nothing: that is no answer, and
+    the call may have been billed. A result that breaks the contract is an answer with a flaw.
     """
     response = reply.get("Response") if isinstance(reply, dict) else None
     if not isinstance(response, dict):
@@ -76,7 +76,7 @@ def read_detect_reply(reply: object) -> Answer | NoAnswer:
     if "Error" in response:
         error = response["Error"]
         if not isinstance(error, dict) or not _text(error.get("Code")):
-            return Answer("error", "", "", request_id, flaw="Error holds no Code")
+            return NoAnswer("the reply holds an Error without a Code")
         return Answer("error", _text(error["Code"]), _text(error.get("Message")), request_id)
     code = _text(response.get("Result"))
     if not code:
@@ -94,20 +94,21 @@ def read_detect_reply(reply: object) -> Answer | NoAnswer:
     )
 
 
-def read_upload_reply(reply: object) -> UploadTarget | Answer:
-    """Read the decoded JSON of a reply of CreateUploadUrl."""
+def read_upload_reply(reply: object) -> UploadTarget | Answer | NotSent:
+    """Read the decoded JSON of a reply of CreateUploadUrl.
+
+    This call is free: an answer that says nothing is as good as a call that was never sent.
+    """
     response = reply.get("Response") if isinstance(reply, dict) else None
     if not isinstance(response, dict):
-        return Answer("error", "", "", "", flaw="the reply holds no Response object")
+        return NotSent("the reply of CreateUploadUrl holds no Response object")
     if "Error" in response:
-        answer = read_detect_reply(reply)
-        assert isinstance(answer, Answer)
-        return answer
+        error = read_detect_reply(reply)
+        return error if isinstance(error, Answer) else NotSent(error.why)
     upload_url = _text(response.get("UploadUrl"), 4096)
     resource_url = _text(response.get("ResourceUrl"), 4096)
     if not upload_url or not resource_url:
-        request_id = _text(response.get("RequestId"))
-        return Answer("error", "", "", request_id, flaw="UploadUrl or ResourceUrl is missing")
+        return NotSent("the reply of CreateUploadUrl lacks UploadUrl or ResourceUrl")
     return UploadTarget(upload_url, resource_url)
 
 

@@ -59,7 +59,7 @@ class FaceId:
     def upload_target(self, seconds: float) -> UploadTarget | Answer | NotSent:
         reply = self._call("CreateUploadUrl", {"TargetAction": ACTION}, seconds)
         if isinstance(reply, NoAnswer):
-            return NotSent(reply.why)  # this call is free: an answer lost is an answer not had
+            return NotSent(reply.why)  # free, so an answer lost costs nothing
         return reply if isinstance(reply, NotSent) else read_upload_reply(reply)
 
     def _call(self, action: str, params: dict[str, str], seconds: float) -> Any:

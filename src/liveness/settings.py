@@ -197,4 +197,7 @@ class _Reader:
             if bucket
         }
         if len(appids) > 1:
-            self._wrong("BUCKET", f"and the others lie in several accounts: {sorted(appids)}")
+            self.problems.append(
+                "LIVENESS_BUCKET, LIVENESS_RESULT_BUCKET and LIVENESS_LEDGER_BUCKET lie in several "
+                f"accounts ({', '.join(sorted(appids))}); give buckets of one account"
+            )

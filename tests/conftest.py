@@ -1,0 +1,190 @@
+"""One cloud for a test: the sandbox, a bucket, and the real handler over real HTTP."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from liveness_sandbox import Drop, Reply, Sandbox
+from qcloud_cos import CosConfig, CosS3Client
+
+from liveness.handler import Function
+from liveness.seams import SystemClock
+
+ROOT = Path(__file__).parent.parent
+SCHEMA = json.loads((ROOT / "docs/liveness-result-1.schema.json").read_text())
+JPEG = (ROOT / "events/sample/reference.jpg").read_bytes()
+PACKAGE = b"a package with no instructions for the sandbox"
+BUCKET = "faces-1250000000"
+CONTEXT = {
+    "request_id": "invocation-1",
+    "function_name": "liveness",
+    "function_version": "$LATEST",
+    "time_limit_in_ms": 120_000,
+    "memory_limit_in_mb": 128,
+}
+
+
+class QuickClock(SystemClock):
+    """The machine's clock, but waiting takes no time; `shift` moves the monotonic clock on."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+        self.shift = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.shift
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+class Instance:
+    """One instance of the function: its own connections and its own memory."""
+
+    def __init__(self, cloud: Cloud, settings: dict[str, str]) -> None:
+        credentials = cloud.sandbox.temporary_credentials()
+        self.environ = {
+            "TENCENTCLOUD_SECRETID": credentials.secret_id,
+            "TENCENTCLOUD_SECRETKEY": credentials.secret_key,
+            "TENCENTCLOUD_SESSIONTOKEN": credentials.token or "",
+            "TENCENTCLOUD_REGION": cloud.sandbox.region,
+            "LIVENESS_BUCKET": BUCKET,
+            "LIVENESS_ENDPOINT_SCHEME": "http",
+        } | {f"LIVENESS_{name}": value for name, value in settings.items()}
+        self.secrets = [credentials.secret_key, credentials.token or ""]
+        self.clock = QuickClock()
+        self.lines: list[str] = []
+        self._function = Function(
+            clock=self.clock, environ=self.environ, write=self.lines.append
+        )
+
+    def __call__(self, event: object, context: object = CONTEXT) -> dict[str, Any]:
+        return self._function(event, context)
+
+    def walk(self, *pair_ids: str) -> dict[str, Any]:
+        """Wake the function for these pairs; returns the summary of the first."""
+        summary: dict[str, Any] = self({"pairs": list(pair_ids)})["pairs"][0]
+        return summary
+
+    @property
+    def logs(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.lines]
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        return [line for line in self.logs if line["event"] == event]
+
+
+class Cloud:
+    """The sandbox with one bucket, arranged and read directly; the function goes over HTTP."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        sandbox.create_bucket(BUCKET)
+        self.bucket = sandbox.bucket(BUCKET)
+        self.client = CosS3Client(  # the customer's, with the real SDK
+            CosConfig(
+                Region=sandbox.region,
+                SecretId=sandbox.credentials.secret_id,
+                SecretKey=sandbox.credentials.secret_key,
+                Scheme="http",
+                Proxies={"http": sandbox.url},
+            )
+        )
+
+    def instance(self, **settings: str) -> Instance:
+        return Instance(self, settings)
+
+    def put(self, pair_id: str, name: str, body: bytes, **options: Any) -> None:
+        self.bucket.put(f"liveness/incoming/{pair_id}/{name}", body, **options)
+
+    def put_pair(self, pair_id: str, live: bytes | dict[str, Any] = PACKAGE) -> None:
+        """Both inputs; a dict is a liveness package that tells the sandbox what to answer."""
+        body = json.dumps({"sandbox": 1, **live}).encode() if isinstance(live, dict) else live
+        self.put(pair_id, "live.bin", body)
+        self.put(pair_id, "reference.jpg", JPEG)
+
+    def result(self, pair_id: str) -> dict[str, Any] | None:
+        """The published result, held against its schema and the invariant on its frame."""
+        stored = self.bucket.get(f"liveness/results/{pair_id}/result.json")
+        if stored is None:
+            return None
+        result: dict[str, Any] = json.loads(stored.body())
+        jsonschema.validate(result, SCHEMA)
+        meta = {name.removeprefix("x-cos-meta-"): text for name, text in stored.metadata.items()}
+        assert meta["liveness-fingerprint"] == result["fingerprint"]
+        assert stored.content_type == "application/json"
+        if key := result["best_frame"]["key"]:
+            frame = self.bucket.get(key)
+            assert frame is not None, "result.json names a best frame that is not there"
+            assert frame.etag.strip('"') == result["best_frame"]["md5"]
+            assert frame.size == result["best_frame"]["size"]
+        return result
+
+    def ledger(self, name: str = "") -> list[str]:
+        """Names of ledger objects below `claims/<pair>/<fingerprint>/` that end in `name`."""
+        keys = self.bucket.keys("liveness/ledger/claims/")
+        return [key.rpartition("/")[2] for key in keys if key.endswith(name)]
+
+    def ledger_keys(self, name: str) -> list[str]:
+        return [key for key in self.bucket.keys("liveness/ledger/") if key.endswith("/" + name)]
+
+    def markers(self) -> list[dict[str, Any]]:
+        keys = self.bucket.keys("liveness/ledger/pending/")
+        return [json.loads(self.bucket.get(key).body()) for key in keys]
+
+    @property
+    def calls(self) -> int:
+        return len(self.sandbox.faceid.calls)
+
+    @property
+    def billed(self) -> int:
+        return len(self.sandbox.faceid.billed)
+
+    def on(
+        self,
+        method: str,
+        key_ends: str,
+        do: Callable[[], Any] | Drop | Reply,
+        *,
+        phase: str = "before",
+        times: int = 1,
+        service: str = "cos",
+    ) -> None:
+        """At the next matching requests, do something or answer something else."""
+        left = [times]
+
+        def hook(request: Any, at: str) -> Any:
+            name = request.action if service == "faceid" else request.key
+            if at != phase or request.service != service or request.method != method:
+                return None
+            if not (name or "").endswith(key_ends) or left[0] == 0:
+                return None
+            left[0] -= 1
+            return do() if callable(do) and not isinstance(do, (Drop, Reply)) else do
+
+        self.sandbox.hooks.append(hook)
+
+    def requests_of(self, instance: Instance) -> list[Any]:
+        """The instance's own requests to COS, without those by pre-signed URL."""
+        secret_id = instance.environ["TENCENTCLOUD_SECRETID"]
+        return [
+            request
+            for request in self.sandbox.requests
+            if request.service == "cos"
+            and request.principal == secret_id
+            and request.auth == "header"
+        ]
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    with Sandbox(region="ap-singapore") as sandbox:
+        monkeypatch.setenv("http_proxy", sandbox.url)
+        monkeypatch.delenv("no_proxy", raising=False)
+        sandbox.faceid.rate_limit = None
+        yield Cloud(sandbox)

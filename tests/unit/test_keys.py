@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from liveness.keys import (
+    InputKey,
+    NotAnInput,
+    best_frame_key,
+    candidate_keys,
+    fingerprint,
+    marker_key,
+    pair_id_problem,
+    read_input_key,
+    result_key,
+)
+from liveness.settings import MAX_KEY_BYTES, Settings, read_settings
+
+GOOD = {"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": "faces-1250000000"}
+FOLDERS = read_settings(GOOD)
+FLAT = read_settings(
+    GOOD | {"LIVENESS_LIVE_SUFFIXES": ".live", "LIVENESS_IMAGE_SUFFIXES": ".jpg,.jpeg,.png"}
+)
+TANGLED = read_settings(
+    GOOD | {"LIVENESS_LIVE_SUFFIXES": ".live,/x.live", "LIVENESS_IMAGE_SUFFIXES": "/r.jpg,.jpg"}
+)
+LAYOUTS = st.sampled_from([FOLDERS, FLAT, TANGLED])
+PAIR_IDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40) | (
+    st.text("ar/x.jpgliv", min_size=1, max_size=12)
+)
+
+
+@given(LAYOUTS, PAIR_IDS)
+def test_a_pair_finds_exactly_the_keys_that_lead_back_to_it(
+    settings: Settings, pair_id: str
+) -> None:
+    for candidate in candidate_keys(settings, pair_id):
+        assert read_input_key(settings, candidate.key) == candidate
+        assert candidate.pair_id == pair_id
+
+
+@given(LAYOUTS, PAIR_IDS, st.sampled_from(["/live.bin", ".jpg", "/r.jpg", ".live", "/x.live"]))
+def test_no_key_belongs_to_two_pairs(settings: Settings, rest: str, suffix: str) -> None:
+    read = read_input_key(settings, settings.input_prefix + rest + suffix)
+    assume(isinstance(read, InputKey))
+    assert isinstance(read, InputKey)
+    assert read in candidate_keys(settings, read.pair_id)
+
+
+@given(PAIR_IDS, PAIR_IDS)
+def test_no_two_pairs_share_a_result(one: str, other: str) -> None:
+    assume(one != other)
+    assert result_key(FOLDERS, one) != result_key(FOLDERS, other)
+    assert best_frame_key(FOLDERS, one, "0" * 32) != best_frame_key(FOLDERS, other, "0" * 32)
+
+
+def test_roles_and_what_is_no_input() -> None:
+    def read(key: str) -> str:
+        found = read_input_key(FOLDERS, key)
+        return found.role if isinstance(found, InputKey) else found.why
+
+    assert read("liveness/incoming/anna/live.bin") == "live"
+    assert read("liveness/incoming/anna/reference.jpeg") == "image"
+    assert read("liveness/incoming/2026/anna/reference.png") == "image"
+    assert "outside the input prefix" in read("liveness/results/anna/result.json")
+    assert "folder placeholder" in read("liveness/incoming/anna/")
+    assert "ends in none of" in read("liveness/incoming/anna/LIVE.BIN")
+    assert "empty pair id" in read("liveness/incoming//live.bin")
+
+
+def test_a_pair_id_whose_results_would_not_fit_is_refused_not_cut() -> None:
+    room = MAX_KEY_BYTES - len(best_frame_key(FOLDERS, "", "0" * 32))
+    assert pair_id_problem(FOLDERS, "x" * room) is None
+    assert len(best_frame_key(FOLDERS, "x" * room, "0" * 32)) == MAX_KEY_BYTES
+    assert "would fit only up to" in (pair_id_problem(FOLDERS, "x" * (room + 1)) or "")
+    assert "would fit" in (pair_id_problem(FOLDERS, "人" * (room // 3 + 1)) or "")
+    assert isinstance(
+        read_input_key(FOLDERS, f"liveness/incoming/{'x' * (room + 1)}/live.bin"), NotAnInput
+    )
+
+
+def test_the_fingerprint_is_of_content_not_of_order() -> None:
+    live, image = ("a/live.bin", "e1", 1), ("a/reference.jpg", "e2", 2)
+    assert fingerprint("a", [live, image]) == fingerprint("a", [image, live])
+    others = {
+        fingerprint("b", [live, image]),
+        fingerprint("a", [("a/live.bin", "e3", 1), image]),
+        fingerprint("a", [("a/live.bin", "e1", 9), image]),
+        fingerprint("a", [("b/live.bin", "e1", 1), image]),
+    }
+    assert len(others | {fingerprint("a", [live, image])}) == 5
+
+
+@given(st.floats(0, 4e9), st.floats(0, 4e9))
+def test_markers_sort_by_due_time(one: float, other: float) -> None:
+    keys = [marker_key(FOLDERS, "a", due, "n") for due in (one, other)]
+    assert (int(one) < int(other)) == (keys[0] < keys[1])
+    assert all(key.startswith("liveness/ledger/pending/") for key in keys)
