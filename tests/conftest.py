@@ -59,9 +59,7 @@ class Instance:
         self.secrets = [credentials.secret_key, credentials.token or ""]
         self.clock = QuickClock()
         self.lines: list[str] = []
-        self._function = Function(
-            clock=self.clock, environ=self.environ, write=self.lines.append
-        )
+        self._function = Function(clock=self.clock, environ=self.environ, write=self.lines.append)
 
     def __call__(self, event: object, context: object = CONTEXT) -> dict[str, Any]:
         return self._function(event, context)

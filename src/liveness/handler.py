@@ -10,16 +10,17 @@ from typing import Any
 
 from . import __version__
 from .backlog import park
+from .call import LEAST_CALL_SECONDS
 from .cos import CosStore, new_session
 from .credentials import read_credentials
-from .errors import LivenessError, PairsNotFinished
+from .errors import ConfigurationError, LivenessError, PairsNotFinished
 from .events import Wakeup, read_event
 from .faceid import FaceId
 from .logs import Log, silence_vendors, write_stdout
 from .pair import Ended, Walk
 from .result import Origin
 from .seams import Chance, Clock, Concurrency, SystemChance, SystemClock, Threads
-from .services import Services
+from .services import CLOSING_SECONDS, Services
 from .settings import read_settings
 from .store import PatientStore
 
@@ -64,7 +65,7 @@ class Function:
         )
         log = Log(self._write, {"request_id": origin.request_id, "version": __version__})
         try:
-            services, wakeup = self._prepare(event, origin, began + _limit_seconds(said))
+            services, wakeup = self._prepare(event, origin, began, _limit_seconds(said))
         except LivenessError as error:
             log("invocation.failed", error=type(error).__name__, why=str(error))
             raise
@@ -73,18 +74,28 @@ class Function:
             log("settings.warning", why=warning)
         for remark in wakeup.remarks:
             log(f"record.{remark.kind}", where=remark.where, why=remark.why)
+        summary: dict[str, Any]
         if wakeup.kind in ("drain", "reconcile"):
             summary = {"kind": wakeup.kind, "not_built_yet": f"this version does not {wakeup.kind}"}
         else:
             summary, failures = self._walk_all(services, wakeup, log)
             if failures:
+                log("invocation.failed", error="PairsNotFinished", pairs=len(failures))
                 raise PairsNotFinished(failures)
+        states = [pair["state"] for pair in summary.get("pairs", ())]
         milliseconds = round((self._clock.monotonic() - began) * 1000)
-        log("invocation.ended", ms=milliseconds, summary=summary)
+        log("invocation.ended", ms=milliseconds, **{name: states.count(name) for name in states})
         return summary
 
-    def _prepare(self, event: object, origin: Origin, ends_at: float) -> tuple[Services, Wakeup]:
+    def _prepare(
+        self, event: object, origin: Origin, began: float, limit: float
+    ) -> tuple[Services, Wakeup]:
         settings = read_settings(self._environ)
+        if limit < CLOSING_SECONDS + LEAST_CALL_SECONDS:
+            raise ConfigurationError(
+                f"the function's timeout is {limit:g} s, in which no call could be made and "
+                "written down; set at least 60 s"
+            )
         wakeup = read_event(settings, event)
         credentials = read_credentials(self._environ)
         self._face.use(settings, credentials)
@@ -98,7 +109,7 @@ class Function:
             chance=self._chance,
             concurrency=self._concurrency,
             origin=origin,
-            ends_at=ends_at,
+            ends_at=began + limit,
             trusted_buckets=self._trusted_buckets,
         )
         return services, wakeup

@@ -11,7 +11,7 @@ from typing import Any
 # Every event this function logs; README.md explains them to operators from this table.
 EVENTS: Mapping[str, str] = {
     "invocation.started": "what kind of event came, how many pairs it names",
-    "invocation.ended": "the summary that is returned, and the duration",
+    "invocation.ended": "how many pairs ended in which state, and the duration",
     "invocation.failed": "why the whole event is raised back to the platform",
     "settings.warning": "a setting that works but is unwise",
     "record.ignored": "a record that is not about an input, and why",

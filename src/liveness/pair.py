@@ -90,7 +90,7 @@ class Walk:
                 return published or Ended(self._pair_id, "waiting", None, f"no {missing} input yet")
             work = look.found.work if isinstance(look.found, Unusable) else look.found
             ledger = self._ledger(work)
-            if look.published == work.fingerprint and not _granted(look, ledger):
+            if look.published == work.fingerprint and not _outdated(look, ledger):
                 return published or Ended(self._pair_id, "done", look.published_status)
             if isinstance(look.found, Unusable):
                 published = self.publish_unusable(look.found)
@@ -346,6 +346,15 @@ class Walk:
         self._lap = now
 
 
-def _granted(look: Look, ledger: Ledger) -> bool:
-    """A `failed` result is no end once an operator has granted another attempt."""
-    return look.published_status == "failed" and ledger.response() is None
+def _outdated(look: Look, ledger: Ledger) -> bool:
+    """A `failed` result is no end once an operator has granted another attempt.
+
+    Either that attempt is still to be made, or its response stands and a slow publisher of the
+    failure came after it.
+    """
+    if look.published_status != "failed":
+        return False
+    response = ledger.response()
+    if response is None:
+        return ledger.grants > 0
+    return outcome_of_response(response).status != "failed"

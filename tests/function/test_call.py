@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from liveness_sandbox import Delay, Drop, Reply
-from tests.conftest import PACKAGE, Cloud
 
 from liveness.errors import PairsNotFinished
+from tests.conftest import PACKAGE, Cloud
 
 DETECT = "DetectReflectLivenessAndCompare"
 

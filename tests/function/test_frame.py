@@ -7,6 +7,7 @@ import json
 
 import pytest
 from liveness_sandbox import Reply
+
 from tests.conftest import Cloud
 
 

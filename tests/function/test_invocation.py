@@ -1,4 +1,4 @@
-"""One invocation as the platform makes it: messages, contexts, logs, what is returned and raised."""
+"""One invocation as the platform makes it: messages, contexts, logs, returns and errors."""
 
 from __future__ import annotations
 
@@ -8,12 +8,24 @@ from typing import Any
 
 import pytest
 from liveness_sandbox import Drop, Reply
-from tests.conftest import BUCKET, JPEG, PACKAGE, ROOT, Cloud
 
 from liveness.errors import ConfigurationError, EventError, PairsNotFinished, SettingsError
 from liveness.logs import EVENTS
+from tests.conftest import BUCKET, JPEG, PACKAGE, ROOT, Cloud
 
-AWKWARD = ["a b", "a+b", "100%41", "a#b", "a?b=c&d", "中文 路径", "😀", ".hidden", "..", "a//b", "a."]
+AWKWARD = [
+    "a b",
+    "a+b",
+    "100%41",
+    "a#b",
+    "a?b=c&d",
+    "中文 路径",
+    "😀",
+    ".hidden",
+    "..",
+    "a//b",
+    "a.",
+]
 
 
 @pytest.mark.parametrize("pair_id", AWKWARD)
@@ -93,6 +105,12 @@ def test_sloppy_contexts_are_survived(cloud: Cloud, context: object) -> None:
     cloud.put_pair("anna")
     summary = cloud.instance()({"pairs": ["anna"]}, context)
     assert summary["pairs"][0]["status"] == "passed"
+
+
+@pytest.mark.parametrize("limit", [3, 3000, 17_000])
+def test_a_timeout_too_short_for_a_call_is_a_configuration_error(cloud: Cloud, limit: int) -> None:
+    with pytest.raises(ConfigurationError, match="timeout is"):
+        cloud.instance()({"pairs": ["anna"]}, {"time_limit_in_ms": limit})
 
 
 @pytest.mark.parametrize("kind", ["drain", "reconcile"])
@@ -240,9 +258,7 @@ def test_results_and_ledger_may_lie_in_other_buckets(cloud: Cloud) -> None:
     for name in ("results-1250000000", "ledger-1250000000"):
         cloud.sandbox.create_bucket(name)
     cloud.put_pair("anna")
-    function = cloud.instance(
-        RESULT_BUCKET="results-1250000000", LEDGER_BUCKET="ledger-1250000000"
-    )
+    function = cloud.instance(RESULT_BUCKET="results-1250000000", LEDGER_BUCKET="ledger-1250000000")
     assert function.walk("anna")["status"] == "passed"
     assert function.walk("anna")["state"] == "done"
     assert cloud.bucket.keys() == [

@@ -7,9 +7,9 @@ import threading
 
 import pytest
 from liveness_sandbox import Drop, Hold, Reply
-from tests.conftest import Cloud, Instance
 
 from liveness.errors import PairsNotFinished
+from tests.conftest import Cloud, Instance
 
 FOREIGN_CLAIM = json.dumps({"attempt": 1, "nonce": "somebody-else", "owner": {}}).encode()
 
@@ -217,6 +217,33 @@ def test_a_grant_survives_a_crash_right_after_it(cloud: Cloud) -> None:
     assert cloud.calls == 2
 
 
+def test_a_slow_publisher_of_a_failure_does_not_undo_what_came_after(cloud: Cloud) -> None:
+    # It gave up, and before it wrote that down an operator granted an attempt that passed.
+    function = given_up(cloud)
+    failure = cloud.bucket.get("liveness/results/anna/result.json")
+    body, metadata = failure.body(), failure.metadata
+    function({"retry": ["anna"]})
+
+    def slow_publisher() -> None:
+        key = "liveness/results/anna/result.json"
+        cloud.bucket.put(key, body, metadata=metadata, content_type="application/json")
+
+    slow_publisher()
+    assert function.walk("anna")["status"] == "passed"
+    result = cloud.result("anna")
+    assert result is not None
+    assert result["status"] == "passed"
+    assert cloud.calls == 2
+
+
+def test_a_failure_whose_ledger_has_expired_is_not_paid_again(cloud: Cloud) -> None:
+    function = given_up(cloud)
+    for key in cloud.bucket.keys("liveness/ledger/claims/"):
+        cloud.bucket.delete(key)
+    assert function.walk("anna")["state"] == "done"
+    assert cloud.calls == 1
+
+
 def test_without_a_grant_a_given_up_pair_stays_so(cloud: Cloud) -> None:
     function = given_up(cloud)
     assert function.walk("anna") == {"pair_id": "anna", "state": "done", "status": "failed"}
@@ -259,9 +286,12 @@ def test_too_little_time_left_parks_instead_of_calling(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     function = cloud.instance()
 
-    summary = function({"pairs": ["anna"]}, {"time_limit_in_ms": 12_000})
+    def pause() -> None:
+        function.clock.shift += 110  # of 120
 
-    assert summary["pairs"][0]["state"] == "parked"
+    cloud.on("HEAD", "live.bin", pause, phase="after")
+
+    assert function.walk("anna")["state"] == "parked"
     assert cloud.calls == 0
     assert len(cloud.markers()) == 1
 

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 
 import pytest
+
 from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud
 
 
