@@ -66,9 +66,7 @@ def write_stdout(line: str) -> None:
 def silence_vendors() -> None:
     """Keep the SDKs from logging: they write URLs, headers and, below DEBUG, signing keys."""
     for name in _VENDOR_LOGGERS:
-        logger = logging.getLogger(name)
-        logger.setLevel(logging.CRITICAL + 1)
-        logger.propagate = False
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
 def _cut(value: Any) -> Any:

@@ -121,6 +121,9 @@ class Walk:
             *(lambda key=key.key: store.head(settings.bucket, key) for key in keys),
             lambda: store.head(settings.result_bucket, result_key(settings, self._pair_id)),
         )
+        if keys and not any(heads):
+            # A HEAD's 404 does not tell whether key or bucket is missing; a GET's does, by raising.
+            store.get(settings.bucket, keys[0].key, max_bytes=0)
         look = judge(settings, self._pair_id, list(zip(keys, heads, strict=True)), result)
         self._tell("pair.looked", found=type(look.found).__name__.lower(), published=look.published)
         return look

@@ -11,6 +11,8 @@ from liveness_sandbox import Drop, Reply
 
 from liveness.errors import ConfigurationError, EventError, PairsNotFinished, SettingsError
 from liveness.logs import EVENTS
+
+SERVERS = ("aiohttp", "asyncio")  # the sandbox's, in the same process
 from tests.conftest import BUCKET, JPEG, PACKAGE, ROOT, Cloud
 
 AWKWARD = [
@@ -212,8 +214,13 @@ def test_logs_are_short_json_lines_of_documented_events(cloud: Cloud) -> None:
 @pytest.mark.parametrize("transfer", ["presign", "upload"])
 @pytest.mark.parametrize("fault", ["none", "lost", "frame", "store", "refused", "proxy"])
 def test_nothing_secret_is_logged_published_or_raised(
-    cloud: Cloud, transfer: str, fault: str, capfd: pytest.CaptureFixture[str]
+    cloud: Cloud,
+    transfer: str,
+    fault: str,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    caplog.set_level("DEBUG")  # as where somebody's root logger writes everything to stdout
     cloud.put_pair("anna", {"frame": "missing"} if fault == "frame" else PACKAGE)
     function = cloud.instance(TRANSFER=transfer, MAX_ATTEMPTS="1")
     action = "DetectReflectLivenessAndCompare"
@@ -235,6 +242,7 @@ def test_nothing_secret_is_logged_published_or_raised(
     except PairsNotFinished as error:
         said += str(error)
     said += "".join(function.lines) + "".join(capfd.readouterr())
+    said += "".join(r.getMessage() for r in caplog.records if not r.name.startswith(SERVERS))
     for key in cloud.bucket.keys("liveness/results/"):
         if key.endswith(".json"):
             said += cloud.bucket.get(key).body().decode()
@@ -269,7 +277,8 @@ def test_results_and_ledger_may_lie_in_other_buckets(cloud: Cloud) -> None:
     assert cloud.sandbox.bucket("ledger-1250000000").keys("liveness/ledger/claims/")
 
 
-def test_a_bucket_that_is_not_there_is_a_configuration_error(cloud: Cloud) -> None:
+@pytest.mark.parametrize("name", ["BUCKET", "LEDGER_BUCKET"])
+def test_a_bucket_that_is_not_there_is_a_configuration_error(cloud: Cloud, name: str) -> None:
     cloud.put_pair("anna")
     with pytest.raises(PairsNotFinished, match="no such bucket"):
-        cloud.instance(LEDGER_BUCKET="nowhere-1250000000").walk("anna")
+        cloud.instance(**{name: "nowhere-1250000000"}).walk("anna")

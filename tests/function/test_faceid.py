@@ -1,0 +1,157 @@
+"""The face API's client against servers that misbehave below HTTP."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from tests.conftest import QuickClock
+
+from liveness.credentials import Credentials
+from liveness.face import Answer, DetectRequest, NoAnswer, NotSent
+from liveness.faceid import FaceId
+from liveness.seams import Threads
+from liveness.settings import read_settings
+
+SETTINGS = read_settings(
+    {
+        "TENCENTCLOUD_REGION": "ap-singapore",
+        "LIVENESS_BUCKET": "faces-1250000000",
+        "LIVENESS_ENDPOINT_SCHEME": "http",
+    }
+)
+REQUEST = DetectRequest("http://a/", "0" * 32, "http://b/", "1" * 32)
+BODY = json.dumps({"Response": {"Result": "Success", "Sim": 96.3, "RequestId": "r"}}).encode()
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+
+
+def client(clock: QuickClock | None = None) -> FaceId:
+    face = FaceId(clock or QuickClock(), Threads())
+    face.use(SETTINGS, Credentials("AKIDexample", "key", "token"))
+    return face
+
+
+@contextmanager
+def server(talk: Callable[[socket.socket], None]) -> Iterator[tuple[str, list[int]]]:
+    """A server that talks as told on every connection; counts them."""
+    connections: list[int] = []
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0.05)
+
+        def accept() -> None:
+            while not stop.is_set():
+                try:
+                    connection, _ = listener.accept()
+                except TimeoutError:
+                    continue
+                connections.append(1)
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+        def serve(connection: socket.socket) -> None:
+            connection.settimeout(10)
+            with connection:
+                try:
+                    talk(connection)
+                except OSError:
+                    pass  # the client has hung up
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}", connections
+        finally:
+            stop.set()
+            thread.join()
+
+
+def read_request(connection: socket.socket) -> bool:
+    """Read one whole request; False at the end of the connection."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        if not (more := connection.recv(65536)):
+            return False
+        data += more
+    head, _, body = data.partition(b"\r\n\r\n")
+    (length,) = (
+        int(line.split(b":")[1])
+        for line in head.split(b"\r\n")
+        if line.lower().startswith(b"content-length:")
+    )
+    while len(body) < length:
+        body += connection.recv(65536)
+    return True
+
+
+def answer(connection: socket.socket) -> None:
+    while read_request(connection):
+        connection.sendall(HEAD + BODY)
+
+
+def test_an_answer_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    with server(answer) as (url, _):
+        monkeypatch.setenv("http_proxy", url)
+        assert isinstance(client().detect(REQUEST, 5), Answer)
+
+
+def test_the_deadline_is_for_the_whole_call_not_for_each_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Every byte comes well within the HTTP library's timeout; all of them take far longer.
+    def drip(connection: socket.socket) -> None:
+        read_request(connection)
+        for byte in HEAD + BODY:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.01)
+
+    with server(drip) as (url, _):
+        monkeypatch.setenv("http_proxy", url)
+        assert isinstance(client().detect(REQUEST, 0.3), NoAnswer)
+
+
+def test_what_never_left_is_told_from_what_was_not_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+    assert isinstance(client().detect(REQUEST, 5), NotSent)
+
+    def hang_up(connection: socket.socket) -> None:
+        read_request(connection)
+
+    with server(hang_up) as (url, _):
+        monkeypatch.setenv("http_proxy", url)
+        assert isinstance(client().detect(REQUEST, 5), NoAnswer)
+
+
+@pytest.mark.parametrize(
+    "reply", [b"", b"HTTP/1.1", HEAD, HEAD + BODY[:-1], b"HTTP/1.1 200 OK\r\n\r\n", b"\0" * 99]
+)
+def test_a_reply_cut_anywhere_is_no_answer(monkeypatch: pytest.MonkeyPatch, reply: bytes) -> None:
+    def cut(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(reply)
+
+    with server(cut) as (url, _):
+        monkeypatch.setenv("http_proxy", url)
+        assert isinstance(client().detect(REQUEST, 5), NoAnswer)
+
+
+def test_connections_are_kept_but_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A connection that was idle may be dead without a sign, and the call on it paid for nothing.
+    clock = QuickClock()
+    with server(answer) as (url, connections):
+        monkeypatch.setenv("http_proxy", url)
+        face = client(clock)
+        for _ in range(3):
+            face.detect(REQUEST, 5)
+        assert len(connections) == 1
+        clock.shift += 60
+        face.detect(REQUEST, 5)
+        assert len(connections) == 2
