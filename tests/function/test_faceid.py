@@ -7,16 +7,16 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
-from tests.conftest import QuickClock
 
 from liveness.credentials import Credentials
 from liveness.face import Answer, DetectRequest, NoAnswer, NotSent
 from liveness.faceid import FaceId
 from liveness.seams import Threads
 from liveness.settings import read_settings
+from tests.conftest import QuickClock
 
 SETTINGS = read_settings(
     {
@@ -27,7 +27,8 @@ SETTINGS = read_settings(
 )
 REQUEST = DetectRequest("http://a/", "0" * 32, "http://b/", "1" * 32)
 BODY = json.dumps({"Response": {"Result": "Success", "Sim": 96.3, "RequestId": "r"}}).encode()
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+HEAD += b"Content-Length: %d\r\n\r\n" % len(BODY)
 
 
 def client(clock: QuickClock | None = None) -> FaceId:
@@ -55,11 +56,8 @@ def server(talk: Callable[[socket.socket], None]) -> Iterator[tuple[str, list[in
 
         def serve(connection: socket.socket) -> None:
             connection.settimeout(10)
-            with connection:
-                try:
-                    talk(connection)
-                except OSError:
-                    pass  # the client has hung up
+            with connection, suppress(OSError):  # the client may hang up
+                talk(connection)
 
         thread = threading.Thread(target=accept)
         thread.start()

@@ -11,10 +11,9 @@ from liveness_sandbox import Drop, Reply
 
 from liveness.errors import ConfigurationError, EventError, PairsNotFinished, SettingsError
 from liveness.logs import EVENTS
-
-SERVERS = ("aiohttp", "asyncio")  # the sandbox's, in the same process
 from tests.conftest import BUCKET, JPEG, PACKAGE, ROOT, Cloud
 
+SERVERS = ("aiohttp", "asyncio")  # the sandbox's, in the same process
 AWKWARD = [
     "a b",
     "a+b",
