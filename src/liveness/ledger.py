@@ -96,27 +96,27 @@ class Ledger:
 
     # ---- attempts
 
-    def try_claim(self, number: int, nonce: str) -> Response | None:
+    def try_claim(self, number: int, nonce: str) -> tuple[bool, Response | None]:
         """Create attempt `number` and read the response, in one round trip.
 
-        Whether the attempt is ours, only `standing` can tell: a 409 may be our own first PUT
-        whose reply was lost, and two PUTs at once may both have got a 200.
+        True where the number was free. Whether the attempt is ours, only `standing` can tell: a
+        409 may be our own first PUT whose reply was lost, and two PUTs at once may both get a 200.
         """
-        response: Response | None
-        _, response = self._together(
+        free, response = self._together(
             lambda: self._create(f"{number}.claim", self._claim(number, nonce)), self.response
         )
-        return response
+        return free, response
 
-    def standing(self, number: int, nonce: str) -> tuple[Claim, Response | None]:
+    def standing(self, number: int, nonce: str, fresh: bool) -> tuple[Claim, Response | None]:
         """Read claim and release of attempt `number`, and the response again, in one round trip.
 
+        A claim that is `fresh` cannot have been released yet.
         An instance's first claim in a bucket is PUT once more beside it, and must be refused:
         without create-only two instances could both believe that they may call.
         """
         tasks: list[Callable[[], Any]] = [
             lambda: self._read_claim(number),
-            lambda: self._get(f"{number}.released"),
+            lambda: None if fresh else self._get(f"{number}.released"),
             self.response,
         ]
         if self._bucket not in self._trusted:

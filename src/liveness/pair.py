@@ -143,9 +143,9 @@ class Walk:
             if self._on.seconds_left() < LEAST_CALL_SECONDS:
                 return Park(0, "too little of this invocation is left for a call")
             nonce, began = self._on.chance.nonce(), self._on.clock.monotonic()
-            response = ledger.try_claim(number, nonce)
+            fresh, response = ledger.try_claim(number, nonce)
             if response is None:
-                claim, response = ledger.standing(number, nonce)
+                claim, response = ledger.standing(number, nonce, fresh)
             if response is not None:
                 return Standing(response)
             if claim.nonce == nonce:

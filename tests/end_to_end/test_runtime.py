@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from liveness_sandbox import CosTrigger
+
 from tests.conftest import BUCKET, JPEG, PACKAGE, ROOT, Cloud
 
 MEGABYTE = 1024 * 1024
@@ -126,7 +127,7 @@ def test_three_round_trips_before_the_call_and_three_after_it(cloud: Cloud, warm
         function.walk("bert")
     seen = len(cloud.sandbox.requests)
     cloud.put_pair("anna")
-    cloud.sandbox.cos_latency_s = 0.15  # so that what is sent at once overlaps
+    cloud.sandbox.cos_latency_s = 0.4  # so that what is sent at once overlaps
 
     function.walk("anna")
 

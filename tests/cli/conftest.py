@@ -1,0 +1,72 @@
+"""The `liveness` command, in this process or in one of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from liveness_cli.main import main
+
+ROOT = Path(__file__).parents[2]
+_ENTRY = "from liveness_cli.main import main; main()"
+
+Command = Callable[..., Result]
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory, and an environment that names no cloud."""
+    for name in list(os.environ):
+        if name.startswith(("LIVENESS_", "TENCENTCLOUD_")) or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def liveness() -> Command:
+    """`liveness("run", "--pair-id", "x")`: quick, in this process."""
+
+    def call(*arguments: str, stdin: str | bytes | None = None) -> Result:
+        return CliRunner().invoke(main, arguments, input=stdin)
+
+    return call
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """The same as a process, for what signals do; killed at the end if it still runs."""
+    started: list[subprocess.Popen[str]] = []
+
+    def popen(*arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _ENTRY, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        )
+        started.append(process)
+        return process
+
+    yield popen
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def assert_one_sentence(result: Result, *said: str) -> None:
+    """An error as a person wants it: no traceback, no path of this machine."""
+    last = result.stderr.strip().splitlines()[-1]
+    assert last.startswith("Error: "), result.stderr
+    assert "Traceback" not in result.stderr
+    assert str(ROOT) not in result.output
+    for part in said:
+        assert part in last

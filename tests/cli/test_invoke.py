@@ -1,0 +1,141 @@
+"""`liveness invoke`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from liveness_sandbox import Sandbox
+
+from .conftest import ROOT, Command, assert_one_sentence
+
+EVENTS = ROOT / "events"
+FIRST = ["session-0001"]
+# File: kind, the pairs that are judged, the reason of the only remark.
+EXPECTED: dict[str, tuple[str, list[str], str]] = {
+    "put.json": ("cos", FIRST, ""),
+    "post.json": ("cos", FIRST, ""),
+    "multipart.json": ("cos", FIRST, ""),
+    "copy.json": ("cos", FIRST, ""),
+    "both-inputs.json": ("cos", FIRST, ""),
+    "many-records.json": (
+        "cos",
+        ["session-0002", "session-0003", "session-0004"],
+        "is a folder placeholder",
+    ),
+    "chinese-key.json": ("cos", ["会话 1+1=100% 😀"], ""),
+    "foreign-key.json": ("cos", [], "lies outside the input prefix"),
+    "timer.json": ("drain", [], ""),
+    "direct-pairs.json": ("pairs", ["session-0001", "session-0002"], ""),
+    "direct-retry.json": ("retry", FIRST, ""),
+    "direct-reconcile.json": ("reconcile", [], ""),
+    "direct-drain.json": ("drain", [], ""),
+}
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in EVENTS.glob("*.json")))
+def test_every_sample_event(liveness: Command, name: str) -> None:
+    kind, pair_ids, why = EXPECTED[name]
+
+    invoked = liveness("invoke", str(EVENTS / name))
+
+    assert invoked.exit_code == 0, invoked.stderr
+    returned: dict[str, Any] = json.loads(invoked.stdout)
+    assert returned["kind"] == kind
+    assert returned.get("pairs", []) == [
+        {"pair_id": pair_id, "state": "published", "status": "passed"} for pair_id in pair_ids
+    ]
+    remarks = returned.get("remarks", [])
+    assert len(remarks) == bool(why)
+    assert all(why in remark["why"] for remark in remarks)
+    logged = [json.loads(line)["event"] for line in invoked.stderr.splitlines()]
+    assert logged[0] == "invocation.started"
+    assert logged[-1] == "invocation.ended"
+    assert logged.count("pair.called") == len(pair_ids)
+
+
+def test_an_empty_bucket(liveness: Command) -> None:
+    invoked = liveness("invoke", "--empty", str(EVENTS / "put.json"))
+
+    assert invoked.exit_code == 0
+    (pair,) = json.loads(invoked.stdout)["pairs"]
+    assert pair["state"] == "waiting"
+
+
+def test_standard_input(liveness: Command) -> None:
+    invoked = liveness("invoke", "-", stdin='{"pairs": ["会话", "\\ud800"]}')
+
+    assert invoked.exit_code == 0, invoked.stderr
+    returned = json.loads(invoked.stdout)
+    assert [pair["pair_id"] for pair in returned["pairs"]] == ["会话"]
+    assert returned["remarks"][0]["kind"] == "refused"
+
+
+def test_a_message_that_the_handler_refuses(liveness: Command) -> None:
+    invoked = liveness("invoke", "-", stdin='{"Type": "Timer", "Message": "dance"}')
+
+    assert invoked.exit_code == 1
+    assert invoked.stdout == ""
+    assert_one_sentence(invoked, "EventError", "'dance'")
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"put.json", b"\xff\xd8\xff\xe0", b"[" * 100_000], ids=repr
+)
+def test_garbage(liveness: Command, content: bytes) -> None:
+    invoked = liveness("invoke", "-", stdin=content)
+
+    assert invoked.exit_code == 2
+    assert invoked.stdout == ""
+    assert_one_sentence(invoked, "standard input holds no JSON")
+
+
+@pytest.mark.parametrize("name", ["nowhere.json", ".", "nul\0"])
+def test_no_such_file(liveness: Command, name: str) -> None:
+    invoked = liveness("invoke", name)
+
+    assert invoked.exit_code == 2
+    assert_one_sentence(invoked)
+
+
+class TestInThisProcess:
+    """Where the environment names a cloud."""
+
+    @pytest.fixture
+    def cloud(self, monkeypatch: pytest.MonkeyPatch) -> Any:
+        with Sandbox() as sandbox:
+            bucket = sandbox.create_bucket("faces-1250000000")
+            for name, value in sandbox.client_environment().items():
+                monkeypatch.setenv(name, value)
+            monkeypatch.setenv("LIVENESS_BUCKET", bucket.name)
+            monkeypatch.setenv("LIVENESS_ENDPOINT_SCHEME", "http")
+            yield sandbox
+
+    def test_the_bucket_of_the_environment_is_looked_at(
+        self, liveness: Command, cloud: Sandbox
+    ) -> None:
+        bucket = cloud.bucket("faces-1250000000")
+        for file in ("live.bin", "reference.jpg"):
+            content = Path(EVENTS, "sample", file).read_bytes()
+            bucket.put(f"liveness/incoming/session-0002/{file}", content)
+
+        invoked = liveness("invoke", str(EVENTS / "direct-pairs.json"))
+
+        assert invoked.exit_code == 0, invoked.stderr
+        states = [pair["state"] for pair in json.loads(invoked.stdout)["pairs"]]
+        assert states == ["waiting", "published"]  # no sample pair is put into it
+        assert bucket.get("liveness/results/session-0002/result.json") is not None
+        assert '"event": "pair.published"' in invoked.stderr
+
+    def test_what_the_handler_raises(
+        self, liveness: Command, cloud: Sandbox, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TENCENTCLOUD_SECRETKEY", "wrong")
+
+        invoked = liveness("invoke", str(EVENTS / "put.json"))
+
+        assert invoked.exit_code == 1
+        assert invoked.stdout == ""
+        assert_one_sentence(invoked, "PairsNotFinished", "session-0001", "403")

@@ -1,0 +1,152 @@
+"""`liveness run`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from .conftest import ROOT, Command, Start, assert_one_sentence
+from .processes import await_children, needs_proc, still_running
+
+SCHEMA = json.loads((ROOT / "docs/liveness-result-1.schema.json").read_text("utf-8"))
+
+
+def package(folder: Path, **scenario: object) -> str:
+    """A liveness package that makes the sandbox's face API answer so."""
+    path = folder / "scenario.bin"
+    path.write_text(json.dumps({"sandbox": True, **scenario}))
+    return str(path)
+
+
+def written(pair_id: str) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(Path("build/run", pair_id, "result.json").read_text())
+    jsonschema.validate(result, SCHEMA)
+    return result
+
+
+def frames(pair_id: str) -> list[Path]:
+    return list(Path("build/run", pair_id).glob("best-frame-*.jpg"))
+
+
+def test_the_sample_pair_passes(liveness: Command) -> None:
+    ran = liveness("run")
+
+    assert ran.exit_code == 0, ran.output
+    for told in (
+        "live.bin             2,048 bytes  to liveness/incoming/sample/live.bin",
+        "woken by",
+        "verdict     passed (similarity 96.3, threshold 70)",
+        "Verification passed.",
+        "核验通过。",
+        "1 to the face API, 1 billed",
+    ):
+        assert told in ran.stdout
+    assert ran.stderr == ""
+    result = written("sample")
+    assert result["status"] == "passed"
+    (frame,) = frames("sample")
+    assert hashlib.md5(frame.read_bytes()).hexdigest() == result["best_frame"]["md5"]
+    assert f"result      {Path('build/run/sample/result.json')}" in ran.stdout
+    assert f"best frame  {frame}" in ran.stdout
+
+
+def test_a_package_may_choose_the_verdict(liveness: Command, tmp_path: Path) -> None:
+    assert liveness("run").exit_code == 0
+
+    ran = liveness("run", "--live", package(tmp_path, code="FailedOperation.LivessDetectFake"))
+
+    assert ran.exit_code == 0, ran.output
+    assert "verdict     rejected" in ran.stdout
+    assert "1 to the face API, 0 billed" in ran.stdout
+    assert "best frame  none: " in ran.stdout
+    assert written("sample")["status"] == "rejected"
+    assert frames("sample") == []  # that of the run before is gone
+
+
+def test_other_files_under_another_pair_id(liveness: Command, tmp_path: Path) -> None:
+    image = tmp_path / "me.PNG"
+    image.write_bytes((ROOT / "events/sample/reference.jpg").read_bytes())
+
+    ran = liveness("run", "--reference", str(image), "--pair-id", "2025/会话 1+1=100% 😀")
+
+    assert ran.exit_code == 0, ran.output
+    result = written("2025/会话 1+1=100% 😀")
+    assert result["inputs"][1]["key"] == "liveness/incoming/2025/会话 1+1=100% 😀/reference.png"
+
+
+def test_settings_of_the_environment_apply(
+    liveness: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIVENESS_SIM_THRESHOLD", "99")
+    monkeypatch.setenv("LIVENESS_LIVE_SUFFIXES", ".live")
+    monkeypatch.setenv("LIVENESS_IMAGE_SUFFIXES", ".jpg")
+    monkeypatch.setenv("LIVENESS_BUCKET", "not-the-one-of-the-sandbox-1")
+
+    ran = liveness("run")
+
+    assert ran.exit_code == 0, ran.output
+    assert "to liveness/incoming/sample.live" in ran.stdout
+    assert "rejected (similarity 96.3, threshold 99)" in ran.stdout
+
+
+def test_no_result_is_an_error_with_the_reason(liveness: Command, tmp_path: Path) -> None:
+    refused = package(tmp_path, code="AuthFailure.UnauthorizedOperation", channel="error")
+
+    ran = liveness("run", "--live", refused)
+
+    assert ran.exit_code == 1
+    sentence, _, log = ran.stderr.partition("\n")
+    assert sentence.startswith("Error: the function left no result.json for pair sample: ")
+    assert "AuthFailure.UnauthorizedOperation" in sentence
+    assert '"event": "pair.failed"' in log
+    assert "Traceback" not in ran.output
+    assert not Path("build/run/sample/result.json").exists()
+
+
+@pytest.mark.parametrize("pair_id", ["", "../x", "a/../../x", "/x", "a//b", ".", "x" * 900])
+def test_a_pair_id_that_names_no_folder(liveness: Command, pair_id: str) -> None:
+    ran = liveness("run", "--pair-id", pair_id)
+
+    assert ran.exit_code == 1
+    assert_one_sentence(ran)
+
+
+def test_wrong_settings(liveness: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIVENESS_RATE_LIMIT", "fast")
+
+    ran = liveness("run")
+
+    assert ran.exit_code == 1
+    assert_one_sentence(ran, "LIVENESS_RATE_LIMIT is 'fast'")
+
+
+def test_without_the_repository(
+    liveness: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("liveness_cli.checkout._ROOT", tmp_path)
+
+    ran = liveness("run")
+
+    assert ran.exit_code == 1
+    assert_one_sentence(ran, "events/sample/live.bin is not there")
+
+
+@needs_proc
+def test_interrupted_it_stops_what_it_started(start: Start, tmp_path: Path) -> None:
+    process = start("run", "--live", package(tmp_path, delay=20))
+    children = await_children(process.pid)
+
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)  # an impatient second one changes nothing
+    _, errors = process.communicate(timeout=10)
+
+    assert process.returncode == 130
+    assert "Error: stopped before the end" in errors
+    assert "Traceback" not in errors
+    assert still_running(children) == set()

@@ -1,0 +1,123 @@
+"""`liveness sandbox`."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .conftest import Command, Start, assert_one_sentence
+from .processes import await_children, needs_proc, still_running
+
+# Knows nothing but its environment, as a program of another project.
+CLIENT = """
+import json, os, time
+from qcloud_cos import CosConfig, CosS3Client, CosServiceError
+
+keys = os.environ["TENCENTCLOUD_SECRETID"], os.environ["TENCENTCLOUD_SECRETKEY"]
+config = CosConfig(Region=os.environ["TENCENTCLOUD_REGION"], SecretId=keys[0], SecretKey=keys[1],
+                   Scheme=os.environ["LIVENESS_ENDPOINT_SCHEME"])
+client, bucket = CosS3Client(config, retry=0), os.environ["LIVENESS_BUCKET"]
+package = json.dumps({"sandbox": True, "code": "FailedOperation.CompareLowSimilarity", "sim": 12.5})
+client.put_object(Bucket=bucket, Key="liveness/incoming/one/live.bin", Body=package.encode())
+client.put_object(Bucket=bucket, Key="liveness/incoming/one/reference.jpg", Body=b"\\xff\\xd8\\xff")
+deadline = time.monotonic() + 15
+while True:
+    try:
+        reply = client.get_object(Bucket=bucket, Key="liveness/results/one/result.json")
+        break
+    except CosServiceError as error:
+        assert error.get_status_code() == 404 and time.monotonic() < deadline, error
+        time.sleep(0.05)
+print(reply["Body"].get_raw_stream().read().decode())
+"""
+
+
+def printed_environment(process: subprocess.Popen[str]) -> dict[str, str]:
+    """What stands in the lines after the one that says it is ready."""
+    assert process.stdout is not None
+    ready = process.stdout.readline()
+    assert re.fullmatch(r"liveness sandbox ready on http://127\.0\.0\.1:\d+\n", ready), ready
+    environment = {}
+    for line in process.stdout:
+        export, assignment = shlex.split(line)
+        assert export == "export"
+        name, _, value = assignment.partition("=")
+        environment[name] = value
+        if name == "LIVENESS_BUCKET":  # the last one
+            break
+    return environment
+
+
+def run_client(environment: dict[str, str]) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-c", CLIENT],
+        env={**environment, "PYTHONIOENCODING": "utf-8"},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=20,
+    )
+    assert done.returncode == 0, done.stderr
+    result: dict[str, Any] = json.loads(done.stdout)
+    return result
+
+
+@needs_proc
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_another_process_until_it_is_stopped(start: Start, number: int) -> None:
+    process = start("sandbox")
+    result = run_client(printed_environment(process))
+    assert result["status"] == "rejected"
+    assert result["similarity"] == 12.5
+    workers = await_children(process.pid)
+
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=10)
+
+    assert process.returncode == 0
+    assert errors == ""
+    assert still_running(workers) == set()
+
+
+def test_data_are_there_after_a_restart(start: Start, tmp_path: Path) -> None:
+    arguments = ("sandbox", "--data", str(tmp_path / "kept"))
+    first = start(*arguments)
+    run_client(printed_environment(first))
+    first.terminate()
+    assert first.wait(timeout=10) == 0
+
+    second = start(*arguments, "--no-function")
+    result = run_client(printed_environment(second))
+
+    assert result["pair_id"] == "one"  # nobody but the function of the first start wrote it
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--bucket", "faces"), "--bucket faces"),
+        (("--region", "eu-frankfurt"), "TENCENTCLOUD_REGION is 'eu-frankfurt'"),
+        (("--region", "?", "--no-function"), "--region ?"),
+    ],
+)
+def test_options_that_cannot_be(liveness: Command, arguments: tuple[str, ...], said: str) -> None:
+    answered = liveness("sandbox", *arguments)
+
+    assert answered.exit_code == 1
+    assert_one_sentence(answered, said)
+
+
+def test_a_port_that_is_taken(liveness: Command) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        answered = liveness("sandbox", "--port", str(taken.getsockname()[1]))
+
+    assert answered.exit_code == 1
+    assert_one_sentence(answered, "cannot start", "already in use")

@@ -1,0 +1,101 @@
+"""`liveness sandbox`: the local stand-in for the cloud, for any program that wants one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from .checkout import function_code
+from .cloud import BUCKET, REGION, function_environment, function_settings
+
+
+@click.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, help="0, the default: a free one."
+)
+@click.option(
+    "--data",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep objects here, so that the next start finds them; default: nothing is kept.",
+)
+@click.option("--region", default=REGION, show_default=True, help="Region of COS and the face API.")
+@click.option("--bucket", default=BUCKET, show_default=True, help="The bucket that there is.")
+@click.option("--no-function", is_flag=True, help="Cloud only: uploads wake nothing.")
+def sandbox(port: int, data: Path | None, region: str, bucket: str, no_function: bool) -> None:
+    """Play Tencent Cloud on one loopback port, until Ctrl-C or SIGTERM.
+
+    \b
+    It plays
+      COS       XML API of one bucket: objects, lists, multipart, copies, forms,
+                encryption rules, notifications; signatures are verified
+      FaceID    DetectReflectLivenessAndCompare and CreateUploadUrl; TC3 signatures
+                are verified, both links really downloaded, 5 requests a second
+      SCF       the function of this checkout (src/), in processes of its own,
+                woken by uploads under the input prefix
+
+    It listens on 127.0.0.1 only, and reaches out to nobody. It is no proxy: hosts that it does
+    not play get 502. There is no https.
+
+    \b
+    Pointing a client at it
+      The first line on standard output says that it is ready, the lines after it
+      are the environment that a client needs:
+        liveness sandbox > sandbox.env &
+        source <(grep ^export sandbox.env)
+      Every HTTP client that obeys http_proxy then reaches it under the true host
+      names, by plain http: CosConfig(Scheme="http", ...) for the COS SDK,
+      HttpProfile(protocol="http") for the API SDK. Or give the SDK the address:
+        CosConfig(..., Scheme="http", Proxies={"http": "http://127.0.0.1:PORT"})
+      `liveness invoke EVENT.json` with that environment runs the handler against
+      it. The keys are new at every start. LIVENESS_* settings of the sandbox's
+      own environment are the function's.
+
+    \b
+    Making the face API answer what you want
+      A liveness package that is a JSON object with the field "sandbox" says it:
+        {"sandbox": true, "code": "FailedOperation.LivessDetectFake"}
+      Any other bytes are a live person: Success, 96.3. The fields, all optional:
+        code          the verdict; default "Success"
+        channel       "result" (default): code stands in Result of a normal response;
+                      "error": it is an API error
+        sim           Sim; default 96.3 for Success, else 0
+        description   Description
+        delay         seconds before the answer
+        frame         the best frame: "ok" (default), "none", "wrong-md5", "not-jpeg",
+                      "too-large", "foreign-host", "redirect", "missing", "md5-string"
+        drop          "before" or "after": reset the connection before or after the
+                      call counts
+        body, http_status, content_type
+                      the HTTP response, verbatim
+        response      object merged over Response at the end; null removes a field
+        times         all this for the first so many calls only; later ones succeed
+        comment       yours
+    """
+    from liveness_sandbox import Sandbox, serve  # its HTTP server would slow every --help
+
+    if not re.fullmatch(rf"[a-z0-9][a-z0-9-]*-{Sandbox.appid}", bucket):
+        raise click.ClickException(
+            f"--bucket {bucket}: give a full name in the sandbox's account, like {BUCKET}"
+        )
+    if not re.fullmatch(r"[a-z0-9-]+", region):
+        raise click.ClickException(f"--region {region}: give a region's name, like {REGION}")
+    environment = function_environment(bucket)
+    code = None
+    if not no_function:
+        function_settings(environment, region)
+        code = function_code()
+    try:
+        serve(
+            port=port,
+            data=data,
+            region=region,
+            bucket=bucket,
+            code=code,
+            environment=environment,
+            print=click.echo,
+        )
+    except OSError as error:
+        raise click.ClickException(f"cannot start: {error.strerror or error}") from None
