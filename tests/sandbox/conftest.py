@@ -1,0 +1,56 @@
+"""A sandbox for each test."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+from liveness_sandbox import Bucket, Sandbox
+from qcloud_cos import CosS3Client
+
+from .clients import BUCKET, JPEG, Pair, cos_client
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as running:
+        running.create_bucket(BUCKET)
+        yield running
+
+
+@pytest.fixture
+def bucket(sandbox: Sandbox) -> Bucket:
+    return sandbox.bucket(BUCKET)
+
+
+@pytest.fixture
+def cos(sandbox: Sandbox) -> CosS3Client:
+    return cos_client(sandbox)
+
+
+@pytest.fixture
+def http(sandbox: Sandbox) -> Iterator[requests.Session]:
+    """A bare HTTP client behind the proxy, for what the SDK would never send."""
+    with requests.Session() as session:
+        session.proxies = {"http": sandbox.url}
+        session.trust_env = False
+        yield session
+
+
+@pytest.fixture
+def pair(sandbox: Sandbox) -> Callable[..., Pair]:
+    """`pair(frame="missing")` makes a scenario, `pair()` an ordinary package."""
+
+    def make(live: bytes | None = None, image: bytes = JPEG, **scenario: Any) -> Pair:
+        if live is None:
+            live = (
+                json.dumps({"sandbox": True, **scenario}).encode()
+                if scenario
+                else b"\x00 a live person"
+            )
+        return Pair(sandbox, live, image)
+
+    return make

@@ -1,0 +1,185 @@
+"""What a liveness package can make the face API do."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import pytest
+import requests
+from liveness_sandbox import Sandbox
+from tencentcloud.common.exception import TencentCloudSDKException
+
+from .clients import JPEG, Pair, md5
+
+LowSimilarity = "FailedOperation.CompareLowSimilarity"
+
+
+def test_any_bytes_are_a_live_person(
+    sandbox: Sandbox, http: requests.Session, pair: Callable[..., Pair]
+) -> None:
+    response = pair().judge()
+    assert set(response) == {
+        "BestFrameUrl",
+        "BestFrameMd5",
+        "Result",
+        "Description",
+        "Sim",
+        "RequestId",
+    }
+    assert (response["Result"], response["Description"], response["Sim"]) == (
+        "Success",
+        "Success",
+        96.3,
+    )
+    frame = http.get(response["BestFrameUrl"]).content
+    assert md5(frame) == response["BestFrameMd5"]
+    assert frame.startswith(b"\xff\xd8") and frame.endswith(JPEG[2:])
+    [call] = sandbox.faceid.calls
+    assert call.billed and call.code == "Success" and call.request_id == response["RequestId"]
+    assert call.live_url.endswith("/pair/live.bin") and "?" not in call.live_url
+
+
+@pytest.mark.parametrize("live", [b"{}", b"[1]", b"null", b'{"code": "x"}', b'{"sandbox": 1'])
+def test_json_without_the_key_is_just_bytes(pair: Callable[..., Pair], live: bytes) -> None:
+    assert pair(live=live).judge()["Result"] == "Success"
+
+
+def test_a_verdict_in_the_result(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
+    response = pair(code="FailedOperation.LivessDetectFail", description="no").judge()
+    assert response["Result"] == "FailedOperation.LivessDetectFail"
+    assert (response["Description"], response["Sim"]) == ("no", 0.0)
+    assert (response["BestFrameUrl"], response["BestFrameMd5"]) == ("", "")
+    assert sandbox.faceid.billed == []
+
+
+def test_a_verdict_as_an_error(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
+    with pytest.raises(TencentCloudSDKException) as caught:
+        pair(code="FailedOperation.LivessDetectFail", channel="error", description="no").judge()
+    assert (caught.value.code, caught.value.message) == ("FailedOperation.LivessDetectFail", "no")
+    assert [call.code for call in sandbox.faceid.calls] == ["FailedOperation.LivessDetectFail"]
+
+
+@pytest.mark.parametrize("channel", ["result", "error"])
+def test_a_low_similarity_is_billed(
+    sandbox: Sandbox, pair: Callable[..., Pair], channel: str
+) -> None:
+    judged = pair(code=LowSimilarity, sim=12.5, channel=channel)
+    if channel == "result":
+        assert judged.judge()["Sim"] == 12.5
+    else:
+        with pytest.raises(TencentCloudSDKException):
+            judged.judge()
+    assert [call.code for call in sandbox.faceid.billed] == [LowSimilarity]
+
+
+@pytest.mark.parametrize("sim", [70, 0.0, "96.3", None, -1])
+def test_sim_is_what_is_asked_for(pair: Callable[..., Pair], sim: object) -> None:
+    assert pair(response={"Note": "x"}, sim=sim).judge()["Sim"] == (96.3 if sim is None else sim)
+
+
+def test_sim_may_be_no_number(pair: Callable[..., Pair]) -> None:
+    assert math.isnan(pair(live=b'{"sandbox": 1, "sim": NaN}').judge()["Sim"])
+
+
+def test_delay(pair: Callable[..., Pair]) -> None:
+    started = time.monotonic()
+    pair(delay=0.2).judge()
+    assert time.monotonic() - started >= 0.2
+
+
+def test_frames_differ_by_pair(pair: Callable[..., Pair]) -> None:
+    one, other = pair(live=b"one").judge(), pair(live=b"other").judge()
+    assert one["BestFrameMd5"] != other["BestFrameMd5"]
+
+
+def test_a_reference_that_is_no_jpeg_still_gives_one(
+    http: requests.Session, pair: Callable[..., Pair]
+) -> None:
+    frame = http.get(pair(image=b"\x89PNG").judge()["BestFrameUrl"]).content
+    assert frame.startswith(b"\xff\xd8\xff") and frame.endswith(b"\xff\xd9")
+
+
+def test_frames_live_two_hours(
+    sandbox: Sandbox, http: requests.Session, pair: Callable[..., Pair]
+) -> None:
+    url = pair().judge()["BestFrameUrl"]
+    sandbox.clock.advance(2 * 3600 - 60)
+    assert http.get(url).status_code == 200
+    sandbox.clock.advance(61)
+    assert http.get(url).status_code == 404
+
+
+def test_a_frame_s_link_is_signed(http: requests.Session, pair: Callable[..., Pair]) -> None:
+    assert http.get(pair().judge()["BestFrameUrl"].partition("?")[0]).status_code == 403
+
+
+def test_spoilt_frames(sandbox: Sandbox, http: requests.Session, pair: Callable[..., Pair]) -> None:
+    def frame(kind: str) -> tuple[requests.Response, str]:
+        response = pair(frame=kind).judge()
+        return http.get(response["BestFrameUrl"], allow_redirects=False), response["BestFrameMd5"]
+
+    sandbox.faceid.rate_limit = None
+    response = pair(frame="none").judge()
+    assert (response["BestFrameUrl"], response["BestFrameMd5"]) == ("", "")
+    reply, told = frame("wrong-md5")
+    assert reply.status_code == 200 and md5(reply.content) != told and len(told) == 32
+    reply, told = frame("md5-string")
+    assert reply.status_code == 200 and told == "not-an-md5"
+    reply, told = frame("not-jpeg")
+    assert md5(reply.content) == told and not reply.content.startswith(b"\xff\xd8")
+    reply, told = frame("too-large")
+    assert md5(reply.content) == told and len(reply.content) > 12 * 1024 * 1024
+    assert reply.content.startswith(b"\xff\xd8\xff\xfe")
+    reply, told = frame("missing")
+    assert reply.status_code == 404
+    reply, told = frame("foreign-host")
+    assert reply.status_code == 502 and sandbox.requests[-1].service == "unknown"
+    reply, told = frame("redirect")
+    assert reply.status_code == 302 and reply.headers["Location"].startswith(
+        "http://frames.example.com/"
+    )
+
+
+@pytest.mark.parametrize(("drop", "counted"), [("before", 0), ("after", 1)])
+def test_drop(sandbox: Sandbox, pair: Callable[..., Pair], drop: str, counted: int) -> None:
+    with pytest.raises(TencentCloudSDKException) as caught:
+        pair(drop=drop).judge()
+    assert caught.value.code == "ClientNetworkError"
+    assert isinstance(caught.value.__context__, requests.ConnectionError)
+    assert len(sandbox.faceid.calls) == len(sandbox.faceid.billed) == counted
+    assert [request.status for request in sandbox.requests if request.service == "faceid"] == [None]
+
+
+def test_a_body_that_is_no_answer(pair: Callable[..., Pair]) -> None:
+    with pytest.raises(ValueError):
+        pair(body="<html>", content_type="text/html").judge()
+    with pytest.raises(TencentCloudSDKException) as caught:
+        pair(body="busy", http_status=503).judge()
+    assert caught.value.code == "ServerNetworkError"
+
+
+def test_the_response_can_be_merged_over(pair: Callable[..., Pair]) -> None:
+    response = pair(response={"Sim": "text", "Result": None, "New": [1]}).judge()
+    assert response["Sim"] == "text" and "Result" not in response and response["New"] == [1]
+
+
+def test_a_fault_may_pass(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
+    judged = pair(code="FailedOperation.LivessSystemError", times=2)
+    results = [judged.judge()["Result"] for _ in range(3)]
+    assert results == ["FailedOperation.LivessSystemError"] * 2 + ["Success"]
+    assert [call.billed for call in sandbox.faceid.calls] == [False, False, True]
+    # Another package has a count of its own.
+    assert (
+        pair(code="FailedOperation.ImageBlur", times=1).judge()["Result"]
+        == "FailedOperation.ImageBlur"
+    )
+
+
+@pytest.mark.parametrize(
+    "typo", [{"frames": "none"}, {"frame": "nothing"}, {"drop": "now"}, {"channel": "x"}]
+)
+def test_a_typing_error_is_told(pair: Callable[..., Pair], typo: dict[str, str]) -> None:
+    with pytest.raises(TencentCloudSDKException, match="sandbox does not understand"):
+        pair(**typo).judge()

@@ -1,0 +1,162 @@
+"""Faults from outside: replies replaced, connections reset, requests held."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from liveness_sandbox import Bucket, Delay, Drop, Hold, LoggedRequest, Reply, Sandbox
+from qcloud_cos import CosS3Client
+from qcloud_cos.cos_exception import CosClientError, CosServiceError
+from tencentcloud.common.exception import TencentCloudSDKException
+
+from .clients import BUCKET, Pair, cos_client, wait_until
+
+Wish = Reply | Drop | Delay | Hold
+
+
+def on(method: str, phase: str, wish: Wish) -> Callable[[LoggedRequest, str], Wish | None]:
+    return lambda request, now: wish if (request.method, now) == (method, phase) else None
+
+
+def test_drop_before_has_no_effect(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
+    sandbox.hooks.append(on("PUT", "before", Drop()))
+    with pytest.raises(CosClientError, match=r"(?i)reset|aborted"):
+        cos.put_object(BUCKET, b"body", "a")
+    assert bucket.keys() == []
+    assert sandbox.requests[-1].status is None
+
+
+def test_drop_after_loses_the_reply_only(
+    sandbox: Sandbox, cos: CosS3Client, bucket: Bucket
+) -> None:
+    sandbox.hooks.append(on("PUT", "after", Drop()))
+    with pytest.raises(CosClientError, match=r"(?i)reset|aborted"):
+        cos.put_object(BUCKET, b"body", "a")
+    assert bucket.keys() == ["a"]
+
+
+def test_the_sdk_s_retry_meets_its_own_object(sandbox: Sandbox, bucket: Bucket) -> None:
+    """A create-only PUT whose reply is lost: the retry gets 409 for the client's own object."""
+    lost = iter([Drop()])
+    sandbox.hooks.append(lambda request, phase: next(lost, None) if phase == "after" else None)
+    client = cos_client(sandbox)
+    client._retry = 1
+    with pytest.raises(CosServiceError, match="FileAlreadyExists"):
+        client.put_object(BUCKET, b"mine", "a", Metadata={"x-cos-forbid-overwrite": "true"})
+    stored = bucket.get("a")
+    assert stored is not None and stored.body() == b"mine"
+
+
+def test_reply_before_and_after(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
+    sandbox.hooks[:] = [on("PUT", "before", Reply(503))]
+    with pytest.raises(CosServiceError) as before:
+        cos.put_object(BUCKET, b"body", "a")
+    assert before.value.get_status_code() == 503 and bucket.keys() == []
+    sandbox.hooks[:] = [on("PUT", "after", Reply(500, b"<Error/>", {"x-cos-request-id": "r"}))]
+    with pytest.raises(CosServiceError) as after:
+        cos.put_object(BUCKET, b"body", "a")
+    assert after.value.get_status_code() == 500 and bucket.keys() == ["a"]
+    assert [request.status for request in sandbox.requests] == [503, 500]
+
+
+def test_delay(sandbox: Sandbox, cos: CosS3Client) -> None:
+    sandbox.hooks.append(on("PUT", "before", Delay(0.15)))
+    started = time.monotonic()
+    cos.put_object(BUCKET, b"", "a")
+    assert time.monotonic() - started >= 0.15
+
+
+def test_hold_lets_a_test_set_the_order(sandbox: Sandbox, bucket: Bucket) -> None:
+    """Two create-only PUTs: the one that came first is held, so the second one wins."""
+    gate, arrived = threading.Event(), threading.Event()
+
+    def hold_first(request: LoggedRequest, phase: str) -> Hold | None:
+        if phase == "before" and request.headers.get("x-cos-meta-who") == "first":
+            arrived.set()
+            return Hold(gate)
+        return None
+
+    def create(who: str) -> int:
+        try:
+            headers = {"x-cos-forbid-overwrite": "true", "x-cos-meta-who": who}
+            cos_client(sandbox).put_object(BUCKET, who.encode(), "claim", Metadata=headers)
+            return 200
+        except CosServiceError as error:
+            return error.get_status_code()
+
+    sandbox.hooks.append(hold_first)
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(create, "first")
+        assert arrived.wait(10)
+        assert create("second") == 200
+        gate.set()
+        assert first.result(10) == 409
+    stored = bucket.get("claim")
+    assert stored is not None and stored.body() == b"second"
+
+
+def test_one_of_many_simultaneous_creates_wins(sandbox: Sandbox) -> None:
+    gate = threading.Event()
+    sandbox.hooks.append(on("PUT", "before", Hold(gate)))
+    clients = [cos_client(sandbox) for _ in range(40)]
+
+    def create(client: CosS3Client) -> int:
+        try:
+            client.put_object(BUCKET, b"", "claim", Metadata={"x-cos-forbid-overwrite": "true"})
+            return 200
+        except CosServiceError as error:
+            return error.get_status_code()
+
+    with ThreadPoolExecutor(len(clients)) as threads:
+        codes = threads.map(create, clients)
+        wait_until(lambda: len(sandbox.requests) == len(clients))
+        gate.set()
+        assert sorted(codes) == [200] + [409] * 39
+
+
+def test_a_hook_may_change_the_store(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
+    bucket.put("a", b"old")
+
+    def swap(request: LoggedRequest, phase: str) -> None:
+        if request.method == "HEAD" and phase == "after":
+            bucket.put("a", b"new")
+
+    sandbox.hooks.append(swap)
+    old = cos.head_object(BUCKET, "a")["ETag"]
+    with pytest.raises(CosServiceError, match="PreconditionFailed"):
+        cos.get_object(BUCKET, "a", IfMatch=old)
+
+
+def test_hooks_reach_the_face_api(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
+    judged = pair()
+    sandbox.hooks.append(
+        lambda request, phase: Drop() if request.service == "faceid" and phase == "after" else None
+    )
+    with pytest.raises(TencentCloudSDKException, match="ClientNetworkError"):
+        judged.judge()
+    assert len(sandbox.faceid.billed) == 1
+    assert sandbox.requests[0].action == "DetectReflectLivenessAndCompare"
+
+
+def test_latency_blocks_nobody_else(sandbox: Sandbox) -> None:
+    sandbox.cos_latency_s = 0.2
+    clients = [cos_client(sandbox) for _ in range(10)]
+    started = time.monotonic()
+    with ThreadPoolExecutor(10) as threads:
+        list(threads.map(lambda client: client.put_object(BUCKET, b"", "a"), clients))
+    assert 0.2 <= time.monotonic() - started < 1.5
+
+
+def test_the_end_of_a_test_frees_held_requests() -> None:
+    with ThreadPoolExecutor(1) as threads:
+        with Sandbox() as sandbox:
+            sandbox.create_bucket(BUCKET)
+            sandbox.hooks.append(on("PUT", "before", Hold(threading.Event())))
+            put = threads.submit(cos_client(sandbox).put_object, BUCKET, b"", "a")
+            wait_until(lambda: sandbox.requests)
+        with pytest.raises(CosClientError):
+            put.result(10)

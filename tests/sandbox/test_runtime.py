@@ -1,0 +1,313 @@
+"""The function platform: instances, logs, errors, time limits, retries."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+from liveness_sandbox import CosTrigger, Function, Sandbox
+from qcloud_cos import CosS3Client
+
+from .clients import BUCKET, wait_until
+
+Deploy = Callable[..., Function]
+
+
+@pytest.fixture
+def deploy(sandbox: Sandbox, tmp_path: Path) -> Deploy:
+    def put_up(source: str, **settings: Any) -> Function:
+        (tmp_path / "index.py").write_text(textwrap.dedent(source))
+        return sandbox.deploy("liveness", tmp_path, **settings)
+
+    return put_up
+
+
+def test_cold_then_warm(deploy: Deploy) -> None:
+    function = deploy(
+        """
+        import os
+        count = 0
+        def main_handler(event, context):
+            global count
+            count += 1
+            return [os.getpid(), count, event]
+        """
+    )
+    first, second = function.invoke({"n": 1}), function.invoke({"n": 2})
+    assert (first.cold, second.cold) == (True, False)
+    pid = first.result[0]
+    assert pid != os.getpid()
+    assert (first.result, second.result) == ([pid, 1, {"n": 1}], [pid, 2, {"n": 2}])
+    assert function.invocations == [first, second]
+    assert first.request_id != second.request_id
+    assert first.max_rss_kb > 1000 and first.duration_s > 0
+
+
+def test_one_event_at_a_time_and_so_many_instances(deploy: Deploy) -> None:
+    function = deploy(
+        """
+        import os, time
+        def main_handler(event, context):
+            started = time.monotonic()
+            time.sleep(0.1)
+            return [os.getpid(), started, time.monotonic()]
+        """,
+        instances=2,
+    )
+    with ThreadPoolExecutor(6) as threads:
+        spans = [invocation.result for invocation in threads.map(function.invoke, range(6))]
+    assert len({pid for pid, _, _ in spans}) == 2
+    assert sum(invocation.cold for invocation in function.invocations) == 2
+    for pid in {pid for pid, _, _ in spans}:
+        own = sorted((started, ended) for each, started, ended in spans if each == pid)
+        assert all(ended <= started for (_, ended), (started, _) in pairwise(own))
+
+
+def test_a_warm_instance_comes_before_a_cold_start(deploy: Deploy) -> None:
+    function = deploy("def main_handler(event, context):\n    return None\n", instances=10)
+    assert [function.invoke(None).cold for _ in range(5)] == [True, False, False, False, False]
+
+
+def test_prints_are_logs(deploy: Deploy) -> None:
+    function = deploy(
+        """
+        import os, sys
+        print("imported")
+        def main_handler(event, context):
+            print("line", event)
+            print("two\\nthree")
+            print("to stderr", file=sys.stderr)
+            os.write(1, b"raw\\n")
+            sys.stdout.write("x" * 300_000 + "\\n")
+            return "result"
+        """
+    )
+    first, second = function.invoke(1), function.invoke(2)
+    assert first.logs == ["imported", "line 1", "two", "three", "raw", "x" * 300_000]
+    assert second.logs == ["line 2", "two", "three", "raw", "x" * 300_000]
+    assert first.stderr == "to stderr\n"
+    assert first.result == "result"
+
+
+def test_no_line_is_lost_or_late(deploy: Deploy) -> None:
+    function = deploy("def main_handler(event, context):\n    print(event, 'x' * 60_000)\n")
+    for number in range(60):
+        [line] = function.invoke(number).logs
+        assert line.startswith(f"{number} ")
+
+
+def test_an_exception(deploy: Deploy) -> None:
+    function = deploy(
+        """
+        def main_handler(event, context):
+            print("before")
+            raise LookupError("no such pair")
+        """
+    )
+    invocation = function.invoke({})
+    assert invocation.error is not None
+    assert set(invocation.error) == {"errorMessage", "errorType", "stackTrace"}
+    assert (invocation.error["errorType"], invocation.error["errorMessage"]) == (
+        "LookupError",
+        "no such pair",
+    )
+    assert "index.py" in invocation.error["stackTrace"][-1][0]
+    assert invocation.logs == ["before"] and "Traceback" in invocation.stderr
+    assert invocation.result is None
+    assert not function.invoke({}).cold, "the instance lives on"
+
+
+@pytest.mark.parametrize(
+    ("source", "kind"),
+    [
+        ("import os\ndef main_handler(event, context):\n    os._exit(3)\n", "ProcessExit"),
+        ("import sys\ndef main_handler(event, context):\n    sys.exit()\n", "ProcessExit"),
+        ("def main_handler(event, context):\n    return object()\n", "TypeError"),
+        ("import no_such_module\n", "ModuleNotFoundError"),
+        ("def other():\n    pass\n", "AttributeError"),
+    ],
+)
+def test_other_ways_to_fail(deploy: Deploy, source: str, kind: str) -> None:
+    function = deploy(source)
+    for _ in range(2):
+        invocation = function.invoke({})
+        assert invocation.error is not None and invocation.error["errorType"] == kind
+
+
+def test_a_dead_instance_is_thrown_away(deploy: Deploy) -> None:
+    function = deploy(
+        """
+        import os
+        def main_handler(event, context):
+            return os._exit(1) if event else "fine"
+        """
+    )
+    assert [function.invoke(event).result for event in (0, 1, 0)] == ["fine", None, "fine"]
+    assert [invocation.cold for invocation in function.invocations] == [True, False, True]
+
+
+def test_the_time_limit(deploy: Deploy) -> None:
+    function = deploy(
+        """
+        import os, time
+        def main_handler(event, context):
+            print(os.getpid())
+            time.sleep(event)
+        """,
+        timeout_s=0.4,
+    )
+    invocation = function.invoke(30)
+    assert (
+        invocation.error is not None
+        and "timed out after 0.4 seconds" in invocation.error["errorMessage"]
+    )
+    assert 0.4 <= invocation.duration_s < 5
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(invocation.logs[0]), 0)
+    assert function.invoke(0).error is None
+
+
+def test_context_and_environment(sandbox: Sandbox, deploy: Deploy) -> None:
+    function = deploy(
+        """
+        import os, sys
+        def main_handler(event, context):
+            place = {"cwd": os.getcwd(), "path": sys.path[0]}
+            return {"context": context, "environ": dict(os.environ), **place}
+        """,
+        environment={"LIVENESS_BUCKET": BUCKET},
+        timeout_s=7,
+        memory_mb=256,
+    )
+    invocation = function.invoke({})
+    context, environ = invocation.result["context"], invocation.result["environ"]
+    assert context == {
+        "request_id": invocation.request_id,
+        "function_name": "liveness",
+        "function_version": "$LATEST",
+        "namespace": "default",
+        "memory_limit_in_mb": 256,
+        "time_limit_in_ms": 7000,
+        "tencentcloud_region": "ap-singapore",
+        "tencentcloud_appid": "1250000000",
+        "tencentcloud_uin": context["tencentcloud_uin"],
+        "environment": f'{{"SCF_NAMESPACE": "default", "LIVENESS_BUCKET": "{BUCKET}"}}',
+        "environ": f"SCF_NAMESPACE=default;LIVENESS_BUCKET={BUCKET}",
+    }
+    assert environ["TENCENTCLOUD_RUNENV"] == "SCF"
+    assert environ["http_proxy"] == sandbox.url
+    assert environ["LIVENESS_BUCKET"] == BUCKET
+    assert environ["TENCENTCLOUD_SESSIONTOKEN"]
+    assert environ["TENCENTCLOUD_SECRETID"] != sandbox.credentials.secret_id
+    assert "PYTEST_CURRENT_TEST" not in environ
+    assert invocation.result["cwd"] == invocation.result["path"]
+
+
+def test_the_role_s_keys_open_the_bucket(deploy: Deploy, cos: CosS3Client) -> None:
+    cos.put_object(BUCKET, b"body", "a")
+    function = deploy(
+        """
+        import os
+        from qcloud_cos import CosConfig, CosS3Client
+        def main_handler(event, context):
+            config = CosConfig(
+                Region=os.environ["TENCENTCLOUD_REGION"],
+                SecretId=os.environ["TENCENTCLOUD_SECRETID"],
+                SecretKey=os.environ["TENCENTCLOUD_SECRETKEY"],
+                Token=os.environ["TENCENTCLOUD_SESSIONTOKEN"],
+                Scheme="http")
+            body = CosS3Client(config).get_object(event, "a")["Body"]
+            return body.get_raw_stream().read().decode()
+        """
+    )
+    invocation = function.invoke(BUCKET)
+    assert invocation.error is None and invocation.result == "body"
+
+
+def test_retries(sandbox: Sandbox, deploy: Deploy, cos: CosS3Client) -> None:
+    function = deploy(
+        """
+        tries = 0
+        def main_handler(event, context):
+            global tries
+            tries += 1
+            if tries < 3:
+                raise RuntimeError(tries)
+            return tries
+        """,
+        triggers=[CosTrigger(BUCKET)],
+        retries=2,
+        retry_delay_s=0.05,
+    )
+    cos.put_object(BUCKET, b"", "a")
+    sandbox.wait_idle()
+    assert [invocation.result for invocation in function.invocations] == [None, None, 3]
+    assert len({invocation.request_id for invocation in function.invocations}) == 1
+    cos.put_object(BUCKET, b"", "b")
+    sandbox.wait_idle()
+    assert function.invocations[-1].result == 4, "a success is not retried"
+    assert len(function.invocations) == 4
+
+
+def test_a_retry_is_given_up(sandbox: Sandbox, deploy: Deploy, cos: CosS3Client) -> None:
+    function = deploy(
+        "def main_handler(event, context):\n    raise RuntimeError\n",
+        triggers=[CosTrigger(BUCKET)],
+        retries=2,
+        retry_delay_s=0,
+    )
+    cos.put_object(BUCKET, b"", "a")
+    sandbox.wait_idle()
+    assert len(function.invocations) == 3
+
+
+def test_wait_idle_tells_what_is_pending(sandbox: Sandbox, deploy: Deploy) -> None:
+    function = deploy(
+        "import time\ndef main_handler(event, context):\n    time.sleep(30)\n", instances=1
+    )
+    function.queue(1)
+    function.queue(2)
+    with pytest.raises(TimeoutError, match="liveness: 1 queued, 1 running"):
+        sandbox.wait_idle(timeout_s=0.1)
+
+
+def test_the_end_of_a_test_stops_every_worker(tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text(
+        textwrap.dedent(
+            """
+            import os, pathlib, time
+            def main_handler(event, context):
+                pathlib.Path(event).write_text(str(os.getpid()))
+                time.sleep(60)
+            """
+        )
+    )
+    note = tmp_path / "pid"
+    with pytest.raises(RuntimeError, match="the test fails"), Sandbox() as sandbox:
+        sandbox.deploy("liveness", tmp_path).queue(str(note))
+        wait_until(lambda: note.exists() and note.read_text())
+        raise RuntimeError("the test fails")
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)
+
+
+def test_an_event_has_a_size(deploy: Deploy) -> None:
+    function = deploy("def main_handler(event, context):\n    return len(event)\n")
+    assert function.invoke("x" * 1_000_000).result == 1_000_000, (
+        "the limit is for asynchronous ones"
+    )
+    with pytest.raises(ValueError, match="128 KB"):
+        function.queue("x" * 128 * 1024)
+
+
+def test_an_interpreter_that_is_not_there(deploy: Deploy, sandbox: Sandbox) -> None:
+    function = deploy("", python="/no/such/python")
+    with pytest.raises(FileNotFoundError):
+        function.invoke({})
+    sandbox.wait_idle()

@@ -1,0 +1,102 @@
+"""Bytes at rest: small ones in memory, big ones in a file, so that huge objects work."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import uuid
+import weakref
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+SPOOL_BYTES = 1024 * 1024
+
+
+class Blob:
+    """Immutable bytes with their size and MD5."""
+
+    def __init__(self, size: int, md5: str, data: bytes | None, path: Path | None) -> None:
+        self.size = size
+        self.md5 = md5
+        self.path = path
+        self._data = data
+
+    def open(self) -> BinaryIO:
+        if self.path is None:
+            return io.BytesIO(self._data or b"")
+        return self.path.open("rb")
+
+    def read(self) -> bytes:
+        with self.open() as stream:
+            return stream.read()
+
+    def release(self) -> None:
+        """No object has these bytes any more: free them once nobody holds this value either."""
+        if self.path is not None:
+            weakref.finalize(self, self.path.unlink, missing_ok=True)
+
+
+@dataclass(frozen=True)
+class BlobSlice:
+    blob: Blob
+    offset: int
+    length: int
+
+
+class BlobWriter:
+    """Takes chunks, gives a Blob. A file that is never finished is removed by `discard`."""
+
+    def __init__(self, directory: Path, spool_bytes: int) -> None:
+        self._path = directory / uuid.uuid4().hex
+        self._spool_bytes = spool_bytes
+        self._memory = io.BytesIO()
+        self._file: BinaryIO | None = None
+        self._md5 = hashlib.md5()
+        self.size = 0
+
+    def write(self, chunk: bytes) -> None:
+        self._md5.update(chunk)
+        self.size += len(chunk)
+        if self._file is None and self.size > self._spool_bytes:
+            self._file = self._path.open("wb")
+            self._file.write(self._memory.getvalue())
+            self._memory = io.BytesIO()
+        (self._file or self._memory).write(chunk)
+
+    def finish(self) -> Blob:
+        if self._file is None:
+            return Blob(self.size, self._md5.hexdigest(), self._memory.getvalue(), None)
+        self._file.close()
+        return Blob(self.size, self._md5.hexdigest(), None, self._path)
+
+    def discard(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
+
+
+class BlobStore:
+    def __init__(self, directory: Path, keep: bool) -> None:
+        """`keep`: the directory outlives the sandbox, so every byte has to be in a file."""
+        self._directory = directory
+        self._spool_bytes = -1 if keep else SPOOL_BYTES
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def writer(self) -> BlobWriter:
+        return BlobWriter(self._directory, self._spool_bytes)
+
+    def put(self, data: bytes) -> Blob:
+        writer = self.writer()
+        writer.write(data)
+        return writer.finish()
+
+    def kept(self, name: str, size: int, md5: str) -> Blob:
+        """A blob that an earlier sandbox left in the directory."""
+        return Blob(size, md5, None, self._directory / name)
+
+    def sweep(self, used: set[str]) -> None:
+        """Remove what no object refers to: a sandbox that was killed leaves such files."""
+        for path in self._directory.iterdir():
+            if path.name not in used:
+                path.unlink()

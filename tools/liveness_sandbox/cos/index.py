@@ -1,0 +1,98 @@
+"""Buckets and objects written down, so that a sandbox with a data directory finds them again.
+
+Keys are no file names (850 bytes, slashes, emoji): a file is named by the hash of its object's key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ..blobs import BlobStore
+from .encryption import Encryption
+from .store import Bucket, Index, Store, StoredObject
+
+
+class DirectoryIndex(Index):
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(parents=True, exist_ok=True)
+
+    def load(self, store: Store, blobs: BlobStore) -> None:
+        used: set[str] = set()
+        for path in sorted(self._directory.glob("*/bucket.json")):
+            record = json.loads(path.read_text())
+            records = [json.loads(each.read_text()) for each in path.parent.glob("objects/*.json")]
+            objects = {each["key"]: _stored(each, blobs) for each in records}
+            used.update(each["blob"]["name"] for each in records)
+            store.adopt(
+                Bucket(
+                    store,
+                    record["name"],
+                    record["region"],
+                    self,
+                    record["versioning"],
+                    record["encryption"],
+                    objects,
+                )
+            )
+        blobs.sweep(used)
+
+    def save_bucket(self, bucket: Bucket) -> None:
+        folder = self._directory / bucket.name
+        (folder / "objects").mkdir(parents=True, exist_ok=True)
+        names = ("name", "region", "versioning", "encryption")
+        _write(folder / "bucket.json", {name: getattr(bucket, name) for name in names})
+
+    def save_object(self, bucket: Bucket, stored: StoredObject) -> None:
+        _write(self._path(bucket, stored.key), _record(stored))
+
+    def remove_object(self, bucket: Bucket, key: str) -> None:
+        self._path(bucket, key).unlink(missing_ok=True)
+
+    def _path(self, bucket: Bucket, key: str) -> Path:
+        return (
+            self._directory
+            / bucket.name
+            / "objects"
+            / f"{hashlib.sha256(key.encode()).hexdigest()}.json"
+        )
+
+
+def _record(stored: StoredObject) -> dict[str, Any]:
+    assert stored.blob.path is not None, "a blob store that keeps has every blob in a file"
+    return {
+        "key": stored.key,
+        "blob": {"name": stored.blob.path.name, "size": stored.blob.size, "md5": stored.blob.md5},
+        "etag": stored.etag,
+        "last_modified": stored.last_modified.isoformat(),
+        "headers": dict(stored.headers),
+        "metadata": dict(stored.metadata),
+        "object_type": stored.object_type,
+        "storage_class": stored.storage_class,
+        "encryption": asdict(stored.encryption) if stored.encryption else None,
+        "version_id": stored.version_id,
+    }
+
+
+def _stored(record: dict[str, Any], blobs: BlobStore) -> StoredObject:
+    return StoredObject(
+        **{
+            **record,
+            "blob": blobs.kept(**record["blob"]),
+            "last_modified": datetime.fromisoformat(record["last_modified"]),
+            "encryption": Encryption(**record["encryption"]) if record["encryption"] else None,
+        }
+    )
+
+
+def _write(path: Path, record: dict[str, Any]) -> None:
+    """All or nothing, also when the sandbox is killed in the middle."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(record, indent=1))
+    os.replace(draft, path)

@@ -1,0 +1,86 @@
+"""Trigger messages: what the platform tells a function about a new object.
+
+The fields are those of a message that a real bucket sent in 2022, its `unkown` included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from ..hosts import bucket_host
+from .store import Bucket, Creation, StoredObject
+
+# The short codes of old region names. Not all are public: else the new name's end must do.
+_SHORT_REGIONS = {
+    "ap-bangkok": "th",
+    "ap-beijing": "bj",
+    "ap-chengdu": "cd",
+    "ap-guangzhou": "gz",
+    "ap-hongkong": "hk",
+    "ap-shanghai": "sh",
+    "ap-singapore": "sgp",
+}
+
+
+def trigger_message(
+    bucket: Bucket, stored: StoredObject, creation: Creation, function: str, moment: datetime
+) -> dict[str, Any]:
+    name = bucket.name.removesuffix(f"-{bucket.appid}")
+    host = bucket_host(bucket.name, bucket.region)
+    queue = f"qcs:0:scf:{bucket.region}:appid/{bucket.appid}"
+    return {
+        "Records": [
+            {
+                "cos": {
+                    "cosSchemaVersion": "1.0",
+                    "cosObject": {
+                        # Raw here, percent-encoded in `url` [obs].
+                        "key": f"/{bucket.appid}/{name}/{stored.key}",
+                        "url": f"http://{host}/{quote(stored.key, safe='/-_.~')}",
+                        "size": stored.size,
+                        "vid": stored.version_id or "",
+                        "meta": _meta(stored, creation),
+                    },
+                    "cosBucket": {
+                        "appid": bucket.appid,
+                        "name": name,
+                        "region": _SHORT_REGIONS.get(
+                            bucket.region, bucket.region.rpartition("-")[2]
+                        ),
+                        "cosRegion": bucket.region,
+                        "s3Region": bucket.region,
+                    },
+                    "cosNotificationId": "unkown",
+                },
+                "event": {
+                    "eventName": f"cos:ObjectCreated:{creation.kind}",
+                    "eventQueue": f"{queue}:default.{function}.$DEFAULT",
+                    "eventSource": "qcs::cos",
+                    "eventTime": int(moment.timestamp()),
+                    "eventVersion": "1.0",
+                    "reqid": 0,
+                    "requestParameters": {
+                        "requestSourceIP": creation.source_ip,
+                        # The uploader's own, as the platform does: logging an event leaks it.
+                        "requestHeaders": {"Authorization": creation.authorization},
+                    },
+                    "reservedInfo": "",
+                },
+            }
+        ]
+    }
+
+
+def _meta(stored: StoredObject, creation: Creation) -> Mapping[str, str]:
+    return {
+        "Content-Type": stored.content_type,
+        "ETag": stored.etag,
+        "x-cos-request-id": creation.request_id,
+        "x-cos-storage-class": "Standard"
+        if stored.storage_class == "STANDARD"
+        else stored.storage_class,
+        **stored.metadata,
+    }

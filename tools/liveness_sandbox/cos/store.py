@@ -1,0 +1,250 @@
+"""Buckets and objects. Every change happens under one lock, so each is atomic for all."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from bisect import bisect_left, insort
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from ..blobs import Blob, BlobStore
+from ..clock import Clock
+from .encryption import Encryption
+
+METADATA_PREFIX = "x-cos-meta-"
+
+
+class ObjectExists(Exception):
+    """Create-only, and the key is taken."""
+
+
+@dataclass(frozen=True)
+class StoredObject:
+    key: str
+    blob: Blob
+    etag: str
+    """Quoted, as in HTTP. The MD5 of the bytes only where COS promises that."""
+    last_modified: datetime
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Content headers kept with the object, by lower-case name."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """By full header name: `x-cos-meta-...`."""
+    object_type: str = "normal"
+    storage_class: str = "STANDARD"
+    encryption: Encryption | None = None
+    version_id: str | None = None
+    gone: datetime | None = None
+    """Best frames and uploaded resources live two hours."""
+    redirect: str | None = None
+    """Where a GET is sent to instead."""
+
+    @property
+    def size(self) -> int:
+        return self.blob.size
+
+    @property
+    def content_type(self) -> str:
+        return self.headers.get("content-type", "application/octet-stream")
+
+    def body(self) -> bytes:
+        return self.blob.read()
+
+
+@dataclass(frozen=True)
+class Creation:
+    """How an object came to be: what a trigger message tells about it."""
+
+    kind: str
+    """Put, Post, Copy, Append or CompleteMultipartUpload."""
+    request_id: str
+    authorization: str = ""
+    source_ip: str = "127.0.0.1"
+
+
+class Index:
+    """Where buckets and objects are written down to outlive the sandbox. This one forgets."""
+
+    def save_bucket(self, bucket: Bucket) -> None: ...
+
+    def save_object(self, bucket: Bucket, stored: StoredObject) -> None: ...
+
+    def remove_object(self, bucket: Bucket, key: str) -> None: ...
+
+
+class Bucket:
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        region: str,
+        index: Index,
+        versioning: str | None = None,
+        encryption: str | None = None,
+        objects: Mapping[str, StoredObject] | None = None,
+    ) -> None:
+        self.name = name
+        self.region = region
+        self.versioning = versioning
+        self.encryption = encryption
+        self.requires_length = False
+        """Refuse chunked uploads, as the links of the face API do."""
+        self.object_lifetime: timedelta | None = None
+        self._store = store
+        self._index = index
+        self._objects: dict[str, StoredObject] = dict(objects or {})
+        # Listings are in UTF-8 order: sort the bytes.
+        self._order: list[bytes] = sorted(key.encode() for key in self._objects)
+
+    @property
+    def appid(self) -> str:
+        return self.name.rpartition("-")[2]
+
+    def get(self, key: str) -> StoredObject | None:
+        stored = self._objects.get(key)
+        if (
+            stored is not None
+            and stored.gone is not None
+            and self._store.clock.now() >= stored.gone
+        ):
+            return None
+        return stored
+
+    def keys(self, prefix: str = "") -> list[str]:
+        with self._store.lock:
+            return self.keys_from(prefix, after="")
+
+    def keys_from(self, prefix: str, after: str) -> list[str]:
+        """Keys with the prefix that sort after `after`, in UTF-8 order."""
+        encoded, marker = prefix.encode(), after.encode()
+        start = bisect_left(self._order, max(encoded, marker))
+        found = []
+        for key in self._order[start:]:
+            if not key.startswith(encoded):
+                break
+            if key != marker:
+                found.append(key.decode())
+        return found
+
+    def put(
+        self,
+        key: str,
+        body: bytes | str,
+        metadata: Mapping[str, str] | None = None,
+        notify: bool = False,
+        content_type: str = "application/octet-stream",
+        **attributes: Any,
+    ) -> StoredObject:
+        """Store an object directly, without HTTP. `attributes`: further fields of StoredObject."""
+        blob = self._store.blobs.put(body.encode() if isinstance(body, str) else body)
+        named = {
+            name if name.startswith(METADATA_PREFIX) else METADATA_PREFIX + name: value
+            for name, value in (metadata or {}).items()
+        }
+        stored = StoredObject(
+            key,
+            blob,
+            f'"{blob.md5}"',
+            self._store.clock.now(),
+            {"content-type": content_type},
+            named,
+        )
+        return self.commit(
+            replace(stored, **attributes), Creation("Put", request_id()) if notify else None
+        )
+
+    def commit(
+        self, stored: StoredObject, creation: Creation | None, create_only: bool = False
+    ) -> StoredObject:
+        """Make the object the current one, and tell of its creation if there is one to tell of.
+
+        `create_only` is silently ignored on a bucket that has or ever had versioning [obs]: a
+        stand-in without that trap would be worth nothing.
+        """
+        with self._store.lock:
+            if create_only and self.versioning is None and self.get(stored.key) is not None:
+                raise ObjectExists(stored.key)
+            stored = replace(stored, version_id=self._new_version(), gone=self._end_of_life())
+            self._forget(stored.key)
+            self._objects[stored.key] = stored
+            insort(self._order, stored.key.encode())
+            self._index.save_object(self, stored)
+            if creation is not None:
+                self._store.created(self, stored, creation)
+        return stored
+
+    def delete(self, key: str) -> None:
+        with self._store.lock:
+            if self._forget(key):
+                self._index.remove_object(self, key)
+
+    def backdate(self, key: str, seconds: float) -> None:
+        """Make the object look older, so that a test of leases need not wait."""
+        with self._store.lock:
+            stored = self._objects[key]
+            self._objects[key] = replace(
+                stored, last_modified=stored.last_modified - timedelta(seconds=seconds)
+            )
+            self._index.save_object(self, self._objects[key])
+
+    def _forget(self, key: str) -> bool:
+        stored = self._objects.pop(key, None)
+        if stored is None:
+            return False
+        del self._order[bisect_left(self._order, key.encode())]
+        stored.blob.release()
+        return True
+
+    def _end_of_life(self) -> datetime | None:
+        return (
+            None if self.object_lifetime is None else self._store.clock.now() + self.object_lifetime
+        )
+
+    def _new_version(self) -> str | None:
+        if self.versioning is None:
+            return None
+        return uuid.uuid4().hex if self.versioning == "Enabled" else "null"
+
+
+class Store:
+    def __init__(self, clock: Clock, blobs: BlobStore, index: Index) -> None:
+        self.clock = clock
+        self.blobs = blobs
+        self.index = index
+        self.lock = threading.RLock()
+        self.created: Callable[[Bucket, StoredObject, Creation], None] = lambda *_: None
+        self._buckets: dict[str, Bucket] = {}
+
+    def find(self, name: str) -> Bucket | None:
+        return self._buckets.get(name)
+
+    def create(
+        self, name: str, region: str, versioning: str | None = None, encryption: str | None = None
+    ) -> Bucket:
+        if versioning not in (None, "Enabled", "Suspended"):
+            raise ValueError(f"versioning is None, 'Enabled' or 'Suspended', not {versioning!r}")
+        if encryption not in (None, "AES256", "cos/kms"):
+            raise ValueError(f"encryption is None, 'AES256' or 'cos/kms', not {encryption!r}")
+        with self.lock:
+            if name in self._buckets:
+                raise ValueError(f"there is a bucket {name} already")
+            bucket = Bucket(self, name, region, self.index, versioning, encryption)
+            self.adopt(bucket)
+            self.index.save_bucket(bucket)
+            return bucket
+
+    def create_volatile(self, name: str, region: str) -> Bucket:
+        """A bucket that no index keeps."""
+        bucket = Bucket(self, name, region, Index())
+        self.adopt(bucket)
+        return bucket
+
+    def adopt(self, bucket: Bucket) -> None:
+        """Take in a bucket that an index has kept."""
+        self._buckets[bucket.name] = bucket
+
+
+def request_id() -> str:
+    return uuid.uuid4().hex

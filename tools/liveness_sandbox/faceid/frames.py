@@ -1,0 +1,38 @@
+"""Best frames: real JPEGs, another one for every pair, without any picture tool."""
+
+from __future__ import annotations
+
+import base64
+import struct
+
+_START = b"\xff\xd8"
+_COMMENT = b"\xff\xfe"
+_MOST_SEGMENT_BYTES = 65_533
+
+# Eight by eight grey pixels, for references that are no JPEG.
+_GREY = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1x"
+    "eXBkeFxlZ2P/wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAAP/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AP//Z"
+)
+
+
+def best_frame(reference: bytes, live_md5: str) -> bytes:
+    """The reference (or grey) with a comment segment that names the liveness package."""
+    picture = reference if reference.startswith(_START + b"\xff") else _GREY
+    return _with_comment(picture, f"sandbox best frame of {live_md5}".encode())
+
+
+def enlarged(frame: bytes, size: int) -> bytes:
+    """Still a valid JPEG, of at least this size: comments all the way."""
+    segment = _segment(bytes(_MOST_SEGMENT_BYTES))
+    count = -(-(size - len(frame)) // len(segment))
+    return _START + segment * count + frame[len(_START) :]
+
+
+def _with_comment(picture: bytes, text: bytes) -> bytes:
+    return _START + _segment(text) + picture[len(_START) :]
+
+
+def _segment(text: bytes) -> bytes:
+    # The length counts its own two bytes (ITU T.81, B.1.1.4).
+    return _COMMENT + struct.pack(">H", len(text) + 2) + text

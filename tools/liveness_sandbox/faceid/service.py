@@ -1,0 +1,160 @@
+"""The face API: common headers, signature, rate, then the action."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from ..blobs import BlobStore
+from ..clock import Clock
+from ..cos.store import Store
+from ..credentials import KeyRing, Principal
+from ..hooks import Outcome
+from ..wire import Reply, WireRequest
+from . import detect
+from .detect import Detection
+from .downloads import Downloader
+from .errors import ApiError
+from .ledger import CallLedger, FaceCall
+from .rate_limit import RateLimiter
+from .resources import REGIONS, ResourceBuckets
+from .signature import identify
+
+VERSION = "2018-03-01"
+CREATE_UPLOAD_URL = "CreateUploadUrl"
+_PARAMETERS = {detect.ACTION: detect.PARAMETERS, CREATE_UPLOAD_URL: ("TargetAction",)}
+# Actions that take uploaded resources; the sandbox plays the first one only.
+_TARGETS = (detect.ACTION, "VideoLivenessCompare", "CompareFaceLiveness", "DetectAIFakeFaces")
+_UPLOAD_URLS_PER_SECOND = 20
+
+
+class FaceIdService:
+    def __init__(
+        self,
+        store: Store,
+        blobs: BlobStore,
+        keys: KeyRing,
+        clock: Clock,
+        own_url: Callable[[], str],
+    ) -> None:
+        self.rate_limit: float | None = 5
+        """Detections a second, per region; None lets everything in."""
+        self._keys = keys
+        self._ledger = CallLedger()
+        self._limiter = RateLimiter()
+        self._resources = ResourceBuckets(store, keys, clock)
+        self._downloader = Downloader(self._resources, blobs, own_url)
+        self._detection = Detection(self._downloader, self._resources, self._ledger, clock)
+
+    @property
+    def calls(self) -> list[FaceCall]:
+        """Every call that was let in, failed ones too."""
+        return self._ledger.snapshot()
+
+    @property
+    def billed(self) -> list[FaceCall]:
+        return [call for call in self.calls if call.billed]
+
+    async def handle(self, request: WireRequest) -> Outcome:
+        request_id = str(uuid.uuid4())
+        try:
+            return await self._run(request, request_id)
+        except ApiError as error:
+            request.error_code = error.code
+            response = {
+                "Error": {"Code": error.code, "Message": error.message},
+                "RequestId": request_id,
+            }
+            return _json_reply(response)
+
+    async def close(self) -> None:
+        await self._downloader.close()
+
+    async def _run(self, request: WireRequest, request_id: str) -> Outcome:
+        if request.method != "POST":
+            raise ApiError("UnsupportedProtocol", "The sandbox plays POST requests only.")
+        body = await request.read()
+        principal = identify(request, body, self._keys)
+        action, region = _common_headers(request)
+        limit = self.rate_limit if action == detect.ACTION else _UPLOAD_URLS_PER_SECOND
+        if not self._limiter.admit(action, region, limit):
+            raise ApiError(
+                "RequestLimitExceeded",
+                f"More than {limit:g} requests in a second exceed the frequency limit.",
+            )
+        params = _parameters(request, body, _PARAMETERS[action])
+        if action == CREATE_UPLOAD_URL:
+            return self._create_upload_url(params["TargetAction"], region, principal, request_id)
+        return await self._detection.run(params, region, principal.appid, request_id)
+
+    def _create_upload_url(
+        self, target: str, region: str, principal: Principal, request_id: str
+    ) -> Reply:
+        if target not in _TARGETS:
+            raise ApiError(
+                "InvalidParameterValue", "TargetAction is no action that takes resources."
+            )
+        key = self._resources.new_key(target, principal.appid)
+        response = {
+            "UploadUrl": self._resources.presigned_url("PUT", region, key),
+            "ResourceUrl": self._resources.plain_url(region, key),
+            "ExpiredTimestamp": int(self._resources.end_of_life().timestamp()),
+            "RequestId": request_id,
+        }
+        return _json_reply(response)
+
+
+def _common_headers(request: WireRequest) -> tuple[str, str]:
+    """(action, region), checked."""
+    for name in ("X-TC-Action", "X-TC-Version", "X-TC-Region"):
+        if not request.headers.get(name.lower()):
+            raise ApiError(
+                "MissingParameter", f"The request is missing a required parameter `{name[5:]}`."
+            )
+    action, version, region = (
+        request.headers[f"x-tc-{name}"] for name in ("action", "version", "region")
+    )
+    if version != VERSION:
+        raise ApiError("NoSuchVersion", f"The API version `{version}` does not exist.")
+    if action not in _PARAMETERS:
+        raise ApiError(
+            "InvalidAction",
+            f"The API action `{action}` does not exist, or the sandbox does not play it.",
+        )
+    if region not in REGIONS:
+        raise ApiError(
+            "UnsupportedRegion", f"The region `{region}` is not supported by the action."
+        )
+    return action, region
+
+
+def _parameters(request: WireRequest, body: bytes, names: tuple[str, ...]) -> dict[str, str]:
+    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
+        raise ApiError("UnsupportedProtocol", "The sandbox plays application/json only.")
+    try:
+        params: Any = json.loads(body)
+    except ValueError:
+        params = None
+    if not isinstance(params, dict):
+        raise ApiError("InvalidParameter", "The body is no JSON object.")
+    for name in params:
+        if name not in names:
+            raise ApiError("UnknownParameter", f"The parameter `{name}` is not recognized.")
+    for name in names:
+        if params.get(name) in (None, ""):
+            raise ApiError(
+                "MissingParameter", f"The request is missing a required parameter `{name}`."
+            )
+        if not isinstance(params[name], str):
+            raise ApiError(
+                "InvalidParameter", f"The value type of parameter `{name}` is not String."
+            )
+    return params
+
+
+def _json_reply(response: dict[str, Any]) -> Reply:
+    return Reply(
+        200, json.dumps({"Response": response}).encode(), {"Content-Type": "application/json"}
+    )

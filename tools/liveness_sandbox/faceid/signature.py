@@ -1,0 +1,83 @@
+"""TC3-HMAC-SHA256, verified, from the document of API 3.0 ("Signature v3")."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import time
+from datetime import datetime, timezone
+
+from ..credentials import KeyRing, Principal
+from ..wire import WireRequest
+from .errors import ApiError
+
+SERVICE = "faceid"
+_LIFETIME_S = 300
+_AUTHORIZATION = re.compile(
+    r"TC3-HMAC-SHA256 "
+    r"Credential=(?P<secret_id>[^/]+)/(?P<date>[^/]+)/(?P<service>[^/]+)/tc3_request, ?"
+    r"SignedHeaders=(?P<headers>[^,]+), ?Signature=(?P<signature>[0-9a-f]+)"
+)
+
+
+def claimed_secret_id(authorization: str) -> str:
+    match = _AUTHORIZATION.fullmatch(authorization)
+    return match["secret_id"] if match else ""
+
+
+def signature_of(secret_key: str, date: str, timestamp: str, canonical_request: str) -> str:
+    scope = f"{date}/{SERVICE}/tc3_request"
+    digest = hashlib.sha256(canonical_request.encode()).hexdigest()
+    key = f"TC3{secret_key}".encode()
+    for part in (date, SERVICE, "tc3_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    to_sign = f"TC3-HMAC-SHA256\n{timestamp}\n{scope}\n{digest}"
+    return hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
+
+
+def identify(request: WireRequest, body: bytes, keys: KeyRing) -> Principal:
+    """Who calls; AuthFailure.* for all whose signature is not right, fresh and complete."""
+    match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
+    timestamp = request.headers.get("x-tc-timestamp", "")
+    if match is None or not timestamp.isdigit():
+        raise ApiError(
+            "AuthFailure.SignatureFailure", "The Authorization header is missing or malformed."
+        )
+    # The client's own time, so real time: see Clock.
+    if abs(time.time() - int(timestamp)) > _LIFETIME_S:
+        raise ApiError(
+            "AuthFailure.SignatureExpire", "The signature is more than five minutes old."
+        )
+    principal = keys.find(match["secret_id"])
+    if principal is None:
+        raise ApiError("AuthFailure.SecretIdNotFound", "The SecretId is not found.")
+    signed_names = match["headers"].split(";")
+    date = datetime.fromtimestamp(int(timestamp), timezone.utc).strftime("%Y-%m-%d")
+    unsigned = {"content-type", "host"} - set(signed_names)
+    absent = [name for name in signed_names if name not in request.headers]
+    if unsigned or absent or (match["date"], match["service"]) != (date, SERVICE):
+        raise _failure()
+    expected = signature_of(
+        principal.credentials.secret_key, date, timestamp, _canonical(request, body, signed_names)
+    )
+    if not hmac.compare_digest(expected, match["signature"]):
+        raise _failure()
+    is_own_token = principal.credentials.token == request.headers.get("x-tc-token")
+    if not is_own_token or keys.has_expired(principal):
+        raise ApiError("AuthFailure.TokenFailure", "The token is invalid or has expired.")
+    return principal
+
+
+def _canonical(request: WireRequest, body: bytes, signed_names: list[str]) -> str:
+    headers = "".join(f"{name}:{request.headers[name].strip().lower()}\n" for name in signed_names)
+    payload = body
+    if request.headers.get("x-tc-content-sha256") == "UNSIGNED-PAYLOAD":
+        payload = b"UNSIGNED-PAYLOAD"
+    digest = hashlib.sha256(payload).hexdigest()
+    # A POST has the path / and no query.
+    return f"{request.method}\n/\n\n{headers}\n{';'.join(signed_names)}\n{digest}"
+
+
+def _failure() -> ApiError:
+    return ApiError("AuthFailure.SignatureFailure", "The signature is not right.")

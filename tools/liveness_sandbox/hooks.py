@@ -1,0 +1,52 @@
+"""Faults: what hooks may do to a request, before anything has happened or after everything has."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from .requestlog import LoggedRequest
+from .wire import Reply
+
+Phase = Literal["before", "after"]
+
+
+@dataclass(frozen=True)
+class Drop:
+    """Reset the connection: before, the request has no effect; after, its reply is lost."""
+
+
+@dataclass(frozen=True)
+class Delay:
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Wait until the event is set: a test decides in which order requests go on."""
+
+    event: threading.Event
+
+
+Outcome = Reply | Drop
+Hook = Callable[[LoggedRequest, Phase], Reply | Drop | Delay | Hold | None]
+
+_POLL_S = 0.002
+
+
+async def run_hooks(hooks: list[Hook], request: LoggedRequest, phase: Phase) -> Outcome | None:
+    """Ask each hook in turn; the first Reply or Drop decides."""
+    for hook in list(hooks):
+        wish = hook(request, phase)
+        if isinstance(wish, (Reply, Drop)):
+            return wish
+        if isinstance(wish, Delay):
+            await asyncio.sleep(wish.seconds)
+        elif isinstance(wish, Hold):
+            # A thread for each held request could run out of threads; looking again does not.
+            while not wish.event.is_set():
+                await asyncio.sleep(_POLL_S)
+    return None

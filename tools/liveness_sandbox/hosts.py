@@ -1,0 +1,69 @@
+"""Which service a Host header means: one server plays them all."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+FACEID_HOST = "faceid.intl.tencentcloudapi.com"
+
+_VIRTUAL_HOST = re.compile(
+    r"(?P<bucket>[a-z0-9][a-z0-9-]*-\d+)\."
+    r"(?:cos\.(?P<region>[a-z0-9-]+)\.(?P<domain>myqcloud\.com|tencentcos\.cn)"
+    r"|cos-internal\.(?P<internal>[a-z0-9-]+)\.tencentcos\.cn)"
+)
+_PATH_STYLE_HOST = re.compile(r"cos(?:-internal)?\.[a-z0-9-]+\.(?:myqcloud\.com|tencentcos\.cn)")
+
+
+@dataclass(frozen=True)
+class CosHost:
+    """`<bucket-appid>.cos.<region>.myqcloud.com` and its spellings."""
+
+    bucket: str
+    region: str
+    plain: bool
+    """The plain COS domain name, the only one that the face API accepts [doc 1061/46849]."""
+
+
+@dataclass(frozen=True)
+class PathStyleCosHost:
+    """`cos.<region>.myqcloud.com`: no bucket in the name."""
+
+
+@dataclass(frozen=True)
+class FaceIdHost:
+    pass
+
+
+@dataclass(frozen=True)
+class LocalHost:
+    """The sandbox itself, addressed by no cloud name."""
+
+
+@dataclass(frozen=True)
+class UnknownHost:
+    """A name outside the played cloud: a forward proxy would have to go to the internet for it."""
+
+
+Host = CosHost | PathStyleCosHost | FaceIdHost | LocalHost | UnknownHost
+
+
+def host_of(name: str) -> Host:
+    """Sort a host name (lower case, without a port)."""
+    if match := _VIRTUAL_HOST.fullmatch(name):
+        return CosHost(
+            match["bucket"],
+            match["region"] or match["internal"],
+            plain=match["domain"] == "myqcloud.com",
+        )
+    if _PATH_STYLE_HOST.fullmatch(name):
+        return PathStyleCosHost()
+    if name == FACEID_HOST:
+        return FaceIdHost()
+    if name in ("127.0.0.1", "localhost"):
+        return LocalHost()
+    return UnknownHost()
+
+
+def bucket_host(bucket: str, region: str) -> str:
+    return f"{bucket}.cos.{region}.myqcloud.com"

@@ -1,0 +1,49 @@
+"""Every request that ever arrived, in order, for tests to look at."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+
+@dataclass
+class LoggedRequest:
+    """Filled in as the request proceeds; `status` stays None if there never is a reply."""
+
+    service: str
+    """cos, faceid, admin (the sandbox itself) or unknown (a host outside the played cloud)."""
+    method: str
+    host: str
+    bucket: str
+    key: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    """By lower-case name."""
+    action: str
+    """The face API's action."""
+    auth: str
+    """header, query, form or none: where the signature is, right or wrong."""
+    principal: str
+    """The secret id that is claimed."""
+    user_agent: str
+    started: float
+    """time.monotonic()"""
+    ended: float | None = None
+    status: int | None = None
+    error_code: str = ""
+    bytes_in: int = 0
+    bytes_out: int = 0
+
+
+class RequestLog:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._requests: list[LoggedRequest] = []
+
+    def add(self, request: LoggedRequest) -> None:
+        with self._lock:
+            self._requests.append(request)
+
+    def snapshot(self) -> list[LoggedRequest]:
+        with self._lock:
+            return list(self._requests)

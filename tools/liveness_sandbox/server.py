@@ -1,0 +1,208 @@
+"""The HTTP server: every host on one port, each request logged, hooked, dispatched and answered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+from aiohttp import web
+
+from .blobs import BlobSlice
+from .clock import Clock, http_date
+from .cos.errors import CosError
+from .cos.service import CosService, error_reply
+from .cos.signature import claim_in
+from .cos.store import request_id
+from .faceid.service import FaceIdService
+from .faceid.signature import claimed_secret_id
+from .hooks import Drop, Hook, Outcome, run_hooks
+from .hosts import CosHost, FaceIdHost, Host, LocalHost, PathStyleCosHost, UnknownHost, host_of
+from .requestlog import LoggedRequest, RequestLog
+from .wire import CHUNK_BYTES, MalformedTarget, Reply, WireRequest
+
+# An encoded key has up to 2,550 bytes; a session token, a prefix and a marker may come on top.
+_MOST_LINE_BYTES = 64 * 1024
+_SHUTDOWN_S = 0.5
+
+_log = logging.getLogger(__name__)
+_SERVICES = {
+    CosHost: "cos",
+    PathStyleCosHost: "cos",
+    FaceIdHost: "faceid",
+    LocalHost: "admin",
+    UnknownHost: "unknown",
+}
+
+
+class Settings(Protocol):
+    """What a test may turn while the server runs."""
+
+    hooks: list[Hook]
+    cos_latency_s: float
+
+
+class Server:
+    def __init__(
+        self,
+        cos: CosService,
+        faceid: FaceIdService,
+        requests: RequestLog,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self._cos = cos
+        self._faceid = faceid
+        self._requests = requests
+        self._settings = settings
+        self._clock = clock
+        self._runner: web.ServerRunner | None = None
+
+    async def start(self, port: int) -> int:
+        """Listen on the loopback address; the port that was taken is returned."""
+        server = web.Server(
+            self._handle,
+            max_line_size=_MOST_LINE_BYTES,
+            max_field_size=_MOST_LINE_BYTES,
+            auto_decompress=False,
+            access_log=None,
+        )
+        self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", port, backlog=1024).start()
+        taken: int = self._runner.addresses[0][1]
+        return taken
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _handle(self, connection: web.BaseRequest) -> web.StreamResponse:
+        _acknowledge_at_once(connection)
+        try:
+            request = WireRequest(connection)
+        except MalformedTarget:
+            return web.Response(status=400, text="the request target is not UTF-8")
+        host = host_of(request.host)
+        entry = _logged(request, host)
+        self._requests.add(entry)
+        try:
+            outcome = await self._outcome(request, host, entry)
+            if isinstance(outcome, Drop):
+                # Take the body in first: a client that is still sending could miss the reset, and
+                # see an end without a reply instead.
+                await request.discard()
+            # Before the reply goes out: whoever has it may look at the log at once.
+            entry.bytes_in = request.bytes_in
+            entry.ended = time.monotonic()
+            if isinstance(outcome, Drop):
+                return _reset(connection)
+            return await self._send(outcome, connection, entry)
+        finally:
+            entry.bytes_in = request.bytes_in
+            entry.ended = time.monotonic()
+
+    async def _outcome(self, request: WireRequest, host: Host, entry: LoggedRequest) -> Outcome:
+        if entry.service == "cos" and self._settings.cos_latency_s:
+            await asyncio.sleep(self._settings.cos_latency_s)
+        outcome = await run_hooks(self._settings.hooks, entry, "before")
+        if outcome is None:
+            outcome = await self._dispatch(request, host)
+            entry.error_code = request.error_code
+            if isinstance(outcome, Reply):
+                entry.status = outcome.status
+                outcome = await run_hooks(self._settings.hooks, entry, "after") or outcome
+        entry.status = outcome.status if isinstance(outcome, Reply) else None
+        return outcome
+
+    async def _dispatch(self, request: WireRequest, host: Host) -> Outcome:
+        if isinstance(host, CosHost):
+            return await self._cos.handle(request, host)
+        if isinstance(host, PathStyleCosHost):
+            request.request_id = request_id()
+            message = "The bucket must be addressed using COS virtual-styled domain"
+            return error_reply(CosError(403, "PathStyleDomainForbidden", message), request)
+        if isinstance(host, FaceIdHost):
+            return await self._faceid.handle(request)
+        if isinstance(host, LocalHost):
+            return Reply(200, b"liveness sandbox\n", {"Content-Type": "text/plain"})
+        return Reply(502, b"the sandbox plays no such host\n", {"Content-Type": "text/plain"})
+
+    async def _send(
+        self, reply: Reply, connection: web.BaseRequest, entry: LoggedRequest
+    ) -> web.StreamResponse:
+        headers = {"Date": http_date(self._clock.now()), **reply.headers}
+        response = web.StreamResponse(status=reply.status, headers=headers)
+        length = reply.body.length if isinstance(reply.body, BlobSlice) else len(reply.body)
+        if reply.status not in (204, 304):
+            response.content_length = length
+        try:
+            await response.prepare(connection)
+            if connection.method != "HEAD":
+                for chunk in _pieces(reply.body):
+                    entry.bytes_out += len(chunk)
+                    await response.write(chunk)
+            await response.write_eof()
+        except ConnectionError:
+            _log.debug("the client went away before the end of the reply")
+        return response
+
+
+def _logged(request: WireRequest, host: Host) -> LoggedRequest:
+    place, claim = claim_in(request)
+    secret_id = claim.get("q-ak", "")
+    if isinstance(host, FaceIdHost):
+        secret_id = claimed_secret_id(request.headers.get("authorization", ""))
+    return LoggedRequest(
+        service=_SERVICES[type(host)],
+        method=request.method,
+        host=request.host,
+        bucket=host.bucket if isinstance(host, CosHost) else "",
+        key=request.path[1:],
+        query=request.query,
+        headers=request.headers,
+        action=request.headers.get("x-tc-action", ""),
+        auth=place,
+        principal=secret_id,
+        user_agent=request.headers.get("user-agent", ""),
+        started=time.monotonic(),
+    )
+
+
+def _pieces(body: bytes | BlobSlice) -> Iterator[bytes]:
+    if isinstance(body, bytes):
+        yield body
+        return
+    left = body.length
+    with body.blob.open() as stream:
+        stream.seek(body.offset)
+        while left > 0 and (chunk := stream.read(min(CHUNK_BYTES, left))):
+            left -= len(chunk)
+            yield chunk
+
+
+def _acknowledge_at_once(connection: web.BaseRequest) -> None:
+    """Spare a proxied client the 40 ms that a delayed ACK costs.
+
+    urllib3 leaves Nagle's algorithm on where it talks to a proxy, so it sends a body only once its
+    headers are acknowledged. Straight to the cloud it does not wait.
+    """
+    transport = connection.transport
+    taken = transport.get_extra_info("socket") if transport is not None else None
+    if taken is not None and hasattr(socket, "TCP_QUICKACK"):  # Linux
+        taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
+def _reset(connection: web.BaseRequest) -> web.StreamResponse:
+    """Close with a RST, as a connection that breaks does, rather than with a polite end."""
+    transport = connection.transport
+    if transport is not None:
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        transport.abort()
+    return web.Response()
