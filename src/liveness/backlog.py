@@ -1,37 +1,267 @@
-"""The backlog: durable notes that a pair is due. Here: parking one."""
+"""The backlog: durable notes that a pair is due. Parking one, and working them off.
+
+A marker's name begins with the time it is due, so a listing has the oldest first. Its times are by
+the store's clock: instances whose clocks are minutes apart agree on it.
+
+Time is cut in slots. Who creates `drain/<slot>` drains in it, and creates the next one early to go
+on; a drainer that dies simply does not, and nobody must clean up after it. This saves calls that
+would be throttled. Safety never depends on it: claims do that.
+"""
 
 from __future__ import annotations
 
 import json
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
 
+from .errors import ConfigurationError, LivenessError, StoreUnavailable
 from .keys import marker_key
-from .seams import Chance, Clock
+from .logs import Log
+from .seams import Chance
+from .services import Services
 from .settings import Settings
-from .store import JSON, ObjectStore
+from .store import JSON, PatientStore
+
+SLOT_SECONDS = 10
+# The next slot is taken this long before it begins.
+_EARLY_SECONDS = 4.0
+# Platform timers fire at full minutes: a drainer that must end leaves the next full minute to them.
+_TIMER_SECONDS = 60
+# A marker that is worked on is due again after this long, should its instance die.
+_VISIT_SECONDS = 150.0
+MAX_VISITS = 10
+_WORKERS = 16
+_MARKERS_HELD = 20_000
+_REFRESH_SECONDS = 2.0
+# Markers are looked for again this far back: the listing is eventually consistent.
+_LOOK_BACK_SECONDS = 20.0
+_MAX_MARKER_BYTES = 16 * 1024
+_SCHEMA = "liveness-marker/1"
+
+
+class Marker(NamedTuple):
+    """A note that a pair is due; `visits` counts the drainers that began and did not end."""
+
+    pair_id: str
+    reason: str
+    visits: int
 
 
 def park(
     settings: Settings,
-    store: ObjectStore,
-    clock: Clock,
+    store: PatientStore,
     chance: Chance,
-    pair_id: str,
-    due: float,
-    reason: str,
-) -> None:
-    """Write a marker: this pair is to be walked again at `due` (seconds since 1970)."""
-    marker = {
-        "schema": "liveness-marker/1",
-        "pair_id": pair_id,
-        "due": due,
-        "reason": reason,
-        "parked_at": clock.now(),
-        "visits": 0,
-    }
-    store.put(
-        settings.ledger_bucket,
-        marker_key(settings, pair_id, due, chance.nonce()),
-        json.dumps(marker, ensure_ascii=False).encode(),
-        JSON,
-        {},
-    )
+    marker: Marker,
+    seconds: float,
+) -> str:
+    """Write a marker that is due after that many seconds; returns its key."""
+    now = store.now()
+    key = marker_key(settings, marker.pair_id, now + seconds, chance.nonce())
+    body = {"schema": _SCHEMA, **marker._asdict(), "due": now + seconds, "parked_at": now}
+    encoded = json.dumps(body, ensure_ascii=False).encode()
+    store.put(settings.ledger_bucket, key, encoded, JSON, {})
+    return key
+
+
+def read_marker(body: bytes) -> Marker | None:
+    """None for what is no marker of ours."""
+    try:
+        fields = json.loads(body)
+        marker = Marker(fields["pair_id"], str(fields["reason"]), int(fields["visits"]))
+    except (ValueError, KeyError, TypeError):
+        return None
+    return marker if isinstance(marker.pair_id, str) and marker.pair_id else None
+
+
+def slot_key(settings: Settings, moment: float) -> str:
+    """The object whose creator drains at that moment (seconds since 1970, the store's clock)."""
+    return f"{settings.ledger_prefix}drain/{int(moment // SLOT_SECONDS)}"
+
+
+class Drained(NamedTuple):
+    """What a drain did: whether it had the slot at all, and how many walks ended how."""
+
+    began: bool
+    ended: dict[str, int]
+
+
+# Walks a pair whose marker was visited that often; returns the state it ended in.
+Visit = Callable[[Marker], str]
+
+
+class Drainer:
+    """Works markers off, as long as it holds the slot and its invocation has time."""
+
+    def __init__(self, on: Services, log: Log, visit: Visit) -> None:
+        self._on = on
+        self._log = log
+        self._visit = visit
+        self._nonce = on.chance.nonce()
+        self._slots: list[str] = []
+        self._slot_ends = 0.0
+        self._leaves_at = 0.0
+        self._due: deque[str] = deque()
+        self._known: set[str] = set()
+        self._running: dict[str, str] = {}
+        self._refreshed = 0.0
+        self._newest_next = False
+        self._refused: ConfigurationError | None = None
+        self._ended: dict[str, int] = {}
+
+    def run(self) -> Drained:
+        """Drain. Raises ConfigurationError when walks did; markers stay."""
+        on = self._on
+        self._leaves_at = on.store.now() + on.seconds_left() - _VISIT_NEEDS_SECONDS
+        if self._leaves_at <= on.store.now() or not self._take(on.store.now()):
+            return Drained(False, {})
+        boundary = self._leaves_at // _TIMER_SECONDS * _TIMER_SECONDS
+        if boundary > on.store.now():
+            self._leaves_at = boundary
+        while True:
+            on.concurrency.crew(_WORKERS, self._visits())
+            if self._refused is not None:
+                self._give_slots_back()
+                raise self._refused
+            if not self._may_go_on():
+                break
+            # Who parked while the slot was ours relied on us: look once more after giving it back.
+            self._give_slots_back()
+            self._refresh(whole=True)
+            if not self._due or not self._take(on.store.now()):
+                break
+        self._log("drain.ended", **self._ended)
+        return Drained(True, dict(self._ended))
+
+    # ---- slots
+
+    def _take(self, moment: float) -> bool:
+        """Hold the slot of that moment: ours already, or free."""
+        on, key = self._on, slot_key(self._on.settings, moment)
+        body = json.dumps({"nonce": self._nonce, "owner": on.origin._asdict()}).encode()
+        created = on.store.create(on.settings.ledger_bucket, key, body)
+        if not created.new:
+            # A 409 may be our own first try whose reply was lost, or another worker of ours.
+            stored = on.store.get(on.settings.ledger_bucket, key, _MAX_MARKER_BYTES)
+            if stored is None or self._nonce.encode() not in stored.body:
+                return False
+        self._slots.append(key)
+        self._slot_ends = (moment // SLOT_SECONDS + 1) * SLOT_SECONDS
+        return True
+
+    def _may_go_on(self) -> bool:
+        """Whether another walk may begin: in time, and in a slot of ours."""
+        now = self._on.store.now()
+        if now >= self._leaves_at or self._refused is not None:
+            return False
+        if now >= self._slot_ends - _EARLY_SECONDS and self._slot_ends < self._leaves_at:
+            self._take(self._slot_ends)
+        return now < self._slot_ends
+
+    def _give_slots_back(self) -> None:
+        """The current one and, where it was taken early, the next: events would wait for us."""
+        for key in self._slots[-2:]:
+            self._on.store.delete(self._on.settings.ledger_bucket, key)
+        self._slots.clear()
+        self._slot_ends = 0.0
+
+    # ---- markers
+
+    def _visits(self) -> Iterator[Callable[[], None]]:
+        """One task a due marker, until there is none and nobody is at work who might leave one."""
+        while self._may_go_on():
+            key = self._next_due()
+            if key is None:
+                if not self._running:
+                    return
+                self._on.clock.sleep(0.5)
+                continue
+            self._running[key] = _pair_of(key)
+            yield partial(self._work, key)
+
+    def _next_due(self) -> str | None:
+        """Oldest and newest in turn: the backlog moves, and who comes now need not wait for it."""
+        if self._on.clock.monotonic() - self._refreshed > _REFRESH_SECONDS:
+            self._refresh(whole=not self._due)
+        at_work = set(self._running.values())
+        for _ in range(len(self._due)):
+            self._newest_next = not self._newest_next
+            key = self._due.pop() if self._newest_next else self._due.popleft()
+            self._known.discard(key)
+            if _pair_of(key) not in at_work:
+                return key
+            # Its pair is being walked; this marker is found again at the next refresh.
+        return None
+
+    def _refresh(self, whole: bool) -> None:
+        """List what is due; only the latest where the rest is known already."""
+        on, settings = self._on, self._on.settings
+        pending = f"{settings.ledger_prefix}pending/"
+        now = on.store.now()
+        start = pending if whole else pending + _stamp(now - _LOOK_BACK_SECONDS)
+        end = pending + _stamp(now) + "~"
+        found: list[str] = []
+        while len(self._known) + len(found) < _MARKERS_HELD:
+            page = on.store.list(settings.ledger_bucket, pending, start)
+            keys = [item.key for item in page.items if item.key < end]
+            found += [key for key in keys if key not in self._known and key not in self._running]
+            if page.next is None or len(keys) < len(page.items):
+                break
+            start = page.next
+        self._known.update(found)
+        self._due.extend(found)
+        self._refreshed = on.clock.monotonic()
+
+    def _work(self, key: str) -> None:
+        try:
+            state = self._visit_marker(key)
+        except ConfigurationError as error:
+            self._refused, state = error, "refused"
+        except LivenessError as error:
+            self._log("drain.visit-failed", error=type(error).__name__, why=str(error))
+            state = "failed"
+        finally:
+            self._running.pop(key, None)
+        self._ended[state] = self._ended.get(state, 0) + 1
+
+    def _visit_marker(self, key: str) -> str:
+        """Rewrite the marker to the tail, walk its pair, and take the marker away at the end.
+
+        One that kills its instance is thus behind all others, and counted.
+        """
+        on, bucket = self._on, self._on.settings.ledger_bucket
+        stored = on.store.get(bucket, key, _MAX_MARKER_BYTES)
+        if stored is None:
+            return "gone"
+        marker = read_marker(stored.body)
+        if marker is None:
+            self._log("drain.marker-damaged", key=key)
+            on.store.delete(bucket, key)
+            return "damaged"
+        again = marker._replace(visits=marker.visits + 1)
+        tail = park(on.settings, on.store, on.chance, again, _VISIT_SECONDS)
+        on.store.delete(bucket, key)
+        try:
+            state = self._visit(marker)
+        except (ConfigurationError, StoreUnavailable):
+            # Not the pair's fault: the visit does not count against it.
+            park(on.settings, on.store, on.chance, marker, _TIMER_SECONDS)
+            on.store.delete(bucket, tail)
+            raise
+        on.store.delete(bucket, tail)
+        return state
+
+
+# A walk that begins must be able to end: a call, and what is beside it.
+_VISIT_NEEDS_SECONDS = 35.0
+
+
+def _pair_of(key: str) -> str:
+    """The pair's hash in a marker's key."""
+    return key.rpartition("/")[2].split("-")[1]
+
+
+def _stamp(moment: float) -> str:
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(moment))

@@ -19,11 +19,14 @@ from .decision import outcome_of_answer
 from .errors import ObjectChanged, ObjectGone
 from .face import Answer, DetectRequest, NoAnswer, NotSent, UploadTarget
 from .keys import IMAGE, LIVE
-from .ledger import CLOCK_GRAIN_SECONDS, LEASE_SECONDS
+from .ledger import LEASE_SECONDS
 from .logs import Log
 from .look import Input, Work
+from .pacing import Turn
 from .retry import RetryPolicy
 from .services import Services
+from .store import CLOCK_GRAIN_SECONDS
+from .urls import cos_url_problem
 
 # One call's total deadline, and the least that makes a call worth starting.
 CALL_SECONDS = 25.0
@@ -72,7 +75,7 @@ class _Prepared(NamedTuple):
 
 
 def call(
-    on: Services, work: Work, attempt: Attempt, log: Log
+    on: Services, work: Work, attempt: Attempt, turn: Turn, log: Log
 ) -> Final | SetBack | Changed | Unanswered:
     """Call, and sort what comes back. Raises StoreUnavailable."""
     prepared: _Prepared | None = None
@@ -89,6 +92,7 @@ def call(
             seconds = _seconds_for_call(on, attempt)
             if seconds < LEAST_CALL_SECONDS:
                 return SetBack(0, "preparing took too much of the lease")
+            on.pace.start()
             reply = on.face.detect(prepared.request(seconds), seconds)
         else:
             reply = ready
@@ -109,11 +113,13 @@ def call(
                 flaw=reply.flaw or None,
             )
             if outcome.final and prepared:
+                on.pace.answered()
                 return Final(reply, prepared.md5s)
             # What CreateUploadUrl answers is never a verdict on a person.
             category = verdicts.TRANSIENT if outcome.final else outcome.category
             why = f"{reply.code}: {outcome.en}"
         if category == verdicts.THROTTLED:
+            on.pace.throttled(turn)
             return SetBack(0, why)
         if category == verdicts.CONFIGURATION:
             return SetBack(PAUSE_SECONDS, why, misconfigured=True)
@@ -123,6 +129,10 @@ def call(
         if failures >= TRANSIENT.attempts:
             return SetBack(PAUSE_SECONDS, why)
         on.clock.sleep(TRANSIENT.wait(failures, on.chance))
+        next_turn = on.pace.turn(_seconds_for_call(on, attempt))
+        if next_turn is None:
+            return SetBack(0, "no turn came while the lease lasted")
+        turn = next_turn
 
 
 def _seconds_for_call(on: Services, attempt: Attempt) -> float:
@@ -167,6 +177,9 @@ def _upload(on: Services, work: Work, seconds: float) -> _Prepared | Answer | No
         return live
     if not isinstance(image, UploadTarget):
         return image
+    for item in (live, image):
+        if problem := cos_url_problem(item.upload_url, on.settings.endpoint_scheme):
+            return NotSent(f"CreateUploadUrl's answer was refused: {problem}")
 
     def send(item: Input, to: UploadTarget) -> str:
         return on.store.send(on.settings.bucket, item.key, item.etag, to.upload_url)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
@@ -22,7 +23,7 @@ from .credentials import Credentials
 from .errors import ConfigurationError, LivenessError, ObjectChanged, ObjectGone, StoreUnavailable
 from .frames import NoFrame
 from .settings import Settings
-from .store import JSON, Created, ObjectHead, StoredObject
+from .store import JSON, Created, Listed, ObjectHead, Page, StoredObject
 
 T = TypeVar("T")
 
@@ -88,8 +89,35 @@ class CosStore:
             # A header the SDK does not know: it is passed on, and signed.
             headers = self._put(bucket, key, body, JSON, {"x-cos-forbid-overwrite": "true"})
         except _Taken:
-            return Created(new=False, versioned=False)
-        return Created(new=True, versioned="x-cos-version-id" in headers)
+            return Created(new=False, versioned=False, date=None)
+        date = headers.get("date")
+        return Created(
+            new=True,
+            versioned="x-cos-version-id" in headers,
+            date=parsedate_to_datetime(date).timestamp() if date else None,
+        )
+
+    def delete(self, bucket: str, key: str) -> None:
+        self._try("DELETE", bucket, key, self._client.delete_object)
+
+    def list(self, bucket: str, prefix: str, after: str) -> Page:
+        reply = self._try(
+            "GET Bucket", bucket, prefix, self._list, Prefix=prefix, Marker=after, MaxKeys=1000
+        )
+        try:
+            items = tuple(
+                Listed(item["Key"], _listed_time(item["LastModified"]))
+                for item in reply.get("contents", ())
+            )
+            more = reply["istruncated"] == "true"
+        except (KeyError, ValueError, TypeError):
+            raise StoreUnavailable(f"COS GET Bucket {prefix!r}: the reply is incomplete") from None
+        return Page(items, items[-1].key if more and items else None)
+
+    def _list(self, Bucket: str, Key: str, **options: Any) -> dict[str, Any]:
+        """The SDK's listing, called as its verbs on objects are."""
+        listing: dict[str, Any] = self._client.list_objects(Bucket=Bucket, **options)
+        return listing
 
     def _put(
         self, bucket: str, key: str, body: bytes, content_type: str, extra: dict[str, str]
@@ -110,10 +138,21 @@ class CosStore:
 
     def md5(self, bucket: str, key: str, etag: str) -> str:
         digest = hashlib.md5(usedforsecurity=False)
-        headers = self._try("GET", bucket, key, self._client.get_object, IfMatch=f'"{etag}"')
-        for piece in _pieces(headers["body"]):
+        body, left = self._open(bucket, key, etag)
+        for piece in _pieces(body):
             digest.update(piece)
+            left -= len(piece)
+        if left:
+            raise StoreUnavailable(f"COS GET {key!r}: the body was cut short")
         return digest.hexdigest()
+
+    def _open(self, bucket: str, key: str, etag: str) -> tuple[Any, int]:
+        """The body and size of exactly that content. Raises ObjectChanged, ObjectGone."""
+        headers = self._try("GET", bucket, key, self._client.get_object, IfMatch=f'"{etag}"')
+        head = _read_head(key, headers)
+        if head.etag != etag:
+            raise ObjectChanged(f"COS GET {key!r}: another content came")
+        return headers["body"], head.size
 
     def presign(self, bucket: str, key: str, seconds: int) -> str:
         # The SDK leaves the token out, and a URL under temporary credentials is nothing without.
@@ -122,8 +161,8 @@ class CosStore:
         return url
 
     def send(self, bucket: str, key: str, etag: str, url: str) -> str:
-        headers = self._try("GET", bucket, key, self._client.get_object, IfMatch=f'"{etag}"')
-        body = _Hashed(headers["body"].get_raw_stream(), int(headers["content-length"]))
+        stream, size = self._open(bucket, key, etag)
+        body = _Hashed(stream.get_raw_stream(), size)
         try:
             reply = self._session.put(url, data=body, timeout=_TIMEOUT, allow_redirects=False)
         except _NETWORK as error:
@@ -132,12 +171,11 @@ class CosStore:
             raise StoreUnavailable(f"upload of {key!r}: status {reply.status_code}")
         return body.digest.hexdigest()
 
-    def fetch(self, url: str, max_bytes: int, seconds: float) -> bytes | NoFrame:
+    def fetch(self, url: str, max_bytes: int) -> bytes | NoFrame:
         """Read a best frame (see frames.FrameSource): a plain GET of a temporary COS URL."""
-        timeout = (_TIMEOUT[0], min(_TIMEOUT[1], seconds))
         try:
             with self._session.get(
-                url, timeout=timeout, allow_redirects=False, stream=True
+                url, timeout=_TIMEOUT, allow_redirects=False, stream=True
             ) as reply:
                 if reply.status_code >= 500:
                     raise StoreUnavailable(f"the best frame's host answered {reply.status_code}")
@@ -191,7 +229,15 @@ class _Hashed:
         return piece
 
 
-_NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+# What the libraries raise for a broken connection or for HTTP that cannot be understood.
+_NETWORK = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    OSError,
+    ValueError,
+    KeyError,
+    AttributeError,
+)
 
 
 def _pieces(body: Any, limit: int | None = None) -> Iterator[bytes]:
@@ -223,11 +269,11 @@ def _service_error(verb: str, bucket: str, key: str, error: CosServiceError) -> 
         return ObjectGone(said)
     if status == 412:
         return ObjectChanged(said)
-    if status == 409 and verb == "PUT":
+    if code == "FileAlreadyExists":
         return _Taken(said)
     if status == 403:
         return ConfigurationError(f"{said}: check the execution role's policy")
-    if status >= 500 or status in (408, 429):
+    if status >= 500 or status in (408, 409, 429):  # a conflict with another request passes
         return StoreUnavailable(said)
     return ConfigurationError(said)
 
@@ -255,6 +301,11 @@ def _read_head(key: str, headers: Mapping[str, str]) -> ObjectHead:
         )
     except (KeyError, ValueError, TypeError):
         raise StoreUnavailable(f"COS HEAD {key!r}: the reply's headers are incomplete") from None
+
+
+def _listed_time(text: str) -> float:
+    """`2026-11-22T12:00:00.000Z`; Python 3.10 does not read the Z."""
+    return datetime.fromisoformat(text[:19] + "+00:00").timestamp()
 
 
 def _etag_is_md5(etag: str, headers: Mapping[str, str]) -> bool:

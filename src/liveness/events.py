@@ -113,19 +113,14 @@ def _keys_of(settings: Settings, record: object) -> list[str]:
     _, _, what = name.replace(" ", "").partition(":")
     if not what.startswith("ObjectCreated:"):
         raise _NotOurs("ignored", f"event {name!r:.80} creates no object")
+    # The full name is unique; the region is spelt in several ways and needs no check beside it.
     bucket = _text(record, "cos", "cosBucket", "name")
-    appid = _text(record, "cos", "cosBucket", "appid")
+    appid = _text(record, "cos", "cosBucket", "appid", number=True)
     if f"{bucket}-{appid}" != settings.bucket:
         raise _NotOurs(
             "refused",
             f"bucket {f'{bucket}-{appid}'!r:.100} is not LIVENESS_BUCKET ({settings.bucket!r})",
         )
-    for path in (("cosRegion",), ("s3Region",)):
-        region = _text(record, "cos", "cosBucket", *path, default=settings.region)
-        if region != settings.region:
-            raise _NotOurs(
-                "refused", f"region {region!r:.40} is not this function's ({settings.region!r})"
-            )
     whole = _text(record, "cos", "cosObject", "key")
     front = f"/{appid}/{bucket}/"
     if not whole.startswith(front):
@@ -155,7 +150,7 @@ def _check_unicode(key: str) -> None:
         raise _NotOurs("malformed", "cos.cosObject.key is not valid Unicode") from None
 
 
-def _text(record: object, *path: str, default: str | None = None) -> str:
+def _text(record: object, *path: str, default: str | None = None, number: bool = False) -> str:
     """The string at a path inside a record; where something else is, a clear complaint."""
     value: Any = record
     for depth, name in enumerate(path):
@@ -165,6 +160,8 @@ def _text(record: object, *path: str, default: str | None = None) -> str:
         value = value.get(name)
         if value is None and default is not None:
             return default
+    if number and type(value) is int:
+        return str(value)
     if not isinstance(value, str):
         raise _NotOurs("malformed", f"{'.'.join(path)} is {_kind(value)}; it must be a string")
     return value

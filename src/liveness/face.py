@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import re
 from typing import Any, NamedTuple, Protocol
 
 
@@ -61,6 +61,9 @@ class FaceApi(Protocol):
 
 
 _MAX_TEXT = 500
+_MAX_URL = 4096
+# The service may quote what it was given: a pre-signed URL is a secret.
+_SECRET = re.compile(r"\S*(://|q-sign|security-token)\S*")
 
 
 def read_detect_reply(reply: object) -> Answer | NoAnswer:
@@ -88,7 +91,7 @@ def read_detect_reply(reply: object) -> Answer | NoAnswer:
         description=_text(response.get("Description")),
         request_id=request_id,
         similarity=similarity,
-        best_frame_url=_text(response.get("BestFrameUrl"), 4096),
+        best_frame_url=_url(response.get("BestFrameUrl")),
         best_frame_md5=_text(response.get("BestFrameMd5")),
         flaw=flaw if code == "Success" else "",
     )
@@ -105,8 +108,8 @@ def read_upload_reply(reply: object) -> UploadTarget | Answer | NotSent:
     if "Error" in response:
         error = read_detect_reply(reply)
         return error if isinstance(error, Answer) else NotSent(error.why)
-    upload_url = _text(response.get("UploadUrl"), 4096)
-    resource_url = _text(response.get("ResourceUrl"), 4096)
+    upload_url = _url(response.get("UploadUrl"))
+    resource_url = _url(response.get("ResourceUrl"))
     if not upload_url or not resource_url:
         return NotSent("the reply of CreateUploadUrl lacks UploadUrl or ResourceUrl")
     return UploadTarget(upload_url, resource_url)
@@ -115,13 +118,20 @@ def read_upload_reply(reply: object) -> UploadTarget | Answer | NotSent:
 def _similarity(value: Any) -> tuple[float | None, str]:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None, "Sim is missing" if value is None else "Sim is no number"
-    if not (math.isfinite(value) and 0 <= value <= 100):
+    if not 0 <= value <= 100:  # false for NaN, and no float is made of an endless number
         return None, "Sim is not between 0 and 100"
     return float(value), ""
 
 
-def _text(value: object, limit: int = _MAX_TEXT) -> str:
-    """A string as it is, cut; anything else as nothing. Lone surrogates cannot be stored."""
-    if not isinstance(value, str):
-        return ""
-    return value[:limit].encode("utf-8", "replace").decode()
+def _text(value: object) -> str:
+    """A string without links, cut; anything else as nothing."""
+    return _SECRET.sub("[link]", _plain(value))[:_MAX_TEXT]
+
+
+def _url(value: object) -> str:
+    return _plain(value)[:_MAX_URL]
+
+
+def _plain(value: object) -> str:
+    """Lone surrogates cannot be stored."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""

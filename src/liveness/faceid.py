@@ -5,7 +5,8 @@ The SDK is imported at the first call, so that a pair that waits for its partner
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Any, NamedTuple
 
 from .credentials import Credentials
 from .face import (
@@ -24,6 +25,7 @@ ENDPOINT = "faceid.intl.tencentcloudapi.com"
 VERSION = "2018-03-01"
 ACTION = "DetectReflectLivenessAndCompare"
 _CONNECT_SECONDS = 3.0
+_MAX_REPLY_BYTES = 1024 * 1024  # an answer has about one KB
 # A connection that was idle longer may have been dropped on the way without a word; a paid call
 # on it would get no answer and count as billed.
 _IDLE_SECONDS = 30.0
@@ -35,9 +37,7 @@ class FaceId:
     def __init__(self, clock: Clock, concurrency: Concurrency) -> None:
         self._clock = clock
         self._concurrency = concurrency
-        self._client: Any = None
-        self._made_for: tuple[str, str] | None = None
-        self._used = 0.0
+        self._idle: list[_Client] = []
         self._credentials: Credentials | None = None
         self._settings: Settings | None = None
 
@@ -68,52 +68,89 @@ class FaceId:
             TencentCloudSDKException,
         )
 
-        client = self._ready_client(seconds)
+        client = self._borrow(seconds)
+        client.bodies.clear()
         try:
             # The HTTP library's timeout is for each read; this one is for the whole call.
-            reply = self._concurrency.within(seconds, lambda: client.call_json(action, params))
+            reply = self._concurrency.within(seconds, lambda: client.sdk.call_json(action, params))
         except TimeoutError:
-            self._client = None
             return NoAnswer(f"no answer within {seconds:.0f} s")
         except TencentCloudSDKException as error:
-            self._used = self._clock.monotonic()
             if error.code == "ClientNetworkError":
-                self._client = None
                 cause = error.__context__
                 sort = NotSent if _never_sent(cause) else NoAnswer
                 return sort(f"{type(cause).__name__}")
             if error.code == "ServerNetworkError":
                 return NoAnswer("the reply's status was not 200")
             error_fields = {"Code": error.code, "Message": error.message}
-            return {"Response": {"Error": error_fields, "RequestId": error.requestId}}
-        except Exception as error:  # what a malformed reply makes of the SDK is anybody's guess
-            self._client = None
-            return NoAnswer(f"the reply could not be read ({type(error).__name__})")
-        self._used = self._clock.monotonic()
+            reply = {"Response": {"Error": error_fields, "RequestId": error.requestId}}
+        except Exception as error:
+            # The SDK trips over an error that lacks one of its fields; the code may be there.
+            reply = client.last_reply()
+            if reply is None:
+                return NoAnswer(f"the reply could not be read ({type(error).__name__})")
+        self._idle.append(client._replace(used=self._clock.monotonic()))
         return reply
 
-    def _ready_client(self, seconds: float) -> Any:
-        from tencentcloud.common.common_client import CommonClient
+    def _borrow(self, seconds: float) -> _Client:
+        """A client that nobody else uses meanwhile: one that is idle, or a new one."""
         from tencentcloud.common.credential import Credential
-        from tencentcloud.common.profile.client_profile import ClientProfile
-        from tencentcloud.common.profile.http_profile import HttpProfile
 
         assert self._settings is not None and self._credentials is not None
         place = (self._settings.region, self._settings.endpoint_scheme)
-        idle = self._clock.monotonic() - self._used
-        if self._client is None or self._made_for != place or idle > _IDLE_SECONDS:
-            profile = ClientProfile(
-                language="en-US",
-                httpProfile=HttpProfile(
-                    protocol=self._settings.endpoint_scheme, endpoint=ENDPOINT, keepAlive=True
-                ),
-            )  # no retryer: the SDK's calls again after a success
-            self._client = CommonClient("faceid", VERSION, None, place[0], profile)
-            self._made_for = place
+        fresh = self._clock.monotonic() - _IDLE_SECONDS
+        client: _Client | None = None
+        while self._idle and client is None:
+            idle = self._idle.pop()
+            client = idle if idle.place == place and idle.used >= fresh else None
+        client = client or _new_client(place)
         # Keys explicitly: the SDK looks for other names in the environment than SCF sets.
-        self._client.credential = Credential(*self._credentials)
-        self._client.request.conn.timeout = (_CONNECT_SECONDS, seconds)
-        return self._client
+        client.sdk.credential = Credential(*self._credentials)
+        client.sdk.request.conn.timeout = (_CONNECT_SECONDS, seconds)
+        return client
+
+
+class _Client(NamedTuple):
+    """An SDK client with its connection, for one region and scheme; used last at (monotonic)."""
+
+    sdk: Any
+    place: tuple[str, str]
+    used: float
+    bodies: list[bytes]
+
+    def last_reply(self) -> Any:
+        """The JSON of the last reply; None where it is none."""
+        try:
+            return json.loads(self.bodies[-1])
+        except (IndexError, ValueError):
+            return None
+
+
+def _new_client(place: tuple[str, str]) -> _Client:
+    from tencentcloud.common.common_client import CommonClient
+    from tencentcloud.common.profile.client_profile import ClientProfile
+    from tencentcloud.common.profile.http_profile import HttpProfile
+
+    region, scheme = place
+    profile = ClientProfile(
+        language="en-US",
+        httpProfile=HttpProfile(protocol=scheme, endpoint=ENDPOINT, keepAlive=True),
+    )  # no retryer: the SDK's calls again after a success
+    sdk = CommonClient("faceid", VERSION, None, region, profile)
+    # A redirect would carry token and links to another host, and could be a second paid call.
+    session = sdk.request.conn._session
+    session.max_redirects = 0
+    bodies: list[bytes] = []
+
+    def take_in(reply: Any, **_: Any) -> None:
+        """Read no more than an answer may have, whatever comes."""
+        bodies[:] = [reply.raw.read(_MAX_REPLY_BYTES + 1, decode_content=True)]
+        if len(bodies[0]) > _MAX_REPLY_BYTES:
+            raise ValueError("the reply is too long")
+        reply._content, reply._content_consumed = bodies[0], True
+
+    session.hooks["response"].append(take_in)
+    return _Client(sdk, place, 0.0, bodies)
 
 
 def _never_sent(cause: BaseException | None) -> bool:

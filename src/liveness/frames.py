@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import re
 from typing import NamedTuple, Protocol
-from urllib.parse import urlsplit
 
 from .errors import StoreUnavailable
 from .face import Answer
 from .retry import RetryPolicy, patiently
-from .seams import Chance, Clock
+from .seams import Chance, Clock, Concurrency
+from .urls import cos_url_problem
 
 MAX_FRAME_BYTES = 10 * 1024 * 1024
-FETCH = RetryPolicy(attempts=3, seconds=10)
-_COS_HOST = re.compile(r"[a-z0-9][a-z0-9-]*\.cos\.[a-z0-9-]+\.(myqcloud\.com|tencentcos\.cn)")
+# Each try; and none begins later. What closing an invocation needs, must hold both.
+FETCH_SECONDS = 5.0
+FETCH = RetryPolicy(attempts=3, seconds=FETCH_SECONDS)
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -41,7 +42,7 @@ class NoFrame(NamedTuple):
 class FrameSource(Protocol):
     """Reads the temporary URL."""
 
-    def fetch(self, url: str, max_bytes: int, seconds: float) -> bytes | NoFrame:
+    def fetch(self, url: str, max_bytes: int) -> bytes | NoFrame:
         """The body, at most `max_bytes + 1` of it. Redirects are not followed.
 
         Raises StoreUnavailable for what may pass: no connection, 5xx, a body cut short.
@@ -55,7 +56,12 @@ def frame_md5(answer: Answer) -> str | None:
 
 
 def fetch_frame(
-    source: FrameSource, answer: Answer, scheme: str, clock: Clock, chance: Chance
+    source: FrameSource,
+    answer: Answer,
+    scheme: str,
+    clock: Clock,
+    chance: Chance,
+    concurrency: Concurrency,
 ) -> Frame | NoFrame:
     """Fetch and check; never raises: a missing frame does not cost the verdict."""
     if not answer.best_frame_url:
@@ -63,11 +69,17 @@ def fetch_frame(
     md5 = frame_md5(answer)
     if md5 is None:
         return NoFrame("the service's MD5 of it is no MD5")
-    if problem := _url_problem(answer.best_frame_url, scheme):
+    if problem := cos_url_problem(answer.best_frame_url, scheme):
         return NoFrame(problem)
 
     def fetch_once() -> Frame | NoFrame:
-        body = source.fetch(answer.best_frame_url, MAX_FRAME_BYTES, FETCH.seconds)
+        try:
+            # The HTTP library's timeout is for each read; this one is for the whole download.
+            body: bytes | NoFrame = concurrency.within(
+                FETCH_SECONDS, lambda: source.fetch(answer.best_frame_url, MAX_FRAME_BYTES)
+            )
+        except TimeoutError:
+            raise StoreUnavailable("the best frame came too slowly") from None
         return body if isinstance(body, NoFrame) else check_frame(body, md5)
 
     try:
@@ -85,17 +97,3 @@ def check_frame(body: bytes, md5: str) -> Frame | NoFrame:
     if not body.startswith(b"\xff\xd8\xff"):
         return NoFrame("it is no JPEG")
     return Frame(md5, body)
-
-
-def _url_problem(url: str, scheme: str) -> str | None:
-    """The URL comes from outside: only a COS host, by the configured scheme, is ever fetched."""
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return "its URL cannot be read"
-    if parts.scheme not in ("https", scheme):
-        return f"its URL is not {scheme}"
-    if not _COS_HOST.fullmatch(host) or port is not None or parts.username is not None:
-        return "its URL is not on a COS host"
-    return None

@@ -9,15 +9,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from . import __version__
-from .backlog import park
+from .backlog import MAX_VISITS, Drainer, Marker, park
 from .call import LEAST_CALL_SECONDS
-from .cos import CosStore, new_session
 from .credentials import read_credentials
 from .errors import ConfigurationError, LivenessError, PairsNotFinished
 from .events import Wakeup, read_event
-from .faceid import FaceId
 from .logs import Log, silence_vendors, write_stdout
+from .pacing import AtOnce, TokenBucket
 from .pair import Ended, Walk
+from .reconcile import reconcile
+from .remotes import Connector, Vendors
 from .result import Origin
 from .seams import Chance, Clock, Concurrency, SystemChance, SystemClock, Threads
 from .services import CLOSING_SECONDS, Services
@@ -37,6 +38,7 @@ class Function:
         clock: Clock | None = None,
         chance: Chance | None = None,
         concurrency: Concurrency | None = None,
+        connector: Connector | None = None,
         environ: Mapping[str, str] = os.environ,
         write: Callable[[str], Any] = write_stdout,
     ) -> None:
@@ -46,8 +48,7 @@ class Function:
         self._concurrency = concurrency or Threads()
         self._environ = environ
         self._write = write
-        self._session = new_session()
-        self._face = FaceId(self._clock, self._concurrency)
+        self._connector = connector or Vendors(self._clock, self._concurrency)
         self._trusted_buckets: set[str] = set()
 
     def __call__(self, event: object, context: object) -> dict[str, Any]:
@@ -74,14 +75,18 @@ class Function:
             log("settings.warning", why=warning)
         for remark in wakeup.remarks:
             log(f"record.{remark.kind}", where=remark.where, why=remark.why)
-        summary: dict[str, Any]
-        if wakeup.kind in ("drain", "reconcile"):
-            summary = {"kind": wakeup.kind, "not_built_yet": f"this version does not {wakeup.kind}"}
-        else:
-            summary, failures = self._walk_all(services, wakeup, log)
-            if failures:
-                log("invocation.failed", error="PairsNotFinished", pairs=len(failures))
-                raise PairsNotFinished(failures)
+        summary: dict[str, Any] = {"kind": wakeup.kind}
+        try:
+            if wakeup.kind == "drain":
+                summary["drain"] = _drain(services, log)
+            elif wakeup.kind == "reconcile":
+                summary["reconcile"] = _reconcile(services, log, wakeup.prefix)
+            else:
+                summary["remarks"] = [remark._asdict() for remark in wakeup.remarks]
+                summary["pairs"] = _walk_all(services, wakeup, log)
+        except LivenessError as error:
+            log("invocation.failed", error=type(error).__name__, why=str(error))
+            raise
         states = [pair["state"] for pair in summary.get("pairs", ())]
         milliseconds = round((self._clock.monotonic() - began) * 1000)
         log("invocation.ended", ms=milliseconds, **{name: states.count(name) for name in states})
@@ -97,57 +102,92 @@ class Function:
                 "written down; set at least 60 s"
             )
         wakeup = read_event(settings, event)
-        credentials = read_credentials(self._environ)
-        self._face.use(settings, credentials)
-        cos = CosStore(settings, credentials, self._session)
+        remotes = self._connector.connect(settings, read_credentials(self._environ))
         services = Services(
             settings=settings,
-            store=PatientStore(cos, self._clock, self._chance),
-            face=self._face,
-            frames=cos,
+            store=PatientStore(remotes.store, self._clock, self._chance),
+            face=remotes.face,
+            frames=remotes.frames,
             clock=self._clock,
             chance=self._chance,
             concurrency=self._concurrency,
+            # Who invokes directly asks for these pairs; events leave the limit to a drainer.
+            pace=AtOnce(self._clock, yields=wakeup.kind == "cos"),
             origin=origin,
             ends_at=began + limit,
             trusted_buckets=self._trusted_buckets,
         )
         return services, wakeup
 
-    def _walk_all(
-        self, services: Services, wakeup: Wakeup, log: Log
-    ) -> tuple[dict[str, Any], dict[str, str]]:
-        """Walk each pair once; one that fails does not stop the others."""
-        pairs: list[dict[str, Any]] = []
-        failures: dict[str, str] = {}
-        for pair_id in wakeup.pair_ids:
-            try:
-                walk = Walk(services, pair_id, log)
-                if wakeup.kind == "retry":
-                    walk.grant()
-                ended = walk.run()
-            except Exception as error:  # whatever it is, the next person's pair goes on
-                why = _describe(error)
-                log("pair.failed", pair_id=pair_id, error=type(error).__name__, why=why)
-                failures[pair_id] = why
-                _park_failed(services, pair_id, why)
-                continue
-            log("pair.ended", pair_id=pair_id, state=ended.state, status=ended.status)
-            pairs.append(_summary(ended))
-        summary: dict[str, Any] = {"kind": wakeup.kind, "pairs": pairs}
-        summary["remarks"] = [remark._asdict() for remark in wakeup.remarks]
-        return summary, failures
+
+def _walk_all(on: Services, wakeup: Wakeup, log: Log) -> list[dict[str, Any]]:
+    """Walk each pair once; one that fails does not stop the others.
+
+    Raises PairsNotFinished, naming those that must be tried again.
+    """
+    ended: list[Ended] = []
+    failures: dict[str, str] = {}
+    for pair_id in wakeup.pair_ids:
+        try:
+            walk = Walk(on, pair_id, log)
+            if wakeup.kind == "retry":
+                walk.grant()
+            ended.append(walk.run())
+        except Exception as error:  # whatever it is, the next person's pair goes on
+            why = _describe(error)
+            log("pair.failed", pair_id=pair_id, error=type(error).__name__, why=why)
+            failures[pair_id] = why
+            _park_failed(on, pair_id, why)
+            continue
+        log("pair.ended", pair_id=pair_id, state=ended[-1].state, status=ended[-1].status)
+    if wakeup.kind == "cos" and any(item.due for item in ended):
+        _drain_beside(on, log)
+    if failures:
+        raise PairsNotFinished(failures)
+    return [_summary(item) for item in ended]
+
+
+def _drain(on: Services, log: Log) -> dict[str, Any]:
+    """Work markers off, if nobody else does."""
+    paced = on._replace(pace=TokenBucket(on.settings.rate_limit, on.clock))
+
+    def visit(marker: Marker) -> str:
+        walk = Walk(paced, marker.pair_id, log, marker.visits)
+        if marker.visits < MAX_VISITS:
+            return walk.run().state
+        log("drain.gave-up", pair_id=marker.pair_id, visits=marker.visits)
+        return walk.abandon().state
+
+    drained = Drainer(paced, log, visit).run()
+    return drained._asdict()
+
+
+def _drain_beside(on: Services, log: Log) -> None:
+    """Drain after an event's own work is done: what goes wrong there is no fault of its pairs."""
+    try:
+        _drain(on, log)
+    except Exception as error:
+        log("drain.failed", error=type(error).__name__, why=_describe(error))
+
+
+def _reconcile(on: Services, log: Log, prefix: str) -> dict[str, Any]:
+    def needs_work(pair_id: str) -> bool:
+        return Walk(on, pair_id, log).needs_work()
+
+    done = reconcile(on, log, prefix, needs_work)
+    log("reconcile.ended", **done._asdict())
+    return done._asdict()
 
 
 def _summary(ended: Ended) -> dict[str, Any]:
-    return {name: value for name, value in ended._asdict().items() if value is not None}
+    told = ended._replace(due=None)  # type: ignore[arg-type]
+    return {name: value for name, value in told._asdict().items() if value is not None}
 
 
-def _park_failed(services: Services, pair_id: str, why: str) -> None:
-    """The platform retries twice and then forgets; a marker does not. One try: it may fail too."""
-    on = services
+def _park_failed(on: Services, pair_id: str, why: str) -> None:
+    """The platform retries twice and then forgets; a marker does not. It may fail, too."""
     with contextlib.suppress(LivenessError):  # the pair is named in what is raised
-        park(on.settings, on.store, on.clock, on.chance, pair_id, on.clock.now(), why)
+        park(on.settings, on.store, on.chance, Marker(pair_id, why, 0), 0)
 
 
 def _describe(error: Exception) -> str:

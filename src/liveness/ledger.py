@@ -33,12 +33,10 @@ from .keys import work_prefix
 from .look import Work
 from .seams import Concurrency
 from .settings import Settings
-from .store import PatientStore, StoredObject
+from .store import CLOCK_GRAIN_SECONDS, PatientStore, StoredObject
 
 # Shorter than the platform's retry interval of 60 s (document 583/39851).
 LEASE_SECONDS = 50
-# Last-Modified and Date are whole seconds: either may be cut by almost one.
-CLOCK_GRAIN_SECONDS = 2
 _MAX_RECORD_BYTES = 64 * 1024
 _RESPONSE_SCHEMA = "liveness-response/1"
 
@@ -173,10 +171,19 @@ class Ledger:
     def grant(self) -> bool:
         """Allow one more attempt; False where no `failed` response stands in the way."""
         response = self.response()
-        if response is None or not _may_be_granted(response):
+        if response is None or not _may_be_granted(response) or self._granted_by_us():
             return False
         self._create(f"grant-{self.grants + 1}", {"owner": self._owner})
         return True
+
+    def _granted_by_us(self) -> bool:
+        """Whether the latest grant was this very request's: the platform delivers it again."""
+        ours = self._owner.get("request_id")
+        stored = self._get(f"grant-{self.grants}") if self.grants and ours else None
+        try:
+            return stored is not None and json.loads(stored.body)["owner"]["request_id"] == ours
+        except (ValueError, KeyError, TypeError):
+            return False
 
     # ---- responses
 

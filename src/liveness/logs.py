@@ -32,6 +32,13 @@ EVENTS: Mapping[str, str] = {
     "pair.parked": "a marker is written: due when, and why",
     "pair.failed": "this pair must be tried again, and why",
     "pair.ended": "how the walk of this pair ended",
+    "drain.ended": "this invocation worked markers off: how many walks ended how",
+    "drain.failed": "draining stopped; the markers stay",
+    "drain.visit-failed": "one marker could not be worked off, and why; it stays",
+    "drain.marker-damaged": "a marker that is not ours was removed; reconcile finds its pair",
+    "drain.gave-up": "ALARM: a pair ended its invocation too often and was given up",
+    "reconcile.parked": "a pair that no event finished was parked",
+    "reconcile.ended": "what one run of reconcile saw; finished says whether the pass is",
 }
 
 _MAX_TEXT = 1000  # characters: the platform cuts a line at 8 KB

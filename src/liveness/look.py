@@ -12,7 +12,12 @@ from .store import ObjectHead
 # Names of the result's metadata, without x-cos-meta-; COS allows no underscore there.
 FINGERPRINT_META = "liveness-fingerprint"
 STATUS_META = "liveness-status"
+REASON_META = "liveness-reason"
 FRAME_META = "liveness-best-frame"
+
+
+# Our own reasons for a result without a call.
+UNUSABLE = ("InputAmbiguous", "InputEmpty", "InputTooLarge")
 
 
 class Input(NamedTuple):
@@ -71,6 +76,16 @@ class Look(NamedTuple):
     @property
     def published_status(self) -> str | None:
         return self.result.metadata.get(STATUS_META) if self.result else None
+
+    @property
+    def published_unusable(self) -> bool:
+        """The published result says that an input cannot be used, without a call."""
+        reason = self.result.metadata.get(REASON_META) if self.result else None
+        return reason in UNUSABLE
+
+    @property
+    def published_frameless(self) -> bool:
+        return self.result is not None and self.result.metadata.get(FRAME_META) == "none"
 
 
 def judge(

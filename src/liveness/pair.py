@@ -10,18 +10,29 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any, NamedTuple
 
-from .backlog import park
-from .call import CALL_SECONDS, LEAST_CALL_SECONDS, Attempt, Final, SetBack, Unanswered, call
+from .backlog import Marker, park, slot_key
+from .call import (
+    CALL_SECONDS,
+    LEAST_CALL_SECONDS,
+    PAUSE_SECONDS,
+    Attempt,
+    Final,
+    SetBack,
+    Unanswered,
+    call,
+)
 from .decision import may_be_billed, outcome_of_response
-from .errors import ConfigurationError, StoreUnavailable
+from .errors import ConfigurationError, LivenessError, StoreUnavailable
 from .face import Answer
 from .frames import Frame, FrameCopy, NoFrame, fetch_frame, frame_md5
 from .keys import best_frame_key, candidate_keys, result_key
 from .ledger import Claim, Ledger, Response
 from .logs import Log
 from .look import Look, Unusable, Waiting, Work, judge
+from .pacing import Turn
 from .result import document
 from .retry import patiently
 from .services import Services
@@ -41,6 +52,7 @@ class Ended(NamedTuple):
     state: str
     status: str | None = None
     detail: str | None = None
+    due: bool = False  # parked, and due at once
 
 
 class Park(NamedTuple):
@@ -51,9 +63,10 @@ class Park(NamedTuple):
 
 
 class Parked(NamedTuple):
-    """A marker is written already."""
+    """A marker is written; `due` says whether it is due at once."""
 
     why: str
+    due: bool
 
 
 class Again(NamedTuple):
@@ -70,9 +83,11 @@ class Standing(NamedTuple):
 class Walk:
     """The walk of one pair in one invocation."""
 
-    def __init__(self, services: Services, pair_id: str, log: Log) -> None:
+    def __init__(self, services: Services, pair_id: str, log: Log, visits: int = 0) -> None:
         self._on = services
         self._pair_id = pair_id
+        self._visits = visits
+        self._drained = False
         self._log = log.about(pair_id=pair_id)
         self._lap = services.clock.monotonic()
 
@@ -90,20 +105,46 @@ class Walk:
                 return published or Ended(self._pair_id, "waiting", None, f"no {missing} input yet")
             work = look.found.work if isinstance(look.found, Unusable) else look.found
             ledger = self._ledger(work)
-            if look.published == work.fingerprint and not _outdated(look, ledger):
+            if look.published == work.fingerprint and not self._outdated(look, ledger):
                 return published or Ended(self._pair_id, "done", look.published_status)
-            if isinstance(look.found, Unusable):
+            if isinstance(look.found, Unusable) and ledger.response() is None:
                 published = self.publish_unusable(look.found)
                 continue
             step = self.obtain(ledger, work)
             if isinstance(step, Park):
                 step = self._park(step)
             if isinstance(step, Parked):
-                return Ended(self._pair_id, "parked", None, step.why)
+                return Ended(self._pair_id, "parked", None, step.why, step.due)
             if isinstance(step, Standing):
                 published = self.publish(work, step)
         parked = self._park(Park(0, "the inputs change faster than they can be judged"))
-        return Ended(self._pair_id, "parked", None, parked.why)
+        return Ended(self._pair_id, "parked", None, parked.why, parked.due)
+
+    def needs_work(self) -> bool:
+        """Whether the pair is complete and its published result is not the current one."""
+        look = self.look()
+        if isinstance(look.found, Waiting):
+            return False
+        work = look.found.work if isinstance(look.found, Unusable) else look.found
+        return look.published != work.fingerprint or self._outdated(look, self._ledger(work))
+
+    def abandon(self) -> Ended:
+        """Give the pair up without a call: walking it has ended too many invocations."""
+        look = self.look()
+        if not isinstance(look.found, Work):
+            return self.run()
+        ledger = self._ledger(look.found)
+        response = ledger.response()
+        if response is not None:
+            return self.publish(look.found, Standing(response))
+        claims = ledger.survey(1)
+        counted = [claim for claim in claims if not claim.released]
+        left = max((CALL_SECONDS + claim.lease_left() for claim in counted), default=0)
+        if left > 0:
+            parked = self._park(Park(left, "the last call may still be answered"))
+            return Ended(self._pair_id, "parked", None, parked.why)
+        step = self._give_up(ledger, len(claims), len(counted))
+        return self.publish(look.found, step) if isinstance(step, Standing) else self.run()
 
     def grant(self) -> None:
         """Allow one more attempt for what the bucket holds now, if it ended `failed`."""
@@ -117,10 +158,13 @@ class Walk:
         """HEAD every key an input may have, and `result.json`, in one round trip."""
         settings, store = self._on.settings, self._on.store
         keys = candidate_keys(settings, self._pair_id)
-        *heads, result = self._on.concurrency.together(
+        slot = slot_key(settings, store.now()) if self._on.pace.yields else None
+        *heads, result, drainer = self._on.concurrency.together(
             *(lambda key=key.key: store.head(settings.bucket, key) for key in keys),
             lambda: store.head(settings.result_bucket, result_key(settings, self._pair_id)),
+            lambda: store.head(settings.ledger_bucket, slot) if slot else None,
         )
+        self._drained = drainer is not None
         if keys and not any(heads):
             # A HEAD's 404 does not tell whether key or bucket is missing; a GET's does, by raising.
             store.get(settings.bucket, keys[0].key, max_bytes=0)
@@ -139,9 +183,16 @@ class Walk:
     def obtain(self, ledger: Ledger, work: Work) -> Standing | Park | Parked | Again:
         """The response: one that stands already, or by a call that nobody else may make."""
         number, spent = 1, 0
+        turn: Turn | None = None
         while True:
             if self._on.seconds_left() < LEAST_CALL_SECONDS:
                 return Park(0, "too little of this invocation is left for a call")
+            if self._drained:
+                return Park(0, "a drainer is at work, and the limit is its")
+            # One turn is one call: what is found out on the way to an attempt costs none.
+            turn = turn or self._on.pace.turn(self._on.seconds_left() - LEAST_CALL_SECONDS)
+            if turn is None:
+                return Park(0, "no turn for a call comes while this invocation lasts")
             nonce, began = self._on.chance.nonce(), self._on.clock.monotonic()
             fresh, response = ledger.try_claim(number, nonce)
             if response is None:
@@ -149,9 +200,10 @@ class Walk:
             if response is not None:
                 return Standing(response)
             if claim.nonce == nonce:
-                step = self._use(ledger, work, Attempt(number, nonce, began), spent)
+                step = self._use(ledger, work, Attempt(number, nonce, began), turn, spent)
                 if not isinstance(step, Unanswered):
                     return step
+                turn = None
                 # We know that our call is over, so nobody has to wait for the lease.
                 age = self._on.clock.monotonic() - began
                 taken = counted = [Claim(number, nonce, age, released=False)]
@@ -164,7 +216,8 @@ class Walk:
             number += len(taken)
             spent += len(counted)
             if ledger.grants and (late := ledger.late(range(1, number))):
-                return self._stand(ledger, late)
+                ledger.keep(late)
+                return Standing(self._read_back(ledger, late))
             if spent >= self._on.settings.max_attempts + ledger.grants:
                 # The last caller's answer may still come, and must not find us giving up.
                 left = CALL_SECONDS + max((item.lease_left() for item in counted), default=0)
@@ -172,23 +225,33 @@ class Walk:
                     return Park(left, "all attempts are used up; the last may still be answered")
                 return self._give_up(ledger, number - 1, spent)
 
-    def _give_up(self, ledger: Ledger, attempt: int, spent: int) -> Standing:
+    def _give_up(self, ledger: Ledger, attempt: int, spent: int) -> Standing | Again:
         self._tell("pair.gave-up", attempts=attempt, possibly_billed=spent)
         now = self._on.clock.now()
         settings = self._on.settings
         response = Response(
             attempt, spent, settings.sim_threshold, settings.transfer, {}, now, now, None
         )
-        return self._stand(ledger, response)
+        ledger.keep(response)
+        standing = ledger.response()
+        # None: an operator granted another attempt meanwhile.
+        return Again() if standing is None else Standing(standing)
 
     # 3 call
 
     def _use(
-        self, ledger: Ledger, work: Work, attempt: Attempt, spent: int
+        self, ledger: Ledger, work: Work, attempt: Attempt, turn: Turn, spent: int
     ) -> Standing | Parked | Again | Unanswered:
         """Use our attempt: call, and either keep the answer or give the attempt back."""
         self._tell("pair.claimed", attempt=attempt.number)
-        came = call(self._on, work, attempt, self._log)
+        try:
+            came = call(self._on, work, attempt, turn, self._log)
+        except LivenessError:
+            # What `call` raises was before any request or after a free one: nothing was billed.
+            with contextlib.suppress(LivenessError):
+                self._park(Park(PAUSE_SECONDS, "preparing the call failed"))
+                self._release(ledger, attempt)
+            raise
         if isinstance(came, Unanswered):
             return came
         if isinstance(came, Final):
@@ -232,7 +295,7 @@ class Walk:
         assert answer is not None
         (frame,) = ledger.keep(mine, lambda: self._fetch(answer))
         copy, response = self._on.concurrency.together(
-            lambda: self._put_frame(frame), lambda: self._read_back(ledger)
+            lambda: self._try_put_frame(frame), lambda: self._read_back(ledger, mine)
         )
         if response == mine:
             self._tell("pair.kept", attempt=mine.attempt)
@@ -242,15 +305,15 @@ class Walk:
         self._tell("pair.paid-after-give-up" if alarm else "pair.answer-late", attempt=mine.attempt)
         return Standing(response)
 
-    def _stand(self, ledger: Ledger, mine: Response) -> Standing:
-        """Make this response stand, or yield to the one that does."""
-        ledger.keep(mine)
-        return Standing(self._read_back(ledger))
+    def _read_back(self, ledger: Ledger, mine: Response) -> Response:
+        """The response that stands after ours was written."""
 
-    def _read_back(self, ledger: Ledger) -> Response:
         def read() -> Response:
             response = ledger.response()
             if response is None:
+                # Ours was passed over: an operator granted an attempt after others gave up. What
+                # was paid for takes that attempt's place.
+                ledger.keep(mine)
                 raise StoreUnavailable("the response was written but cannot be read")
             return response
 
@@ -288,7 +351,14 @@ class Walk:
 
     def _fetch(self, answer: Answer) -> Frame | NoFrame:
         on = self._on
-        return fetch_frame(on.frames, answer, on.settings.endpoint_scheme, on.clock, on.chance)
+        scheme = on.settings.endpoint_scheme
+        return fetch_frame(on.frames, answer, scheme, on.clock, on.chance, on.concurrency)
+
+    def _try_put_frame(self, frame: Frame | NoFrame) -> FrameCopy | NoFrame | None:
+        """None where it did not work now: publishing tries again."""
+        with contextlib.suppress(LivenessError):
+            return self._put_frame(frame)
+        return None
 
     def _put_frame(self, frame: Frame | NoFrame) -> FrameCopy | NoFrame:
         if isinstance(frame, NoFrame):
@@ -335,29 +405,35 @@ class Walk:
 
     # beside the walk
 
+    def _outdated(self, look: Look, ledger: Ledger) -> bool:
+        """Whether a published result for this very content is not the last word on it.
+
+        A `failed` one, when an operator granted another attempt: it is still to be made, or it was
+        made and a slow publisher of the failure came after it. One for an unusable input, when a
+        limit was raised since. One without its frame, when another invocation copied that.
+        """
+        if look.published_unusable:
+            return isinstance(look.found, Work)
+        if look.published_status == "failed":
+            response = ledger.response()
+            if response is None:
+                return ledger.grants > 0
+            return outcome_of_response(response).status != "failed"
+        if look.published_status == "passed" and look.published_frameless:
+            response = ledger.response()
+            answer = response.answer if response else None
+            return answer is not None and self._frame_lying_there(answer) is not None
+        return False
+
     def _park(self, step: Park) -> Parked:
         on = self._on
-        due = on.clock.now() + step.seconds
-        park(on.settings, on.store, on.clock, on.chance, self._pair_id, due, step.why)
+        marker = Marker(self._pair_id, step.why, self._visits)
+        park(on.settings, on.store, on.chance, marker, step.seconds)
         self._tell("pair.parked", seconds=round(step.seconds, 1), why=step.why)
-        return Parked(step.why)
+        return Parked(step.why, due=step.seconds <= 0)
 
     def _tell(self, event: str, **fields: Any) -> None:
         """Log a step with the milliseconds since the one before."""
         now = self._on.clock.monotonic()
         self._log(event, ms=round((now - self._lap) * 1000), **fields)
         self._lap = now
-
-
-def _outdated(look: Look, ledger: Ledger) -> bool:
-    """A `failed` result is no end once an operator has granted another attempt.
-
-    Either that attempt is still to be made, or its response stands and a slow publisher of the
-    failure came after it.
-    """
-    if look.published_status != "failed":
-        return False
-    response = ledger.response()
-    if response is None:
-        return ledger.grants > 0
-    return outcome_of_response(response).status != "failed"

@@ -11,7 +11,7 @@ from . import __version__
 from .frames import FrameCopy, NoFrame
 from .keys import IMAGE, LIVE, best_frame_key
 from .ledger import Response
-from .look import FINGERPRINT_META, FRAME_META, STATUS_META, Input, Work
+from .look import FINGERPRINT_META, FRAME_META, REASON_META, STATUS_META, Input, Work
 from .settings import Settings
 from .verdicts import Outcome
 
@@ -89,6 +89,7 @@ def _metadata(work: Work, outcome: Outcome, frame: FrameCopy | NoFrame) -> dict[
     metadata = {
         FINGERPRINT_META: work.fingerprint,
         STATUS_META: str(outcome.status),
+        REASON_META: outcome.code,
         FRAME_META: frame.md5 if isinstance(frame, FrameCopy) else "none",
     }
     for role in (LIVE, IMAGE):

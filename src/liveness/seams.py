@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import random
+import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError  # 3.10: not the builtin
 from typing import Any, Protocol
 
 
@@ -46,6 +48,12 @@ class Concurrency(Protocol):
         All have ended on return. If any raised, one of the errors is raised.
         """
 
+    def crew(self, size: int, tasks: Iterator[Callable[[], Any]]) -> None:
+        """Run tasks, at most `size` at once; the next is drawn when somebody is free for it.
+
+        All have ended on return. If one raised, no more are drawn, and its error is raised.
+        """
+
     def within(self, seconds: float, task: Callable[[], Any]) -> Any:
         """Run a task, but raise TimeoutError when it has not ended after that many seconds.
 
@@ -77,9 +85,12 @@ class SystemChance:
 
 
 class Threads:
-    """Concurrency by a pool that lives as long as the instance."""
+    """Concurrency by a pool that lives as long as the instance.
 
-    def __init__(self, size: int = 16) -> None:
+    A crew has threads of its own: its tasks use the pool, and must not fill it.
+    """
+
+    def __init__(self, size: int = 32) -> None:
         self._pool = ThreadPoolExecutor(size, thread_name_prefix="liveness")
 
     def together(self, *tasks: Callable[[], Any]) -> list[Any]:
@@ -92,11 +103,41 @@ class Threads:
                 future.exception()  # waits: nothing of this round trip outlives it
         return [future.result() for future in futures] + [last]
 
-    def within(self, seconds: float, task: Callable[[], Any]) -> Any:
-        from concurrent.futures import TimeoutError as FutureTimeoutError  # 3.10: not the builtin
+    def crew(self, size: int, tasks: Iterator[Callable[[], Any]]) -> None:
+        drawing = threading.Lock()
+        errors: list[BaseException] = []
 
-        future = self._pool.submit(task)
+        def work() -> None:
+            try:
+                while not errors:
+                    with drawing:
+                        task = next(tasks, None)
+                    if task is None:
+                        return
+                    task()
+            except BaseException as error:
+                errors.append(error)
+
+        workers = [threading.Thread(target=work) for _ in range(size)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        if errors:
+            raise errors[0]
+
+    def within(self, seconds: float, task: Callable[[], Any]) -> Any:
+        # A thread of its own: what hangs must neither fill the pool, nor begin late in its queue.
+        done: Future[Any] = Future()
+
+        def work() -> None:
+            try:
+                done.set_result(task())
+            except BaseException as error:
+                done.set_exception(error)
+
+        threading.Thread(target=work, daemon=True).start()
         try:
-            return future.result(timeout=seconds)
+            return done.result(timeout=seconds)
         except FutureTimeoutError:
             raise TimeoutError from None

@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 from .face import FaceApi
 from .frames import FrameSource
+from .pacing import Pace
 from .result import Origin
 from .seams import Chance, Clock, Concurrency
 from .settings import Settings
 from .store import PatientStore
 
 # What an invocation keeps back for writing an answer down and publishing it.
-CLOSING_SECONDS = 10.0
+CLOSING_SECONDS = 15.0
 
 
 class Services(NamedTuple):
@@ -25,6 +26,7 @@ class Services(NamedTuple):
     clock: Clock
     chance: Chance
     concurrency: Concurrency
+    pace: Pace
     origin: Origin
     ends_at: float
     trusted_buckets: set[str]  # in which this instance has seen create-only work

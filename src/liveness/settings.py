@@ -99,7 +99,11 @@ class _Reader:
         self.problems: list[str] = []
 
     def _text(self, name: str) -> str:
-        return self._environ.get(f"LIVENESS_{name}", "").strip()
+        text = self._environ.get(f"LIVENESS_{name}", "").strip()
+        if text.isprintable():
+            return text
+        self._wrong(name, "holds characters that cannot be printed; give plain UTF-8 text")
+        return ""
 
     def _wrong(self, name: str, problem: str) -> None:
         self.problems.append(f"LIVENESS_{name} {problem}")

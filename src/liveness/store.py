@@ -10,6 +10,8 @@ from .seams import Chance, Clock
 
 JSON = "application/json"
 JPEG = "image/jpeg"
+# Last-Modified and Date are whole seconds: either may be cut by almost one.
+CLOCK_GRAIN_SECONDS = 2
 
 
 class ObjectHead(NamedTuple):
@@ -44,6 +46,21 @@ class Created(NamedTuple):
 
     new: bool
     versioned: bool  # the bucket keeps versions, so create-only is not to be trusted
+    date: float | None  # when the store answered; None where the key was taken
+
+
+class Listed(NamedTuple):
+    """An object as a listing shows it."""
+
+    key: str
+    last_modified: float
+
+
+class Page(NamedTuple):
+    """A part of a listing, at most 1,000 keys in UTF-8 order; `next` goes on after it."""
+
+    items: tuple[Listed, ...]
+    next: str | None
 
 
 class ObjectStore(Protocol):
@@ -62,6 +79,12 @@ class ObjectStore(Protocol):
 
     def create(self, bucket: str, key: str, body: bytes) -> Created:
         """Write a JSON object only if the key is free."""
+
+    def delete(self, bucket: str, key: str) -> None:
+        """Remove an object; one that is not there is no error."""
+
+    def list(self, bucket: str, prefix: str, after: str) -> Page:
+        """Keys with that prefix that sort behind `after`. Eventually consistent (436/30614)."""
 
     def md5(self, bucket: str, key: str, etag: str) -> str:
         """Read the object in small pieces and hash it. Raises ObjectChanged, ObjectGone."""
@@ -87,12 +110,32 @@ class PatientStore:
         self._store = store
         self._clock = clock
         self._chance = chance
+        self._ahead = 0.0  # the store's clock, less ours
+
+    def now(self) -> float:
+        """Seconds since 1970 by the store's clock, as far as its answers have told.
+
+        What instances whose clocks differ must agree on is timed by this.
+        """
+        return self._clock.now() + self._ahead
+
+    def _heard(self, date: float | None) -> None:
+        if date is not None:
+            ahead = date - self._clock.now()
+            # Dates are whole seconds: a difference below that is no difference.
+            self._ahead = ahead if abs(ahead) > CLOCK_GRAIN_SECONDS else 0.0
 
     def head(self, bucket: str, key: str) -> ObjectHead | None:
-        return patiently(lambda: self._store.head(bucket, key), self._clock, self._chance)
+        head = patiently(lambda: self._store.head(bucket, key), self._clock, self._chance)
+        self._heard(head.date if head else None)
+        return head
 
     def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
-        return patiently(lambda: self._store.get(bucket, key, max_bytes), self._clock, self._chance)
+        stored = patiently(
+            lambda: self._store.get(bucket, key, max_bytes), self._clock, self._chance
+        )
+        self._heard(stored.head.date if stored else None)
+        return stored
 
     def put(
         self, bucket: str, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]
@@ -104,13 +147,21 @@ class PatientStore:
         )
 
     def create(self, bucket: str, key: str, body: bytes, policy: RetryPolicy = STORE) -> Created:
-        return patiently(
+        created = patiently(
             lambda: self._store.create(bucket, key, body), self._clock, self._chance, policy
         )
+        self._heard(created.date)
+        return created
 
     def keep(self, bucket: str, key: str, body: bytes) -> Created:
         """Create what must not be lost: as `create`, with more patience."""
         return self.create(bucket, key, body, KEEP)
+
+    def delete(self, bucket: str, key: str) -> None:
+        patiently(lambda: self._store.delete(bucket, key), self._clock, self._chance)
+
+    def list(self, bucket: str, prefix: str, after: str) -> Page:
+        return patiently(lambda: self._store.list(bucket, prefix, after), self._clock, self._chance)
 
     def md5(self, bucket: str, key: str, etag: str) -> str:
         return patiently(lambda: self._store.md5(bucket, key, etag), self._clock, self._chance)

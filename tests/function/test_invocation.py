@@ -114,13 +114,6 @@ def test_a_timeout_too_short_for_a_call_is_a_configuration_error(cloud: Cloud, l
         cloud.instance()({"pairs": ["anna"]}, {"time_limit_in_ms": limit})
 
 
-@pytest.mark.parametrize("kind", ["drain", "reconcile"])
-def test_what_is_not_built_yet_says_so(cloud: Cloud, kind: str) -> None:
-    function = cloud.instance()
-    assert "not_built_yet" in function({kind: {}})
-    assert "not_built_yet" in function({"Type": "Timer", "Message": kind})
-
-
 def test_wrong_settings_stop_before_any_request(cloud: Cloud) -> None:
     function = cloud.instance(SIM_THRESHOLD="x", TRANSFER="y")
     with pytest.raises(SettingsError, match=r"SIM_THRESHOLD.*TRANSFER"):

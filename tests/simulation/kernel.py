@@ -1,0 +1,149 @@
+"""Virtual time: many tasks in one thread, switched only where they wait. Nothing is ever slept."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from greenlet import getcurrent, greenlet
+
+
+class Task:
+    """Something that runs beside others and can be waited for."""
+
+    def __init__(self, kernel: Kernel, work: Callable[[], Any]) -> None:
+        self._kernel = kernel
+        self._work = work
+        self._waiting: list[greenlet] = []
+        self.done = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.greenlet = greenlet(self._run, parent=kernel.hub)
+
+    def _run(self) -> None:
+        try:
+            self.result = self._work()
+        except BaseException as error:
+            self.error = error
+        self.done = True
+        for waiting in self._waiting:
+            self._kernel.wake(waiting, 0)
+
+    def wait(self) -> None:
+        """Until it has ended."""
+        while not self.done:
+            self._waiting.append(getcurrent())
+            self._kernel.pause()
+
+
+class Kernel:
+    """The clock and the scheduler; one seed decides everything."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.now = 1_800_000_000.0
+        self.hub = getcurrent()
+        self._events: list[tuple[float, int, greenlet]] = []
+        self._order = itertools.count()
+
+    def spawn(self, work: Callable[[], Any], after: float = 0.0) -> Task:
+        task = Task(self, work)
+        self.wake(task.greenlet, after)
+        return task
+
+    def wake(self, sleeper: greenlet, after: float) -> None:
+        heapq.heappush(self._events, (self.now + after, next(self._order), sleeper))
+
+    def pause(self) -> None:
+        """Give way; somebody has to wake us."""
+        self.hub.switch()
+
+    def sleep(self, seconds: float) -> None:
+        self.wake(getcurrent(), max(seconds, 0.0))
+        self.pause()
+
+    def run(self, until: float) -> None:
+        """Let everything happen up to that moment."""
+        while self._events and self._events[0][0] <= until:
+            self.now, _, sleeper = heapq.heappop(self._events)
+            sleeper.switch()
+        self.now = until
+
+
+class SimClock:
+    """A Clock in virtual time; `ahead` is how wrong this instance's wall clock is."""
+
+    def __init__(self, kernel: Kernel, ahead: float = 0.0) -> None:
+        self._kernel = kernel
+        self._ahead = ahead
+
+    def now(self) -> float:
+        return self._kernel.now + self._ahead
+
+    def monotonic(self) -> float:
+        return self._kernel.now
+
+    def sleep(self, seconds: float) -> None:
+        self._kernel.sleep(seconds)
+
+
+class SimChance:
+    """Chance under the kernel's seed."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._random = kernel.random
+
+    def nonce(self) -> str:
+        return f"{self._random.getrandbits(96):024x}"
+
+    def up_to(self, limit: float) -> float:
+        return self._random.uniform(0, limit)
+
+
+class SimConcurrency:
+    """Concurrency by tasks of the kernel."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    def together(self, *tasks: Callable[[], Any]) -> list[Any]:
+        running = [self._kernel.spawn(task) for task in tasks]
+        for task in running:
+            task.wait()
+        for task in running:
+            if task.error is not None:
+                raise task.error
+        return [task.result for task in running]
+
+    def crew(self, size: int, tasks: Iterator[Callable[[], Any]]) -> None:
+        drawing: list[bool] = []
+        ended: list[bool] = []
+
+        def work() -> None:
+            while not ended:
+                while drawing:  # somebody is in the iterator, which may wait itself
+                    self._kernel.sleep(0.01)
+                if ended:
+                    return
+                drawing.append(True)
+                try:
+                    task = next(tasks, None)
+                finally:
+                    drawing.clear()
+                if task is None:
+                    ended.append(True)
+                    return
+                task()
+
+        self.together(*(work for _ in range(size)))
+
+    def within(self, seconds: float, task: Callable[[], Any]) -> Any:
+        running = self._kernel.spawn(task)
+        self._kernel.wake(getcurrent(), seconds)
+        running.wait()
+        if running.error is not None:
+            raise running.error
+        return running.result

@@ -1,0 +1,309 @@
+"""The world around the function: object store, face API, platform. All in virtual time.
+
+The real code of src/liveness runs in it unchanged, from `Function` on; only its remotes, clock,
+chance and concurrency are these.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from liveness.credentials import Credentials
+from liveness.errors import ObjectChanged, ObjectGone
+from liveness.face import Answer, DetectRequest, NoAnswer, NotSent, UploadTarget
+from liveness.frames import NoFrame
+from liveness.handler import Function
+from liveness.remotes import Remotes
+from liveness.settings import Settings
+from liveness.store import Created, Listed, ObjectHead, Page, StoredObject
+
+from .kernel import Kernel, SimChance, SimClock, SimConcurrency
+
+BUCKET = "faces-1250000000"
+FRAME = b"\xff\xd8\xff frame of "
+
+
+class Limiter(Protocol):
+    """Whether one more request may pass now."""
+
+    def admits(self, now: float) -> bool: ...
+
+
+class FixedWindow:
+    """So many in each full second."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate, self._window, self._count = rate, 0, 0
+
+    def admits(self, now: float) -> bool:
+        if int(now) != self._window:
+            self._window, self._count = int(now), 0
+        self._count += 1
+        return self._count <= self._rate
+
+
+class SlidingWindow:
+    """So many that passed in the second before."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._passed: deque[float] = deque()
+
+    def admits(self, now: float) -> bool:
+        while self._passed and self._passed[0] <= now - 1:
+            self._passed.popleft()
+        if len(self._passed) >= self._rate:
+            return False
+        self._passed.append(now)
+        return True
+
+
+class Bucket:
+    """Tokens that come back at the rate, at most one second's worth."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate, self._tokens, self._at = rate, float(rate), 0.0
+
+    def admits(self, now: float) -> bool:
+        self._tokens = min(self._rate, self._tokens + (now - self._at) * self._rate)
+        self._at = now
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class _Object(NamedTuple):
+    body: bytes
+    written: float
+    metadata: Mapping[str, str]
+
+
+class SimStore:
+    """An object store whose every operation takes one round trip."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self.objects: dict[str, _Object] = {}
+        self.requests = 0
+
+    def _trip(self) -> None:
+        self.requests += 1
+        self._kernel.sleep(self._kernel.random.uniform(0.002, 0.010))
+
+    def _head(self, key: str, stored: _Object) -> ObjectHead:
+        md5 = hashlib.md5(stored.body).hexdigest()
+        now = float(int(self._kernel.now))
+        return ObjectHead(
+            key, len(stored.body), md5, md5, float(int(stored.written)), now, stored.metadata
+        )
+
+    def write(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> None:
+        self.objects[key] = _Object(body, self._kernel.now, metadata or {})
+
+    def head(self, bucket: str, key: str) -> ObjectHead | None:
+        self._trip()
+        stored = self.objects.get(key)
+        answer = self._head(key, stored) if stored else None
+        self._trip()
+        return answer
+
+    def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
+        self._trip()
+        stored = self.objects.get(key)
+        answer = StoredObject(self._head(key, stored), stored.body[:max_bytes]) if stored else None
+        self._trip()
+        return answer
+
+    def put(
+        self, bucket: str, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]
+    ) -> None:
+        self._trip()
+        self.write(key, body, metadata)
+        self._trip()
+
+    def create(self, bucket: str, key: str, body: bytes) -> Created:
+        self._trip()
+        new = key not in self.objects
+        if new:
+            self.write(key, body)
+        date = float(int(self._kernel.now))
+        self._trip()
+        return Created(new, versioned=False, date=date if new else None)
+
+    def delete(self, bucket: str, key: str) -> None:
+        self._trip()
+        self.objects.pop(key, None)
+        self._trip()
+
+    def list(self, bucket: str, prefix: str, after: str) -> Page:
+        self._trip()
+        keys = sorted(key for key in self.objects if key.startswith(prefix) and key > after)
+        page = tuple(Listed(key, self.objects[key].written) for key in keys[:1000])
+        self._trip()
+        return Page(page, page[-1].key if len(keys) > 1000 else None)
+
+    def md5(self, bucket: str, key: str, etag: str) -> str:
+        stored = self.get(bucket, key, 1 << 40)
+        if stored is None:
+            raise ObjectGone(key)
+        if stored.head.etag != etag:
+            raise ObjectChanged(key)
+        return etag
+
+    def presign(self, bucket: str, key: str, seconds: int) -> str:
+        return f"https://{BUCKET}.cos.ap-singapore.myqcloud.com/{key}"
+
+    def send(self, bucket: str, key: str, etag: str, url: str) -> str:
+        return self.md5(bucket, key, etag)
+
+    def fetch(self, url: str, max_bytes: int) -> bytes | NoFrame:
+        self._trip()
+        self._trip()
+        return FRAME + url.rpartition("/")[2].encode()
+
+
+class SimFace:
+    """The face API: a limiter, and calls that take `seconds(random)` each."""
+
+    def __init__(self, kernel: Kernel, limiter: Limiter) -> None:
+        self._kernel = kernel
+        self._limiter = limiter
+        self.billed: dict[str, int] = {}
+        self.arrivals: list[float] = []
+        self.throttled: list[float] = []
+        self.busy_seconds = 0.0
+
+    def use(self, seconds: float, pair: str) -> Answer:
+        """One call, from the client's side, whoever makes it."""
+        began = self._kernel.now
+        self._kernel.sleep(self._kernel.random.uniform(0.02, 0.06))
+        self.arrivals.append(self._kernel.now)
+        if not self._limiter.admits(self._kernel.now):
+            self.throttled.append(self._kernel.now)
+            self._kernel.sleep(0.02)
+            return Answer("error", "RequestLimitExceeded", "", "r")
+        self.billed[pair] = self.billed.get(pair, 0) + 1
+        self._kernel.sleep(self._kernel.random.uniform(0.6, 1.4))
+        self.busy_seconds += self._kernel.now - began
+        md5 = hashlib.md5(FRAME + pair.encode()).hexdigest()
+        url = f"https://x.cos.ap-singapore.myqcloud.com/{pair}"
+        return Answer("result", "Success", "", "r", 96.3, url, md5)
+
+    def detect(self, request: DetectRequest, seconds: float) -> Answer | NotSent | NoAnswer:
+        return self.use(seconds, request.live_url.split("/")[-2])
+
+    def upload_target(self, seconds: float) -> UploadTarget | Answer | NotSent:
+        raise NotImplementedError
+
+
+class World:
+    """Store, API, and a platform that wakes functions; `handler` makes one instance's function."""
+
+    def __init__(self, seed: int, limiter: Limiter, instances: int = 500) -> None:
+        self.kernel = Kernel(seed)
+        self.store = SimStore(self.kernel)
+        self.face = SimFace(self.kernel, limiter)
+        self.uploaded: dict[str, float] = {}
+        self.instance_seconds = 0.0
+        self.handler: Callable[[dict[str, Any]], Any] = lambda event: None
+        self.lost: list[str] = []
+        self._free = instances
+        self._timeout = 900.0
+
+    # ---- the platform
+
+    def new_function(self) -> Function:
+        """The real function, in an instance of its own."""
+        return Function(
+            clock=SimClock(self.kernel),
+            chance=SimChance(self.kernel),
+            concurrency=SimConcurrency(self.kernel),
+            connector=self,
+            environ={
+                "TENCENTCLOUD_REGION": "ap-singapore",
+                "TENCENTCLOUD_SECRETID": "id",
+                "TENCENTCLOUD_SECRETKEY": "key",
+                "LIVENESS_BUCKET": BUCKET,
+            },
+            write=lambda line: None,
+        )
+
+    def connect(self, settings: Settings, credentials: Credentials) -> Remotes:
+        return Remotes(self.store, self.face, self.store)
+
+    def run_ours(self, event: dict[str, Any]) -> Any:
+        return self.new_function()(event, {"time_limit_in_ms": self._timeout * 1000})
+
+    def deliver(self, event: dict[str, Any], retries: int = 2) -> None:
+        """Asynchronously, with the platform's rules: over quota every minute, errors twice more."""
+
+        def attempt() -> None:
+            if self._free == 0:
+                self.kernel.spawn(lambda: self.deliver(event, retries), after=60)
+                return
+            self._free -= 1
+            began = self.kernel.now
+            try:
+                self.handler(event)
+            except Exception:
+                if retries:
+                    self.kernel.spawn(lambda: self.deliver(event, retries - 1), after=60)
+                else:
+                    self.lost.append(json.dumps(event))
+            finally:
+                self.instance_seconds += self.kernel.now - began
+                self._free += 1
+
+        self.kernel.spawn(attempt)
+
+    def minute_timer(self) -> None:
+        """Fires at every full minute."""
+
+        def tick() -> None:
+            while True:
+                self.kernel.sleep(60 - self.kernel.now % 60)
+                self.deliver({"Type": "Timer", "Message": "drain"})
+
+        self.kernel.spawn(tick)
+
+    # ---- the customer
+
+    def upload(self, pair: str) -> None:
+        """Both inputs, and the events of both."""
+        self.uploaded[pair] = self.kernel.now
+        for name in ("live.bin", "reference.jpg"):
+            key = f"liveness/incoming/{pair}/{name}"
+            self.store.write(key, f"{pair} {name}".encode())
+        for name in ("live.bin", "reference.jpg"):
+            self.deliver(_event(f"liveness/incoming/{pair}/{name}"))
+
+    def upload_at(self, pair: str, after: float) -> None:
+        self.kernel.spawn(lambda: self.upload(pair), after)
+
+    def latencies(self) -> dict[str, float]:
+        """From upload to result, for every pair that has one."""
+        took = {}
+        for pair, uploaded in self.uploaded.items():
+            stored = self.store.objects.get(f"liveness/results/{pair}/result.json")
+            if stored is not None:
+                took[pair] = stored.written - uploaded
+        return took
+
+
+def _event(key: str) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "cos": {
+                    "cosBucket": {"name": "faces", "appid": "1250000000", "region": "sgp"},
+                    "cosObject": {"key": f"/1250000000/faces/{key}"},
+                },
+                "event": {"eventName": "cos:ObjectCreated:Put"},
+            }
+        ]
+    }
