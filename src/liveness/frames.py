@@ -12,7 +12,7 @@ from .retry import RetryPolicy, patiently
 from .seams import Chance, Clock, Concurrency
 from .urls import cos_url_problem
 
-MAX_FRAME_BYTES = 10 * 1024 * 1024
+MAX_FRAME_BYTES = 5 * 1024 * 1024
 # Each try; and none begins later. What closing an invocation needs, must hold both.
 FETCH_SECONDS = 5.0
 FETCH = RetryPolicy(attempts=3, seconds=FETCH_SECONDS)
