@@ -237,22 +237,14 @@ class Ledger:
         return record
 
     def _read_response(self, stored: StoredObject) -> Response:
-        damaged = LedgerDamaged(
-            f"{stored.head.key!r} in {self._bucket!r} is not as this function wrote it; calling "
-            "again could pay twice: restore it, or delete it if the pair may be paid for again"
-        )
-        try:
-            record = json.loads(stored.body)
-            digest = record.pop("digest")
-            if digest != _digest(record) or record.pop("schema") != _RESPONSE_SCHEMA:
-                raise damaged
-            if record.pop("fingerprint") != self._work.fingerprint:
-                raise damaged
-            record.pop("pair_id")
-            answer = record.pop("answer")
-            return Response(answer=None if answer is None else Answer(**answer), **record)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise damaged from None
+        response = read_response(stored.body, self._work.fingerprint)
+        if response is None:
+            raise LedgerDamaged(
+                f"{stored.head.key!r} in {self._bucket!r} is not as this function wrote it; "
+                "calling again could pay twice: restore it, or delete it if the pair may be paid "
+                "for again"
+            )
+        return response
 
     # ---- objects
 
@@ -271,6 +263,22 @@ class Ledger:
         if not created.new:
             self._trusted.add(self._bucket)
         return created.new
+
+
+def read_response(body: bytes, fingerprint: str) -> Response | None:
+    """None for what is not as this function wrote it for that fingerprint."""
+    try:
+        record = json.loads(body)
+        digest = record.pop("digest")
+        if digest != _digest(record) or record.pop("schema") != _RESPONSE_SCHEMA:
+            return None
+        if record.pop("fingerprint") != fingerprint:
+            return None
+        record.pop("pair_id")
+        answer = record.pop("answer")
+        return Response(answer=None if answer is None else Answer(**answer), **record)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def _may_be_granted(response: Response) -> bool:

@@ -26,23 +26,19 @@ from .call import (
 )
 from .decision import may_be_billed, outcome_of_response
 from .errors import ConfigurationError, LivenessError, StoreUnavailable
-from .face import Answer
-from .frames import Frame, FrameCopy, NoFrame, fetch_frame, frame_md5
-from .keys import best_frame_key, candidate_keys, result_key
+from .frames import FrameCopy, NoFrame
+from .keys import candidate_keys, result_key
 from .ledger import Claim, Ledger, Response
 from .logs import Log
 from .look import Look, Unusable, Waiting, Work, judge
 from .pacing import Turn
-from .result import document
+from .publish import Publisher
 from .retry import patiently
 from .services import Services
-from .store import JPEG, JSON
-from .verdicts import Outcome, own_reason
+from .verdicts import Outcome
 
 # Content that changes faster than it can be judged is left to the backlog after so many rounds.
 _MAX_ROUNDS = 5
-_NO_CALL = NoFrame("no call was made")
-_NO_ANSWER = NoFrame("no call was answered")
 
 
 class Ended(NamedTuple):
@@ -89,6 +85,7 @@ class Walk:
         self._visits = visits
         self._drained = False
         self._log = log.about(pair_id=pair_id)
+        self._publisher = Publisher(services, pair_id, self._tell)
         self._lap = services.clock.monotonic()
 
     def run(self) -> Ended:
@@ -108,7 +105,8 @@ class Walk:
             if look.published == work.fingerprint and not self._outdated(look, ledger):
                 return published or Ended(self._pair_id, "done", look.published_status)
             if isinstance(look.found, Unusable) and ledger.response() is None:
-                published = self.publish_unusable(look.found)
+                found = look.found
+                published = self._published(self._publisher.unusable(found), found.detail)
                 continue
             step = self.obtain(ledger, work)
             if isinstance(step, Park):
@@ -293,9 +291,9 @@ class Walk:
         """
         answer = mine.answer
         assert answer is not None
-        (frame,) = ledger.keep(mine, lambda: self._fetch(answer))
+        (frame,) = ledger.keep(mine, lambda: self._publisher.fetch(answer))
         copy, response = self._on.concurrency.together(
-            lambda: self._try_put_frame(frame), lambda: self._read_back(ledger, mine)
+            lambda: self._publisher.try_put_frame(frame), lambda: self._read_back(ledger, mine)
         )
         if response == mine:
             self._tell("pair.kept", attempt=mine.attempt)
@@ -322,86 +320,12 @@ class Walk:
     # 5 publish
 
     def publish(self, work: Work, standing: Standing) -> Ended:
-        """First the frame, then `result.json`, which is what downstream waits for."""
-        response = standing.response
-        answer, outcome = response.answer, outcome_of_response(response)
-        frame = standing.frame or (self._put_frame(self._fetch(answer)) if answer else _NO_ANSWER)
-        detail = answer.flaw if answer else ""
+        """First the frame, then `result.json`; see publish.py."""
+        return self._published(self._publisher.result(work, standing.response, standing.frame))
 
-        def put(frame: FrameCopy | NoFrame) -> None:
-            self._put_result(work, outcome, detail, response, frame)
-
-        if answer and isinstance(frame, NoFrame) and answer.best_frame_url:
-            self._tell("pair.frame-missing", why=frame.why)
-            frame = self._frame_lying_there(answer) or frame
-            put(frame)
-            # Another invocation may have fetched it and published between our look and our PUT:
-            # a result with its frame must not stay replaced by one without.
-            if isinstance(frame, NoFrame) and (copied := self._frame_lying_there(answer)):
-                put(copied)
-        else:
-            put(frame)
-        return self._published(outcome.status)
-
-    def publish_unusable(self, found: Unusable) -> Ended:
-        """The result of a pair that is not worth a call."""
-        outcome = own_reason(found.reason)
-        self._put_result(found.work, outcome, found.detail, None, _NO_CALL)
-        return self._published(outcome.status, found.detail)
-
-    def _fetch(self, answer: Answer) -> Frame | NoFrame:
-        on = self._on
-        scheme = on.settings.endpoint_scheme
-        return fetch_frame(on.frames, answer, scheme, on.clock, on.chance, on.concurrency)
-
-    def _try_put_frame(self, frame: Frame | NoFrame) -> FrameCopy | NoFrame | None:
-        """None where it did not work now: publishing tries again."""
-        with contextlib.suppress(LivenessError):
-            return self._put_frame(frame)
-        return None
-
-    def _put_frame(self, frame: Frame | NoFrame) -> FrameCopy | NoFrame:
-        if isinstance(frame, NoFrame):
-            return frame
-        settings = self._on.settings
-        key = best_frame_key(settings, self._pair_id, frame.md5)
-        self._on.store.put(settings.result_bucket, key, frame.body, JPEG, {})
-        return FrameCopy(frame.md5, len(frame.body))
-
-    def _frame_lying_there(self, answer: Answer) -> FrameCopy | None:
-        """The frame as some invocation copied it before."""
-        settings, md5 = self._on.settings, frame_md5(answer)
-        if md5 is None:
-            return None
-        key = best_frame_key(settings, self._pair_id, md5)
-        head = self._on.store.head(settings.result_bucket, key)
-        return FrameCopy(md5, head.size) if head and head.md5 in (md5, None) else None
-
-    def _put_result(
-        self,
-        work: Work,
-        outcome: Outcome,
-        detail: str,
-        response: Response | None,
-        frame: FrameCopy | NoFrame,
-    ) -> None:
-        settings = self._on.settings
-        body, metadata = document(
-            settings,
-            work,
-            outcome,
-            detail,
-            response,
-            frame,
-            self._on.origin,
-            self._on.clock.now(),
-        )
-        key = result_key(settings, self._pair_id)
-        self._on.store.put(settings.result_bucket, key, body, JSON, metadata)
-
-    def _published(self, status: str | None, detail: str | None = None) -> Ended:
-        self._tell("pair.published", status=status)
-        return Ended(self._pair_id, "published", status, detail)
+    def _published(self, outcome: Outcome, detail: str | None = None) -> Ended:
+        self._tell("pair.published", status=outcome.status)
+        return Ended(self._pair_id, "published", outcome.status, detail)
 
     # beside the walk
 
@@ -422,7 +346,7 @@ class Walk:
         if look.published_status == "passed" and look.published_frameless:
             response = ledger.response()
             answer = response.answer if response else None
-            return answer is not None and self._frame_lying_there(answer) is not None
+            return answer is not None and self._publisher.frame_lying_there(answer) is not None
         return False
 
     def _park(self, step: Park) -> Parked:

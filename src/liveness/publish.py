@@ -1,0 +1,107 @@
+"""Step 5 of the walk: the frame, then `result.json`, which is what downstream waits for.
+
+A result is a function of its response record. It never names a frame that is not there, and one
+with its frame does not stay replaced by one without.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Protocol
+
+from .decision import outcome_of_response
+from .errors import LivenessError
+from .face import Answer
+from .frames import Frame, FrameCopy, NoFrame, fetch_frame, frame_md5
+from .keys import best_frame_key, result_key
+from .ledger import Response
+from .look import Unusable, Work
+from .result import document
+from .services import Services
+from .store import JPEG, JSON
+from .verdicts import Outcome, own_reason
+
+_NO_CALL = NoFrame("no call was made")
+_NO_ANSWER = NoFrame("no call was answered")
+
+
+class Tell(Protocol):
+    """Logs an event of the walk."""
+
+    def __call__(self, event: str, **fields: object) -> None: ...
+
+
+class Publisher:
+    """Publishes what was found out about one pair."""
+
+    def __init__(self, services: Services, pair_id: str, tell: Tell) -> None:
+        self._on = services
+        self._pair_id = pair_id
+        self._tell = tell
+
+    def result(self, work: Work, response: Response, frame: FrameCopy | NoFrame | None) -> Outcome:
+        """Publish what the record says; `frame` where it was dealt with already."""
+        answer, outcome = response.answer, outcome_of_response(response)
+        detail = answer.flaw if answer else ""
+        if frame is None:
+            frame = self._put_frame(self.fetch(answer)) if answer else _NO_ANSWER
+        if answer is None or isinstance(frame, FrameCopy) or not answer.best_frame_url:
+            self._put(work, outcome, detail, response, frame)
+            return outcome
+        self._tell("pair.frame-missing", why=frame.why)
+        frame = self.frame_lying_there(answer) or frame
+        self._put(work, outcome, detail, response, frame)
+        # Another invocation may have fetched it and published between our look and our PUT.
+        if isinstance(frame, NoFrame) and (copied := self.frame_lying_there(answer)):
+            self._put(work, outcome, detail, response, copied)
+        return outcome
+
+    def unusable(self, found: Unusable) -> Outcome:
+        """Publish that a pair is not worth a call."""
+        outcome = own_reason(found.reason)
+        self._put(found.work, outcome, found.detail, None, _NO_CALL)
+        return outcome
+
+    def fetch(self, answer: Answer) -> Frame | NoFrame:
+        """The best frame that the answer names, checked."""
+        on = self._on
+        scheme = on.settings.endpoint_scheme
+        return fetch_frame(on.frames, answer, scheme, on.clock, on.chance, on.concurrency)
+
+    def try_put_frame(self, frame: Frame | NoFrame) -> FrameCopy | NoFrame | None:
+        """None where it did not work now: `result` tries again."""
+        with contextlib.suppress(LivenessError):
+            return self._put_frame(frame)
+        return None
+
+    def frame_lying_there(self, answer: Answer) -> FrameCopy | None:
+        """The frame as some invocation copied it before."""
+        settings, md5 = self._on.settings, frame_md5(answer)
+        if md5 is None:
+            return None
+        key = best_frame_key(settings, self._pair_id, md5)
+        head = self._on.store.head(settings.result_bucket, key)
+        return FrameCopy(md5, head.size) if head and head.md5 in (md5, None) else None
+
+    def _put_frame(self, frame: Frame | NoFrame) -> FrameCopy | NoFrame:
+        if isinstance(frame, NoFrame):
+            return frame
+        settings = self._on.settings
+        key = best_frame_key(settings, self._pair_id, frame.md5)
+        self._on.store.put(settings.result_bucket, key, frame.body, JPEG, {})
+        return FrameCopy(frame.md5, len(frame.body))
+
+    def _put(
+        self,
+        work: Work,
+        outcome: Outcome,
+        detail: str,
+        response: Response | None,
+        frame: FrameCopy | NoFrame,
+    ) -> None:
+        on, now = self._on, self._on.clock.now()
+        body, metadata = document(
+            on.settings, work, outcome, detail, response, frame, on.origin, now
+        )
+        key = result_key(on.settings, self._pair_id)
+        on.store.put(on.settings.result_bucket, key, body, JSON, metadata)
