@@ -9,11 +9,11 @@ from typing import Any
 
 import jsonschema
 import pytest
-from liveness_sandbox import Drop, Reply, Sandbox
 from qcloud_cos import CosConfig, CosS3Client
 
 from liveness.handler import Function
 from liveness.seams import SystemClock
+from liveness_sandbox import Drop, Reply, Sandbox
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = json.loads((ROOT / "docs/liveness-result-1.schema.json").read_text())

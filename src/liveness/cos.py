@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
+from xml.etree.ElementTree import ParseError
 
 import requests
 import urllib3
@@ -234,6 +235,7 @@ _NETWORK = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
     OSError,
+    ParseError,
     ValueError,
     KeyError,
     AttributeError,

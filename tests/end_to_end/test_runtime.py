@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from liveness_sandbox import CosTrigger
 
+from liveness_sandbox import CosTrigger
 from tests.conftest import BUCKET, JPEG, PACKAGE, ROOT, Cloud
 
 MEGABYTE = 1024 * 1024

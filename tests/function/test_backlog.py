@@ -7,11 +7,11 @@ import threading
 from typing import Any
 
 import pytest
-from liveness_sandbox import Reply
 
 from liveness.backlog import MAX_VISITS, slot_key
 from liveness.errors import PairsNotFinished
 from liveness.settings import read_settings
+from liveness_sandbox import Reply
 from tests.conftest import Cloud, Instance
 
 DRAIN = {"Type": "Timer", "TriggerName": "minute", "Time": "", "Message": "drain"}

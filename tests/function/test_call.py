@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from liveness_sandbox import Delay, Drop, Reply
 
 from liveness.errors import PairsNotFinished
+from liveness_sandbox import Delay, Drop, Reply
 from tests.conftest import PACKAGE, Cloud
 
 DETECT = "DetectReflectLivenessAndCompare"

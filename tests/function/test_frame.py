@@ -6,8 +6,8 @@ import hashlib
 import json
 
 import pytest
-from liveness_sandbox import Reply
 
+from liveness_sandbox import Reply
 from tests.conftest import Cloud
 
 

@@ -7,10 +7,10 @@ import re
 from typing import Any
 
 import pytest
-from liveness_sandbox import Drop, Reply
 
 from liveness.errors import ConfigurationError, EventError, PairsNotFinished, SettingsError
 from liveness.logs import EVENTS
+from liveness_sandbox import Drop, Reply
 from tests.conftest import BUCKET, JPEG, PACKAGE, ROOT, Cloud
 
 SERVERS = ("aiohttp", "asyncio")  # the sandbox's, in the same process

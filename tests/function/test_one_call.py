@@ -6,9 +6,9 @@ import json
 import threading
 
 import pytest
-from liveness_sandbox import Drop, Hold, Reply
 
 from liveness.errors import PairsNotFinished
+from liveness_sandbox import Drop, Hold, Reply
 from tests.conftest import Cloud, Instance
 
 FOREIGN_CLAIM = json.dumps({"attempt": 1, "nonce": "somebody-else", "owner": {}}).encode()

@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import pytest
+
 from tests.conftest import BUCKET, ROOT, Cloud
 
 ACTIONS = {

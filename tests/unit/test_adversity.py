@@ -1,0 +1,86 @@
+"""Values from outside that are meant badly, or that nobody thought of."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from urllib3.util import parse_url
+
+from liveness.decision import outcome_of_answer
+from liveness.errors import SettingsError
+from liveness.events import read_event
+from liveness.face import Answer, read_detect_reply
+from liveness.seams import Threads
+from liveness.settings import read_settings
+from liveness.urls import cos_url_problem
+from tests.unit.test_events import SETTINGS, message
+
+HOST = "faces-1.cos.ap-singapore.myqcloud.com"
+PIECES = [
+    "http:", "https:", "//", "/", "\\", "@", ":", "#", "?", ".", ";", ":80", "a", " ", "\t",
+    "\n", "\x00", "%00", "%40", "%2f", "[", "]", "::1", "。", "．", "\u2100", "ＡＢ",
+    "evil.example", HOST,
+]  # fmt: skip
+
+
+@settings(max_examples=500)
+@given(st.lists(st.sampled_from(PIECES), max_size=3), st.lists(st.sampled_from(PIECES), max_size=3))
+def test_a_url_that_is_used_leads_the_http_library_to_a_cos_host(
+    before: list[str], after: list[str]
+) -> None:
+    url = "http://" + "".join(before) + HOST + "".join(after)
+    if cos_url_problem(url, "http"):
+        return
+    try:
+        prepared = requests.Request("GET", url).prepare().url
+        went = parse_url(prepared or "")
+    except ValueError:
+        return  # no request is made
+    assert (went.host or "").endswith(HOST)
+    assert went.port is None and went.auth is None
+
+
+@pytest.mark.parametrize("digits", [309, 1000])
+def test_a_similarity_too_great_for_a_float_is_a_flaw(digits: int) -> None:
+    answer = read_detect_reply({"Response": {"Result": "Success", "Sim": 10**digits}})
+    assert isinstance(answer, Answer)
+    assert answer.flaw
+    assert outcome_of_answer(answer, 70).status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("s3Region", "sgp"), ("cosRegion", "sg"), ("s3Region", ""), ("appid", 1250000000)],
+)
+def test_a_field_spelt_otherwise_than_in_the_samples_loses_no_pair(
+    field: str, value: object
+) -> None:
+    event: Any = message("liveness/incoming/anna/live.bin")
+    event["Records"][0]["cos"]["cosBucket"][field] = value
+    assert read_event(SETTINGS, event).pair_ids == ("anna",)
+
+
+@pytest.mark.parametrize("name", ["INPUT_PREFIX", "LIVE_SUFFIXES", "RESULT_PREFIX"])
+def test_a_setting_that_is_no_text_is_named(name: str) -> None:
+    # What the environment holds in other bytes than UTF-8, Python reads as lone surrogates.
+    environ = {"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": "faces-1250000000"}
+    with pytest.raises(SettingsError, match=name):
+        read_settings(environ | {f"LIVENESS_{name}": "in\udcff/"})
+
+
+def test_what_hangs_holds_up_nobody_else() -> None:
+    over = threading.Event()
+    threads = Threads(1)
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            threads.within(0.01, lambda: over.wait(10))
+    try:
+        assert threads.within(5, lambda: "at once") == "at once"
+        assert threads.within(5, lambda: threads.together(lambda: 1, lambda: 2)) == [1, 2]
+    finally:
+        over.set()

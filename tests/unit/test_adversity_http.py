@@ -1,0 +1,143 @@
+"""Both clients against servers that say what no server should."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+
+from liveness.cos import CosStore, new_session
+from liveness.credentials import Credentials
+from liveness.errors import LivenessError
+from liveness.face import Answer, NoAnswer
+from liveness.frames import FETCH, FETCH_SECONDS, NoFrame, fetch_frame
+from liveness.seams import SystemChance, Threads
+from liveness.services import CLOSING_SECONDS
+from tests.conftest import QuickClock
+from tests.function.test_faceid import REQUEST, SETTINGS, client, read_request, server
+
+# The libraries leave the connection of a reply that they cannot read to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
+
+OK = b"HTTP/1.1 200 OK\r\n"
+JSON_HEAD = OK + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+
+
+@pytest.fixture(autouse=True)
+def _collect_garbage() -> Iterator[None]:
+    yield
+    gc.collect()
+
+
+def store_of(session: requests.Session) -> CosStore:
+    return CosStore(SETTINGS, Credentials("AKIDexample", "key", "token"), session)
+
+
+def fetch_from(store: CosStore) -> object:
+    url = "http://b-1.cos.ap-singapore.myqcloud.com/f"
+    answer = Answer("result", "Success", "", "r", 96.0, url, "0" * 32)
+    return fetch_frame(store, answer, "http", QuickClock(), SystemChance(), Threads())
+
+
+def test_the_time_for_a_frame_is_for_the_whole_of_it_not_for_each_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("liveness.frames.FETCH_SECONDS", 0.2)
+    over = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(OK + b"Content-Length: 1000\r\n\r\n")
+        while not over.wait(0.05):
+            connection.sendall(b"x")
+
+    began = time.monotonic()
+    with server(drip) as (url, _), new_session() as session:
+        monkeypatch.setenv("http_proxy", url)
+        try:
+            assert isinstance(fetch_from(store_of(session)), NoFrame)
+        finally:
+            over.set()
+    assert time.monotonic() - began < 5
+
+
+def test_the_longest_wait_for_a_frame_leaves_time_to_publish() -> None:
+    assert FETCH.seconds + FETCH_SECONDS < CLOSING_SECONDS
+
+
+def test_a_reply_far_too_long_is_not_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The function has 128 MB.
+    megabyte = b"x" * 1024 * 1024
+    sent: list[int] = []
+
+    def flood(connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(JSON_HEAD % (100 * len(megabyte)))
+        for number in range(100):
+            connection.sendall(megabyte)
+            sent.append(number)
+
+    with server(flood) as (url, _):
+        monkeypatch.setenv("http_proxy", url)
+        assert isinstance(client().detect(REQUEST, 10), NoAnswer)
+    assert len(sent) < 50
+
+
+VERBS: dict[str, Callable[[CosStore], object]] = {
+    "frame": fetch_from,
+    "head": lambda store: store.head("b-1", "k"),
+    "get": lambda store: store.get("b-1", "k", 100),
+    "list": lambda store: store.list("b-1", "p", ""),
+    "put": lambda store: store.put("b-1", "k", b"x", "text/plain", {}),
+    "create": lambda store: store.create("b-1", "k", b"x"),
+    "md5": lambda store: store.md5("b-1", "k", "0" * 32),
+    "send": lambda store: store.send("b-1", "k", "0" * 32, "http://b-1.cos.x.myqcloud.com/up"),
+}
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"",
+        OK,
+        b"\x16\x03\x01" * 30,
+        b"HTTP/9.9 abc\r\n\r\n",
+        b"HTTP/1.1 99999 x\r\n\r\n",
+        b"HTTP/1.1 204 x\r\nContent-Length: 9\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 50,
+        b"HTTP/1.1 302 x\r\nLocation: \xff\xff://[\r\nContent-Length: 0\r\n\r\n",
+        OK + b"Content-Length: -5\r\n\r\nx",
+        OK + b"Content-Length: abc\r\n\r\nx",
+        OK + b"Content-Length: 5, 6\r\n\r\nx",
+        OK + b"Transfer-Encoding: chunked\r\n\r\nZZ\r\n",
+        OK + b"Transfer-Encoding: chunked\r\n\r\n" + b"1" * 70000,
+        OK + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc",
+        OK + b"Content-Encoding: " + b"gzip, " * 6 + b"gzip\r\nContent-Length: 3\r\n\r\nabc",
+        OK + b"A: b\r\n" * 200 + b"\r\n",
+        OK + b"X: " + b"y" * 70000 + b"\r\n\r\n",
+        OK + b"Set-Cookie: \xff\xfe=\x00; domain=\r\nContent-Length: 0\r\n\r\n",
+        OK + b"Content-Type: \xe4\xb8\xad\r\n : x\r\n\r\n",
+    ],
+    ids=lambda reply: repr(reply[:40]),
+)
+def test_whatever_a_server_says_only_our_own_errors_are_raised(
+    monkeypatch: pytest.MonkeyPatch, reply: bytes
+) -> None:
+    def talk(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(reply)
+
+    with server(talk) as (url, _), new_session() as session:
+        monkeypatch.setenv("http_proxy", url)
+        for verb, call in VERBS.items():
+            try:
+                end = call(store_of(session))
+            except LivenessError as error:
+                assert "://" not in str(error)
+            else:
+                assert verb != "frame" or isinstance(end, NoFrame)
