@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from liveness_sandbox import Bucket, Sandbox
 from qcloud_cos import CosConfig, CosS3Client
+
+from liveness_sandbox import Bucket, Sandbox
 
 ROOT = Path(__file__).parents[2]
 BENCH = Path(__file__).parent

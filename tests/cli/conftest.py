@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+
 from liveness_cli.main import main
 
 ROOT = Path(__file__).parents[2]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from liveness_sandbox import Sandbox
 
 from .conftest import ROOT, Command, assert_one_sentence

@@ -9,12 +9,16 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
-from .conftest import Command, Start, assert_one_sentence
+from liveness_cli.cloud import TIMERS
+
+from .conftest import ROOT, Command, Start, assert_one_sentence
 from .processes import await_children, needs_proc, still_running
 
 # Knows nothing but its environment, as a program of another project.
@@ -100,12 +104,88 @@ def test_data_are_there_after_a_restart(start: Start, tmp_path: Path) -> None:
     assert result["pair_id"] == "one"  # nobody but the function of the first start wrote it
 
 
+def test_a_region_that_the_data_are_not_of(start: Start, liveness: Command, tmp_path: Path) -> None:
+    data = ("sandbox", "--data", str(tmp_path / "kept"), "--no-function")
+    first = start(*data)
+    printed_environment(first)
+    first.terminate()
+    assert first.wait(timeout=10) == 0
+
+    answered = liveness(*data, "--region", "ap-hongkong")
+
+    assert answered.exit_code == 1
+    assert_one_sentence(answered, "--data: ", "faces-1250000000 in ap-singapore")
+
+
+# Uploads one half of a pair and returns.
+HALF = (
+    CLIENT.partition("client.put_object")[0]
+    + """
+client.put_object(Bucket=bucket, Key="liveness/incoming/one/live.bin", Body=b"x")
+"""
+)
+
+
+REFUSED = {"status": 403, "code": "AccessDenied"}
+
+
+def upload_half(environment: dict[str, str]) -> str:
+    """What the client complained of."""
+    command = [sys.executable, "-c", HALF]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20)
+    return done.stderr
+
+
+def test_what_always_fails_becomes_a_dead_letter(start: Start, tmp_path: Path) -> None:
+    """At this speed its three tries are a second apart."""
+    dead, scenario = tmp_path / "dead", tmp_path / "scenario.json"
+    scenario.write_text(json.dumps({"faults": [{"match": {"method": "HEAD"}, "do": REFUSED}]}))
+    options = ("--speed", "60", "--dead-letters", str(dead), "--scenario", str(scenario))
+    upload_half(printed_environment(start("sandbox", *options)))
+    deadline = time.monotonic() + 30
+    while not list(dead.glob("*.json")):
+        assert time.monotonic() < deadline, "no dead letter"
+        time.sleep(0.05)
+    [letter] = (json.loads(path.read_text()) for path in dead.glob("*.json"))
+    assert (letter["Body"]["RequestSource"], letter["Body"]["RetryNum"]) == ("TRIGGER_COS", 2)
+
+
+def test_its_timers_fire(start: Start) -> None:
+    """An hour passes in two seconds: the backlog is looked for, and the inputs."""
+    environment = printed_environment(start("sandbox", "--speed", "1800"))
+    with requests.Session() as session:
+        session.trust_env = False
+        deadline = time.monotonic() + 30
+        listed: set[str] = set()
+        while not {"liveness/ledger/pending/", "liveness/incoming/"} <= listed:
+            assert time.monotonic() < deadline, listed
+            time.sleep(0.1)
+            log = session.get(f"{environment['http_proxy']}/_sandbox/requests", timeout=10).json()
+            listed = {each["query"].get("prefix", "") for each in log}
+
+
+def test_the_timers_are_those_that_are_deployed() -> None:
+    deployed = (ROOT / "serverless.yml").read_text()
+    named = re.findall(r"name: (\w+)\n +cronExpression: '(.*)'.*\n.*\n +argument: (\w+)", deployed)
+    assert named == [(name, cron, name) for name, cron in TIMERS.items()]
+
+
+def test_a_scenario_is_played(start: Start, tmp_path: Path) -> None:
+    scenario = tmp_path / "scenario.json"
+    fault = {"match": {"method": "PUT"}, "do": {"status": 503, "code": "SlowDown"}}
+    scenario.write_text(json.dumps({"faults": [fault]}))
+    process = start("sandbox", "--no-function", "--scenario", str(scenario))
+    assert "SlowDown" in upload_half(printed_environment(process))
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (("--bucket", "faces"), "--bucket faces"),
         (("--region", "eu-frankfurt"), "TENCENTCLOUD_REGION is 'eu-frankfurt'"),
         (("--region", "?", "--no-function"), "--region ?"),
+        (("--reserved-mb", "60000"), "--reserved-mb: 60000 MB cannot be reserved"),
+        (("--scenario", "/no/such/file"), "--scenario: /no/such/file"),
     ],
 )
 def test_options_that_cannot_be(liveness: Command, arguments: tuple[str, ...], said: str) -> None:

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import requests
-from liveness_sandbox import Credentials, Sandbox
 from qcloud_cos import CosConfig, CosS3Client
 from tencentcloud.common.common_client import CommonClient
 from tencentcloud.common.credential import Credential
 from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
+
+from liveness_sandbox import Credentials, Sandbox
 
 BUCKET = "faces-1250000000"
 DETECT = "DetectReflectLivenessAndCompare"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from liveness_sandbox import Bucket, Sandbox
 from qcloud_cos import CosS3Client
+
+from liveness_sandbox import Bucket, Function, Sandbox
 
 from .clients import BUCKET, JPEG, Pair, cos_client
 
@@ -54,3 +57,16 @@ def pair(sandbox: Sandbox) -> Callable[..., Pair]:
         return Pair(sandbox, live, image)
 
     return make
+
+
+@pytest.fixture
+def deploy(sandbox: Sandbox, tmp_path: Path) -> Callable[..., Function]:
+    """`deploy(source, **settings)`: a function whose index.py is this source."""
+
+    def put_up(source: str, name: str = "liveness", **settings: Any) -> Function:
+        code = tmp_path / name
+        code.mkdir(exist_ok=True)
+        (code / "index.py").write_text(textwrap.dedent(source))
+        return sandbox.deploy(name, code, **settings)
+
+    return put_up

@@ -6,9 +6,10 @@ import base64
 import hashlib
 
 import pytest
-from liveness_sandbox import Sandbox
 from qcloud_cos import CosS3Client
 from qcloud_cos.cos_exception import CosServiceError
+
+from liveness_sandbox import Sandbox
 
 from .clients import BUCKET, md5
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from liveness_sandbox import Bucket
+import requests
 from qcloud_cos import CosS3Client
 from qcloud_cos.cos_exception import CosServiceError
+
+from liveness_sandbox import Bucket, Sandbox
 
 from .clients import BUCKET
 
@@ -65,3 +67,61 @@ def test_delimiter(cos: CosS3Client, bucket: Bucket) -> None:
 def test_max_keys_has_a_limit(cos: CosS3Client) -> None:
     with pytest.raises(CosServiceError, match="InvalidArgument"):
         cos.list_objects(BUCKET, MaxKeys=1001)
+
+
+def test_a_page_of_nothing_ends_the_listing(cos: CosS3Client, bucket: Bucket) -> None:
+    bucket.put("a", b"")
+    page = cos.list_objects(BUCKET, MaxKeys=0)
+    assert (page["MaxKeys"], page["IsTruncated"]) == ("0", "false")
+    assert "Contents" not in page and "NextMarker" not in page
+
+
+def test_a_marker_inside_a_folder_skips_the_rest_of_it(cos: CosS3Client, bucket: Bucket) -> None:
+    for name in ["a/1", "a/2", "b/1"]:
+        bucket.put(name, b"")
+    listed = cos.list_objects(BUCKET, Delimiter="/", Marker="a/1")
+    assert [folder["Prefix"] for folder in listed["CommonPrefixes"]] == ["b/"]
+
+
+def test_folders_and_keys_fill_the_pages_together(cos: CosS3Client, bucket: Bucket) -> None:
+    names = ["a", "b/1", "b/2", "b/3", "c", "d/1", "é/1", "é/2", "z"]
+    for name in names:
+        bucket.put(name, b"")
+    found: list[str] = []
+    marker, truncated = "", "true"
+    while truncated == "true":
+        page = cos.list_objects(BUCKET, Delimiter="/", MaxKeys=2, Marker=marker)
+        entries = keys(page) + [folder["Prefix"] for folder in page.get("CommonPrefixes", [])]
+        assert 1 <= len(entries) <= 2
+        found += sorted(entries)
+        marker, truncated = page.get("NextMarker", ""), page["IsTruncated"]
+    assert found == ["a", "b/", "c", "d/", "z", "é/"]
+
+
+def test_names_are_encoded_where_that_is_asked(
+    cos: CosS3Client, http: requests.Session, bucket: Bucket
+) -> None:
+    bucket.put("a b/人+", b"")
+    encoded = cos.list_objects(BUCKET, Prefix="a b/", EncodingType="url")
+    assert encoded["EncodingType"] == "url"
+    assert encoded["Prefix"] == "a%20b/"
+    assert keys(encoded) == ["a%20b/%E4%BA%BA%2B"]
+    url = cos.get_presigned_url(BUCKET, "/", "GET")
+    assert "<Key>a b/人+</Key>" in http.get(url).text
+    assert "InvalidArgument" in http.get(f"{url}&encoding-type=base64").text
+
+
+def test_a_list_of_versions_has_the_current_ones(
+    sandbox: Sandbox, cos: CosS3Client, bucket: Bucket
+) -> None:
+    sandbox.create_bucket("old-1250000000", versioning="Enabled")
+    version = cos.put_object("old-1250000000", b"body", "a b")["x-cos-version-id"]
+    listed = cos.list_objects_versions("old-1250000000")
+    [entry] = listed["Version"]
+    assert (entry["Key"], entry["VersionId"], entry["IsLatest"]) == ("a b", version, "true")
+    for name in "abc":
+        bucket.put(name, b"")
+    page = cos.list_objects_versions(BUCKET, MaxKeys=2)
+    assert (page["IsTruncated"], page["NextKeyMarker"]) == ("true", "b")
+    [last] = cos.list_objects_versions(BUCKET, KeyMarker="b")["Version"]
+    assert (last["Key"], last["VersionId"]) == ("c", "null")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from liveness_sandbox import Bucket
 from qcloud_cos import CosS3Client
 from qcloud_cos.cos_exception import CosServiceError
+
+from liveness_sandbox import Bucket
 
 from .clients import BUCKET, md5
 
@@ -81,3 +82,86 @@ def test_the_sdk_s_upload_file(cos: CosS3Client, bucket: Bucket, tmp_path: Path)
     stored = bucket.get("big")
     assert stored is not None and stored.blob.md5 == md5(path.read_bytes())
     assert stored.etag.endswith('-3"')
+
+
+def part_of(cos: CosS3Client, key: str, upload: str, number: int, body: bytes) -> dict[str, object]:
+    etag = cos.upload_part(BUCKET, key, body, number, upload)["ETag"]
+    return {"PartNumber": number, "ETag": etag}
+
+
+def test_lists_of_uploads_come_in_pages(cos: CosS3Client) -> None:
+    keys = ["a", "b c/人", "b c/+", "d", "é"]
+    uploads = {(key, cos.create_multipart_upload(BUCKET, key)["UploadId"]) for key in [*keys, "a"]}
+    found: list[tuple[str, str]] = []
+    key_marker = id_marker = ""
+    truncated = "true"
+    while truncated == "true":
+        page = cos.list_multipart_uploads(
+            BUCKET, KeyMarker=key_marker, UploadIdMarker=id_marker, MaxUploads=2
+        )
+        found += [(each["Key"], each["UploadId"]) for each in page["Upload"]]
+        truncated = page["IsTruncated"]
+        key_marker, id_marker = page.get("NextKeyMarker", ""), page.get("NextUploadIdMarker", "")
+    assert found == sorted(uploads, key=lambda upload: (upload[0].encode(), upload[1]))
+    only = cos.list_multipart_uploads(BUCKET, Prefix="b c/")
+    assert [each["Key"] for each in only["Upload"]] == ["b c/+", "b c/人"]
+    folded = cos.list_multipart_uploads(BUCKET, Delimiter="/")
+    assert [folder["Prefix"] for folder in folded["CommonPrefixes"]] == ["b c/"]
+    assert [each["Key"] for each in folded["Upload"]] == ["a", "a", "d", "é"]
+
+
+def test_lists_of_parts_come_in_pages(cos: CosS3Client) -> None:
+    upload = cos.create_multipart_upload(BUCKET, "人 +")["UploadId"]
+    for number in (1, 2, 5, 9):
+        part_of(cos, "人 +", upload, number, b"x" * number)
+    first = cos.list_parts(BUCKET, "人 +", upload, MaxParts=3)
+    assert (first["Key"], first["IsTruncated"], first["NextPartNumberMarker"]) == (
+        "人 +",
+        "true",
+        "5",
+    )
+    assert [(part["PartNumber"], part["Size"]) for part in first["Part"]] == [
+        ("1", "1"),
+        ("2", "2"),
+        ("5", "5"),
+    ]
+    last = cos.list_parts(BUCKET, "人 +", upload, PartNumberMarker=5)
+    assert (last["IsTruncated"], [part["PartNumber"] for part in last["Part"]]) == ("false", ["9"])
+
+
+def test_a_part_may_come_again(cos: CosS3Client, bucket: Bucket) -> None:
+    upload = cos.create_multipart_upload(BUCKET, "a")["UploadId"]
+    old = part_of(cos, "a", upload, 1, b"old")
+    new = part_of(cos, "a", upload, 1, b"new")
+    with pytest.raises(CosServiceError, match="InvalidPart"):
+        cos.complete_multipart_upload(BUCKET, "a", upload, {"Part": [old]})
+    cos.complete_multipart_upload(BUCKET, "a", upload, {"Part": [new]})
+    stored = bucket.get("a")
+    assert stored is not None and stored.body() == b"new"
+
+
+def test_orders_that_are_none(cos: CosS3Client) -> None:
+    upload = cos.create_multipart_upload(BUCKET, "a")["UploadId"]
+    parts = [part_of(cos, "a", upload, number, b"x" * MEGABYTE) for number in (1, 2)]
+    for order, code in [
+        (parts[::-1], "InvalidPartOrder"),
+        ([parts[0], parts[0]], "InvalidPartOrder"),
+        ([{**parts[0], "PartNumber": "one"}], "MalformedXML"),
+        ([], "MalformedXML"),
+    ]:
+        with pytest.raises(CosServiceError, match=code):
+            cos.complete_multipart_upload(BUCKET, "a", upload, {"Part": order})
+    with pytest.raises(CosServiceError, match="InvalidArgument"):
+        cos.upload_part(BUCKET, "a", b"", 10001, upload)
+    cos.complete_multipart_upload(BUCKET, "a", upload, {"Part": parts})
+
+
+def test_an_aborted_upload_takes_no_more_parts(cos: CosS3Client) -> None:
+    upload = cos.create_multipart_upload(BUCKET, "a")["UploadId"]
+    cos.abort_multipart_upload(BUCKET, "a", upload)
+    for call in (
+        lambda: cos.upload_part(BUCKET, "a", b"", 1, upload),
+        lambda: cos.abort_multipart_upload(BUCKET, "a", upload),
+    ):
+        with pytest.raises(CosServiceError, match="NoSuchUpload"):
+            call()

@@ -12,9 +12,10 @@ import pytest
 import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from liveness_sandbox import Bucket, Sandbox
 from qcloud_cos import CosS3Client
 from qcloud_cos.cos_exception import CosServiceError
+
+from liveness_sandbox import Bucket, Sandbox
 
 from .clients import BUCKET, cos_client, md5, wait_until
 
@@ -281,14 +282,16 @@ def test_copy(cos: CosS3Client, bucket: Bucket, sandbox: Sandbox) -> None:
 
 
 def test_append(cos: CosS3Client, bucket: Bucket) -> None:
-    first = cos.append_object(BUCKET, "log", 0, b"one")
+    first = cos.append_object(BUCKET, "log", 0, b"one", StorageClass="STANDARD_IA")
     assert first["x-cos-next-append-position"] == "3"
     cos.append_object(BUCKET, "log", 3, b"two")
     stored = bucket.get("log")
     assert (
         stored is not None and stored.body() == b"onetwo" and stored.etag != f'"{md5(b"onetwo")}"'
     )
-    assert cos.head_object(BUCKET, "log")["x-cos-object-type"] == "appendable"
+    head = cos.head_object(BUCKET, "log")
+    assert head["x-cos-object-type"] == "appendable"
+    assert head["x-cos-storage-class"] == "STANDARD_IA", "the first request rules"
     with pytest.raises(CosServiceError, match="PositionNotEqualToLength"):
         cos.append_object(BUCKET, "log", 1, b"three")
     cos.put_object(BUCKET, b"", "plain")

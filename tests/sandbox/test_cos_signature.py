@@ -12,10 +12,11 @@ from urllib.parse import quote, urlencode
 
 import pytest
 import requests
-from liveness_sandbox import Bucket, Credentials, Sandbox
-from liveness_sandbox.cos.signature import http_string, sign_key, signature_of
 from qcloud_cos import CosS3Client
 from qcloud_cos.cos_exception import CosServiceError
+
+from liveness_sandbox import Bucket, Credentials, Sandbox
+from liveness_sandbox.cos.signature import http_string, sign_key, signature_of
 
 from .clients import BUCKET, cos_client
 
@@ -253,6 +254,10 @@ def test_a_form_signs_its_policy(sandbox: Sandbox, http: requests.Session, bucke
     assert http.post(url, data=fields, files={"file": ("a b.txt", b"body")}).status_code == 204
     stored = bucket.get("in/a b.txt")
     assert stored is not None and stored.body() == b"body" and stored.content_type == "text/plain"
+    told = http.post(
+        url, data={**fields, "success_action_status": "201"}, files={"file": ("a b.txt", b"body")}
+    )
+    assert (told.status_code, f"<Location>{url}in/a%20b.txt</Location>" in told.text) == (201, True)
     for changed in ({"policy": "e30="}, {"q-signature": "0" * 40}, {"q-ak": "AKIDnobody"}):
         assert http.post(url, data={**fields, **changed}, files={"file": b"x"}).status_code == 403
     old = signed_form(

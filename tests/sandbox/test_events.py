@@ -10,8 +10,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
-from liveness_sandbox import Bucket, CosTrigger, Function, Sandbox, TimerTrigger
 from qcloud_cos import CosS3Client
+
+from liveness_sandbox import Bucket, CosTrigger, Function, Sandbox, TimerTrigger
 
 from .clients import BUCKET
 from .test_cos_signature import signed_form

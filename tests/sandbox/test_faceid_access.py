@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 import requests
+from tencentcloud.common.exception import TencentCloudSDKException
+
 from liveness_sandbox import Credentials, Sandbox
 from liveness_sandbox.faceid.signature import signature_of
-from tencentcloud.common.exception import TencentCloudSDKException
 
 from .clients import BUCKET, DETECT, Pair, cos_client, face_client, md5
 
@@ -178,6 +179,38 @@ def test_unknown_parameters(sandbox: Sandbox, pair: Callable[..., Pair]) -> None
     assert code_of(lambda: face_client(sandbox).call_json(DETECT, params)) == "UnknownParameter"
 
 
+def test_parameters_may_come_by_get(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
+    params = pair().params
+    client = face_client(sandbox)
+    client.profile.httpProfile.reqMethod = "GET"
+    assert client.call_json(DETECT, params)["Response"]["Result"] == "Success"
+    assert [request.method for request in sandbox.requests][:1] == ["GET"]
+    more = {**params, "Sim": "99"}
+    assert code_of(lambda: client.call_json(DETECT, more)) == "UnknownParameter"
+    wrong_key = face_client(sandbox, Credentials(sandbox.credentials.secret_id, "0" * 32))
+    wrong_key.profile.httpProfile.reqMethod = "GET"
+    assert code_of(lambda: wrong_key.call_json(DETECT, params)) == "AuthFailure.SignatureFailure"
+
+
+def test_other_methods_are_refused(http: requests.Session) -> None:
+    reply = http.put("http://faceid.intl.tencentcloudapi.com/", data=b"{}")
+    assert reply.json()["Response"]["Error"]["Code"] == "UnsupportedProtocol"
+
+
+def test_a_request_has_a_greatest_size(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
+    """10 MB by POST, 32 KB by GET."""
+    client, params = face_client(sandbox), pair().params
+
+    def padded(count: int) -> dict[str, str]:
+        return {**params, "ImageUrl": params["ImageUrl"] + "&x=" + "x" * count}
+
+    too_much, too_long = padded(10 * 1024 * 1024), padded(32 * 1024)
+    assert code_of(lambda: client.call_json(DETECT, too_much)) == "RequestSizeLimitExceeded"
+    assert client.call_json(DETECT, too_long)["Response"]["Result"] == "Success"
+    client.profile.httpProfile.reqMethod = "GET"
+    assert code_of(lambda: client.call_json(DETECT, too_long)) == "RequestSizeLimitExceeded"
+
+
 def test_five_a_second(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
     judged = pair()
     for _ in range(5):
@@ -187,17 +220,6 @@ def test_five_a_second(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
     assert sandbox.requests[-1].error_code == "RequestLimitExceeded"
     sandbox.faceid.rate_limit = None
     judged.judge()
-
-
-def test_the_limit_is_per_region_and_action(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
-    judged = pair()
-    sandbox.faceid.rate_limit = 1
-    judged.judge()
-    assert code_of(judged.judge) == "RequestLimitExceeded"
-    face_client(sandbox).call_json("CreateUploadUrl", {"TargetAction": DETECT})
-    # Another region has a limit of its own; there the links are wrong, but the call is let in.
-    elsewhere = face_client(sandbox, region="ap-hongkong")
-    assert code_of(lambda: elsewhere.call_json(DETECT, judged.params)) == "InvalidParameterValue"
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import pytest
 import requests
-from liveness_sandbox import Sandbox
 from tencentcloud.common.exception import TencentCloudSDKException
 
-from .clients import JPEG, Pair, md5
+from liveness_sandbox import Sandbox
+
+from .clients import DETECT, JPEG, Pair, face_client, md5, wait_until
 
 LowSimilarity = "FailedOperation.CompareLowSimilarity"
 
@@ -87,6 +88,30 @@ def test_delay(pair: Callable[..., Pair]) -> None:
     started = time.monotonic()
     pair(delay=0.2).judge()
     assert time.monotonic() - started >= 0.2
+
+
+def test_an_answer_too_slow_for_the_client_is_billed_all_the_same(
+    sandbox: Sandbox, pair: Callable[..., Pair]
+) -> None:
+    judged = pair(delay=0.3)
+    client = face_client(sandbox)
+    client.request.conn.timeout = 0.1
+    with pytest.raises(TencentCloudSDKException, match=r"(?i)timed out"):
+        client.call_json(DETECT, judged.params)
+    assert sandbox.faceid.calls == []
+    wait_until(lambda: sandbox.faceid.billed)
+
+
+@pytest.mark.parametrize(
+    "body", ["", "null", "[]", "{}", '{"Response": null}', '{"Response": {"Result": "Succ']
+)
+def test_a_malformed_answer_comes_as_it_is(
+    sandbox: Sandbox, pair: Callable[..., Pair], body: str
+) -> None:
+    judged = pair(body=body)
+    with pytest.raises((ValueError, TypeError, KeyError, AttributeError)):
+        judged.judge()
+    assert [call.code for call in sandbox.faceid.billed] == ["Success"]
 
 
 def test_frames_differ_by_pair(pair: Callable[..., Pair]) -> None:
@@ -178,7 +203,20 @@ def test_a_fault_may_pass(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
 
 
 @pytest.mark.parametrize(
-    "typo", [{"frames": "none"}, {"frame": "nothing"}, {"drop": "now"}, {"channel": "x"}]
+    "typo",
+    [
+        {"frames": "none"},
+        {"frame": "nothing"},
+        {"drop": "now"},
+        {"channel": "x"},
+        {"code": None},
+        {"delay": "2"},
+        {"delay": True},
+        {"http_status": "503"},
+        {"response": ["Sim"]},
+        {"times": 1.5},
+        {"body": {"Response": {}}},
+    ],
 )
 def test_a_typing_error_is_told(pair: Callable[..., Pair], typo: dict[str, str]) -> None:
     with pytest.raises(TencentCloudSDKException, match="sandbox does not understand"):

@@ -8,10 +8,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from liveness_sandbox import Bucket, Delay, Drop, Hold, LoggedRequest, Reply, Sandbox
 from qcloud_cos import CosS3Client
 from qcloud_cos.cos_exception import CosClientError, CosServiceError
 from tencentcloud.common.exception import TencentCloudSDKException
+
+from liveness_sandbox import Bucket, Delay, Drop, Hold, LoggedRequest, Reply, Sandbox
 
 from .clients import BUCKET, Pair, cos_client, wait_until
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
-import signal
 import socket
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 import requests
-from liveness_sandbox import Credentials, Sandbox
+
+from liveness_sandbox import Sandbox
 
 from .clients import BUCKET, cos_client, wait_until
 
@@ -116,68 +114,72 @@ def test_the_log_tells_all(sandbox: Sandbox) -> None:
     assert sandbox.requests[-1].error_code == "NoSuchKey"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serve_as_a_command(tmp_path: Path, number: signal.Signals) -> None:
-    code = tmp_path / "code"
-    code.mkdir()
-    (code / "index.py").write_text(
-        textwrap.dedent(
-            """
-            import os, pathlib
-            def main_handler(event, context):
-                told = f"{os.getpid()} {os.environ['LIVENESS_BUCKET']}"
-                pathlib.Path(os.environ["NOTE"]).write_text(told)
-            """
-        )
-    )
-    note = tmp_path / "note"
-    start = textwrap.dedent(
-        f"""
-        from functools import partial
-        from pathlib import Path
-        from liveness_sandbox import serve
-        serve(port=0, data=None, region="ap-hongkong", bucket={BUCKET!r}, code=Path({str(code)!r}),
-              environment={{"NOTE": {str(note)!r}}}, print=partial(print, flush=True))
-        """
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", start],
-        stdout=subprocess.PIPE,
+def test_a_client_that_goes_away_in_the_middle_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Sandbox() as sandbox:
+        bucket = sandbox.create_bucket(BUCKET)
+        link = cos_client(sandbox).get_presigned_url(BUCKET, "key", "PUT")
+        with socket.create_connection(("127.0.0.1", sandbox.port)) as client:
+            request = f"PUT {link} HTTP/1.1\r\nHost: faces\r\nContent-Length: 1000\r\n\r\nfew"
+            client.sendall(request.encode())
+            wait_until(lambda: sandbox.requests)
+        wait_until(lambda: sandbox.requests[-1].ended)
+        assert sandbox.requests[-1].status is None
+        assert bucket.keys() == []
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+# Uploads that wake a function, and a request that is held though its client has gone: all in flight
+# at the end.
+BUSY = """
+import requests, socket, sys, threading, time
+from pathlib import Path
+from qcloud_cos import CosConfig, CosS3Client
+from liveness_sandbox import CosTrigger, Hold, Sandbox
+
+def upload():
+    session = requests.Session()
+    session.proxies = {"http": sandbox.url}
+    try:
+        while True:
+            session.put(link, data=b"x" * 1000, timeout=5)
+    except requests.RequestException:
+        pass
+
+with Sandbox() as sandbox:
+    sandbox.create_bucket("faces-1250000000")
+    function = sandbox.deploy("busy", Path(sys.argv[1]), triggers=[CosTrigger("faces-1250000000")])
+    keys = sandbox.credentials
+    config = CosConfig(Region=sandbox.region, SecretId=keys.secret_id, SecretKey=keys.secret_key,
+                       Scheme="http")
+    link = CosS3Client(config).get_presigned_url("faces-1250000000", "key", "PUT")
+    held = threading.Event()
+    sandbox.hooks.append(
+        lambda request, phase: Hold(held) if request.method == "DELETE" else None)
+    uploaders = [threading.Thread(target=upload, daemon=True) for _ in range(4)]
+    for uploader in uploaders:
+        uploader.start()
+    connection = socket.create_connection(("127.0.0.1", sandbox.port))
+    connection.sendall(b"DELETE / HTTP/1.1\\r\\nHost: 127.0.0.1\\r\\n\\r\\n")
+    while len(function.invocations) < 5 or "DELETE" not in {
+            request.method for request in sandbox.requests}:
+        time.sleep(0.01)
+    connection.close()
+    time.sleep(0.1)
+for uploader in uploaders:
+    uploader.join(10)
+print("ended")
+"""
+
+
+def test_it_ends_quietly_in_the_middle_of_everything(tmp_path: Path) -> None:
+    (tmp_path / "index.py").write_text("def main_handler(event, context):\n    return None\n")
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", BUSY, str(tmp_path)],
+        capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(TOOLS)},
-    ) as server:
-        try:
-            assert server.stdout is not None
-            ready = server.stdout.readline()
-            assert re.fullmatch(r"liveness sandbox ready on http://127\.0\.0\.1:\d+\n", ready)
-            exported: dict[str, str] = {}
-            while "NOTE" not in exported:
-                line = server.stdout.readline()
-                assert line, "the server ended early"
-                name, _, value = line.removeprefix("export ").strip().partition("=")
-                exported[name] = value
-            assert exported["LIVENESS_ENDPOINT_SCHEME"] == "http"
-            assert exported["LIVENESS_BUCKET"] == BUCKET
-            assert exported["TENCENTCLOUD_REGION"] == "ap-hongkong"
-            upload(exported)
-            wait_until(lambda: note.exists() and note.read_text())
-        finally:
-            server.send_signal(number)
-        assert server.wait(10) == 0
-    pid, bucket = note.read_text().split()
-    assert bucket == BUCKET
-    with pytest.raises(ProcessLookupError):
-        os.kill(int(pid), 0)
-
-
-def upload(exported: dict[str, str]) -> None:
-    class Remote:
-        """What cos_client wants to know of a sandbox, from what serve printed."""
-
-        region = exported["TENCENTCLOUD_REGION"]
-        url = exported["http_proxy"]
-        credentials = Credentials(
-            exported["TENCENTCLOUD_SECRETID"], exported["TENCENTCLOUD_SECRETKEY"]
-        )
-
-    cos_client(Remote()).put_object(BUCKET, b"body", "liveness/incoming/pair/live.bin")  # type: ignore[arg-type]
+        timeout=60,
+    )
+    assert (ended.stdout, ended.stderr, ended.returncode) == ("ended\n", "", 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +39,4 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
     # handler that does nothing: with SIG_IGN Python complains of a signal that came just before.)
     for signal_number in _SIGNALS:
         signal.signal(signal_number, lambda *_: None)
-    # From here to the end of the process: requests that are cut off by stopping are no news.
-    logging.disable()
     raise KeyboardInterrupt

@@ -23,7 +23,7 @@ class Report:
 
     def __init__(self, pair_id: str) -> None:
         self._last_label = ""
-        _say(f"Pair {pair_id}, in a sandbox of its own\n")
+        say(f"Pair {pair_id}, in a sandbox of its own\n")
 
     def uploaded(self, path: Path, size: int, key: str) -> None:
         self._line("uploaded", f"{path.name:<{_NAME_WIDTH}}{size:>10,} bytes  to {key}")
@@ -54,12 +54,12 @@ class Report:
         self._line("best frame", str(paths[1]) if paths[1:] else f"none: {frame_missing_because}")
 
     def ended(self, seconds: float) -> None:
-        _say(f"\nDone in {seconds:.1f} s; everything that was started is stopped.")
+        say(f"\nDone in {seconds:.1f} s; everything that was started is stopped.")
 
     def _line(self, label: str, text: str) -> None:
         shown = "" if label == self._last_label else label
         self._last_label = label
-        _say(f"  {shown:<{_LABEL_WIDTH}}{text}")
+        say(f"  {shown:<{_LABEL_WIDTH}}{text}")
 
 
 def why_no_result(pair_id: str, invocations: Sequence[Invocation]) -> str:
@@ -99,7 +99,7 @@ def _fields(line: str) -> dict[str, Any]:
     return fields if isinstance(fields, dict) else {}
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
     # A terminal that has no Chinese shows question marks rather than an error.
     encoding = sys.stdout.encoding or "utf-8"
     click.echo(text.encode(encoding, "replace").decode(encoding))

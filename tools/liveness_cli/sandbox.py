@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from .checkout import function_code
-from .cloud import BUCKET, REGION, function_environment, function_settings
+from .cloud import BUCKET, REGION, TIMERS, function_environment, function_settings
 
 
 @click.command()
@@ -24,7 +24,47 @@ from .cloud import BUCKET, REGION, function_environment, function_settings
 @click.option("--region", default=REGION, show_default=True, help="Region of COS and the face API.")
 @click.option("--bucket", default=BUCKET, show_default=True, help="The bucket that there is.")
 @click.option("--no-function", is_flag=True, help="Cloud only: uploads wake nothing.")
-def sandbox(port: int, data: Path | None, region: str, bucket: str, no_function: bool) -> None:
+@click.option(
+    "--instances",
+    type=click.IntRange(1),
+    help="Events worked on at once; default: what --reserved-mb allows, else 2.",
+)
+@click.option(
+    "--reserved-mb",
+    type=click.IntRange(0),
+    help="Reserved quota: events over it get 432. 128 MB an instance; 0 stops the function.",
+)
+@click.option(
+    "--dead-letters",
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Leave a file here for every event that is given up; default: it is gone.",
+)
+@click.option(
+    "--speed",
+    type=click.FloatRange(0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Divides the platform's delays: at 60 a minute between two tries takes a second.",
+)
+@click.option(
+    "--scenario",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Faults to begin with, as JSON.",
+)
+def sandbox(
+    port: int,
+    data: Path | None,
+    region: str,
+    bucket: str,
+    no_function: bool,
+    instances: int | None,
+    reserved_mb: int | None,
+    dead_letters: Path | None,
+    speed: float,
+    scenario: Path | None,
+) -> None:
     """Play Tencent Cloud on one loopback port, until Ctrl-C or SIGTERM.
 
     \b
@@ -34,7 +74,10 @@ def sandbox(port: int, data: Path | None, region: str, bucket: str, no_function:
       FaceID    DetectReflectLivenessAndCompare and CreateUploadUrl; TC3 signatures
                 are verified, both links really downloaded, 5 requests a second
       SCF       the function of this checkout (src/), in processes of its own,
-                woken by uploads under the input prefix
+                woken by uploads under the input prefix and by its timers; an
+                event that fails is tried twice more, a minute apart, one that is
+                over the quota every minute for 6 hours; 128 MB and 60 seconds are
+                the limits
 
     It listens on 127.0.0.1 only, and reaches out to nobody. It is no proxy: hosts that it does
     not play get 502. There is no https.
@@ -73,8 +116,27 @@ def sandbox(port: int, data: Path | None, region: str, bucket: str, no_function:
         response      object merged over Response at the end; null removes a field
         times         all this for the first so many calls only; later ones succeed
         comment       yours
+
+    \b
+    Having things go wrong
+      --scenario FILE holds faults, and what else there is to arrange:
+        {"faults": [{"match": {"method": "PUT", "key": "*.claim", "times": 1},
+                     "do": {"drop": "after"}}],
+         "clock": {"advance": 3600},
+         "faceid": {"rate_limit": 10, "limiter": "token-bucket"}}
+      match: service, method, bucket, key, action, user_agent (patterns with *),
+      times, probability, seed. do: one of delay, status (with code), code, drop,
+      reset, stale_list, head_lag, racing_creates; when: before or after.
+      The same while it runs, as calls with JSON on the address it listens on:
+        POST, GET, DELETE /_sandbox/faults    POST, GET /_sandbox/clock
+        POST, GET /_sandbox/faceid            GET /_sandbox/requests
+      Moving the clock makes retries and timers due, and lets keys, frames and
+      upload links expire.
     """
-    from liveness_sandbox import Sandbox, serve  # its HTTP server would slow every --help
+    # Its HTTP server would slow every --help.
+    from liveness_sandbox import BadFault, Sandbox, TimerTrigger, load_scenario, serve
+    from liveness_sandbox.runtime.quota import TooMuchReserved
+    from liveness_sandbox.serving import OtherRegion
 
     if not re.fullmatch(rf"[a-z0-9][a-z0-9-]*-{Sandbox.appid}", bucket):
         raise click.ClickException(
@@ -95,7 +157,19 @@ def sandbox(port: int, data: Path | None, region: str, bucket: str, no_function:
             bucket=bucket,
             code=code,
             environment=environment,
+            timers=[TimerTrigger(name, name, cron) for name, cron in TIMERS.items()],
+            speed=speed,
+            instances=instances,
+            reserved_mb=reserved_mb,
+            dead_letters=dead_letters,
+            scenario=None if scenario is None else load_scenario(scenario),
             print=click.echo,
         )
+    except BadFault as error:
+        raise click.ClickException(f"--scenario: {error}") from None
+    except OtherRegion as error:
+        raise click.ClickException(f"--data: {error}") from None
+    except TooMuchReserved as error:
+        raise click.ClickException(f"--reserved-mb: {error}") from None
     except OSError as error:
         raise click.ClickException(f"cannot start: {error.strerror or error}") from None

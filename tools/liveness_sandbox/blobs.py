@@ -6,19 +6,26 @@ import hashlib
 import io
 import uuid
 import weakref
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from .crc64 import Crc64
+
 SPOOL_BYTES = 1024 * 1024
+_PIECE_BYTES = 256 * 1024
 
 
 class Blob:
-    """Immutable bytes with their size and MD5."""
+    """Immutable bytes with their size and checksums."""
 
-    def __init__(self, size: int, md5: str, data: bytes | None, path: Path | None) -> None:
+    def __init__(
+        self, size: int, md5: str, crc64: int | None, data: bytes | None, path: Path | None
+    ) -> None:
         self.size = size
         self.md5 = md5
+        self.crc64 = crc64
         self.path = path
         self._data = data
 
@@ -30,6 +37,9 @@ class Blob:
     def read(self) -> bytes:
         with self.open() as stream:
             return stream.read()
+
+    def whole(self) -> BlobSlice:
+        return BlobSlice(self, 0, self.size)
 
     def release(self) -> None:
         """No object has these bytes any more: free them once nobody holds this value either."""
@@ -43,6 +53,14 @@ class BlobSlice:
     offset: int
     length: int
 
+    def pieces(self) -> Iterator[bytes]:
+        left = self.length
+        with self.blob.open() as stream:
+            stream.seek(self.offset)
+            while left > 0 and (piece := stream.read(min(_PIECE_BYTES, left))):
+                left -= len(piece)
+                yield piece
+
 
 class BlobWriter:
     """Takes chunks, gives a Blob. A file that is never finished is removed by `discard`."""
@@ -53,10 +71,12 @@ class BlobWriter:
         self._memory = io.BytesIO()
         self._file: BinaryIO | None = None
         self._md5 = hashlib.md5()
+        self._crc64 = Crc64()
         self.size = 0
 
     def write(self, chunk: bytes) -> None:
         self._md5.update(chunk)
+        self._crc64.update(chunk)
         self.size += len(chunk)
         if self._file is None and self.size > self._spool_bytes:
             self._file = self._path.open("wb")
@@ -65,10 +85,11 @@ class BlobWriter:
         (self._file or self._memory).write(chunk)
 
     def finish(self) -> Blob:
+        checksums = self._md5.hexdigest(), self._crc64.value
         if self._file is None:
-            return Blob(self.size, self._md5.hexdigest(), self._memory.getvalue(), None)
+            return Blob(self.size, *checksums, self._memory.getvalue(), None)
         self._file.close()
-        return Blob(self.size, self._md5.hexdigest(), None, self._path)
+        return Blob(self.size, *checksums, None, self._path)
 
     def discard(self) -> None:
         if self._file is not None:
@@ -91,9 +112,21 @@ class BlobStore:
         writer.write(data)
         return writer.finish()
 
-    def kept(self, name: str, size: int, md5: str) -> Blob:
+    def join(self, slices: Iterable[BlobSlice]) -> Blob:
+        """A new blob of the bytes of others."""
+        writer = self.writer()
+        try:
+            for each in slices:
+                for piece in each.pieces():
+                    writer.write(piece)
+            return writer.finish()
+        except BaseException:
+            writer.discard()
+            raise
+
+    def kept(self, name: str, size: int, md5: str, crc64: int | None = None) -> Blob:
         """A blob that an earlier sandbox left in the directory."""
-        return Blob(size, md5, None, self._directory / name)
+        return Blob(size, md5, crc64, None, self._directory / name)
 
     def sweep(self, used: set[str]) -> None:
         """Remove what no object refers to: a sandbox that was killed leaves such files."""

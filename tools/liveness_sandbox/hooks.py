@@ -1,10 +1,10 @@
-"""Faults: what hooks may do to a request, before anything has happened or after everything has."""
+"""What may be done to a request from outside, before anything has happened or after it all has."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +16,11 @@ Phase = Literal["before", "after"]
 
 @dataclass(frozen=True)
 class Drop:
-    """Reset the connection: before, the request has no effect; after, its reply is lost."""
+    """End the connection: before, the request has no effect; after, its reply is lost."""
+
+    reset: bool = True
+    """With a RST, as a connection that breaks does; else with the polite end of a server that
+    closes, which a client sees as an end without a reply."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +41,9 @@ Hook = Callable[[LoggedRequest, Phase], Reply | Drop | Delay | Hold | None]
 _POLL_S = 0.002
 
 
-async def run_hooks(hooks: list[Hook], request: LoggedRequest, phase: Phase) -> Outcome | None:
+async def run_hooks(hooks: Iterable[Hook], request: LoggedRequest, phase: Phase) -> Outcome | None:
     """Ask each hook in turn; the first Reply or Drop decides."""
-    for hook in list(hooks):
+    for hook in hooks:
         wish = hook(request, phase)
         if isinstance(wish, (Reply, Drop)):
             return wish

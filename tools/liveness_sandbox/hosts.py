@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from urllib.parse import quote
 
 FACEID_HOST = "faceid.intl.tencentcloudapi.com"
 
@@ -12,7 +13,9 @@ _VIRTUAL_HOST = re.compile(
     r"(?:cos\.(?P<region>[a-z0-9-]+)\.(?P<domain>myqcloud\.com|tencentcos\.cn)"
     r"|cos-internal\.(?P<internal>[a-z0-9-]+)\.tencentcos\.cn)"
 )
-_PATH_STYLE_HOST = re.compile(r"cos(?:-internal)?\.[a-z0-9-]+\.(?:myqcloud\.com|tencentcos\.cn)")
+_COS_SERVICE_HOST = re.compile(
+    r"(?:service\.cos|cos(?:-internal)?\.(?P<region>[a-z0-9-]+))\.(?:myqcloud\.com|tencentcos\.cn)"
+)
 
 
 @dataclass(frozen=True)
@@ -26,8 +29,10 @@ class CosHost:
 
 
 @dataclass(frozen=True)
-class PathStyleCosHost:
-    """`cos.<region>.myqcloud.com`: no bucket in the name."""
+class CosServiceHost:
+    """`service.cos.myqcloud.com`, or of one region `cos.<region>.myqcloud.com`: no bucket."""
+
+    region: str | None
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class UnknownHost:
     """A name outside the played cloud: a forward proxy would have to go to the internet for it."""
 
 
-Host = CosHost | PathStyleCosHost | FaceIdHost | LocalHost | UnknownHost
+Host = CosHost | CosServiceHost | FaceIdHost | LocalHost | UnknownHost
 
 
 def host_of(name: str) -> Host:
@@ -56,8 +61,8 @@ def host_of(name: str) -> Host:
             match["region"] or match["internal"],
             plain=match["domain"] == "myqcloud.com",
         )
-    if _PATH_STYLE_HOST.fullmatch(name):
-        return PathStyleCosHost()
+    if match := _COS_SERVICE_HOST.fullmatch(name):
+        return CosServiceHost(match["region"])
     if name == FACEID_HOST:
         return FaceIdHost()
     if name in ("127.0.0.1", "localhost"):
@@ -67,3 +72,7 @@ def host_of(name: str) -> Host:
 
 def bucket_host(bucket: str, region: str) -> str:
     return f"{bucket}.cos.{region}.myqcloud.com"
+
+
+def object_url(bucket: str, region: str, key: str) -> str:
+    return f"http://{bucket_host(bucket, region)}/{quote(key, safe='/-_.~')}"

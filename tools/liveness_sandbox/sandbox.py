@@ -16,21 +16,27 @@ from typing import Any
 
 from .blobs import BlobStore
 from .clock import Clock
+from .cos.identifiers import request_id
 from .cos.index import DirectoryIndex
 from .cos.notifications import trigger_message
 from .cos.service import CosService
 from .cos.signature import Authenticator
-from .cos.store import Bucket, Creation, Index, Store, StoredObject, request_id
+from .cos.store import Bucket, Creation, Index, Store, StoredObject
 from .credentials import Credentials, KeyRing
 from .faceid.service import FaceIdService
+from .faults.active import Faults
+from .faults.staleness import StaleViews
 from .hooks import Hook
 from .requestlog import LoggedRequest, RequestLog
 from .runtime.environment import Deployment
 from .runtime.function import Function
+from .runtime.instances import Instances
+from .runtime.package import unpack
+from .runtime.quota import Quota
+from .runtime.retries import MOST_AGE_S, MOST_RETRIES, RetryRules
+from .runtime.schedule import Scheduler
 from .runtime.triggers import CosTrigger, Trigger
 from .server import Server
-
-_ROLE_LIFETIME_S = 6 * 3600
 
 
 class Sandbox:
@@ -43,24 +49,31 @@ class Sandbox:
     appid = "1250000000"
 
     def __init__(
-        self, region: str = "ap-singapore", port: int = 0, data: Path | None = None
+        self,
+        region: str = "ap-singapore",
+        port: int = 0,
+        data: Path | None = None,
+        speed: float = 1,
     ) -> None:
+        """`speed` divides every delay of the function platform: retries, timers, patience."""
         self.region = region
         self.port = port
         self.clock = Clock()
         self.hooks: list[Hook] = []
+        self.faults = Faults()
         self.cos_latency_s = 0.0
         self._keys = KeyRing(self.clock)
         self.credentials = self._keys.issue(self.appid)
-        self._scratch = (
-            None if data is not None else Path(tempfile.mkdtemp(prefix="liveness-sandbox-"))
-        )
+        self._quota = Quota(region)
+        self._scheduler = Scheduler(self.clock, speed)
+        self._scratch = Path(tempfile.mkdtemp(prefix="liveness-sandbox-"))
         self._requests = RequestLog()
         self._functions: dict[str, Function] = {}
-        blobs = BlobStore((data or self._scratch or Path()) / "blobs", keep=data is not None)
+        blobs = BlobStore((data or self._scratch) / "blobs", keep=data is not None)
         index = DirectoryIndex(data / "buckets") if data is not None else Index()
         self._store = Store(self.clock, blobs, index)
         self._store.created = self._notify
+        self._store.consistency = StaleViews(self.faults, self.clock)
         if isinstance(index, DirectoryIndex):
             index.load(self._store, blobs)
         self.faceid = FaceIdService(self._store, blobs, self._keys, self.clock, lambda: self.url)
@@ -86,12 +99,14 @@ class Sandbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for function in self._functions.values():
-            function.close()
+        # From outside to inside: whoever still asks finds everything there, or nobody listening.
         try:
-            self._in_loop(self.faceid.close())
             self._in_loop(self._server.stop())
+            self._in_loop(self.faceid.close())
         finally:
+            self._scheduler.close()
+            for function in self._functions.values():
+                function.close()
             self._stop_loop()
 
     @property
@@ -112,6 +127,9 @@ class Sandbox:
             "http_proxy": self.url,
             "TENCENTCLOUD_SECRETID": self.credentials.secret_id,
             "TENCENTCLOUD_SECRETKEY": self.credentials.secret_key,
+            # As the API's own clients and tccli spell them.
+            "TENCENTCLOUD_SECRET_ID": self.credentials.secret_id,
+            "TENCENTCLOUD_SECRET_KEY": self.credentials.secret_key,
             "TENCENTCLOUD_REGION": self.region,
             "TENCENTCLOUD_APPID": self.appid,
         }
@@ -142,16 +160,33 @@ class Sandbox:
         timeout_s: float = 60,
         memory_mb: int = 128,
         triggers: Sequence[Trigger] = (),
-        instances: int = 2,
+        instances: int | None = None,
+        reserved_mb: int | None = None,
         python: str = sys.executable,
-        retries: int = 0,
-        retry_delay_s: float = 60,
+        dependencies: Sequence[Path] | None = None,
+        retries: int = MOST_RETRIES,
+        oldest_s: float = MOST_AGE_S,
+        dead_letters: Path | None = None,
     ) -> Function:
-        """Put a function up. The real platform retries asynchronous events twice."""
+        """Put a function up: a copy of the code, read-only, and nothing else to import from.
+
+        `dependencies` are further folders to import from, instead of what is installed for
+        `python`; a package that brings its own needs none: `()`.
+        `instances` is how many run at once on this machine (default: what `reserved_mb` allows,
+        else 2): more events wait, and the platform knows nothing of it. Over the quota, which is
+        `reserved_mb` or the region's, they are refused with 432.
+        """
+        if name in self._functions:
+            raise ValueError(f"there is a function {name} already")
+        rules = RetryRules(retries, oldest_s)
+        if instances is None:
+            instances = 2 if reserved_mb is None else max(1, reserved_mb // memory_mb)
+        share = self._quota.share(reserved_mb)
         deployment = Deployment(
             name,
-            Path(code).resolve(),
+            unpack(Path(code).resolve(), self._scratch / "functions" / name),
             handler,
+            None if dependencies is None else tuple(Path(each).resolve() for each in dependencies),
             dict(environment or {}),
             timeout_s,
             memory_mb,
@@ -160,15 +195,15 @@ class Sandbox:
             python,
             self.url,
         )
-        if name in self._functions:
-            raise ValueError(f"there is a function {name} already")
         function = Function(
             deployment,
             triggers,
+            Instances(deployment, self.temporary_credentials, self.clock),
             instances,
-            retries,
-            retry_delay_s,
-            lambda: self.temporary_credentials(_ROLE_LIFETIME_S),
+            rules,
+            share,
+            dead_letters,
+            self._scheduler,
             self.clock,
         )
         self._functions[name] = function
@@ -199,17 +234,27 @@ class Sandbox:
                 if isinstance(trigger, CosTrigger) and trigger.matches(
                     bucket, stored.key, event_name
                 ):
-                    function.queue(
-                        trigger_message(bucket, stored, creation, function.name, self.clock.now())
+                    message = trigger_message(
+                        bucket, stored, creation, function.name, self.clock.now()
                     )
+                    function.queue(message, trigger)
 
     def _in_loop(self, coroutine: Any) -> Any:
         future: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         return future.result()
 
     def _stop_loop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        if self._thread.is_alive():
+            self._in_loop(_cancel_others())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
         self._loop.close()
-        if self._scratch is not None:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+async def _cancel_others() -> None:
+    """Let every task that is left end, so that none is destroyed while it waits."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)

@@ -12,18 +12,20 @@ from typing import Protocol
 
 from aiohttp import web
 
+from .admin import Admin
 from .blobs import BlobSlice
 from .clock import Clock, http_date
 from .cos.errors import CosError
-from .cos.service import CosService, error_reply
+from .cos.identifiers import Identifiers
+from .cos.service import CosService
 from .cos.signature import claim_in
-from .cos.store import request_id
 from .faceid.service import FaceIdService
 from .faceid.signature import claimed_secret_id
+from .faults.active import Faults
 from .hooks import Drop, Hook, Outcome, run_hooks
-from .hosts import CosHost, FaceIdHost, Host, LocalHost, PathStyleCosHost, UnknownHost, host_of
+from .hosts import CosHost, CosServiceHost, FaceIdHost, Host, LocalHost, UnknownHost, host_of
 from .requestlog import LoggedRequest, RequestLog
-from .wire import CHUNK_BYTES, MalformedTarget, Reply, WireRequest
+from .wire import MalformedTarget, Reply, WireRequest
 
 # An encoded key has up to 2,550 bytes; a session token, a prefix and a marker may come on top.
 _MOST_LINE_BYTES = 64 * 1024
@@ -32,7 +34,7 @@ _SHUTDOWN_S = 0.5
 _log = logging.getLogger(__name__)
 _SERVICES = {
     CosHost: "cos",
-    PathStyleCosHost: "cos",
+    CosServiceHost: "cos",
     FaceIdHost: "faceid",
     LocalHost: "admin",
     UnknownHost: "unknown",
@@ -43,6 +45,7 @@ class Settings(Protocol):
     """What a test may turn while the server runs."""
 
     hooks: list[Hook]
+    faults: Faults
     cos_latency_s: float
 
 
@@ -60,6 +63,7 @@ class Server:
         self._requests = requests
         self._settings = settings
         self._clock = clock
+        self._admin = Admin(settings.faults, clock, requests, faceid)
         self._runner: web.ServerRunner | None = None
 
     async def start(self, port: int) -> int:
@@ -83,10 +87,15 @@ class Server:
 
     async def _handle(self, connection: web.BaseRequest) -> web.StreamResponse:
         _acknowledge_at_once(connection)
+        if connection.method == "CONNECT":
+            # The reason is what clients show of a refused tunnel.
+            return web.Response(status=501, reason="The sandbox speaks no TLS: use http")
         try:
             request = WireRequest(connection)
-        except MalformedTarget:
-            return web.Response(status=400, text="the request target is not UTF-8")
+        except MalformedTarget as error:
+            refusal = CosError(400, "InvalidURI", "The request target is not UTF-8")
+            reply = refusal.reply(connection.method, str(error), Identifiers())
+            return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
         host = host_of(request.host)
         entry = _logged(request, host)
         self._requests.add(entry)
@@ -100,8 +109,13 @@ class Server:
             entry.bytes_in = request.bytes_in
             entry.ended = time.monotonic()
             if isinstance(outcome, Drop):
-                return _reset(connection)
+                return _ended(connection, outcome)
             return await self._send(outcome, connection, entry)
+        except ConnectionError:
+            if connection.transport is not None:
+                raise
+            _log.debug("the client went away in the middle of its request")
+            return web.Response()
         finally:
             entry.bytes_in = request.bytes_in
             entry.ended = time.monotonic()
@@ -109,27 +123,26 @@ class Server:
     async def _outcome(self, request: WireRequest, host: Host, entry: LoggedRequest) -> Outcome:
         if entry.service == "cos" and self._settings.cos_latency_s:
             await asyncio.sleep(self._settings.cos_latency_s)
-        outcome = await run_hooks(self._settings.hooks, entry, "before")
+        outcome = await run_hooks(self._hooks(), entry, "before")
         if outcome is None:
             outcome = await self._dispatch(request, host)
             entry.error_code = request.error_code
             if isinstance(outcome, Reply):
                 entry.status = outcome.status
-                outcome = await run_hooks(self._settings.hooks, entry, "after") or outcome
+                outcome = await run_hooks(self._hooks(), entry, "after") or outcome
         entry.status = outcome.status if isinstance(outcome, Reply) else None
         return outcome
 
+    def _hooks(self) -> list[Hook]:
+        return [*self._settings.hooks, *self._settings.faults.hooks]
+
     async def _dispatch(self, request: WireRequest, host: Host) -> Outcome:
-        if isinstance(host, CosHost):
+        if isinstance(host, (CosHost, CosServiceHost)):
             return await self._cos.handle(request, host)
-        if isinstance(host, PathStyleCosHost):
-            request.request_id = request_id()
-            message = "The bucket must be addressed using COS virtual-styled domain"
-            return error_reply(CosError(403, "PathStyleDomainForbidden", message), request)
         if isinstance(host, FaceIdHost):
             return await self._faceid.handle(request)
         if isinstance(host, LocalHost):
-            return Reply(200, b"liveness sandbox\n", {"Content-Type": "text/plain"})
+            return await self._admin.handle(request)
         return Reply(502, b"the sandbox plays no such host\n", {"Content-Type": "text/plain"})
 
     async def _send(
@@ -174,15 +187,7 @@ def _logged(request: WireRequest, host: Host) -> LoggedRequest:
 
 
 def _pieces(body: bytes | BlobSlice) -> Iterator[bytes]:
-    if isinstance(body, bytes):
-        yield body
-        return
-    left = body.length
-    with body.blob.open() as stream:
-        stream.seek(body.offset)
-        while left > 0 and (chunk := stream.read(min(CHUNK_BYTES, left))):
-            left -= len(chunk)
-            yield chunk
+    return iter([body]) if isinstance(body, bytes) else body.pieces()
 
 
 def _acknowledge_at_once(connection: web.BaseRequest) -> None:
@@ -197,12 +202,12 @@ def _acknowledge_at_once(connection: web.BaseRequest) -> None:
         taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
-def _reset(connection: web.BaseRequest) -> web.StreamResponse:
-    """Close with a RST, as a connection that breaks does, rather than with a polite end."""
+def _ended(connection: web.BaseRequest, drop: Drop) -> web.StreamResponse:
+    """Without a reply: what is returned here goes to nobody."""
     transport = connection.transport
     if transport is not None:
         sock = transport.get_extra_info("socket")
-        if sock is not None:
+        if drop.reset and sock is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         transport.abort()
     return web.Response()

@@ -5,14 +5,19 @@ from __future__ import annotations
 import shlex
 import signal
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from .runtime.triggers import CosTrigger
+from .runtime.triggers import CosTrigger, TimerTrigger
 from .sandbox import Sandbox
+from .scenario_file import Scenario
 
 FUNCTION = "liveness"
 DEFAULT_INPUT_PREFIX = "liveness/incoming/"
+
+
+class OtherRegion(Exception):
+    """The data directory holds the bucket in another region than it is to be served in."""
 
 
 def serve(
@@ -23,6 +28,12 @@ def serve(
     bucket: str,
     code: Path | None,
     environment: Mapping[str, str],
+    timers: Sequence[TimerTrigger] = (),
+    speed: float = 1,
+    instances: int | None = None,
+    reserved_mb: int | None = None,
+    dead_letters: Path | None = None,
+    scenario: Scenario | None = None,
     print: Callable[[str], object] = print,
 ) -> None:
     """Play the cloud until SIGINT or SIGTERM, which only the main thread gets: call it there."""
@@ -32,11 +43,10 @@ def serve(
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:
-        with Sandbox(region=region, port=port, data=data) as sandbox:
-            try:
-                sandbox.bucket(bucket)
-            except KeyError:
-                sandbox.create_bucket(bucket)
+        with Sandbox(region=region, port=port, data=data, speed=speed) as sandbox:
+            _provide_bucket(sandbox, bucket)
+            if scenario is not None:
+                scenario.apply(sandbox)
             settings = {
                 "LIVENESS_ENDPOINT_SCHEME": "http",
                 "LIVENESS_BUCKET": bucket,
@@ -48,7 +58,10 @@ def serve(
                     FUNCTION,
                     code,
                     environment=settings,
-                    triggers=[CosTrigger(bucket, prefix=prefix)],
+                    triggers=[CosTrigger(bucket, prefix=prefix), *timers],
+                    instances=instances,
+                    reserved_mb=reserved_mb,
+                    dead_letters=dead_letters,
                 )
             print(f"liveness sandbox ready on {sandbox.url}")
             for name, value in {**sandbox.client_environment(), **settings}.items():
@@ -57,3 +70,15 @@ def serve(
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+def _provide_bucket(sandbox: Sandbox, name: str) -> None:
+    try:
+        region = sandbox.bucket(name).region
+    except KeyError:
+        sandbox.create_bucket(name)
+        return
+    if region != sandbox.region:
+        raise OtherRegion(
+            f"the data directory holds {name} in {region}; it cannot be served in {sandbox.region}"
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from aiohttp import MultipartReader, web
 
@@ -40,6 +40,7 @@ class WireRequest:
         )
         self.host = authority.rpartition("@")[2].partition(":")[0].lower()
         self.path = _decode_path(raw_path)
+        self.raw_query = raw_query
         # `requests` and the SDKs write a space in a query as `+`: here a plus is a space, in a path
         # it is a plus.
         self.query: dict[str, str] = dict(parse_qsl(raw_query, keep_blank_values=True))
@@ -91,4 +92,4 @@ def _decode_path(raw: str) -> str:
         # Clients may send UTF-8 unescaped; the parser hands it over with surrogate escapes.
         return unquote(raw.encode("utf-8", "surrogateescape"), errors="strict")
     except UnicodeDecodeError as error:
-        raise MalformedTarget(raw) from error
+        raise MalformedTarget(quote(raw, errors="surrogateescape")) from error

@@ -37,6 +37,8 @@ def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
         offset, end = max(0, size - int(last)), size
     else:
         offset, end = int(first), min(size, int(last) + 1) if last else size
+        if last and int(last) < offset:
+            return None
     if offset >= end:
         raise CosError(416, "InvalidRange", "The requested range is not satisfiable")
     return offset, end - offset

@@ -1,25 +1,37 @@
-"""Errors of COS, and the XML they are told in."""
+"""Errors of COS, and the XML they are told in (436/7730)."""
 
 from __future__ import annotations
 
+from ..wire import Reply
+from .identifiers import Identifiers
 from .markup import document, element
 
 
 class CosError(Exception):
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, **details: str) -> None:
+        """`details`: what else the XML tells of this error, by the element's name."""
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code
         self.message = message
+        self.details = details
 
-    def body(self, resource: str, request_id: str) -> bytes:
-        return document(
+    def reply(self, method: str, resource: str, identifiers: Identifiers) -> Reply:
+        """`resource`: host and path of the request."""
+        if method == "HEAD":
+            # It has no body: the status must do, and the SDK has learned to live with that.
+            return Reply(self.status, headers=identifiers.headers())
+        body = document(
             element(
                 "Error",
                 element("Code", self.code),
                 element("Message", self.message),
+                *(element(name, text) for name, text in self.details.items()),
                 element("Resource", resource),
-                element("RequestId", request_id),
-                element("TraceId", request_id),
+                element("RequestId", identifiers.request_id),
+                element("TraceId", identifiers.trace_id),
             )
+        )
+        return Reply(
+            self.status, body, {"Content-Type": "application/xml", **identifiers.headers()}
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ from .store import Bucket, Index, Store, StoredObject
 
 
 class DirectoryIndex(Index):
+    """Takes directories of earlier releases as well, which lack some of the fields."""
+
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         directory.mkdir(parents=True, exist_ok=True)
@@ -38,6 +41,8 @@ class DirectoryIndex(Index):
                     self,
                     record["versioning"],
                     record["encryption"],
+                    record.get("lifecycle"),
+                    _moment(record.get("created")),
                     objects,
                 )
             )
@@ -46,14 +51,18 @@ class DirectoryIndex(Index):
     def save_bucket(self, bucket: Bucket) -> None:
         folder = self._directory / bucket.name
         (folder / "objects").mkdir(parents=True, exist_ok=True)
-        names = ("name", "region", "versioning", "encryption")
-        _write(folder / "bucket.json", {name: getattr(bucket, name) for name in names})
+        names = ("name", "region", "versioning", "encryption", "lifecycle")
+        record = {name: getattr(bucket, name) for name in names}
+        _write(folder / "bucket.json", {**record, "created": bucket.created.isoformat()})
 
     def save_object(self, bucket: Bucket, stored: StoredObject) -> None:
         _write(self._path(bucket, stored.key), _record(stored))
 
     def remove_object(self, bucket: Bucket, key: str) -> None:
         self._path(bucket, key).unlink(missing_ok=True)
+
+    def remove_bucket(self, bucket: Bucket) -> None:
+        shutil.rmtree(self._directory / bucket.name, ignore_errors=True)
 
     def _path(self, bucket: Bucket, key: str) -> Path:
         return (
@@ -68,15 +77,22 @@ def _record(stored: StoredObject) -> dict[str, Any]:
     assert stored.blob.path is not None, "a blob store that keeps has every blob in a file"
     return {
         "key": stored.key,
-        "blob": {"name": stored.blob.path.name, "size": stored.blob.size, "md5": stored.blob.md5},
+        "blob": {
+            "name": stored.blob.path.name,
+            "size": stored.blob.size,
+            "md5": stored.blob.md5,
+            "crc64": stored.blob.crc64,
+        },
         "etag": stored.etag,
         "last_modified": stored.last_modified.isoformat(),
         "headers": dict(stored.headers),
         "metadata": dict(stored.metadata),
+        "tags": dict(stored.tags),
         "object_type": stored.object_type,
         "storage_class": stored.storage_class,
         "encryption": asdict(stored.encryption) if stored.encryption else None,
         "version_id": stored.version_id,
+        "restored_until": stored.restored_until.isoformat() if stored.restored_until else None,
     }
 
 
@@ -86,9 +102,14 @@ def _stored(record: dict[str, Any], blobs: BlobStore) -> StoredObject:
             **record,
             "blob": blobs.kept(**record["blob"]),
             "last_modified": datetime.fromisoformat(record["last_modified"]),
+            "restored_until": _moment(record.get("restored_until")),
             "encryption": Encryption(**record["encryption"]) if record["encryption"] else None,
         }
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _write(path: Path, record: dict[str, Any]) -> None:

@@ -1,80 +1,167 @@
-"""GET Bucket (list), version 1 (436/7734)."""
+"""GET Bucket (List Objects), version 1 (436/7734), and the list of versions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from ..clock import iso_date
+from ..wire import Reply
 from .errors import CosError
 from .markup import Markup, document, element
+from .operation import XML, Operation
 from .store import Bucket, StoredObject
 
 MOST_KEYS = 1000
 
 
-def list_objects(bucket: Bucket, query: Mapping[str, str]) -> bytes:
-    prefix, marker, delimiter = (query.get(name, "") for name in ("prefix", "marker", "delimiter"))
-    max_keys = _max_keys(query.get("max-keys", str(MOST_KEYS)))
-    objects: list[StoredObject] = []
-    folders: list[str] = []
-    next_marker = ""
-    truncated = False
-    for key in bucket.keys_from(prefix, after=marker):
-        stored = bucket.get(key)
-        folder = _folder(key, prefix, delimiter)
-        if stored is None or (folder and (marker.startswith(folder) or folder in folders[-1:])):
-            continue
-        if len(objects) + len(folders) >= max_keys:
-            truncated = True
-            break
-        if folder:
-            folders.append(folder)
-        else:
-            objects.append(stored)
-        next_marker = folder or key
-
-    def name(text: str) -> str:
-        return quote(text, safe="/-_.~") if query.get("encoding-type") == "url" else text
-
-    return document(
+async def list_objects(operation: Operation) -> Reply:
+    bucket, query = operation.bucket, operation.request.query
+    marker = query.get("marker", "")
+    page = _page(bucket.listed(), query, marker)
+    encoded = key_encoder(query)
+    body = document(
         element(
             "ListBucketResult",
-            element("Name", bucket.name),
-            element("EncodingType", "url") if query.get("encoding-type") == "url" else Markup(),
-            element("Prefix", name(prefix)),
-            element("Marker", name(marker)),
-            element("MaxKeys", max_keys),
-            element("Delimiter", name(delimiter)) if delimiter else Markup(),
-            element("IsTruncated", "true" if truncated else "false"),
-            element("NextMarker", name(next_marker)) if truncated else Markup(),
-            *(_contents(stored, name(stored.key), bucket) for stored in objects),
-            *(element("CommonPrefixes", element("Prefix", name(folder))) for folder in folders),
+            element("Marker", encoded(marker)),
+            element("NextMarker", encoded(page.next_marker)) if page.next_marker else Markup(),
+            *_common(page, bucket, query),
+            *(
+                element("Contents", *_described(stored, encoded(stored.key), bucket))
+                for stored in page.objects
+            ),
         )
     )
+    return Reply(200, body, {**XML, "x-cos-bucket-region": bucket.region})
 
 
-def _contents(stored: StoredObject, name: str, bucket: Bucket) -> Markup:
-    return element(
-        "Contents",
-        element("Key", name),
-        element("LastModified", iso_date(stored.last_modified).replace("Z", ".000Z")),
-        element("ETag", stored.etag),
-        element("Size", stored.size),
-        element("Owner", element("ID", bucket.appid), element("DisplayName", bucket.appid)),
-        element("StorageClass", stored.storage_class),
+async def list_versions(operation: Operation) -> Reply:
+    """GET Bucket Object versions (436/31551), of which the sandbox keeps the current ones."""
+    bucket, query = operation.bucket, operation.request.query
+    marker = query.get("key-marker", "")
+    page = _page(bucket.listed(), query, marker)
+    encoded = key_encoder(query)
+    body = document(
+        element(
+            "ListVersionsResult",
+            element("KeyMarker", encoded(marker)),
+            element("VersionIdMarker", query.get("version-id-marker", "")),
+            element("NextKeyMarker", encoded(page.next_marker)) if page.next_marker else Markup(),
+            *_common(page, bucket, query),
+            *(
+                element(
+                    "Version",
+                    *_described(stored, encoded(stored.key), bucket),
+                    element("VersionId", stored.version),
+                    element("IsLatest", "true"),
+                )
+                for stored in page.objects
+            ),
+        )
     )
+    return Reply(200, body, XML)
 
 
-def _folder(key: str, prefix: str, delimiter: str) -> str:
-    """The common prefix that stands for the key, or nothing."""
+def key_encoder(query: Mapping[str, str]) -> Callable[[str], str]:
+    """Names of keys may hold what XML cannot: `encoding-type=url` has them percent-encoded."""
+    wanted = query.get("encoding-type")
+    if wanted not in (None, "url"):
+        raise CosError(400, "InvalidArgument", "encoding-type must be url")
+    return (lambda key: quote(key, safe="/-_.~")) if wanted else (lambda key: key)
+
+
+def count(
+    query: Mapping[str, str],
+    name: str,
+    most: int | None,
+    *,
+    least: int = 0,
+    default: int | None = None,
+) -> int:
+    """A number in the query. Where there is none, `default`, else the most that there may be."""
+    text = query.get(name) or str(most if default is None else default)
+    if not text.isdigit() or int(text) < least or (most is not None and int(text) > most):
+        raise CosError(400, "InvalidArgument", f"{name} is not in the range it must be in")
+    return int(text)
+
+
+def common_prefix(key: str, prefix: str, delimiter: str) -> str:
+    """What stands for the key, and for all others that share it; or nothing."""
     if not delimiter:
         return ""
     head, found, _ = key[len(prefix) :].partition(delimiter)
     return prefix + head + delimiter if found else ""
 
 
-def _max_keys(text: str) -> int:
-    if not text.isdigit() or int(text) > MOST_KEYS:
-        raise CosError(400, "InvalidArgument", f"max-keys must be between 0 and {MOST_KEYS}")
-    return int(text)
+@dataclass(frozen=True)
+class _Page:
+    """Some entries, and the marker to go on from if there are more."""
+
+    objects: list[StoredObject]
+    folders: list[str]
+    next_marker: str | None
+
+
+def _page(bucket: Bucket, query: Mapping[str, str], marker: str) -> _Page:
+    prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
+    most = count(query, "max-keys", MOST_KEYS)
+    objects: list[StoredObject] = []
+    folders: list[str] = []
+    last = ""
+    for entry in _entries(bucket, prefix, marker, delimiter) if most else ():
+        if len(objects) + len(folders) == most:
+            return _Page(objects, folders, last)
+        if isinstance(entry, str):
+            folders.append(entry)
+            last = entry
+        else:
+            objects.append(entry)
+            last = entry.key
+    return _Page(objects, folders, None)
+
+
+def _entries(
+    bucket: Bucket, prefix: str, marker: str, delimiter: str
+) -> Iterator[StoredObject | str]:
+    """What comes after the marker: objects, and once in place of many their common prefix."""
+    position = marker.encode()
+    if marker.startswith(prefix) and (folder := common_prefix(marker, prefix, delimiter)):
+        position = _end_of(folder)
+    while (key := bucket.key_after(prefix, position)) is not None:
+        folder = common_prefix(key, prefix, delimiter)
+        position = _end_of(folder) if folder else key.encode()
+        stored = bucket.get(key)
+        if stored is not None:
+            yield folder or stored
+
+
+def _end_of(folder: str) -> bytes:
+    """After every key in it: no UTF-8 has this byte."""
+    return folder.encode() + b"\xff"
+
+
+def _common(page: _Page, bucket: Bucket, query: Mapping[str, str]) -> Iterator[Markup]:
+    """What both lists tell alike."""
+    encoded = key_encoder(query)
+    yield element("Name", bucket.name)
+    if "encoding-type" in query:
+        yield element("EncodingType", "url")
+    yield element("Prefix", encoded(query.get("prefix", "")))
+    yield element("MaxKeys", count(query, "max-keys", MOST_KEYS))
+    if delimiter := query.get("delimiter"):
+        yield element("Delimiter", encoded(delimiter))
+    yield element("IsTruncated", "false" if page.next_marker is None else "true")
+    for folder in page.folders:
+        yield element("CommonPrefixes", element("Prefix", encoded(folder)))
+
+
+def _described(stored: StoredObject, key: str, bucket: Bucket) -> tuple[Markup, ...]:
+    return (
+        element("Key", key),
+        element("LastModified", iso_date(stored.last_modified).replace("Z", ".000Z")),
+        element("ETag", stored.etag),
+        element("Size", stored.size),
+        element("Owner", element("ID", bucket.appid), element("DisplayName", bucket.appid)),
+        element("StorageClass", stored.storage_class),
+    )

@@ -1,22 +1,31 @@
-"""Multipart uploads in progress (436/14112): initiate, parts, complete, abort, and their lists."""
+"""Multipart uploads in progress (436/14112): what is kept between their requests."""
 
 from __future__ import annotations
 
 import re
 import uuid
-import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import quote
+from xml.etree import ElementTree
 
 from ..blobs import Blob
-from ..clock import iso_date
+from . import configuration
 from .errors import CosError
-from .markup import Markup, document, element
 from .store import Bucket
 from .upload import Attributes
 
 SMALLEST_PART_BYTES = 1024 * 1024
+MOST_PARTS = 10000
+
+
+@dataclass(frozen=True)
+class Part:
+    blob: Blob
+    uploaded: datetime
+
+    @property
+    def etag(self) -> str:
+        return f'"{self.blob.md5}"'
 
 
 @dataclass
@@ -27,28 +36,31 @@ class MultipartUpload:
     create_only: bool
     initiated: datetime
     upload_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-    parts: dict[int, Blob] = field(default_factory=dict)
+    parts: dict[int, Part] = field(default_factory=dict)
 
-    def add(self, number: str, blob: Blob) -> None:
-        if not number.isdigit() or not 1 <= int(number) <= 10000:
-            raise CosError(400, "InvalidArgument", "partNumber must be between 1 and 10000")
-        self.parts[int(number)] = blob
+    def add(self, number: int, part: Part) -> None:
+        """A part that comes again replaces the one before."""
+        replaced = self.parts.get(number)
+        self.parts[number] = part
+        if replaced is not None:
+            replaced.blob.release()
 
-    def assemble(self, order: bytes) -> list[Blob]:
+    def assemble(self, order: ElementTree.Element) -> list[Blob]:
         """The parts that the body of Complete names, checked."""
         named = _named_parts(order)
         if not named:
-            raise CosError(400, "MalformedXML", "No part is named")
+            raise configuration.malformed("No part is named")
         if [number for number, _ in named] != sorted({number for number, _ in named}):
             raise CosError(400, "InvalidPartOrder", "The parts are not in ascending order")
         for number, etag in named:
-            if number not in self.parts or self.parts[number].md5 != etag:
+            if number not in self.parts or self.parts[number].blob.md5 != etag:
                 raise CosError(
                     400, "InvalidPart", f"Part {number} was not uploaded, or has another ETag"
                 )
-        if any(self.parts[number].size < SMALLEST_PART_BYTES for number, _ in named[:-1]):
+        blobs = [self.parts[number].blob for number, _ in named]
+        if any(blob.size < SMALLEST_PART_BYTES for blob in blobs[:-1]):
             raise CosError(400, "EntityTooSmall", "Every part but the last has at least 1 MB")
-        return [self.parts[number] for number, _ in named]
+        return blobs
 
 
 class MultipartUploads:
@@ -68,84 +80,29 @@ class MultipartUploads:
 
     def remove(self, upload: MultipartUpload) -> None:
         self._uploads.pop(upload.upload_id, None)
-        for blob in upload.parts.values():
-            blob.release()
+        for part in upload.parts.values():
+            part.blob.release()
 
-    def list(self, bucket: Bucket, prefix: str) -> bytes:
-        return document(
-            element(
-                "ListMultipartUploadsResult",
-                element("Bucket", bucket.name),
-                element("EncodingType", "url"),
-                element("Prefix", quote(prefix)),
-                element("MaxUploads", 1000),
-                element("IsTruncated", "false"),
-                *(
-                    element(
-                        "Upload",
-                        element("Key", quote(upload.key)),
-                        element("UploadId", upload.upload_id),
-                        element("StorageClass", upload.described.storage_class),
-                        element("Initiated", iso_date(upload.initiated)),
-                    )
-                    for upload in self._uploads.values()
-                    if upload.bucket == bucket.name and upload.key.startswith(prefix)
-                ),
-            )
-        )
+    def of(self, bucket: Bucket) -> list[MultipartUpload]:
+        """Those of one bucket, by key in UTF-8 order, then by upload id."""
+        own = (upload for upload in self._uploads.values() if upload.bucket == bucket.name)
+        return sorted(own, key=lambda upload: (upload.key.encode(), upload.upload_id))
 
 
-def initiated(upload: MultipartUpload) -> bytes:
-    return document(
-        element(
-            "InitiateMultipartUploadResult",
-            element("Bucket", upload.bucket),
-            element("Key", upload.key),
-            element("UploadId", upload.upload_id),
-        )
-    )
+def part_number(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= MOST_PARTS:
+        raise CosError(400, "InvalidArgument", f"partNumber must be between 1 and {MOST_PARTS}")
+    return int(text)
 
 
-def part_list(upload: MultipartUpload, after: str) -> bytes:
-    marker = int(after) if after.isdigit() else 0
-    return document(
-        element(
-            "ListPartsResult",
-            element("Bucket", upload.bucket),
-            element("EncodingType", "url"),
-            element("Key", quote(upload.key)),
-            element("UploadId", upload.upload_id),
-            element("PartNumberMarker", marker),
-            element("MaxParts", 1000),
-            element("IsTruncated", "false"),
-            *(
-                _part(number, blob, upload)
-                for number, blob in sorted(upload.parts.items())
-                if number > marker
-            ),
-        )
-    )
-
-
-def _part(number: int, blob: Blob, upload: MultipartUpload) -> Markup:
-    return element(
-        "Part",
-        element("PartNumber", number),
-        element("LastModified", iso_date(upload.initiated)),
-        element("ETag", f'"{blob.md5}"'),
-        element("Size", blob.size),
-    )
-
-
-def _named_parts(order: bytes) -> list[tuple[int, str]]:
+def _named_parts(order: ElementTree.Element) -> list[tuple[int, str]]:
     try:
-        root = ElementTree.fromstring(order)
         return [
             (
                 int(part.findtext("PartNumber", "")),
                 re.sub(r'^"|"$', "", part.findtext("ETag", "").strip()),
             )
-            for part in root.iter("Part")
+            for part in order.iter("Part")
         ]
-    except (ElementTree.ParseError, ValueError):
-        raise CosError(400, "MalformedXML", "The body is no list of parts") from None
+    except ValueError:
+        raise configuration.malformed("A part's number is none") from None

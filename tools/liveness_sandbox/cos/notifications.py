@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import quote
 
-from ..hosts import bucket_host
+from ..hosts import object_url
 from .store import Bucket, Creation, StoredObject
 
 # The short codes of old region names. Not all are public: else the new name's end must do.
@@ -29,7 +28,6 @@ def trigger_message(
     bucket: Bucket, stored: StoredObject, creation: Creation, function: str, moment: datetime
 ) -> dict[str, Any]:
     name = bucket.name.removesuffix(f"-{bucket.appid}")
-    host = bucket_host(bucket.name, bucket.region)
     queue = f"qcs:0:scf:{bucket.region}:appid/{bucket.appid}"
     return {
         "Records": [
@@ -39,7 +37,7 @@ def trigger_message(
                     "cosObject": {
                         # Raw here, percent-encoded in `url` [obs].
                         "key": f"/{bucket.appid}/{name}/{stored.key}",
-                        "url": f"http://{host}/{quote(stored.key, safe='/-_.~')}",
+                        "url": object_url(bucket.name, bucket.region, stored.key),
                         "size": stored.size,
                         "vid": stored.version_id or "",
                         "meta": _meta(stored, creation),

@@ -1,34 +1,29 @@
-"""GET, HEAD and DELETE of an object."""
+"""GET (436/7753) and HEAD (436/7745) of an object."""
 
 from __future__ import annotations
 
-from ..blobs import BlobSlice
-from ..clock import Clock, http_date
+from ..blobs import Blob, BlobSlice
+from ..clock import http_date
 from ..wire import Reply
-from . import encryption
+from . import archive, encryption
+from .archive import Archive
 from .conditions import byte_range, is_unmodified
-from .errors import CosError
 from .operation import Operation
-from .store import Store, StoredObject
+from .store import StoredObject
 from .upload import KEPT_HEADERS
 
 
 class ObjectOperations:
-    def __init__(self, store: Store, clock: Clock) -> None:
-        self._store = store
-        self._clock = clock
+    def __init__(self, archive: Archive) -> None:
+        self._archive = archive
 
     async def get(self, operation: Operation) -> Reply:
-        """GET and HEAD differ in the body only, which the server leaves out of a HEAD."""
-        request, bucket = operation.request, operation.bucket
-        stored = bucket.get(operation.key)
-        wanted_version = request.query.get("versionId")
-        if stored is None:
-            raise CosError(404, "NoSuchKey", "The specified key does not exist")
-        if wanted_version is not None and wanted_version != stored.version_id:
-            # The sandbox keeps the current version only.
-            raise CosError(404, "NoSuchVersion", "The specified version does not exist")
+        """GET and HEAD; the server leaves the body out of a HEAD."""
+        request = operation.request
+        stored = operation.stored()
         encryption.require_key(stored.encryption, request.headers)
+        if request.method == "GET":
+            self._archive.require_readable(stored)
         if stored.redirect is not None:
             return Reply(302, headers={"Location": stored.redirect})
         headers = object_headers(stored)
@@ -39,15 +34,10 @@ class ObjectOperations:
                 headers[name.title()] = request.query[f"response-{name}"]
         wanted = byte_range(request.headers.get("range"), stored.size)
         if wanted is None:
-            return Reply(200, BlobSlice(stored.blob, 0, stored.size), headers)
+            return Reply(200, stored.blob.whole(), headers)
         offset, length = wanted
         headers["Content-Range"] = f"bytes {offset}-{offset + length - 1}/{stored.size}"
         return Reply(206, BlobSlice(stored.blob, offset, length), headers)
-
-    async def delete(self, operation: Operation) -> Reply:
-        # Deleting what is not there succeeds as well.
-        operation.bucket.delete(operation.key)
-        return Reply(204)
 
 
 def object_headers(stored: StoredObject) -> dict[str, str]:
@@ -62,18 +52,23 @@ def object_headers(stored: StoredObject) -> dict[str, str]:
         "Last-Modified": http_date(stored.last_modified),
         "Accept-Ranges": "bytes",
         "x-cos-object-type": stored.object_type,
+        **archive.class_headers(stored),
+        **creation_headers(stored),
     }
-    if stored.storage_class != "STANDARD":
-        headers["x-cos-storage-class"] = stored.storage_class
-    headers.update(creation_headers(stored))
+    if stored.tags:
+        headers["x-cos-tagging-count"] = str(len(stored.tags))
     return headers
 
 
 def creation_headers(stored: StoredObject) -> dict[str, str]:
     """What the reply to an upload says of the new object, and every later reply repeats."""
-    headers = {"ETag": stored.etag}
+    headers = {"ETag": stored.etag, **checksum_header(stored.blob)}
     if stored.version_id is not None:
         headers["x-cos-version-id"] = stored.version_id
     if stored.encryption is not None:
         headers.update(stored.encryption.reply_headers())
     return headers
+
+
+def checksum_header(blob: Blob) -> dict[str, str]:
+    return {} if blob.crc64 is None else {"x-cos-hash-crc64ecma": str(blob.crc64)}

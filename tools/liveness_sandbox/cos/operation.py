@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ..wire import WireRequest
+from ..wire import Reply, WireRequest
+from .errors import CosError
 from .signature import Identity
-from .store import Bucket
+from .store import Bucket, StoredObject
+
+XML = {"Content-Type": "application/xml"}
 
 
 @dataclass(frozen=True)
@@ -15,3 +19,20 @@ class Operation:
     bucket: Bucket
     key: str
     identity: Identity
+
+    def stored(self) -> StoredObject:
+        """The object that is meant. Of all its versions the sandbox keeps the current one."""
+        is_head = self.request.method == "HEAD"
+        return find(self.bucket, self.key, self.request.query.get("versionId"), head=is_head)
+
+
+Handler = Callable[[Operation], Awaitable[Reply]]
+
+
+def find(bucket: Bucket, key: str, version_id: str | None, head: bool = False) -> StoredObject:
+    stored = bucket.head(key) if head else bucket.get(key)
+    if stored is None:
+        raise CosError(404, "NoSuchKey", "The specified key does not exist")
+    if version_id is not None and version_id != stored.version:
+        raise CosError(404, "NoSuchVersion", "The specified version does not exist")
+    return stored

@@ -2,104 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from ..clock import Clock
-from ..hosts import CosHost
+from ..hosts import CosHost, CosServiceHost
 from ..wire import Reply, WireRequest
-from . import listing
+from . import copying
+from .archive import Archive
+from .buckets import BucketOperations
+from .copying import CopySources
+from .deletion import delete_object, delete_objects
 from .errors import CosError
+from .identifiers import Identifiers
+from .listing import list_objects, list_versions
+from .multipart_operations import MultipartOperations
 from .objects import ObjectOperations
-from .operation import Operation
+from .operation import Handler, Operation
 from .signature import Authenticator, Identity
-from .store import Bucket, Store, request_id
+from .store import Bucket, Store
+from .tagging import TaggingOperations
 from .uploads import UploadOperations
 
-Handler = Callable[[Operation], Awaitable[Reply]]
+# Parameters that make a request mean something else than the plain object or bucket. Those that are
+# not played have to be known as well: a PUT of ?acl must not overwrite the object.
+# fmt: off
+_SUBRESOURCES = frozenset((
+    "accelerate", "acl", "append", "cors", "delete", "domain", "encryption", "intelligenttiering",
+    "inventory", "lifecycle", "location", "logging", "notification", "object-lock", "origin",
+    "policy", "referer", "replication", "restore", "select", "symlink", "tagging", "uploadId",
+    "uploads", "versioning", "versions", "website",
+))
+# fmt: on
 
 
 class CosService:
     def __init__(self, store: Store, authenticator: Authenticator, clock: Clock) -> None:
         self._store = store
         self._authenticator = authenticator
-        self._objects = ObjectOperations(store, clock)
-        self._uploads = UploadOperations(store, authenticator, clock)
+        archive = Archive(clock)
+        sources = CopySources(store, archive)
+        objects = ObjectOperations(archive)
+        tagging = TaggingOperations()
+        multipart = MultipartOperations(store, sources, clock)
+        self._uploads = UploadOperations(store, authenticator, sources, clock)
+        self._buckets = BucketOperations(store, multipart.has_any)
+        self._of_object: dict[tuple[str, str], Handler] = {
+            ("GET", ""): objects.get,
+            ("HEAD", ""): objects.get,
+            ("PUT", ""): self._uploads.put,
+            ("PUT", copying.HEADER): self._uploads.copy,
+            ("DELETE", ""): delete_object,
+            ("POST", "append"): self._uploads.append,
+            ("POST", "restore"): archive.restore,
+            ("GET", "tagging"): tagging.get,
+            ("PUT", "tagging"): tagging.put,
+            ("DELETE", "tagging"): tagging.delete,
+            ("POST", "uploads"): multipart.initiate,
+            ("GET", "uploadId"): multipart.list_parts,
+            ("PUT", "uploadId"): multipart.upload_part,
+            ("PUT", f"uploadId {copying.HEADER}"): multipart.copy_part,
+            ("POST", "uploadId"): multipart.complete,
+            ("DELETE", "uploadId"): multipart.abort,
+        }
+        self._of_bucket: dict[tuple[str, str], Handler] = {
+            ("GET", ""): list_objects,
+            ("HEAD", ""): self._buckets.head,
+            ("DELETE", ""): self._buckets.delete,
+            ("POST", "delete"): delete_objects,
+            ("GET", "versions"): list_versions,
+            ("GET", "uploads"): multipart.list_uploads,
+            ("GET", "location"): self._buckets.location,
+            ("GET", "versioning"): self._buckets.versioning,
+            ("PUT", "versioning"): self._buckets.put_versioning,
+            ("GET", "lifecycle"): self._buckets.lifecycle,
+            ("PUT", "lifecycle"): self._buckets.put_lifecycle,
+            ("DELETE", "lifecycle"): self._buckets.delete_lifecycle,
+        }
 
-    async def handle(self, request: WireRequest, host: CosHost) -> Reply:
-        request.request_id = request_id()
+    async def handle(self, request: WireRequest, host: CosHost | CosServiceHost) -> Reply:
+        identifiers = Identifiers()
+        request.request_id = identifiers.request_id
         try:
-            reply = await self._operate(request, host)
+            if isinstance(host, CosServiceHost):
+                reply = self._serve(request, host)
+            else:
+                reply = await self._operate(request, host)
         except CosError as error:
             request.error_code = error.code
-            reply = error_reply(error, request)
-        return Reply(
-            reply.status,
-            reply.body,
-            {"x-cos-request-id": request.request_id, "Server": "tencent-cos", **reply.headers},
-        )
+            return error.reply(request.method, f"{request.host}{request.path}", identifiers)
+        return Reply(reply.status, reply.body, {**identifiers.headers(), **reply.headers})
+
+    def _serve(self, request: WireRequest, host: CosServiceHost) -> Reply:
+        if request.path != "/":
+            raise CosError(
+                403,
+                "PathStyleDomainForbidden",
+                "The bucket must be addressed using COS virtual-styled domain",
+            )
+        identity = self._authenticator.identify(request)
+        if request.method != "GET":
+            raise _not_played()
+        return self._buckets.list_all(identity, host.region or request.query.get("region"))
 
     async def _operate(self, request: WireRequest, host: CosHost) -> Reply:
+        key = request.path[1:]
+        meant = next((name for name in request.query if name in _SUBRESOURCES), "")
         bucket = self._store.find(host.bucket)
+        if not key and not meant and request.method == "PUT":
+            return self._buckets.create(request, host, self._authenticator.identify(request))
         if bucket is None or bucket.region != host.region:
             raise CosError(404, "NoSuchBucket", "The specified bucket does not exist")
-        key = request.path[1:]
-        if request.method == "POST" and not key:
+        if not key and not meant and request.method == "POST":
             # POST Object signs its form, not the request (436/14690).
             return await self._uploads.post_form(request, bucket)
         identity = self._authenticator.identify(request)
-        require_access(identity, bucket)
-        handler = self._handler(request, key)
+        _require_access(identity, bucket)
+        if key and request.method == "PUT" and copying.HEADER in request.headers:
+            meant = f"{meant} {copying.HEADER}".lstrip()
+        handler = (self._of_object if key else self._of_bucket).get((request.method, meant))
         if handler is None:
-            raise CosError(405, "MethodNotAllowed", "The sandbox does not play this operation")
+            raise _not_played()
         return await handler(Operation(request, bucket, key, identity))
 
-    def _handler(self, request: WireRequest, key: str) -> Handler | None:
-        objects, uploads = self._objects, self._uploads
-        if not key:
-            handlers = {
-                "GET": uploads.list_uploads if "uploads" in request.query else _list,
-                "HEAD": _head_bucket,
-            }
-        elif "uploadId" in request.query:
-            handlers = {
-                "GET": uploads.list_parts,
-                "PUT": uploads.upload_part,
-                "POST": uploads.complete,
-                "DELETE": uploads.abort,
-            }
-        elif "uploads" in request.query:
-            handlers = {"POST": uploads.initiate}
-        elif "append" in request.query:
-            handlers = {"POST": uploads.append}
-        elif {"acl", "tagging", "restore"} & request.query.keys():
-            handlers = {}
-        else:
-            handlers = {
-                "GET": objects.get,
-                "HEAD": objects.get,
-                "PUT": uploads.copy if "x-cos-copy-source" in request.headers else uploads.put,
-                "DELETE": objects.delete,
-            }
-        return handlers.get(request.method)
 
-
-def require_access(identity: Identity, bucket: Bucket) -> None:
+def _require_access(identity: Identity, bucket: Bucket) -> None:
     if identity.principal.appid != bucket.appid:
         raise CosError(403, "AccessDenied", "Access Denied")
 
 
-def error_reply(error: CosError, request: WireRequest) -> Reply:
-    if request.method == "HEAD":
-        # A HEAD has no body: the status must do, and the SDK has learned to live with that.
-        return Reply(error.status)
-    body = error.body(f"{request.host}{request.path}", request.request_id)
-    return Reply(error.status, body, {"Content-Type": "application/xml"})
-
-
-async def _list(operation: Operation) -> Reply:
-    body = listing.list_objects(operation.bucket, operation.request.query)
-    return Reply(200, body, {"Content-Type": "application/xml"})
-
-
-async def _head_bucket(operation: Operation) -> Reply:
-    return Reply(200, headers={"x-cos-bucket-region": operation.bucket.region})
+def _not_played() -> CosError:
+    return CosError(405, "MethodNotAllowed", "The sandbox does not play this operation")

@@ -38,9 +38,8 @@ def http_string(
 
 def signature_of(key: str, sign_time: str, signed: str) -> str:
     """`key` is the SignKey, `signed` the HttpString."""
-    digest = hashlib.sha1(signed.encode("utf-8", "surrogateescape")).hexdigest()
     return hmac.new(
-        key.encode(), f"sha1\n{sign_time}\n{digest}\n".encode(), hashlib.sha1
+        key.encode(), _string_to_sign(sign_time, signed).encode(), hashlib.sha1
     ).hexdigest()
 
 
@@ -112,7 +111,10 @@ class Authenticator:
         if not hmac.compare_digest(
             signature_of(key, claim["q-sign-time"], signed), claim["q-signature"]
         ):
-            raise _mismatch()
+            # What was signed here, as COS tells it too, so that one sees where the two differ.
+            raise _mismatch(
+                StringToSign=_string_to_sign(claim["q-sign-time"], signed), FormatString=signed
+            )
         return Identity(principal, place, request.headers.get("authorization", ""))
 
     def identify_form(self, fields: Mapping[str, str], policy: bytes) -> Identity:
@@ -172,12 +174,15 @@ def _signed_values(names: Iterable[str], values: Mapping[str, str]) -> list[tupl
         raise _mismatch() from None
 
 
-def _mismatch() -> CosError:
+def _mismatch(**details: str) -> CosError:
     return CosError(
-        403,
-        "SignatureDoesNotMatch",
-        "The signature we calculated does not match the one you provided",
+        403, "SignatureDoesNotMatch", "The Signature you specified is invalid.", **details
     )
+
+
+def _string_to_sign(sign_time: str, signed: str) -> str:
+    digest = hashlib.sha1(signed.encode("utf-8", "surrogateescape")).hexdigest()
+    return f"sha1\n{sign_time}\n{digest}\n"
 
 
 def _canonical(pairs: Iterable[tuple[str, str]]) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import threading
 import uuid
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from itertools import islice, takewhile
 from typing import Any
 
 from ..blobs import Blob, BlobStore
 from ..clock import Clock
 from .encryption import Encryption
+from .identifiers import request_id
 
 METADATA_PREFIX = "x-cos-meta-"
 
@@ -32,14 +34,22 @@ class StoredObject:
     """Content headers kept with the object, by lower-case name."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """By full header name: `x-cos-meta-...`."""
+    tags: Mapping[str, str] = field(default_factory=dict)
     object_type: str = "normal"
     storage_class: str = "STANDARD"
     encryption: Encryption | None = None
     version_id: str | None = None
+    restored_until: datetime | None = None
+    """Until then an archived object can be read."""
     gone: datetime | None = None
     """Best frames and uploaded resources live two hours."""
     redirect: str | None = None
     """Where a GET is sent to instead."""
+
+    @property
+    def version(self) -> str:
+        """How a request names this version."""
+        return self.version_id or "null"
 
     @property
     def size(self) -> int:
@@ -73,6 +83,26 @@ class Index:
 
     def remove_object(self, bucket: Bucket, key: str) -> None: ...
 
+    def remove_bucket(self, bucket: Bucket) -> None: ...
+
+
+class Consistency:
+    """What requests get to see of the objects. This one shows all of them, at once."""
+
+    def changed(self, bucket: Bucket, key: str, before: StoredObject | None) -> None:
+        """The key is about to get or lose its object; `before` is what it had."""
+
+    def listed(self, bucket: Bucket) -> Bucket:
+        """The bucket as GET Bucket shows it."""
+        return bucket
+
+    def head(self, bucket: Bucket, key: str) -> StoredObject | None:
+        return bucket.get(key)
+
+    def taken(self, bucket: Bucket, key: str) -> StoredObject | None:
+        """The object that stands in the way of a create-only request."""
+        return bucket.get(key)
+
 
 class Bucket:
     def __init__(
@@ -83,12 +113,17 @@ class Bucket:
         index: Index,
         versioning: str | None = None,
         encryption: str | None = None,
+        lifecycle: str | None = None,
+        created: datetime | None = None,
         objects: Mapping[str, StoredObject] | None = None,
     ) -> None:
         self.name = name
         self.region = region
         self.versioning = versioning
         self.encryption = encryption
+        self.lifecycle = lifecycle
+        """The rules as XML, if there are any."""
+        self.created = created or store.clock.now()
         self.requires_length = False
         """Refuse chunked uploads, as the links of the face API do."""
         self.object_lifetime: timedelta | None = None
@@ -112,21 +147,40 @@ class Bucket:
             return None
         return stored
 
-    def keys(self, prefix: str = "") -> list[str]:
-        with self._store.lock:
-            return self.keys_from(prefix, after="")
+    def head(self, key: str) -> StoredObject | None:
+        """The object as a HEAD sees it."""
+        return self._store.consistency.head(self, key)
 
-    def keys_from(self, prefix: str, after: str) -> list[str]:
-        """Keys with the prefix that sort after `after`, in UTF-8 order."""
-        encoded, marker = prefix.encode(), after.encode()
-        start = bisect_left(self._order, max(encoded, marker))
-        found = []
-        for key in self._order[start:]:
-            if not key.startswith(encoded):
-                break
-            if key != marker:
-                found.append(key.decode())
-        return found
+    def listed(self) -> Bucket:
+        """The bucket as a list shows it."""
+        return self._store.consistency.listed(self)
+
+    def keys(self, prefix: str = "") -> list[str]:
+        """Those with the prefix, in UTF-8 order."""
+        encoded = prefix.encode()
+        with self._store.lock:
+            start = bisect_left(self._order, encoded)
+            return [
+                key.decode()
+                for key in takewhile(
+                    lambda key: key.startswith(encoded), islice(self._order, start, None)
+                )
+            ]
+
+    def key_after(self, prefix: str, position: bytes) -> str | None:
+        """The next key with the prefix after a position in UTF-8 order, which need not be a key."""
+        encoded = prefix.encode()
+        with self._store.lock:
+            index = max(bisect_left(self._order, encoded), bisect_right(self._order, position))
+            key = self._order[index] if index < len(self._order) else b""
+        return key.decode() if key and key.startswith(encoded) else None
+
+    def with_objects(self, others: Mapping[str, StoredObject | None]) -> Bucket:
+        """A copy in which these keys have other objects, or none: a view of the past."""
+        with self._store.lock:
+            objects = {**self._objects, **others}
+        kept = {key: stored for key, stored in objects.items() if stored is not None}
+        return Bucket(self._store, self.name, self.region, Index(), objects=kept)
 
     def put(
         self,
@@ -164,7 +218,8 @@ class Bucket:
         stand-in without that trap would be worth nothing.
         """
         with self._store.lock:
-            if create_only and self.versioning is None and self.get(stored.key) is not None:
+            taken = self._store.consistency.taken
+            if create_only and self.versioning is None and taken(self, stored.key):
                 raise ObjectExists(stored.key)
             stored = replace(stored, version_id=self._new_version(), gone=self._end_of_life())
             self._forget(stored.key)
@@ -184,13 +239,26 @@ class Bucket:
         """Make the object look older, so that a test of leases need not wait."""
         with self._store.lock:
             stored = self._objects[key]
-            self._objects[key] = replace(
-                stored, last_modified=stored.last_modified - timedelta(seconds=seconds)
-            )
-            self._index.save_object(self, self._objects[key])
+            earlier = stored.last_modified - timedelta(seconds=seconds)
+            self.revise(stored, last_modified=earlier)
+
+    def revise(self, stored: StoredObject, **changes: Any) -> None:
+        """Change what is said of the object, if it is still there; its bytes stay."""
+        with self._store.lock:
+            if self._objects.get(stored.key) is stored:
+                self._objects[stored.key] = replace(stored, **changes)
+                self._index.save_object(self, self._objects[stored.key])
+
+    def configure(self, **settings: str | None) -> None:
+        """Set versioning or lifecycle."""
+        with self._store.lock:
+            for name, value in settings.items():
+                setattr(self, name, value)
+            self._index.save_bucket(self)
 
     def _forget(self, key: str) -> bool:
         stored = self._objects.pop(key, None)
+        self._store.consistency.changed(self, key, stored)
         if stored is None:
             return False
         del self._order[bisect_left(self._order, key.encode())]
@@ -214,11 +282,18 @@ class Store:
         self.blobs = blobs
         self.index = index
         self.lock = threading.RLock()
+        self.consistency = Consistency()
         self.created: Callable[[Bucket, StoredObject, Creation], None] = lambda *_: None
         self._buckets: dict[str, Bucket] = {}
 
     def find(self, name: str) -> Bucket | None:
         return self._buckets.get(name)
+
+    def buckets(self, appid: str) -> list[Bucket]:
+        """All of one owner, by name."""
+        with self.lock:
+            own = [bucket for bucket in self._buckets.values() if bucket.appid == appid]
+        return sorted(own, key=lambda bucket: bucket.name)
 
     def create(
         self, name: str, region: str, versioning: str | None = None, encryption: str | None = None
@@ -235,6 +310,11 @@ class Store:
             self.index.save_bucket(bucket)
             return bucket
 
+    def remove(self, bucket: Bucket) -> None:
+        with self.lock:
+            self._buckets.pop(bucket.name, None)
+            self.index.remove_bucket(bucket)
+
     def create_volatile(self, name: str, region: str) -> Bucket:
         """A bucket that no index keeps."""
         bucket = Bucket(self, name, region, Index())
@@ -244,7 +324,3 @@ class Store:
     def adopt(self, bucket: Bucket) -> None:
         """Take in a bucket that an index has kept."""
         self._buckets[bucket.name] = bucket
-
-
-def request_id() -> str:
-    return uuid.uuid4().hex

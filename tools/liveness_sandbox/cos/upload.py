@@ -1,19 +1,20 @@
-"""What every way to create an object shares: receive and check its bytes, describe it."""
+"""What every way to create an object shares: receive its bytes, describe it, commit it."""
 
 from __future__ import annotations
 
-import base64
-import binascii
+import asyncio
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..blobs import Blob, BlobStore
+from ..blobs import SPOOL_BYTES, Blob, BlobSlice, BlobStore
 from ..clock import Clock
-from . import encryption
+from ..wire import WireRequest
+from . import archive, configuration, encryption, tagging
 from .encryption import Encryption
 from .errors import CosError
-from .store import METADATA_PREFIX, Bucket, StoredObject
+from .operation import Operation
+from .store import METADATA_PREFIX, Bucket, Creation, ObjectExists, StoredObject
 
 MOST_KEY_BYTES = 850
 MOST_METADATA_BYTES = 2048
@@ -25,6 +26,7 @@ KEPT_HEADERS = (
     "content-type",
     "expires",
 )
+CREATE_ONLY = "x-cos-forbid-overwrite"
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,14 @@ class Attributes:
 
     headers: Mapping[str, str]
     metadata: Mapping[str, str]
+    tags: Mapping[str, str]
     storage_class: str
     encryption: Encryption | None
+
+
+def requested(operation: Operation) -> Attributes:
+    check_key(operation.key)
+    return attributes(operation.request.headers, operation.bucket)
 
 
 def attributes(headers: Mapping[str, str], bucket: Bucket) -> Attributes:
@@ -46,7 +54,8 @@ def attributes(headers: Mapping[str, str], bucket: Bucket) -> Attributes:
     return Attributes(
         {name: headers[name] for name in KEPT_HEADERS if name in headers},
         metadata,
-        headers.get("x-cos-storage-class", "STANDARD"),
+        tagging.of_header(headers),
+        archive.requested_class(headers),
         encryption.requested(headers, bucket.encryption),
     )
 
@@ -71,45 +80,59 @@ def describe(
         clock.now(),
         described.headers,
         described.metadata,
+        tags=described.tags,
         storage_class=described.storage_class,
         encryption=described.encryption,
     )
 
 
-async def receive(
-    chunks: AsyncIterator[bytes], blobs: BlobStore, content_md5: str | None = None
-) -> Blob:
-    """Take the bytes in; with a Content-MD5 they have to match it (RFC 1864)."""
-    expected = None if content_md5 is None else _digest(content_md5)
+def commit(
+    operation: Operation, stored: StoredObject, kind: str, create_only: bool | None = None
+) -> StoredObject:
+    """`create_only`: None where the request's own header rules."""
+    request = operation.request
+    creation = Creation(
+        kind, request.request_id, operation.identity.authorization, request.source_ip
+    )
+    if create_only is None:
+        create_only = wants_create_only(request.headers)
+    try:
+        return operation.bucket.commit(stored, creation, create_only)
+    except ObjectExists:
+        stored.blob.release()
+        raise CosError(
+            409, "FileAlreadyExists", "The file already exists, overwriting is forbidden"
+        ) from None
+
+
+def wants_create_only(headers: Mapping[str, str]) -> bool:
+    return headers.get(CREATE_ONLY, "").lower() == "true"
+
+
+async def receive_body(request: WireRequest, blobs: BlobStore) -> Blob:
+    """The request's body; with a Content-MD5 it has to match it."""
+    expected = configuration.content_md5(request)
+    blob = await receive(request.chunks(), blobs)
+    if expected is not None and blob.md5 != expected:
+        blob.release()
+        raise configuration.bad_digest()
+    return blob
+
+
+async def receive(chunks: AsyncIterator[bytes], blobs: BlobStore) -> Blob:
     writer = blobs.writer()
     try:
         async for chunk in chunks:
             writer.write(chunk)
-        blob = writer.finish()
+        return writer.finish()
     except BaseException:
         # Also when the client goes away in the middle: half an object is no object.
         writer.discard()
         raise
-    if expected is not None and blob.md5 != expected:
-        blob.release()
-        raise CosError(
-            400, "BadDigest", "The Content-MD5 you specified did not match what we received"
-        )
-    return blob
 
 
-async def concatenated(blobs: list[Blob]) -> AsyncIterator[bytes]:
-    for blob in blobs:
-        with blob.open() as stream:
-            while chunk := stream.read(1024 * 1024):
-                yield chunk
-
-
-def _digest(content_md5: str) -> str:
-    try:
-        digest = base64.b64decode(content_md5, validate=True)
-    except binascii.Error:
-        digest = b""
-    if len(digest) != 16:
-        raise CosError(400, "InvalidDigest", "The Content-MD5 you specified is not valid")
-    return digest.hex()
+async def join(blobs: BlobStore, slices: Sequence[BlobSlice]) -> Blob:
+    """Copy bytes at rest. Many of them in a thread, or all other clients would have to wait."""
+    if sum(each.length for each in slices) <= SPOOL_BYTES:
+        return blobs.join(slices)
+    return await asyncio.to_thread(blobs.join, slices)

@@ -1,139 +1,97 @@
-"""All ways to create an object: put, copy, append, multipart, and a form."""
+"""Ways to create an object by one request: put, copy, append, and a form."""
 
 from __future__ import annotations
 
 import uuid
 from dataclasses import replace
-from urllib.parse import unquote
 
-from ..blobs import Blob
 from ..clock import Clock, iso_date
-from ..hosts import CosHost, bucket_host, host_of
+from ..hosts import object_url
 from ..wire import Reply, WireRequest
-from . import form, multipart
+from . import form, tagging
+from .copying import CopySources
 from .errors import CosError
 from .markup import document, element
-from .multipart import MultipartUpload, MultipartUploads
 from .objects import creation_headers
-from .operation import Operation
+from .operation import XML, Operation
 from .signature import Authenticator
-from .store import Bucket, Creation, ObjectExists, Store, StoredObject
-from .upload import Attributes, attributes, check_key, concatenated, describe, receive
-
-CREATE_ONLY = "x-cos-forbid-overwrite"
-_XML = {"Content-Type": "application/xml"}
+from .store import Bucket, Store
+from .upload import (
+    attributes,
+    check_key,
+    commit,
+    describe,
+    join,
+    receive_body,
+    requested,
+    wants_create_only,
+)
 
 
 class UploadOperations:
-    def __init__(self, store: Store, authenticator: Authenticator, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, authenticator: Authenticator, sources: CopySources, clock: Clock
+    ) -> None:
         self._store = store
         self._authenticator = authenticator
+        self._sources = sources
         self._clock = clock
-        self._uploads = MultipartUploads()
 
     async def put(self, operation: Operation) -> Reply:
         request = operation.request
-        described = self._attributes(operation)
-        if not request.has_length and operation.bucket.requires_length:
+        described = requested(operation)
+        chunked = "transfer-encoding" in request.headers
+        if not request.has_length and (operation.bucket.requires_length or not chunked):
             raise CosError(
                 411, "MissingContentLength", "You must provide the Content-Length HTTP header"
             )
-        blob = await self._receive(request)
-        stored = self._commit(
-            operation, describe(operation.key, blob, described, self._clock), "Put"
-        )
+        blob = await receive_body(request, self._store.blobs)
+        stored = commit(operation, describe(operation.key, blob, described, self._clock), "Put")
         return Reply(200, headers=creation_headers(stored))
 
     async def copy(self, operation: Operation) -> Reply:
-        source = self._copy_source(operation)
-        described = self._attributes(operation)
-        if operation.request.headers.get("x-cos-metadata-directive", "Copy") == "Copy":
+        """PUT Object - Copy (436/10881)."""
+        headers = operation.request.headers
+        source = self._sources.find(operation)
+        described = requested(operation)
+        if _copies(headers.get("x-cos-metadata-directive", "Copy")):
             described = replace(described, headers=source.headers, metadata=source.metadata)
-        blob = await receive(concatenated([source.blob]), self._store.blobs)
-        stored = self._commit(
-            operation, describe(operation.key, blob, described, self._clock), "Copy"
-        )
+        if _copies(headers.get(tagging.DIRECTIVE, "Copy")):
+            described = replace(described, tags=source.tags)
+        blob = await join(self._store.blobs, [source.blob.whole()])
+        stored = commit(operation, describe(operation.key, blob, described, self._clock), "Copy")
         body = element("ETag", stored.etag), element("LastModified", iso_date(stored.last_modified))
         return Reply(
-            200, document(element("CopyObjectResult", *body)), {**_XML, **creation_headers(stored)}
+            200, document(element("CopyObjectResult", *body)), {**XML, **creation_headers(stored)}
         )
 
     async def append(self, operation: Operation) -> Reply:
-        described = self._attributes(operation)
+        """APPEND Object (436/7741)."""
+        described = requested(operation)
         before = operation.bucket.get(operation.key)
         if before is not None and before.object_type != "appendable":
             raise CosError(409, "ObjectNotAppendable", "The object is not appendable")
-        size = before.size if before else 0
-        if operation.request.query.get("position") != str(size):
-            raise CosError(
-                409, "PositionNotEqualToLength", "The position is not equal to the object's length"
-            )
-        piece = await self._receive(operation.request)
-        blob = await receive(
-            concatenated([before.blob, piece] if before else [piece]), self._store.blobs
-        )
+        if operation.request.query.get("position") != str(before.size if before else 0):
+            raise _not_at_the_end()
+        pieces = [await receive_body(operation.request, self._store.blobs)]
         if before is not None:
-            described = replace(described, headers=before.headers, metadata=before.metadata)
+            pieces.insert(0, before.blob)
+            described = replace(
+                described,
+                headers=before.headers,
+                metadata=before.metadata,
+                storage_class=before.storage_class,
+            )
+        blob = await join(self._store.blobs, [piece.whole() for piece in pieces])
+        pieces[-1].release()
+        if operation.bucket.get(operation.key) is not before:
+            blob.release()  # another client was faster
+            raise _not_at_the_end()
         stored = describe(operation.key, blob, described, self._clock, etag=uuid.uuid4().hex)
-        stored = self._commit(operation, replace(stored, object_type="appendable"), "Append")
+        stored = commit(operation, replace(stored, object_type="appendable"), "Append")
         return Reply(
             200,
             headers={**creation_headers(stored), "x-cos-next-append-position": str(stored.size)},
-        )
-
-    async def initiate(self, operation: Operation) -> Reply:
-        described = self._attributes(operation)
-        upload = MultipartUpload(
-            operation.bucket.name,
-            operation.key,
-            described,
-            _create_only(operation.request),
-            self._clock.now(),
-        )
-        self._uploads.add(upload)
-        return Reply(200, multipart.initiated(upload), _XML)
-
-    async def upload_part(self, operation: Operation) -> Reply:
-        upload = self._upload(operation)
-        blob = await self._receive(operation.request)
-        upload.add(operation.request.query.get("partNumber", ""), blob)
-        return Reply(200, headers={"ETag": f'"{blob.md5}"'})
-
-    async def complete(self, operation: Operation) -> Reply:
-        upload = self._upload(operation)
-        parts = upload.assemble(await operation.request.read())
-        blob = await receive(concatenated(parts), self._store.blobs)
-        # Not the MD5 of the whole, whatever it looks like.
-        stored = describe(
-            upload.key, blob, upload.described, self._clock, etag=f"{uuid.uuid4().hex}-{len(parts)}"
-        )
-        stored = self._commit(operation, stored, "CompleteMultipartUpload", upload.create_only)
-        self._uploads.remove(upload)
-        location = f"http://{bucket_host(upload.bucket, operation.bucket.region)}/{upload.key}"
-        body = document(
-            element(
-                "CompleteMultipartUploadResult",
-                element("Location", location),
-                element("Bucket", upload.bucket),
-                element("Key", upload.key),
-                element("ETag", stored.etag),
-            )
-        )
-        return Reply(200, body, {**_XML, **creation_headers(stored)})
-
-    async def abort(self, operation: Operation) -> Reply:
-        self._uploads.remove(self._upload(operation))
-        return Reply(204)
-
-    async def list_parts(self, operation: Operation) -> Reply:
-        after = operation.request.query.get("part-number-marker", "")
-        return Reply(200, multipart.part_list(self._upload(operation), after), _XML)
-
-    async def list_uploads(self, operation: Operation) -> Reply:
-        return Reply(
-            200,
-            self._uploads.list(operation.bucket, operation.request.query.get("prefix", "")),
-            _XML,
         )
 
     async def post_form(self, request: WireRequest, bucket: Bucket) -> Reply:
@@ -147,63 +105,33 @@ class UploadOperations:
         operation = Operation(request, bucket, posted.key, identity)
         described = attributes(posted.fields, bucket)
         check_key(posted.key)
-        create_only = posted.fields.get(CREATE_ONLY, "").lower() == "true"
-        stored = self._commit(
+        stored = commit(
             operation,
             describe(posted.key, posted.blob, described, self._clock),
             "Post",
-            create_only,
+            wants_create_only(posted.fields),
         )
-        wanted = posted.fields.get("success_action_status", "204")
-        return Reply(
-            int(wanted) if wanted in ("200", "201") else 204, headers=creation_headers(stored)
+        headers = creation_headers(stored)
+        wanted = posted.fields.get("success_action_status")
+        if wanted != "201":
+            return Reply(200 if wanted == "200" else 204, headers=headers)
+        body = element(
+            "PostResponse",
+            element("Location", object_url(bucket.name, bucket.region, posted.key)),
+            element("Bucket", bucket.name),
+            element("Key", posted.key),
+            element("ETag", stored.etag),
         )
-
-    def _attributes(self, operation: Operation) -> Attributes:
-        check_key(operation.key)
-        return attributes(operation.request.headers, operation.bucket)
-
-    async def _receive(self, request: WireRequest) -> Blob:
-        return await receive(
-            request.chunks(), self._store.blobs, request.headers.get("content-md5")
-        )
-
-    def _commit(
-        self, operation: Operation, stored: StoredObject, kind: str, create_only: bool | None = None
-    ) -> StoredObject:
-        request = operation.request
-        creation = Creation(
-            kind, request.request_id, operation.identity.authorization, request.source_ip
-        )
-        if create_only is None:
-            create_only = _create_only(request)
-        try:
-            return operation.bucket.commit(stored, creation, create_only)
-        except ObjectExists:
-            stored.blob.release()
-            raise CosError(
-                409, "FileAlreadyExists", "The file already exists, overwriting is forbidden"
-            ) from None
-
-    def _upload(self, operation: Operation) -> MultipartUpload:
-        return self._uploads.find(
-            operation.bucket, operation.key, operation.request.query["uploadId"]
-        )
-
-    def _copy_source(self, operation: Operation) -> StoredObject:
-        """`<bucket-appid>.cos.<region>.myqcloud.com/<encoded key>`."""
-        name, _, path = (
-            operation.request.headers["x-cos-copy-source"].partition("?")[0].partition("/")
-        )
-        host = host_of(name.lower())
-        bucket = self._store.find(host.bucket) if isinstance(host, CosHost) else None
-        if bucket is None or bucket.appid != operation.identity.principal.appid:
-            raise CosError(404, "NoSuchBucket", "The source bucket does not exist")
-        source = bucket.get(unquote(path))
-        if source is None:
-            raise CosError(404, "NoSuchKey", "The source object does not exist")
-        return source
+        return Reply(201, document(body), {**XML, **headers})
 
 
-def _create_only(request: WireRequest) -> bool:
-    return request.headers.get(CREATE_ONLY, "").lower() == "true"
+def _copies(directive: str) -> bool:
+    if directive not in ("Copy", "Replaced"):
+        raise CosError(400, "InvalidArgument", "The directive must be Copy or Replaced")
+    return directive == "Copy"
+
+
+def _not_at_the_end() -> CosError:
+    return CosError(
+        409, "PositionNotEqualToLength", "The position is not equal to the object's length"
+    )

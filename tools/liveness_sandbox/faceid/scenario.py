@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from types import NoneType
 from typing import Any
 
 SUCCESS = "Success"
@@ -30,6 +31,22 @@ FRAMES = (
     "missing",
     "md5-string",
 )
+
+
+# What JSON gives for each field; None stands for its default. `sim` may be anything.
+_KINDS: Mapping[str, tuple[str, tuple[type, ...]]] = {
+    "code": ("a text", (str,)),
+    "channel": ("a text", (str,)),
+    "description": ("a text", (str, NoneType)),
+    "delay": ("a number", (int, float)),
+    "frame": ("a text", (str,)),
+    "drop": ("a text", (str, NoneType)),
+    "body": ("a text", (str, NoneType)),
+    "http_status": ("a whole number", (int,)),
+    "content_type": ("a text", (str,)),
+    "response": ("an object", (dict,)),
+    "times": ("a whole number", (int, NoneType)),
+}
 
 
 class BadScenario(ValueError):
@@ -58,6 +75,11 @@ class Scenario:
     """All this for the first so many calls of this package only; later ones succeed."""
 
     def __post_init__(self) -> None:
+        for name, (told, kinds) in _KINDS.items():
+            value = getattr(self, name)
+            # bool is an int to Python.
+            if isinstance(value, bool) or not isinstance(value, kinds):
+                raise BadScenario(f"{name} is {told}, not {value!r}")
         for name, allowed in (("channel", CHANNELS), ("drop", DROPS), ("frame", FRAMES)):
             if getattr(self, name) not in allowed:
                 raise BadScenario(f"{name} is one of {allowed}, not {getattr(self, name)!r}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +15,7 @@ from ..wire import Reply, WireRequest
 from . import detect
 from .detect import Detection
 from .downloads import Downloader
-from .errors import ApiError
+from .errors import ApiError, new_request_id
 from .ledger import CallLedger, FaceCall
 from .rate_limit import RateLimiter
 from .resources import REGIONS, ResourceBuckets
@@ -25,9 +24,20 @@ from .signature import identify
 VERSION = "2018-03-01"
 CREATE_UPLOAD_URL = "CreateUploadUrl"
 _PARAMETERS = {detect.ACTION: detect.PARAMETERS, CREATE_UPLOAD_URL: ("TargetAction",)}
-# Actions that take uploaded resources; the sandbox plays the first one only.
-_TARGETS = (detect.ACTION, "VideoLivenessCompare", "CompareFaceLiveness", "DetectAIFakeFaces")
+# Actions that take uploaded resources, the last one from the document's example of a request; the
+# sandbox plays the first one only.
+_TARGETS = (
+    detect.ACTION,
+    "GenerateReflectSequence",
+    "VideoLivenessCompare",
+    "CompareFaceLiveness",
+    "DetectAIFakeFaces",
+    "ApplyReflectVerificationToken",
+)
 _UPLOAD_URLS_PER_SECOND = 20
+# "Signature v3", the document of API 3.0.
+_MOST_QUERY_BYTES = 32 * 1024
+_MOST_BODY_BYTES = 10 * 1024 * 1024
 
 
 class FaceIdService:
@@ -41,9 +51,9 @@ class FaceIdService:
     ) -> None:
         self.rate_limit: float | None = 5
         """Detections a second, per region; None lets everything in."""
+        self.limiter = RateLimiter(clock)
         self._keys = keys
         self._ledger = CallLedger()
-        self._limiter = RateLimiter()
         self._resources = ResourceBuckets(store, keys, clock)
         self._downloader = Downloader(self._resources, blobs, own_url)
         self._detection = Detection(self._downloader, self._resources, self._ledger, clock)
@@ -58,28 +68,24 @@ class FaceIdService:
         return [call for call in self.calls if call.billed]
 
     async def handle(self, request: WireRequest) -> Outcome:
-        request_id = str(uuid.uuid4())
+        request_id = new_request_id()
         try:
             return await self._run(request, request_id)
         except ApiError as error:
             request.error_code = error.code
-            response = {
-                "Error": {"Code": error.code, "Message": error.message},
-                "RequestId": request_id,
-            }
-            return _json_reply(response)
+            return error.reply(request_id)
 
     async def close(self) -> None:
         await self._downloader.close()
 
     async def _run(self, request: WireRequest, request_id: str) -> Outcome:
-        if request.method != "POST":
-            raise ApiError("UnsupportedProtocol", "The sandbox plays POST requests only.")
-        body = await request.read()
+        if request.method not in ("GET", "POST"):
+            raise ApiError("UnsupportedProtocol", "Only GET and POST requests are supported.")
+        body = await _body(request)
         principal = identify(request, body, self._keys)
         action, region = _common_headers(request)
         limit = self.rate_limit if action == detect.ACTION else _UPLOAD_URLS_PER_SECOND
-        if not self._limiter.admit(action, region, limit):
+        if not self.limiter.admit(action, region, limit):
             raise ApiError(
                 "RequestLimitExceeded",
                 f"More than {limit:g} requests in a second exceed the frequency limit.",
@@ -103,7 +109,8 @@ class FaceIdService:
             "ExpiredTimestamp": int(self._resources.end_of_life().timestamp()),
             "RequestId": request_id,
         }
-        return _json_reply(response)
+        body = json.dumps({"Response": response}).encode()
+        return Reply(200, body, {"Content-Type": "application/json"})
 
 
 def _common_headers(request: WireRequest) -> tuple[str, str]:
@@ -130,15 +137,31 @@ def _common_headers(request: WireRequest) -> tuple[str, str]:
     return action, region
 
 
-def _parameters(request: WireRequest, body: bytes, names: tuple[str, ...]) -> dict[str, str]:
+async def _body(request: WireRequest) -> bytes:
+    body = bytearray()
+    async for chunk in request.chunks():
+        # Taken in to its end, however long: who is still sending could miss the answer.
+        if len(body) <= _MOST_BODY_BYTES:
+            body += chunk
+    if len(body) > _MOST_BODY_BYTES or len(request.raw_query) > _MOST_QUERY_BYTES:
+        raise ApiError("RequestSizeLimitExceeded", "The request size exceeds the upper limit.")
+    return bytes(body)
+
+
+def _json_object(request: WireRequest, body: bytes) -> dict[str, Any]:
     if request.headers.get("content-type", "").partition(";")[0] != "application/json":
         raise ApiError("UnsupportedProtocol", "The sandbox plays application/json only.")
     try:
-        params: Any = json.loads(body)
-    except ValueError:
+        params = json.loads(body)
+    except (ValueError, RecursionError):
         params = None
     if not isinstance(params, dict):
         raise ApiError("InvalidParameter", "The body is no JSON object.")
+    return params
+
+
+def _parameters(request: WireRequest, body: bytes, names: tuple[str, ...]) -> dict[str, str]:
+    params = request.query if request.method == "GET" else _json_object(request, body)
     for name in params:
         if name not in names:
             raise ApiError("UnknownParameter", f"The parameter `{name}` is not recognized.")
@@ -152,9 +175,3 @@ def _parameters(request: WireRequest, body: bytes, names: tuple[str, ...]) -> di
                 "InvalidParameter", f"The value type of parameter `{name}` is not String."
             )
     return params
-
-
-def _json_reply(response: dict[str, Any]) -> Reply:
-    return Reply(
-        200, json.dumps({"Response": response}).encode(), {"Content-Type": "application/json"}
-    )

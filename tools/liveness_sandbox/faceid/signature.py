@@ -75,8 +75,9 @@ def _canonical(request: WireRequest, body: bytes, signed_names: list[str]) -> st
     if request.headers.get("x-tc-content-sha256") == "UNSIGNED-PAYLOAD":
         payload = b"UNSIGNED-PAYLOAD"
     digest = hashlib.sha256(payload).hexdigest()
-    # A POST has the path / and no query.
-    return f"{request.method}\n/\n\n{headers}\n{';'.join(signed_names)}\n{digest}"
+    # Only a GET has its parameters in the query.
+    query = request.raw_query if request.method == "GET" else ""
+    return f"{request.method}\n/\n{query}\n{headers}\n{';'.join(signed_names)}\n{digest}"
 
 
 def _failure() -> ApiError:

@@ -1,6 +1,9 @@
 """Runs inside a worker process: load the handler, then work on one event at a time.
 
-    bootstrap.py CODE_FOLDER HANDLER REQUEST_FD RESPONSE_FD
+    python -I -S -B bootstrap.py REQUEST_FD RESPONSE_FD HANDLER CODE_FOLDER [DEPENDENCIES ...]
+
+Nothing can be imported but the standard library and what lies in the given folders: started like
+this, the interpreter has looked at no environment, no site-packages and no .pth file.
 
 Requests and responses are lines of JSON over pipes of their own, so that whatever the handler
 prints is log and nothing else. Only the standard library is imported: any interpreter must do.
@@ -8,16 +11,56 @@ prints is log and nothing else. Only the standard library is imported: any inter
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
 import resource
+import site
 import sys
 import traceback
 from collections.abc import Callable
 from typing import Any
 
 Handler = Callable[[Any, dict[str, Any]], Any]
+
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
+# What changes a file system, by audit event, and how many paths come first in its arguments.
+_CHANGES = {
+    "os.chmod": 1,
+    "os.chown": 1,
+    "os.link": 2,
+    "os.mkdir": 1,
+    "os.remove": 1,
+    "os.rename": 2,
+    "os.rmdir": 1,
+    "os.symlink": 2,
+    "os.truncate": 1,
+    "os.utime": 1,
+}
+
+
+def make_read_only(folder: str) -> None:
+    """Refuse what Python code does to the folder as a read-only file system would, for root too.
+
+    Not seen here: what a child process or a C extension does by itself.
+    """
+    root = os.path.join(os.path.realpath(folder), "")
+
+    def guard(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            paths = arguments[:1] if arguments[2] & _WRITING else ()
+        elif event in _CHANGES:
+            paths = arguments[: _CHANGES[event]]
+        else:
+            return
+        for path in paths:
+            if isinstance(path, (str, bytes, os.PathLike)):
+                name = os.path.realpath(os.fsdecode(path))
+                if os.path.join(name, "").startswith(root):
+                    raise OSError(errno.EROFS, os.strerror(errno.EROFS), name)
+
+    sys.addaudithook(guard)
 
 
 def load(handler: str) -> Handler:
@@ -57,9 +100,11 @@ def peak_memory_kb() -> int:
 
 
 def main() -> None:
-    code, handler_name, request_fd, response_fd = sys.argv[1:]
+    request_fd, response_fd, handler_name, code, *dependencies = sys.argv[1:]
     sys.argv[1:] = []
-    sys.path[0] = code
+    sys.path[:] = [code, *sys.path, *dependencies]
+    site.setquit()  # `exit()`, the one thing of site's that code relies on
+    make_read_only(code)
     # A worker that is killed in the middle must not take its last lines with it.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     with (

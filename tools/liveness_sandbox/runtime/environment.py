@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,8 @@ class Deployment:
     name: str
     code: Path
     handler: str
+    dependencies: Sequence[Path] | None
+    """Further folders to import from; None: what is installed for `python`."""
     environment: Mapping[str, str]
     timeout_s: float
     memory_mb: int
@@ -37,6 +39,7 @@ def worker_environment(deployment: Deployment, credentials: Credentials) -> dict
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
+        "PYTHONDONTWRITEBYTECODE": "x",
         "http_proxy": deployment.proxy_url,
         "TENCENTCLOUD_RUNENV": "SCF",
         "TENCENTCLOUD_REGION": deployment.region,

@@ -1,4 +1,4 @@
-"""A deployed function: its instances, the queue in front of them, retries, finished invocations."""
+"""A deployed function: what becomes of each event, from its arrival to its end."""
 
 from __future__ import annotations
 
@@ -6,46 +6,28 @@ import json
 import logging
 import threading
 import time
-import uuid
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..clock import Clock
-from ..credentials import Credentials
-from .environment import Deployment, context, worker_environment
+from .deadletters import dead_letter, keep
+from .environment import Deployment
+from .instances import Instances
+from .invocation import Invocation
+from .queues import Job, Queues
+from .quota import Share
+from .retries import RetryRules
+from .schedule import Scheduler
+from .status import Status, error
 from .triggers import TimerTrigger, Trigger
-from .worker import Worker
 
+# 406 of 583/35311.
+EVENT_BYTES = 6 * 1024 * 1024
 ASYNC_EVENT_BYTES = 128 * 1024
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Invocation:
-    event: Any
-    result: Any
-    error: dict[str, Any] | None
-    """errorMessage, errorType and stackTrace, or None."""
-    logs: list[str]
-    """Lines of stdout."""
-    stderr: str
-    duration_s: float
-    cold: bool
-    request_id: str
-    max_rss_kb: int
-    """The process's peak so far, not this invocation's."""
-
-
-@dataclass
-class _Job:
-    event: Any
-    retries_left: int
-    done: Future[Invocation] = field(default_factory=Future)
-    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 class Function:
@@ -53,28 +35,36 @@ class Function:
         self,
         deployment: Deployment,
         triggers: Sequence[Trigger],
-        instances: int,
-        retries: int,
-        retry_delay_s: float,
-        new_credentials: Callable[[], Credentials],
+        instances: Instances,
+        most_at_once: int,
+        rules: RetryRules,
+        share: Share,
+        dead_letters: Path | None,
+        scheduler: Scheduler,
         clock: Clock,
     ) -> None:
         self.name = deployment.name
         self.triggers = tuple(triggers)
         self._deployment = deployment
         self._instances = instances
-        self._retries = retries
-        self._retry_delay_s = retry_delay_s
-        self._new_credentials = new_credentials
+        self._most_at_once = most_at_once
+        self._rules = rules
+        self._share = share
+        self._dead_letter_folder = dead_letters
+        self._scheduler = scheduler
         self._clock = clock
+        if dead_letters is not None:
+            dead_letters.mkdir(parents=True, exist_ok=True)
         self._changed = threading.Condition()
-        self._queue: deque[_Job] = deque()
-        self._idle: list[Worker] = []
-        self._working: dict[int, Worker | None] = {}
-        self._timers: set[threading.Timer] = set()
+        self._queues = Queues(self.triggers)
+        self._running = 0
         self._finished: list[Invocation] = []
+        self._dead: list[dict[str, Any]] = []
         self._closed = False
-        self._threads = ThreadPoolExecutor(instances, thread_name_prefix=f"function-{self.name}")
+        self._threads = ThreadPoolExecutor(most_at_once, thread_name_prefix=f"function-{self.name}")
+        for trigger in self.triggers:
+            if isinstance(trigger, TimerTrigger):
+                self._expect(trigger)
 
     @property
     def invocations(self) -> list[Invocation]:
@@ -82,137 +72,183 @@ class Function:
         with self._changed:
             return list(self._finished)
 
-    def invoke(self, event: Any) -> Invocation:
-        """Synchronously: wait for the end, no retry. Waits in the queue like everyone else."""
-        return self._submit(_Job(event, retries_left=0)).result()
+    @property
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """What was given up, as the platform's dead-letter queue would hold it."""
+        with self._changed:
+            return list(self._dead)
 
-    def queue(self, event: Any) -> None:
-        """Asynchronously, as triggers do."""
-        if len(json.dumps(event).encode()) > ASYNC_EVENT_BYTES:
-            raise ValueError("an asynchronous event has at most 128 KB")
-        self._submit(_Job(event, self._retries))
+    def invoke(self, event: Any) -> Invocation:
+        """Synchronously: wait for the end, no retry."""
+        _require_size(event, EVENT_BYTES, "a synchronous event has at most 6 MB")
+        done: Future[Invocation] = Future()
+        with self._changed:
+            self._submit(Job(event, self._queues.synchronous, self._scheduler.now(), done))
+        return done.result()
+
+    def queue(self, event: Any, trigger: Trigger | None = None) -> None:
+        """Asynchronously, as a trigger does, or as InvokeFunction with the type Event."""
+        _require_size(event, ASYNC_EVENT_BYTES, "an asynchronous event has at most 128 KB")
+        with self._changed:
+            job = Job(event, self._queues.of(trigger), self._scheduler.now())
+            if job.queue.is_full:
+                job.last = (Status.OVER_QUOTA, "The queue is full")
+                self._give_up(job)
+            else:
+                self._submit(job)
 
     def fire_timer(self, name: str) -> None:
+        """Now, whatever its cron expression says."""
         for trigger in self.triggers:
             if isinstance(trigger, TimerTrigger) and trigger.name == name:
-                self.queue(trigger.event(self._clock.now()))
+                self._fire(trigger)
                 return
         raise KeyError(f"{self.name} has no timer {name!r}")
 
     def wait_idle(self, deadline: float) -> None:
-        """`deadline` by time.monotonic()."""
+        """Until nothing is left to do but by timers; `deadline` by time.monotonic()."""
         with self._changed:
-            while self._queue or self._working or self._timers:
+            while self._running or self._queues.waiting or self._queues.later:
                 if (
                     not self._changed.wait(deadline - time.monotonic())
                     and time.monotonic() >= deadline
                 ):
                     raise TimeoutError(
-                        f"{self.name}: {len(self._queue)} queued, {len(self._working)} running, "
-                        f"{len(self._timers)} waiting for a retry"
+                        f"{self.name}: {self._queues.waiting} queued, {self._running} "
+                        f"running, {self._queues.later} waiting for a retry"
                     )
 
     def close(self) -> None:
         """Stop every worker; what is queued is lost."""
         with self._changed:
             self._closed = True
-            abandoned, self._queue = list(self._queue), deque()
-            workers = [*self._idle, *(worker for worker in self._working.values() if worker)]
-            idle, self._idle = self._idle, []
-            timers = list(self._timers)
-        for timer in timers:
-            timer.cancel()
-        for worker in workers:
-            worker.stop()
+            abandoned = [job.done for job in self._queues.synchronous.waiting if job.done]
+        self._instances.close()
         self._threads.shutdown()
-        for worker in idle:
-            worker.close()
-        for job in abandoned:
-            job.done.cancel()
+        for done in abandoned:
+            done.cancel()
 
-    def _submit(self, job: _Job) -> Future[Invocation]:
-        with self._changed:
-            if self._closed:
-                raise RuntimeError(f"{self.name} is closed")
-            self._queue.append(job)
-            self._start_next()
-        return job.done
+    # All that follows but `_work` and the timers' is called with the lock held.
 
-    def _start_next(self) -> None:
-        """The lock is held. A warm instance first, else a cold start, else the queue."""
-        while self._queue and len(self._working) < self._instances:
-            job = self._queue.popleft()
-            worker = self._idle.pop() if self._idle else None
-            self._working[id(job)] = worker
-            self._threads.submit(self._work, job, worker)
+    def _submit(self, job: Job) -> None:
+        if self._closed:
+            raise RuntimeError(f"{self.name} is closed")
+        job.queue.waiting.append(job)
+        self._start_waiting()
 
-    def _work(self, job: _Job, warm: Worker | None) -> None:
+    def _start_waiting(self) -> None:
+        """Start what may run, refuse what is over the quota, leave what this machine cannot yet."""
+        while not self._closed and (job := self._queues.peek()) is not None:
+            if job.done is None and self._scheduler.now() - job.arrived > self._rules.oldest_s:
+                self._queues.pop(job)
+                self._give_up(job)
+            elif not self._share.take(self._deployment.memory_mb):
+                self._queues.pop(job)
+                self._end(job, _over_quota(job))
+            elif self._running >= self._most_at_once:
+                self._share.give_back(self._deployment.memory_mb)
+                return
+            else:
+                self._queues.pop(job)
+                self._running += 1
+                job.tries += 1
+                self._threads.submit(self._work, job)
+
+    def _end(self, job: Job, invocation: Invocation) -> None:
+        """The end of one try."""
+        self._finished.append(invocation)
+        if job.done is not None:
+            job.done.set_result(invocation)
+        elif invocation.error is not None and not self._closed:
+            job.last = (invocation.status, invocation.error["errorMessage"])
+            pause = self._rules.pause_after(invocation.status, job.tries)
+            if pause is None:
+                self._give_up(job)
+            else:
+                self._try_later(job, pause)
+
+    def _try_later(self, job: Job, pause_s: float) -> None:
+        """A retry is the same request again, under the same request id."""
+        job.queue.later += 1
+
+        def again() -> None:
+            with self._changed:
+                job.queue.later -= 1
+                if not self._closed:
+                    self._submit(job)
+                self._changed.notify_all()
+
+        self._scheduler.call_at(self._scheduler.now() + pause_s, again)
+
+    def _give_up(self, job: Job) -> None:
+        letter = dead_letter(
+            self._deployment,
+            job.queue.source,
+            job.request_id,
+            job.event,
+            max(0, job.tries - 1),
+            job.last,
+            self._clock.now(),
+        )
+        self._dead.append(letter)
+        if self._dead_letter_folder is not None:
+            try:
+                keep(letter, self._dead_letter_folder)
+            except OSError:
+                _log.exception("%s: a dead letter could not be kept", self.name)
+        self._changed.notify_all()
+
+    def _work(self, job: Job) -> None:
+        """In a thread of its own, without the lock: one try in one instance."""
         try:
-            worker = warm or self._cold_start(job)
-            invocation = self._run(job, worker, cold=warm is None)
-        except Exception as error:
-            # No worker could be had (no such interpreter?): not the function's failure.
+            invocation = self._instances.work(job.event, job.request_id)
+        except Exception as problem:
+            # No instance could be had (no such interpreter?): not the function's failure.
             _log.exception("%s: an event is lost", self.name)
             with self._changed:
-                del self._working[id(job)]
-                self._start_next()
-                self._changed.notify_all()
-            job.done.set_exception(error)
+                self._free()
+            if job.done is not None:
+                job.done.set_exception(problem)
             return
         with self._changed:
-            del self._working[id(job)]
-            self._finished.append(invocation)
-            if worker.alive and not self._closed:
-                self._idle.append(worker)
-            else:
-                worker.stop()
-                worker.close()
-            if invocation.error is not None and job.retries_left > 0 and not self._closed:
-                self._retry_later(job)
-            self._start_next()
-            self._changed.notify_all()
-        job.done.set_result(invocation)
+            self._end(job, invocation)
+            self._free()
 
-    def _cold_start(self, job: _Job) -> Worker:
-        deployment = self._deployment
-        environment = worker_environment(deployment, self._new_credentials())
-        worker = Worker(deployment.python, deployment.code, deployment.handler, environment)
-        with self._changed:
-            self._working[id(job)] = worker
-            if self._closed:
-                worker.stop()
-        return worker
+    def _free(self) -> None:
+        self._running -= 1
+        self._share.give_back(self._deployment.memory_mb)
+        self._start_waiting()
+        self._changed.notify_all()
 
-    def _run(self, job: _Job, worker: Worker, cold: bool) -> Invocation:
-        started = time.monotonic()
-        outcome = worker.run(
-            job.event, context(self._deployment, job.request_id), self._deployment.timeout_s
-        )
-        return Invocation(
-            job.event,
-            outcome.result,
-            outcome.error,
-            outcome.stdout.splitlines(),
-            outcome.stderr,
-            time.monotonic() - started,
-            cold,
-            job.request_id,
-            outcome.max_rss_kb,
-        )
+    def _expect(self, trigger: TimerTrigger) -> None:
+        """Have the timer fire when its expression says so next, and ever after.
 
-    def _retry_later(self, job: _Job) -> None:
-        """The lock is held. A retry is the same request again, under the same request id."""
-        again = _Job(job.event, job.retries_left - 1, request_id=job.request_id)
+        What a jump of the clock leaps over is made up for once, not as often as it was.
+        """
+        moment = trigger.next(self._scheduler.now())
+        if moment is None:
+            return
 
-        def resubmit() -> None:
+        def due() -> None:
             with self._changed:
-                self._timers.discard(timer)
-                if not self._closed:
-                    self._queue.append(again)
-                    self._start_next()
-                self._changed.notify_all()
+                if self._closed:
+                    return
+            self._fire(trigger)
+            self._expect(trigger)
 
-        timer = threading.Timer(self._retry_delay_s, resubmit)
-        timer.daemon = True
-        self._timers.add(timer)
-        timer.start()
+        self._scheduler.call_at(moment, due)
+
+    def _fire(self, trigger: TimerTrigger) -> None:
+        self.queue(trigger.event(self._clock.now()), trigger)
+
+
+def _require_size(event: Any, most: int, sentence: str) -> None:
+    if len(json.dumps(event).encode()) > most:
+        raise ValueError(sentence)
+
+
+def _over_quota(job: Job) -> Invocation:
+    failure = error("Resource limit reached: over the concurrency quota", "ResourceLimitReached")
+    return Invocation(
+        job.event, None, failure, Status.OVER_QUOTA, [], "", 0.0, False, job.request_id, 0
+    )

@@ -5,10 +5,13 @@ from __future__ import annotations
 import fnmatch
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..clock import iso_date
 from ..cos.store import Bucket
+
+if TYPE_CHECKING:
+    from .cron import Cron
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,14 @@ class CosTrigger:
 
 @dataclass(frozen=True)
 class TimerTrigger:
+    """Without a cron expression it fires only when it is told to."""
+
     name: str
     message: str = ""
+    cron: str | None = None
+
+    def __post_init__(self) -> None:
+        self._schedule()  # a mistake is told when it is made
 
     def event(self, moment: datetime) -> dict[str, Any]:
         return {
@@ -43,6 +52,18 @@ class TimerTrigger:
             "Time": iso_date(moment),
             "Message": self.message,
         }
+
+    def next(self, moment: float) -> float | None:
+        """When it fires next after this moment, in seconds since 1970."""
+        schedule = self._schedule()
+        return None if schedule is None else schedule.after(moment)
+
+    def _schedule(self) -> Cron | None:
+        if self.cron is None:
+            return None
+        from .cron import Cron  # its library takes longer to import than the sandbox to start
+
+        return Cron(self.cron)
 
 
 Trigger = CosTrigger | TimerTrigger

@@ -12,17 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .environment import Deployment
+from .logs import RequestLogs, Stream
+from .package import site_packages
+from .status import Status, error
+
+RESPONSE_BYTES = 6 * 1024 * 1024
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 _PIECE_BYTES = 65536
 _TERMINATION_S = 2.0
+_MEMORY_LOOK_S = 0.05
 
 
 @dataclass(frozen=True)
 class Outcome:
     result: Any
     error: dict[str, Any] | None
-    stdout: str
-    stderr: str
+    status: Status
+    logs: RequestLogs
     max_rss_kb: int
 
 
@@ -30,15 +37,25 @@ class Worker:
     """Not thread-safe, but for `stop`: whoever took it from the idle ones has it alone."""
 
     def __init__(
-        self, python: str, code: Path, handler: str, environment: Mapping[str, str]
+        self, deployment: Deployment, environment: Mapping[str, str], started: float
     ) -> None:
+        self.started = started
+        self._timeout_s = deployment.timeout_s
+        self._memory_kb = deployment.memory_mb * 1024
+        dependencies = deployment.dependencies
+        if dependencies is None:
+            dependencies = site_packages(deployment.python)
         request_out, self._requests = os.pipe()
         self._responses, response_in = os.pipe()
-        command = [python, str(_BOOTSTRAP), str(code), handler, str(request_out), str(response_in)]
+        command = [
+            *(deployment.python, "-I", "-S", "-B", str(_BOOTSTRAP)),
+            *(str(request_out), str(response_in), deployment.handler, str(deployment.code)),
+            *map(str, dependencies),
+        ]
         try:
             self._process = subprocess.Popen(
                 command,
-                cwd=code,
+                cwd=deployment.code,
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -63,38 +80,44 @@ class Worker:
     def pid(self) -> int:
         return self._process.pid
 
-    def run(self, event: Any, context: Mapping[str, Any], timeout_s: float) -> Outcome:
+    def run(self, event: Any, context: Mapping[str, Any]) -> Outcome:
         """Hand the event over, wait for the response, gather the logs."""
         exchange = _Exchange(json.dumps({"event": event, "context": context}).encode() + b"\n")
-        finished = self._converse(exchange, time.monotonic() + timeout_s)
-        if not finished:
+        cut_off = self._converse(exchange, time.monotonic() + self._timeout_s)
+        if cut_off is not None:
             self.stop(kill=True)
-        exchange.drain(self._stdout, self._stderr)
-        response: dict[str, Any] = {}
-        if exchange.response.endswith(b"\n"):
-            response = json.loads(exchange.response)
-        elif finished:
-            # The response pipe ended without a response: the process is gone [platform status 439].
-            response = {
-                "error": _error("Process exited before completing request", "ProcessExit"),
-                "fatal": True,
-            }
-        else:
-            # [platform status 433]
-            response = {
-                "error": _error(
-                    f"Invoking task timed out after {timeout_s:g} seconds", "TimeoutError"
-                )
-            }
-        if response.get("fatal"):
+        exchange.drain(self._stdout, exchange.logs.stdout)
+        exchange.drain(self._stderr, exchange.logs.stderr)
+        response = exchange.response_document()
+        peak_kb = response.get("maxRssKb", 0)
+        if peak_kb > self._memory_kb:
+            cut_off = Status.MEMORY_LIMIT
+        status, failure = self._judge(response, cut_off, len(exchange.response))
+        if status in (Status.MEMORY_LIMIT, Status.PROCESS_EXIT, Status.LOAD_FAILURE):
             self.stop()
-        return Outcome(
-            response.get("result"),
-            response.get("error"),
-            exchange.logs[self._stdout].decode(errors="replace"),
-            exchange.logs[self._stderr].decode(errors="replace"),
-            response.get("maxRssKb", 0),
-        )
+        result = response.get("result") if failure is None else None
+        return Outcome(result, failure, status, exchange.logs, peak_kb)
+
+    def _judge(
+        self, response: Mapping[str, Any], cut_off: Status | None, size: int
+    ) -> tuple[Status, dict[str, Any] | None]:
+        if cut_off is Status.TIME_LIMIT:
+            message = f"Invoking task timed out after {self._timeout_s:g} seconds"
+            return cut_off, error(message, "TimeoutError")
+        if cut_off is Status.MEMORY_LIMIT:
+            limit = self._memory_kb // 1024
+            return cut_off, error(f"Memory limit of {limit} MB reached", "MemoryLimitReached")
+        if not response:
+            # The response pipe ended without a response: the process is gone.
+            message = "Process exited before completing request"
+            return Status.PROCESS_EXIT, error(message, "ProcessExit")
+        if "error" in response:
+            loaded = not response.get("fatal")
+            return Status.CODE_EXCEPTION if loaded else Status.LOAD_FAILURE, response["error"]
+        if size > RESPONSE_BYTES:
+            message = "The size of response exceeds the upper limit (6MB)"
+            return Status.RESPONSE_TOO_LARGE, error(message, "ResponseTooLarge")
+        return Status.SUCCESS, None
 
     def stop(self, kill: bool = False) -> None:
         """Terminate, then kill, by pid."""
@@ -119,26 +142,37 @@ class Worker:
         os.close(self._requests)
         os.close(self._responses)
 
-    def _converse(self, exchange: _Exchange, deadline: float) -> bool:
-        """True when the response pipe said all it has to say, False when time was up."""
-        exchange.logs = {self._stdout: bytearray(), self._stderr: bytearray()}
+    def _converse(self, exchange: _Exchange, deadline: float) -> Status | None:
+        """None when the response pipe said all it has to say, else the limit that was reached."""
+        logs = {self._stdout: exchange.logs.stdout, self._stderr: exchange.logs.stderr}
         with selectors.DefaultSelector() as selector:
             selector.register(self._requests, selectors.EVENT_WRITE)
-            for descriptor in (self._responses, self._stdout, self._stderr):
+            for descriptor in (self._responses, *logs):
                 selector.register(descriptor, selectors.EVENT_READ)
             while True:
-                ready = selector.select(max(0.0, deadline - time.monotonic()))
-                if not ready and time.monotonic() >= deadline:
-                    return False
+                left = max(0.0, deadline - time.monotonic())
+                ready = selector.select(min(left, _MEMORY_LOOK_S))
                 for key, _ in ready:
                     if key.fd == self._requests:
                         if exchange.write(self._requests):
                             selector.unregister(self._requests)
                     elif key.fd == self._responses:
                         if exchange.read_response(self._responses):
-                            return True
-                    elif not exchange.read_log(key.fd):
+                            return None
+                    elif not exchange.read_log(key.fd, logs[key.fd]):
                         selector.unregister(key.fd)
+                if self._peak_kb() > self._memory_kb:
+                    return Status.MEMORY_LIMIT
+                if time.monotonic() >= deadline:
+                    return Status.TIME_LIMIT
+
+    def _peak_kb(self) -> int:
+        """Where there is a /proc; elsewhere the limit is held against what the response says."""
+        try:
+            with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as status:
+                return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
+        except (OSError, StopIteration):
+            return 0
 
 
 class _Exchange:
@@ -146,8 +180,15 @@ class _Exchange:
 
     def __init__(self, request: bytes) -> None:
         self.response = bytearray()
-        self.logs: dict[int, bytearray] = {}
+        self.logs = RequestLogs()
         self._left = memoryview(request)
+
+    def response_document(self) -> dict[str, Any]:
+        """Empty when it never came, or not to its end."""
+        if not self.response.endswith(b"\n"):
+            return {}
+        document: dict[str, Any] = json.loads(self.response)
+        return document
 
     def write(self, descriptor: int) -> bool:
         """True when there is no more to write."""
@@ -164,21 +205,16 @@ class _Exchange:
         self.response += piece
         return not piece or piece.endswith(b"\n")
 
-    def read_log(self, descriptor: int) -> bool:
+    def read_log(self, descriptor: int, stream: Stream) -> bool:
         """False at the end of the pipe."""
         piece = os.read(descriptor, _PIECE_BYTES)
-        self.logs[descriptor] += piece
+        stream.feed(piece)
         return bool(piece)
 
-    def drain(self, *descriptors: int) -> None:
+    def drain(self, descriptor: int, stream: Stream) -> None:
         """What the process wrote before it responded is in the pipes already."""
-        for descriptor in descriptors:
-            try:
-                while self.read_log(descriptor):
-                    pass
-            except BlockingIOError:
+        try:
+            while self.read_log(descriptor, stream):
                 pass
-
-
-def _error(message: str, kind: str) -> dict[str, Any]:
-    return {"errorMessage": message, "errorType": kind, "stackTrace": []}
+        except BlockingIOError:
+            pass

@@ -1,0 +1,157 @@
+"""What official clients and operators rely on; each of it is documented."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+from qcloud_cos import CosS3Client
+from qcloud_cos.cos_exception import CosServiceError
+
+from .target import TIMEOUT_S, Target, wait_until_listed
+
+
+def error_of(call: Callable[[], Any]) -> tuple[int, str]:
+    with pytest.raises(CosServiceError) as caught:
+        call()
+    assert caught.value.get_request_id() and caught.value.get_trace_id()
+    return caught.value.get_status_code(), caught.value.get_error_code()
+
+
+def body_of(reply: dict[str, Any]) -> bytes:
+    body: bytes = reply["Body"].get_raw_stream().read()
+    return body
+
+
+def test_errors_have_their_codes(target: Target) -> None:
+    with target.cos() as cos:
+        missing = target.key("missing")
+        assert error_of(lambda: cos.get_object(target.bucket, missing)) == (404, "NoSuchKey")
+        assert error_of(lambda: cos.head_object(target.bucket, missing)) == (404, "NoSuchResource")
+        other = target.bucket.replace("-", "-no-such-", 1)
+        assert error_of(lambda: cos.get_object(other, "key")) == (404, "NoSuchBucket")
+        wrong = base64.b64encode(hashlib.md5(b"other").digest()).decode()
+        assert error_of(
+            lambda: cos.put_object(target.bucket, b"body", missing, ContentMD5=wrong)
+        ) == (400, "BadDigest")
+        assert error_of(
+            lambda: cos.upload_part(target.bucket, missing, b"body", 1, "no-such-upload")
+        ) == (404, "NoSuchUpload")
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        (lambda url: url.replace("q-signature=", "q-signature=0"), "SignatureDoesNotMatch"),
+        (lambda url: url.replace("q-ak=", "q-ak=AKIDnobody"), "InvalidAccessKeyId"),
+        (lambda url: url.partition("?")[0], "AccessDenied"),
+    ],
+)
+def test_who_signs_wrong_is_refused(
+    target: Target, change: Callable[[str], str], code: str
+) -> None:
+    with target.cos() as cos, target.session() as anybody:
+        key = target.key("secret")
+        cos.put_object(target.bucket, b"body", key)
+        token = {"x-cos-security-token": target.token} if target.token else {}
+        url = cos.get_presigned_url(target.bucket, key, "GET", Params=token)
+        reply = anybody.get(change(url), timeout=TIMEOUT_S)
+    assert (reply.status_code, f"<Code>{code}</Code>" in reply.text) == (403, True)
+
+
+def test_every_reply_has_a_request_id(target: Target) -> None:
+    with target.cos() as cos, target.session() as anybody:
+        key = target.key("key")
+        replies = [cos.put_object(target.bucket, b"body", key), cos.head_object(target.bucket, key)]
+        url = cos.get_presigned_url(target.bucket, key, "GET").partition("?")[0]
+        refused: requests.Response = anybody.head(url, timeout=TIMEOUT_S)
+    assert all(reply["x-cos-request-id"] for reply in replies)
+    assert refused.status_code == 403 and refused.headers["x-cos-request-id"]
+
+
+def test_a_part_of_an_object(target: Target) -> None:
+    with target.cos() as cos:
+        key = target.key("digits")
+        etag = cos.put_object(target.bucket, b"0123456789", key)["ETag"]
+        for asked, got in (("bytes=2-4", b"234"), ("bytes=7-", b"789"), ("bytes=-1", b"9")):
+            reply = cos.get_object(target.bucket, key, Range=asked)
+            assert body_of(reply) == got
+            assert reply["Content-Range"].endswith("/10")
+        assert body_of(cos.get_object(target.bucket, key, IfMatch=etag)) == b"0123456789"
+        other = '"00000000000000000000000000000000"'
+        refused = error_of(lambda: cos.get_object(target.bucket, key, IfMatch=other))
+        assert refused == (412, "PreconditionFailed")
+
+
+def test_what_is_kept_with_an_object(target: Target) -> None:
+    with target.cos() as cos:
+        key = target.key("described")
+        cos.put_object(
+            target.bucket,
+            b"{}",
+            key,
+            ContentType="application/json",
+            Metadata={"x-cos-meta-fingerprint": "abc"},
+        )
+        head = cos.head_object(target.bucket, key)
+    assert head["Content-Type"] == "application/json"
+    assert head["x-cos-meta-fingerprint"] == "abc"
+    assert head["Content-Length"] == "2"
+
+
+def pages(cos: CosS3Client, target: Target, **asked: Any) -> list[dict[str, Any]]:
+    found = [cos.list_objects(target.bucket, MaxKeys=2, **asked)]
+    while found[-1]["IsTruncated"] == "true":
+        marker = found[-1]["NextMarker"]
+        found.append(cos.list_objects(target.bucket, MaxKeys=2, Marker=marker, **asked))
+    return found
+
+
+def test_a_list_comes_in_pages_and_in_utf_8_order(target: Target) -> None:
+    # As UTF-16 the last two would change places.
+    names = ["A", "a", "b/1", "b/2", "é", "\uff5e", "😀"]
+    with target.cos() as cos:
+        keys = [target.key(name) for name in names]
+        for key in reversed(keys):
+            cos.put_object(target.bucket, b"", key)
+        wait_until_listed(cos, target, keys)
+        whole = pages(cos, target, Prefix=target.prefix)
+        folded = pages(cos, target, Prefix=target.prefix, Delimiter="/")
+    assert [entry["Key"] for page in whole for entry in page.get("Contents", [])] == keys
+    prefixes = [entry["Prefix"] for page in folded for entry in page.get("CommonPrefixes", [])]
+    assert prefixes == [f"{target.prefix}b/"]
+
+
+def test_a_copy_is_another_object_with_the_same_bytes(target: Target) -> None:
+    with target.cos() as cos:
+        source, copy = target.key("source"), target.key("a copy")
+        etag = cos.put_object(target.bucket, b"body", source)["ETag"]
+        place = {"Bucket": target.bucket, "Key": source, "Region": target.region}
+        copied = cos.copy_object(target.bucket, copy, place)
+        assert copied["ETag"] == etag
+        assert body_of(cos.get_object(target.bucket, copy)) == b"body"
+
+
+def test_many_are_deleted_at_once_there_or_not(target: Target) -> None:
+    with target.cos() as cos:
+        keys = [target.key("a"), target.key("b+ c"), target.key("never there")]
+        for key in keys[:2]:
+            cos.put_object(target.bucket, b"", key)
+        objects = {"Object": [{"Key": key} for key in keys], "Quiet": "false"}
+        deleted = cos.delete_objects(target.bucket, objects)
+        assert {entry["Key"] for entry in deleted["Deleted"]} == set(keys)
+        assert error_of(lambda: cos.get_object(target.bucket, keys[1])) == (404, "NoSuchKey")
+
+
+def test_an_append_names_the_next_position(target: Target) -> None:
+    with target.cos() as cos:
+        key = target.key("log")
+        assert cos.append_object(target.bucket, key, 0, b"one")["x-cos-next-append-position"] == "3"
+        cos.append_object(target.bucket, key, 3, b"two")
+        assert body_of(cos.get_object(target.bucket, key)) == b"onetwo"
+        refused = error_of(lambda: cos.append_object(target.bucket, key, 1, b"three"))
+        assert refused == (409, "PositionNotEqualToLength")

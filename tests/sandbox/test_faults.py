@@ -1,0 +1,275 @@
+"""Faults on request: what a fault hits, how often, and what a client then sees."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from qcloud_cos import CosS3Client
+from qcloud_cos.cos_exception import CosClientError, CosServiceError
+from tencentcloud.common.exception import TencentCloudSDKException
+
+from liveness_sandbox import Bucket, Effect, Fault, Match, Sandbox
+
+from .clients import BUCKET, DETECT, Pair, cos_client, face_client
+
+CREATE_ONLY = {"x-cos-forbid-overwrite": "true"}
+
+
+def put_status(cos: CosS3Client, key: str, body: bytes = b"", **options: object) -> int:
+    try:
+        cos.put_object(BUCKET, body, key, **options)
+    except CosServiceError as error:
+        status: int = error.get_status_code()
+        return status
+    return 200
+
+
+def listed(cos: CosS3Client, prefix: str = "") -> list[str]:
+    contents = cos.list_objects(BUCKET, Prefix=prefix).get("Contents", [])
+    return [each["Key"] for each in contents]
+
+
+@pytest.mark.parametrize("kind", ["drop", "reset"])
+@pytest.mark.parametrize(("when", "effect"), [("before", []), ("after", ["a"])])
+def test_a_reply_that_never_comes(
+    sandbox: Sandbox, cos: CosS3Client, bucket: Bucket, kind: str, when: str, effect: list[str]
+) -> None:
+    sandbox.faults.add(Fault(Effect(**{kind: when}), Match(method="PUT")))  # type: ignore[arg-type]
+    seen = {"drop": "RemoteDisconnected", "reset": "ConnectionResetError"}[kind]
+    with pytest.raises(CosClientError, match=seen):
+        cos.put_object(BUCKET, b"body", "a")
+    assert bucket.keys() == effect
+    assert sandbox.requests[-1].status is None
+
+
+def test_errors_of_cos(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
+    def error(effect: Effect) -> tuple[int, str]:
+        sandbox.faults.clear()
+        sandbox.faults.add(Fault(effect))
+        with pytest.raises(CosServiceError) as caught:
+            cos.put_object(BUCKET, b"", "a")
+        assert caught.value.get_request_id()
+        assert sandbox.requests[-1].error_code == caught.value.get_error_code()
+        return caught.value.get_status_code(), caught.value.get_error_code()
+
+    assert error(Effect(status=500)) == (500, "InternalError")
+    assert error(Effect(status=503)) == (503, "SlowDown")
+    assert error(Effect(status=403, code="AccessDenied")) == (403, "AccessDenied")
+    assert bucket.keys() == []
+    assert error(Effect(status=500, when="after")) == (500, "InternalError")
+    assert bucket.keys() == ["a"]
+
+
+def test_errors_of_the_face_api(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
+    judged = pair()
+
+    def code(effect: Effect) -> str:
+        sandbox.faults.clear()
+        sandbox.faults.add(Fault(effect, Match(service="faceid", action="Detect*")))
+        with pytest.raises(TencentCloudSDKException) as caught:
+            judged.judge()
+        told: str = caught.value.code
+        return told
+
+    assert code(Effect(status=502)) == "ServerNetworkError", "the SDK's word for a bare status"
+    assert code(Effect(code="InternalError")) == "InternalError"
+    assert sandbox.requests[-1].status == 200
+    assert code(Effect(status=500, code="InternalError")) == "ServerNetworkError"
+    assert sandbox.faceid.calls == []
+    assert code(Effect(code="InternalError", when="after")) == "InternalError"
+    assert len(sandbox.faceid.billed) == 1
+    face_client(sandbox).call_json("CreateUploadUrl", {"TargetAction": DETECT})
+
+
+def test_the_face_api_s_own_downloads_can_be_hit(
+    sandbox: Sandbox, pair: Callable[..., Pair]
+) -> None:
+    judged = pair()
+    match = Match(key="*/live.bin", user_agent="faceid-resource-fetcher")
+    sandbox.faults.add(Fault(Effect(status=503), match))
+    with pytest.raises(TencentCloudSDKException, match=r"FailedOperation\.DownLoadError"):
+        judged.judge()
+    assert requests.get(judged.params["LiveDataUrl"], proxies={"http": sandbox.url}).ok
+
+
+def test_latency(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
+    sandbox.faults.add(Fault(Effect(delay=0.2), Match(method="PUT")))
+    started = time.monotonic()
+    cos.put_object(BUCKET, b"", "a")
+    assert time.monotonic() - started >= 0.2
+
+
+def test_a_client_may_lose_patience_after_the_effect(sandbox: Sandbox, bucket: Bucket) -> None:
+    sandbox.faults.add(Fault(Effect(delay=5, when="after"), Match(times=1)))
+    with pytest.raises(CosClientError, match=r"(?i)timed out"):
+        cos_client(sandbox, Timeout=0.2).put_object(BUCKET, b"", "a")
+    assert bucket.keys() == ["a"]
+
+
+def test_faults_are_asked_in_the_order_they_were_added(sandbox: Sandbox, cos: CosS3Client) -> None:
+    for effect in (Effect(delay=0.1), Effect(status=503), Effect(status=500)):
+        sandbox.faults.add(Fault(effect))
+    started = time.monotonic()
+    assert put_status(cos, "a") == 503
+    assert time.monotonic() - started >= 0.1
+    assert [active.struck for active in sandbox.faults.snapshot()] == [1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("match", "hit"),
+    [
+        (Match(), True),
+        (Match(service="cos", method="PUT", bucket="faces-*", key="ledger/*.claim"), True),
+        (Match(key="*"), True),
+        (Match(user_agent="cos-python-sdk-*"), True),
+        (Match(service="faceid"), False),
+        (Match(method="GET"), False),
+        (Match(bucket="other-*"), False),
+        (Match(key="*.CLAIM"), False),
+        (Match(key=""), False),
+        (Match(action="Detect*"), False),
+    ],
+)
+def test_what_a_fault_hits(sandbox: Sandbox, cos: CosS3Client, match: Match, hit: bool) -> None:
+    sandbox.faults.add(Fault(Effect(status=500), match))
+    assert put_status(cos, "ledger/1.claim") == (500 if hit else 200)
+
+
+def test_lists_have_no_key(sandbox: Sandbox, cos: CosS3Client) -> None:
+    sandbox.faults.add(Fault(Effect(status=503), Match(method="GET", key="")))
+    with pytest.raises(CosServiceError, match="SlowDown"):
+        cos.list_objects(BUCKET)
+    assert put_status(cos, "a") == 200
+    assert cos.get_object(BUCKET, "a")["ETag"]
+
+
+def test_so_many_times(sandbox: Sandbox, cos: CosS3Client) -> None:
+    sandbox.faults.add(Fault(Effect(status=500), Match(key="a", times=2)))
+    assert [put_status(cos, key) for key in "aabaa"] == [500, 500, 200, 200, 200]
+
+
+def test_luck_is_the_same_each_time(cos: CosS3Client, sandbox: Sandbox) -> None:
+    def run(seed: int) -> list[int]:
+        sandbox.faults.clear()
+        sandbox.faults.add(Fault(Effect(status=500), Match(probability=0.5, seed=seed)))
+        return [put_status(cos, "a") for _ in range(30)]
+
+    first = run(seed=7)
+    assert 5 < first.count(500) < 25
+    assert run(seed=7) == first != run(seed=8)
+
+
+def test_a_fault_can_be_taken_away(sandbox: Sandbox, cos: CosS3Client) -> None:
+    first = sandbox.faults.add(Fault(Effect(status=500)))
+    sandbox.faults.add(Fault(Effect(status=503)))
+    sandbox.faults.remove(first)
+    assert put_status(cos, "a") == 503
+    sandbox.faults.clear()
+    assert put_status(cos, "a") == 200
+
+
+def test_stale_lists(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
+    """What was created is missing, what was deleted is there, what was replaced is the old one."""
+    for key in ("pending/deleted", "pending/replaced"):
+        bucket.put(key, b"old")
+    old = bucket.get("pending/replaced")
+    sandbox.faults.add(Fault(Effect(stale_list=30), Match(key="pending/*")))
+    cos.put_object(BUCKET, b"", "pending/created")
+    cos.put_object(BUCKET, b"new", "pending/replaced")
+    cos.delete_object(BUCKET, "pending/deleted")
+    cos.put_object(BUCKET, b"", "other")
+    contents = cos.list_objects(BUCKET)["Contents"]
+    assert [each["Key"] for each in contents] == ["other", "pending/deleted", "pending/replaced"]
+    assert old is not None and contents[2]["ETag"] == old.etag
+    # A list only: everything else is up to date.
+    assert cos.get_object(BUCKET, "pending/created") and cos.head_object(BUCKET, "pending/created")
+    with pytest.raises(CosServiceError):
+        cos.head_object(BUCKET, "pending/deleted")
+    sandbox.clock.advance(31)
+    assert listed(cos) == ["other", "pending/created", "pending/replaced"]
+
+
+def test_stale_lists_page_by_page(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
+    for number in range(4):
+        bucket.put(f"{number}", b"")
+    sandbox.faults.add(Fault(Effect(stale_list=30)))
+    cos.delete_object(BUCKET, "1")
+    first = cos.list_objects(BUCKET, MaxKeys=2)
+    assert [each["Key"] for each in first["Contents"]] == ["0", "1"]
+    second = cos.list_objects(BUCKET, MaxKeys=2, Marker=first["NextMarker"])
+    assert [each["Key"] for each in second["Contents"]] == ["2", "3"]
+
+
+def test_a_list_may_be_stale_once(sandbox: Sandbox, cos: CosS3Client) -> None:
+    sandbox.faults.add(Fault(Effect(stale_list=30), Match(times=1)))
+    assert listed(cos) == [], "nothing to hide yet, so it does not count"
+    cos.put_object(BUCKET, b"", "a")
+    sandbox.clock.advance(31)
+    assert listed(cos) == ["a"], "and nothing any more"
+    cos.put_object(BUCKET, b"", "b")
+    assert listed(cos) == ["a"]
+    assert listed(cos) == ["a", "b"]
+
+
+def test_what_was_before_the_fault_is_seen(sandbox: Sandbox, cos: CosS3Client) -> None:
+    cos.put_object(BUCKET, b"", "a")
+    sandbox.faults.add(Fault(Effect(stale_list=30)))
+    assert listed(cos) == ["a"]
+
+
+def test_a_head_that_lags(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
+    bucket.put("replaced", b"old")
+    old = bucket.get("replaced")
+    sandbox.faults.add(Fault(Effect(head_lag=5)))
+    cos.put_object(BUCKET, b"", "created")
+    cos.put_object(BUCKET, b"new", "replaced")
+    with pytest.raises(CosServiceError) as caught:
+        cos.head_object(BUCKET, "created")
+    assert caught.value.get_status_code() == 404
+    assert old is not None and cos.head_object(BUCKET, "replaced")["ETag"] == old.etag
+    assert cos.get_object(BUCKET, "replaced")["Body"].get_raw_stream().read() == b"new"
+    sandbox.clock.advance(6)
+    assert cos.head_object(BUCKET, "created")["ETag"]
+    assert cos.head_object(BUCKET, "replaced")["ETag"] != old.etag
+
+
+def test_history_between_changes(sandbox: Sandbox, cos: CosS3Client) -> None:
+    sandbox.faults.add(Fault(Effect(head_lag=10)))
+    etags = []
+    for body in (b"1", b"2", b"3"):
+        etags.append(cos.put_object(BUCKET, body, "a")["ETag"])
+        with pytest.raises(CosServiceError, match="NoSuchResource"):
+            cos.head_object(BUCKET, "a")
+        sandbox.clock.advance(4)
+    # 12, 8 and 4 seconds old: ten seconds ago the first one was there.
+    assert cos.head_object(BUCKET, "a")["ETag"] == etags[0]
+    sandbox.clock.advance(4)
+    assert cos.head_object(BUCKET, "a")["ETag"] == etags[1]
+
+
+def test_racing_creates_both_win(sandbox: Sandbox, bucket: Bucket) -> None:
+    sandbox.faults.add(Fault(Effect(racing_creates=1), Match(key="*.claim")))
+    clients = [cos_client(sandbox) for _ in range(2)]
+
+    def create(number: int) -> int:
+        body = str(number).encode()
+        return put_status(clients[number], "1.claim", body, Metadata=CREATE_ONLY)
+
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(create, range(2))) == [200, 200]
+    stored = bucket.get("1.claim")
+    assert stored is not None and stored.body() in (b"0", b"1")
+    sandbox.clock.advance(2)
+    assert create(0) == 409, "later is no race"
+    assert put_status(clients[0], "other", Metadata=CREATE_ONLY) == 200
+    assert put_status(clients[0], "other", Metadata=CREATE_ONLY) == 409
+
+
+def test_a_race_may_happen_once(sandbox: Sandbox, cos: CosS3Client) -> None:
+    sandbox.faults.add(Fault(Effect(racing_creates=60), Match(times=1)))
+    codes = [put_status(cos, "a", Metadata=CREATE_ONLY) for _ in range(3)]
+    assert codes == [200, 200, 409]

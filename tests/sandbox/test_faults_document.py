@@ -1,0 +1,204 @@
+"""Faults as JSON: by an admin call or in a scenario file, and what is told of a wrong one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from qcloud_cos import CosS3Client
+from qcloud_cos.cos_exception import CosServiceError
+
+from liveness_sandbox import BadFault, Bucket, Sandbox, load_scenario
+from liveness_sandbox.faults.document import document_of, fault_in
+
+from .clients import BUCKET, Pair
+
+SLOW_DOWN = {"match": {"method": "PUT", "key": "a*", "times": 1}, "do": {"status": 503}}
+
+
+def call(sandbox: Sandbox, method: str, path: str, body: object = None) -> Any:
+    data = None if body is None else json.dumps(body)
+    reply = requests.request(method, f"{sandbox.url}/_sandbox/{path}", data=data, timeout=10)
+    return reply.json() if reply.content else reply.status_code
+
+
+def test_faults_by_admin_calls(sandbox: Sandbox, cos: CosS3Client) -> None:
+    assert call(sandbox, "POST", "faults", SLOW_DOWN) == {"ids": ["1"]}
+    assert call(sandbox, "POST", "faults", [SLOW_DOWN, SLOW_DOWN]) == {"ids": ["2", "3"]}
+    with pytest.raises(CosServiceError, match="SlowDown"):
+        cos.put_object(BUCKET, b"", "a")
+    faults = call(sandbox, "GET", "faults")
+    assert faults[0] == {"id": "1", "struck": 1, **SLOW_DOWN}
+    assert [each["struck"] for each in faults] == [1, 0, 0]
+    assert call(sandbox, "DELETE", "faults/2") == 204
+    assert [each["id"] for each in call(sandbox, "GET", "faults")] == ["1", "3"]
+    assert call(sandbox, "DELETE", "faults") == 204
+    assert call(sandbox, "GET", "faults") == []
+    cos.put_object(BUCKET, b"", "a")
+
+
+def test_the_clock_by_an_admin_call(sandbox: Sandbox) -> None:
+    before = sandbox.clock.now()
+    told = call(sandbox, "POST", "clock", {"advance": 7200})["now"]
+    assert (sandbox.clock.now() - before).total_seconds() >= 7200
+    assert told == call(sandbox, "GET", "clock")["now"]
+
+
+def test_the_face_api_by_admin_calls(sandbox: Sandbox, pair: Any) -> None:
+    judged: Pair = pair()
+    response = judged.judge()
+    told = call(sandbox, "GET", "faceid")
+    assert (told["rate_limit"], told["limiter"], told["billed"]) == (5, "sliding-window", 1)
+    [judgement] = told["calls"]
+    assert judgement["request_id"] == response["RequestId"] and judgement["billed"] is True
+    told = call(sandbox, "POST", "faceid", {"rate_limit": None, "limiter": "token-bucket"})
+    assert (told["rate_limit"], told["limiter"]) == (None, "token-bucket")
+    assert sandbox.faceid.rate_limit is None
+    assert call(sandbox, "POST", "faceid", {"rate_limit": 2})["limiter"] == "token-bucket"
+
+
+def test_requests_by_an_admin_call(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
+    bucket.put("a b", b"four")
+    token = {"x-cos-security-token": "secret"}
+    link = cos.get_presigned_url(BUCKET, "a b", "GET", Expired=-1, Params=token)
+    assert requests.get(link, proxies={"http": sandbox.url}, timeout=10).status_code == 403
+    cos.get_object(BUCKET, "a b")["Body"].get_raw_stream().read()
+    call(sandbox, "GET", "clock")
+    refused, done = call(sandbox, "GET", "requests")
+    assert (refused["status"], done["status"]) == (403, 200)
+    assert (done["service"], done["method"], done["key"]) == ("cos", "GET", "a b")
+    assert done["bytes_out"] == 4 and done["seconds"] > 0
+    assert refused["query"]["q-ak"] == sandbox.credentials.secret_id
+    assert not {"q-signature", "x-cos-security-token"} & refused["query"].keys()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "told"),
+    [
+        ("POST", "faults", {}, "faults[0].do takes one of delay"),
+        ("POST", "faults", [SLOW_DOWN, 7], "faults[1] is an object, not 7"),
+        ("POST", "clock", {"advance": -1}, "clock.advance is 0 or more"),
+        ("POST", "faceid", {"limiter": "x"}, "faceid.limiter is one of sliding-window"),
+        ("DELETE", "faults/9", None, "there is no fault '9'"),
+        ("PUT", "faults", None, "no call PUT /_sandbox/faults"),
+        ("GET", "moon", None, "no call GET /_sandbox/moon"),
+    ],
+)
+def test_a_wrong_call_is_told(
+    sandbox: Sandbox, method: str, path: str, body: object, told: str
+) -> None:
+    assert told in call(sandbox, method, path, body)["error"]
+    assert call(sandbox, "GET", "faults") == [], "all of a wrong call is refused"
+
+
+def test_a_body_that_is_no_json(sandbox: Sandbox) -> None:
+    reply = requests.post(f"{sandbox.url}/_sandbox/faults", data=b"\xff", timeout=10)
+    assert (reply.status_code, reply.json()) == (400, {"error": "the body is no JSON"})
+
+
+def test_a_scenario_file(tmp_path: Path, sandbox: Sandbox, cos: CosS3Client) -> None:
+    path = tmp_path / "scenario.json"
+    document = {
+        "comment": "a bad hour",
+        "faults": [SLOW_DOWN],
+        "clock": {"advance": 3600},
+        "faceid": {"rate_limit": 1.5, "limiter": "fixed-window"},
+    }
+    path.write_text(json.dumps(document))
+    before = sandbox.clock.now()
+    load_scenario(path).apply(sandbox)
+    assert (sandbox.clock.now() - before).total_seconds() >= 3600
+    assert sandbox.faceid.rate_limit == 1.5
+    assert sandbox.faceid.limiter.algorithm == "fixed-window"
+    with pytest.raises(CosServiceError, match="SlowDown"):
+        cos.put_object(BUCKET, b"", "a")
+
+
+def test_an_empty_scenario_changes_nothing(tmp_path: Path, sandbox: Sandbox) -> None:
+    path = tmp_path / "scenario.json"
+    path.write_text("{}")
+    assert load_scenario(path).apply(sandbox) == []
+    assert (sandbox.faceid.rate_limit, sandbox.faceid.limiter.algorithm) == (5, "sliding-window")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[]", "this is an object, not []"),
+        ("{\n]", "no JSON in line 2"),
+        (b"\xff\xfe\xff", "no JSON"),
+        ("[" * 100_000, "no JSON"),
+        ('{"fault": []}', "fault is no field; there are faults, clock, faceid, comment"),
+        ('{"faults": {}}', "faults is a list, not {}"),
+        ('{"faults": [{"on": {}}]}', "faults[0].on is no field; there are match, do"),
+        ('{"clock": {"advance": "1h"}}', 'clock.advance is a number, not "1h"'),
+        ('{"clock": {"advance": 1e300}}', "clock.advance is at most 1,000,000,000, not 1e+300"),
+        ('{"clock": {"advance": Infinity}}', "clock.advance is at most 1,000,000,000"),
+        ('{"clock": {"advance": NaN}}', "clock.advance is a number, not NaN"),
+        ('{"faceid": {"rate_limit": -1}}', "faceid.rate_limit is 0 or more, or null"),
+        ('{"faceid": {"rate_limit": true}}', "faceid.rate_limit is a number, not true"),
+        ('{"faceid": {"limiter": ["fixed-window"]}}', "faceid.limiter is one of"),
+    ],
+)
+def test_a_wrong_file_is_told(tmp_path: Path, text: str | bytes, told: str) -> None:
+    path = tmp_path / "scenario.json"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(BadFault) as caught:
+        load_scenario(path)
+    assert str(caught.value).startswith(f"{path}: {told}")
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(BadFault, match="No such file"):
+        load_scenario(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize(
+    ("match", "do", "told"),
+    [
+        ({}, {}, "do takes one of delay, status, code, drop, reset, .* not nothing"),
+        ({}, {"delay": 1, "drop": "after"}, "not delay and drop"),
+        ({}, {"delay": 0}, "do.delay is a number of seconds over 0, not 0"),
+        ({}, {"delay": "1"}, 'do.delay is a number, not "1"'),
+        ({}, {"delay": True}, "do.delay is a number, not true"),
+        ({}, {"status": 200}, "do.status is from 400 to 599, not 200"),
+        ({}, {"status": 503.0}, "do.status is a whole number, not 503.0"),
+        ({}, {"status": 403}, "do.status 403 needs do.code"),
+        ({}, {"code": "InternalError"}, 'do.code alone needs match.service "faceid"'),
+        ({}, {"drop": "now"}, 'do.drop is "before" or "after", not \'now\''),
+        ({}, {"drop": "after", "when": "after"}, "do.when does not go with do.drop"),
+        ({}, {"status": 500, "when": "soon"}, 'do.when is "before" or "after"'),
+        ({}, {"stale_list": -1}, "do.stale_list is a number of seconds over 0"),
+        ({"method": "GET"}, {"stale_list": 1}, "match takes bucket, key, times"),
+        ({"user_agent": "x"}, {"racing_creates": 1}, "do.racing_creates hits requests of COS"),
+        ({"service": "faceid"}, {"head_lag": 1}, "do.head_lag hits requests of COS"),
+        ({"service": "scf"}, {"status": 500}, "match.service is one of cos, faceid"),
+        ({"times": 0}, {"status": 500}, "match.times is 1 or more, not 0"),
+        ({"times": 1.5}, {"status": 500}, "match.times is a whole number, not 1.5"),
+        ({"probability": 0}, {"status": 500}, "match.probability is over 0 and at most 1"),
+        ({"keys": "a"}, {"status": 500}, "match.keys is no field; there are service, method"),
+        ({"key": None}, {"status": 500}, "match.key is a text, not null"),
+        ([], {"status": 500}, r"match is an object, not \[\]"),
+    ],
+)
+def test_a_wrong_fault_is_told(match: object, do: object, told: str) -> None:
+    with pytest.raises(BadFault, match=told):
+        fault_in({"match": match, "do": do})
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        SLOW_DOWN,
+        {"match": {}, "do": {"racing_creates": 1.5}},
+        {
+            "match": {"service": "faceid", "action": "Detect*", "probability": 0.25, "seed": 3},
+            "do": {"code": "InternalError", "when": "after"},
+        },
+    ],
+)
+def test_there_and_back(document: dict[str, Any]) -> None:
+    assert document_of(fault_in(document)) == document

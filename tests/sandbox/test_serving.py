@@ -1,0 +1,96 @@
+"""`serve`: the sandbox as a command runs it, in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from liveness_sandbox import Credentials, Sandbox, serve
+from liveness_sandbox.serving import OtherRegion
+
+from .clients import BUCKET, cos_client, wait_until
+
+TOOLS = Path(__file__).parents[2] / "tools"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_as_a_command(tmp_path: Path, number: signal.Signals) -> None:
+    code = tmp_path / "code"
+    code.mkdir()
+    (code / "index.py").write_text(
+        textwrap.dedent(
+            """
+            import os, pathlib
+            def main_handler(event, context):
+                told = f"{os.getpid()} {os.environ['LIVENESS_BUCKET']}"
+                pathlib.Path(os.environ["NOTE"]).write_text(told)
+            """
+        )
+    )
+    note = tmp_path / "note"
+    start = textwrap.dedent(
+        f"""
+        from functools import partial
+        from pathlib import Path
+        from liveness_sandbox import serve
+        serve(port=0, data=None, region="ap-hongkong", bucket={BUCKET!r}, code=Path({str(code)!r}),
+              environment={{"NOTE": {str(note)!r}}}, print=partial(print, flush=True))
+        """
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", start],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(TOOLS)},
+    ) as server:
+        try:
+            assert server.stdout is not None
+            ready = server.stdout.readline()
+            assert re.fullmatch(r"liveness sandbox ready on http://127\.0\.0\.1:\d+\n", ready)
+            exported: dict[str, str] = {}
+            while "NOTE" not in exported:
+                line = server.stdout.readline()
+                assert line, "the server ended early"
+                name, _, value = line.removeprefix("export ").strip().partition("=")
+                exported[name] = value
+            assert exported["LIVENESS_ENDPOINT_SCHEME"] == "http"
+            assert exported["LIVENESS_BUCKET"] == BUCKET
+            assert exported["TENCENTCLOUD_REGION"] == "ap-hongkong"
+            upload(exported)
+            wait_until(lambda: note.exists() and note.read_text())
+        finally:
+            server.send_signal(number)
+        assert server.wait(10) == 0
+    pid, bucket = note.read_text().split()
+    assert bucket == BUCKET
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid), 0)
+
+
+def upload(exported: dict[str, str]) -> None:
+    class Remote:
+        """What cos_client wants to know of a sandbox, from what serve printed."""
+
+        region = exported["TENCENTCLOUD_REGION"]
+        url = exported["http_proxy"]
+        credentials = Credentials(
+            exported["TENCENTCLOUD_SECRETID"], exported["TENCENTCLOUD_SECRETKEY"]
+        )
+
+    cos_client(Remote()).put_object(BUCKET, b"body", "liveness/incoming/pair/live.bin")  # type: ignore[arg-type]
+
+
+def test_a_bucket_of_another_region_is_refused(tmp_path: Path) -> None:
+    with Sandbox(region="ap-hongkong", data=tmp_path) as sandbox:
+        sandbox.create_bucket(BUCKET)
+    with pytest.raises(OtherRegion, match=f"holds {BUCKET} in ap-hongkong; .* ap-singapore"):
+        serve(
+            port=0, data=tmp_path, region="ap-singapore", bucket=BUCKET, code=None, environment={}
+        )

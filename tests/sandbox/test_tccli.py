@@ -1,0 +1,110 @@
+"""The vendor's command line, unchanged, with the environment that the sandbox hands out."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from liveness_sandbox import Sandbox
+
+from . import tccli
+from .clients import DETECT, JPEG, Pair, md5
+
+# Its client asks by https unless its endpoint says otherwise, and https asks no http_proxy.
+ENDPOINT = ("--endpoint", "http://faceid.intl.tencentcloudapi.com")
+
+pytestmark = pytest.mark.timeout(tccli.INSTALL_SECONDS + 100)
+
+
+class CommandLine:
+    def __init__(self, sandbox: Sandbox, home: Path) -> None:
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(home),  # where it keeps its settings and its log
+            **sandbox.client_environment(),
+        }
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [tccli.executable(), *arguments],
+            env={**self.environment, **environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def call(self, action: str, *options: str, **params: str) -> dict[str, Any]:
+        given = [text for name, value in params.items() for text in (f"--{name}", value)]
+        done = self.run("faceid", action, *given, *options)
+        assert done.returncode == 0, done.stderr
+        response: dict[str, Any] = json.loads(done.stdout)
+        return response
+
+
+@pytest.fixture
+def cli(sandbox: Sandbox, tmp_path: Path) -> CommandLine:
+    return CommandLine(sandbox, tmp_path)
+
+
+def test_a_pair_is_uploaded_and_judged(
+    sandbox: Sandbox, http: requests.Session, cli: CommandLine
+) -> None:
+    """The whole of the documented way: two upload links, two PUTs, one verdict, one frame."""
+
+    def uploaded(body: bytes) -> str:
+        links = cli.call("CreateUploadUrl", *ENDPOINT, TargetAction=DETECT)
+        assert links["ExpiredTimestamp"] > sandbox.clock.now().timestamp()
+        assert http.put(links["UploadUrl"], data=body).status_code == 200
+        url: str = links["ResourceUrl"]
+        return url
+
+    live = b"a live person"
+    response = cli.call(
+        DETECT,
+        *ENDPOINT,
+        LiveDataUrl=uploaded(live),
+        LiveDataMd5=md5(live),
+        ImageUrl=uploaded(JPEG),
+        ImageMd5=md5(JPEG),
+    )
+    assert (response["Result"], response["Sim"]) == ("Success", 96.3)
+    assert md5(http.get(response["BestFrameUrl"]).content) == response["BestFrameMd5"]
+    [call] = sandbox.faceid.billed
+    assert call.request_id == response["RequestId"]
+    agents = {request.headers["x-tc-requestclient"] for request in calls(sandbox)}
+    assert {agent.partition("_CLI_")[1] for agent in agents} == {"_CLI_"}
+
+
+def test_the_endpoint_may_be_a_setting(sandbox: Sandbox, cli: CommandLine) -> None:
+    set_endpoint = ("configure", "set", "faceid.endpoint", ENDPOINT[1])
+    assert cli.run(*set_endpoint).returncode == 0
+    assert cli.call("CreateUploadUrl", TargetAction=DETECT)["UploadUrl"]
+    assert len(calls(sandbox)) == 1
+
+
+def test_an_error_is_told(sandbox: Sandbox, cli: CommandLine, pair: Callable[..., Pair]) -> None:
+    params = {**pair().params, "ImageMd5": md5(b"something else")}
+    given = [text for name, value in params.items() for text in (f"--{name}", value)]
+    done = cli.run("faceid", DETECT, *given, *ENDPOINT)
+    assert done.returncode == 255
+    assert "code:InvalidParameterValue message:MD5 Error" in done.stderr
+    wrong = cli.run("faceid", DETECT, *given, *ENDPOINT, TENCENTCLOUD_SECRET_KEY="0" * 32)
+    assert "code:AuthFailure.SignatureFailure" in wrong.stderr
+
+
+def test_who_comes_by_https_is_told_why_it_fails(sandbox: Sandbox, cli: CommandLine) -> None:
+    target = ("--TargetAction", DETECT)
+    done = cli.run("faceid", "CreateUploadUrl", *target, https_proxy=sandbox.url)
+    assert done.returncode == 255
+    assert "The sandbox speaks no TLS: use http" in done.stderr
+
+
+def calls(sandbox: Sandbox) -> list[Any]:
+    return [request for request in sandbox.requests if request.service == "faceid"]

@@ -1,0 +1,69 @@
+"""Storage classes (436/33417), and the archived ones' restoration (436/12633)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from ..clock import Clock, http_date
+from ..wire import Reply
+from . import configuration
+from .errors import CosError
+from .operation import Operation
+from .store import StoredObject
+
+HEADER = "x-cos-storage-class"
+STANDARD = "STANDARD"
+_ARCHIVED = ("ARCHIVE", "DEEP_ARCHIVE")
+_CLASSES = (
+    STANDARD,
+    "STANDARD_IA",
+    "INTELLIGENT_TIERING",
+    "MAZ_STANDARD",
+    "MAZ_STANDARD_IA",
+    "MAZ_INTELLIGENT_TIERING",
+    *_ARCHIVED,
+)
+_MOST_DAYS = 365
+
+
+def requested_class(headers: Mapping[str, str]) -> str:
+    wanted = headers.get(HEADER, STANDARD).upper()
+    if wanted not in _CLASSES:
+        raise CosError(400, "InvalidArgument", "The storage class you specified is not valid")
+    return wanted
+
+
+def class_headers(stored: StoredObject) -> dict[str, str]:
+    """COS leaves the standard class out."""
+    headers = {} if stored.storage_class == STANDARD else {HEADER: stored.storage_class}
+    if stored.restored_until is not None:
+        date = http_date(stored.restored_until)
+        headers["x-cos-restore"] = f'ongoing-request="false", expiry-date="{date}"'
+    return headers
+
+
+class Archive:
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def require_readable(self, stored: StoredObject) -> None:
+        if stored.storage_class not in _ARCHIVED:
+            return
+        if stored.restored_until is None or stored.restored_until <= self._clock.now():
+            raise CosError(
+                403, "InvalidObjectState", "The operation is not valid for the object's state"
+            )
+
+    async def restore(self, operation: Operation) -> Reply:
+        """Done at once, where the cloud takes minutes to hours."""
+        stored = operation.stored()
+        if stored.storage_class not in _ARCHIVED:
+            raise CosError(403, "InvalidObjectState", "Only an archived object can be restored")
+        tree = await configuration.read(operation.request, "RestoreRequest")
+        days = tree.findtext("Days", "")
+        if not days.isdigit() or not 1 <= int(days) <= _MOST_DAYS:
+            raise configuration.malformed(f"Days must be between 1 and {_MOST_DAYS}")
+        until = self._clock.now() + timedelta(days=int(days))
+        operation.bucket.revise(stored, restored_until=until)
+        return Reply(202 if stored.restored_until is None else 200)

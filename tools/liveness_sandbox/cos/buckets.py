@@ -1,0 +1,113 @@
+"""Buckets themselves: GET Service (436/8291), PUT, HEAD and DELETE Bucket, and their settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from xml.etree import ElementTree
+
+from ..clock import iso_date
+from ..hosts import CosHost
+from ..wire import Reply, WireRequest
+from . import configuration
+from .errors import CosError
+from .markup import document, element
+from .operation import XML, Operation
+from .signature import Identity
+from .store import Bucket, Store
+
+MOST_NAME_CHARACTERS = 60
+"""With the appid [doc 436/13312]."""
+
+
+class BucketOperations:
+    def __init__(self, store: Store, has_uploads: Callable[[Bucket], bool]) -> None:
+        self._store = store
+        self._has_uploads = has_uploads
+
+    def list_all(self, identity: Identity, region: str | None) -> Reply:
+        appid = identity.principal.appid
+        owner = element("ID", appid), element("DisplayName", appid)
+        buckets = (
+            element(
+                "Bucket",
+                element("Name", bucket.name),
+                element("Location", bucket.region),
+                element("CreationDate", iso_date(bucket.created)),
+                element("BucketType", "cos"),
+            )
+            for bucket in self._store.buckets(appid)
+            if region in (None, bucket.region)
+        )
+        body = element("Owner", *owner), element("Buckets", *buckets)
+        return Reply(200, document(element("ListAllMyBucketsResult", *body)), XML)
+
+    def create(self, request: WireRequest, host: CosHost, identity: Identity) -> Reply:
+        if not host.bucket.endswith(f"-{identity.principal.appid}"):
+            raise CosError(403, "AccessDenied", "The bucket's name must end with your own APPID")
+        if len(host.bucket) > MOST_NAME_CHARACTERS or not re.match(
+            r"[a-z0-9](-?[a-z0-9])*-\d+$", host.bucket
+        ):
+            raise CosError(400, "InvalidBucketName", "The specified bucket is not valid")
+        if self._store.find(host.bucket) is not None:
+            # Also where it lies in another region: the name is taken everywhere.
+            raise CosError(
+                409, "BucketAlreadyOwnedByYou", "The bucket exists already, and you own it"
+            )
+        self._store.create(host.bucket, host.region)
+        return Reply(200, headers={"Location": f"/{host.bucket}"})
+
+    async def head(self, operation: Operation) -> Reply:
+        return Reply(200, headers={"x-cos-bucket-region": operation.bucket.region})
+
+    async def delete(self, operation: Operation) -> Reply:
+        bucket = operation.bucket
+        if bucket.keys() or self._has_uploads(bucket):
+            raise CosError(409, "BucketNotEmpty", "The bucket you tried to delete is not empty")
+        self._store.remove(bucket)
+        return Reply(204)
+
+    async def location(self, operation: Operation) -> Reply:
+        """GET Bucket location (436/8275)."""
+        return Reply(200, document(element("LocationConstraint", operation.bucket.region)), XML)
+
+    async def versioning(self, operation: Operation) -> Reply:
+        """GET Bucket versioning (436/19888); empty where it never was on."""
+        status = operation.bucket.versioning
+        told = () if status is None else (element("Status", status),)
+        return Reply(200, document(element("VersioningConfiguration", *told)), XML)
+
+    async def put_versioning(self, operation: Operation) -> Reply:
+        """PUT Bucket versioning (436/19889). There is no way back to never."""
+        tree = await configuration.read(operation.request, "VersioningConfiguration")
+        status = tree.findtext("Status", "")
+        if status not in ("Enabled", "Suspended"):
+            raise configuration.malformed("Status must be Enabled or Suspended")
+        operation.bucket.configure(versioning=status)
+        return Reply(200)
+
+    async def lifecycle(self, operation: Operation) -> Reply:
+        """GET Bucket lifecycle (436/8278). The rules are kept, and never run."""
+        return Reply(200, _rules(operation.bucket).encode(), XML)
+
+    async def put_lifecycle(self, operation: Operation) -> Reply:
+        """PUT Bucket lifecycle (436/8280)."""
+        tree = await configuration.read(operation.request, "LifecycleConfiguration")
+        if tree.find("Rule") is None:
+            raise configuration.malformed("No rule is given")
+        operation.bucket.configure(lifecycle=ElementTree.tostring(tree, encoding="unicode"))
+        return Reply(200)
+
+    async def delete_lifecycle(self, operation: Operation) -> Reply:
+        """DELETE Bucket lifecycle (436/8284)."""
+        _rules(operation.bucket)
+        operation.bucket.configure(lifecycle=None)
+        return Reply(204)
+
+
+def _rules(bucket: Bucket) -> str:
+    if bucket.lifecycle is None:
+        raise CosError(
+            404, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"
+        )
+    return bucket.lifecycle

@@ -1,0 +1,62 @@
+"""The source of PUT Object - Copy (436/10881) and of Upload Part - Copy (436/8287)."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import parse_qs, unquote
+
+from ..blobs import BlobSlice
+from ..hosts import CosHost, host_of
+from . import encryption
+from .archive import Archive
+from .conditions import is_unmodified
+from .errors import CosError
+from .operation import Operation, find
+from .store import Store, StoredObject
+
+HEADER = "x-cos-copy-source"
+_RANGE = re.compile(r"bytes=(\d+)-(\d+)")
+
+
+class CopySources:
+    def __init__(self, store: Store, archive: Archive) -> None:
+        self._store = store
+        self._archive = archive
+
+    def find(self, operation: Operation) -> StoredObject:
+        """`<bucket-appid>.cos.<region>.myqcloud.com/<encoded key>[?versionId=<id>]`."""
+        location, _, query = operation.request.headers[HEADER].partition("?")
+        name, _, path = location.partition("/")
+        host = host_of(name.lower())
+        bucket = self._store.find(host.bucket) if isinstance(host, CosHost) else None
+        if bucket is None or not isinstance(host, CosHost) or bucket.region != host.region:
+            raise CosError(404, "NoSuchBucket", "The source bucket does not exist")
+        if bucket.appid != operation.identity.principal.appid:
+            raise CosError(403, "AccessDenied", "Access Denied")
+        stored = find(bucket, unquote(path), parse_qs(query).get("versionId", [None])[0])
+        encryption.require_key(stored.encryption, _about_source(operation))
+        self._archive.require_readable(stored)
+        if is_unmodified(stored, _about_source(operation)):
+            raise CosError(412, "PreconditionFailed", "The source is not what you asked for")
+        return stored
+
+
+def source_range(operation: Operation, stored: StoredObject) -> BlobSlice:
+    """`bytes=first-last`, both needed; the SDK sends an empty header for the whole."""
+    header = operation.request.headers.get(f"{HEADER}-range")
+    if not header:
+        return stored.blob.whole()
+    match = _RANGE.fullmatch(header)
+    first, last = map(int, match.groups()) if match else (0, -1)
+    if not first <= last < stored.size:
+        raise CosError(416, "InvalidRange", "The requested range is not satisfiable")
+    return BlobSlice(stored.blob, first, last - first + 1)
+
+
+def _about_source(operation: Operation) -> dict[str, str]:
+    """`x-cos-copy-source-if-match` is `if-match` of the source; its customer key is told so too."""
+    headers = {}
+    for name, value in operation.request.headers.items():
+        if (plain := name.removeprefix(f"{HEADER}-")) != name:
+            headers[f"x-cos-{plain}" if plain.startswith("server-side") else plain] = value
+    return headers

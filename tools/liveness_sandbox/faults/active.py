@@ -1,0 +1,99 @@
+"""The faults in force: each asked at every request, and counting how often it struck."""
+
+from __future__ import annotations
+
+import random
+import threading
+from itertools import count
+
+from ..cos.errors import CosError
+from ..cos.identifiers import Identifiers
+from ..faceid.errors import ApiError, new_request_id
+from ..hooks import Delay, Drop, Hook, Phase
+from ..requestlog import LoggedRequest
+from ..wire import Reply
+from .fault import BadFault, Fault
+
+_MESSAGE = "A fault of the sandbox, as it was told"
+
+
+class ActiveFault:
+    def __init__(self, number: int, fault: Fault) -> None:
+        self.id = str(number)
+        self.fault = fault
+        self.struck = 0
+        self._dice = random.Random(fault.match.seed)
+        self._lock = threading.Lock()
+
+    def strikes(self) -> bool:
+        """Asked once for each request that fits: whether this one is hit; if so, it is counted."""
+        match = self.fault.match
+        with self._lock:
+            if match.times is not None and self.struck >= match.times:
+                return False
+            if self._dice.random() >= match.probability:
+                return False
+            self.struck += 1
+            return True
+
+    def hook(self, request: LoggedRequest, phase: Phase) -> Reply | Drop | Delay | None:
+        do, match = self.fault.do, self.fault.match
+        if do.stale_kind or phase != do.phase or not match.fits(request) or not self.strikes():
+            return None
+        if do.delay is not None:
+            return Delay(do.delay)
+        if do.drop or do.reset:
+            return Drop(reset=do.reset is not None)
+        return _error(request, do.status, do.code)
+
+
+class Faults:
+    """May be changed at any time and from any thread."""
+
+    def __init__(self) -> None:
+        self._active: dict[str, ActiveFault] = {}
+        self._numbers = count(1)
+
+    def add(self, fault: Fault) -> str:
+        """From now on; the id that is returned takes it away again."""
+        active = ActiveFault(next(self._numbers), fault)
+        self._active[active.id] = active
+        return active.id
+
+    def remove(self, id: str) -> None:
+        if self._active.pop(id, None) is None:
+            raise BadFault(f"there is no fault {id!r}")
+
+    def clear(self) -> None:
+        self._active.clear()
+
+    def snapshot(self) -> list[ActiveFault]:
+        """In the order they were added, which is the order they are asked in."""
+        return list(self._active.values())
+
+    @property
+    def hooks(self) -> list[Hook]:
+        return [active.hook for active in self.snapshot()]
+
+    def stale(self, kind: str) -> list[ActiveFault]:
+        return [active for active in self.snapshot() if active.fault.do.stale_kind == kind]
+
+
+def _error(request: LoggedRequest, status: int | None, code: str | None) -> Reply:
+    return (_api_error if request.service == "faceid" else _cos_error)(request, status, code)
+
+
+def _api_error(request: LoggedRequest, status: int | None, code: str | None) -> Reply:
+    if code is None:
+        # It is not the API that speaks, but what stands before it.
+        return Reply(status or 502, b"<html>out of order</html>", {"Content-Type": "text/html"})
+    request.error_code = code
+    return ApiError(code, _MESSAGE).reply(new_request_id(), status or 200)
+
+
+def _cos_error(request: LoggedRequest, status: int | None, code: str | None) -> Reply:
+    status = status or 500
+    # The two that clients meet (436/7730).
+    error = CosError(status, code or ("SlowDown" if status == 503 else "InternalError"), _MESSAGE)
+    request.error_code = error.code
+    return error.reply(request.method, f"{request.host}/{request.key}", Identifiers())

@@ -1,0 +1,96 @@
+"""The processes of one function: a warm one if there is one, else a cold start."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ..clock import Clock
+from ..credentials import Credentials
+from .environment import Deployment, context, worker_environment
+from .invocation import Invocation
+from .worker import Worker
+
+# A role's keys live up to 6 hours; an instance is taken away before its keys end.
+_KEYS_LIVE_S = 6 * 3600
+_INSTANCE_LIVES_S = 5 * 3600
+
+
+class Instances:
+    """May be used from many threads; how many at once is the caller's business."""
+
+    def __init__(
+        self, deployment: Deployment, new_credentials: Callable[[float], Credentials], clock: Clock
+    ) -> None:
+        self._deployment = deployment
+        self._new_credentials = new_credentials
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._idle: list[Worker] = []
+        self._busy: set[Worker] = set()
+        self._closed = False
+
+    def work(self, event: Any, request_id: str) -> Invocation:
+        """One event in one instance, to its end. Raises OSError where none can be started."""
+        warm = self._take()
+        worker = warm or self._start()
+        started = time.monotonic()
+        try:
+            outcome = worker.run(event, context(self._deployment, request_id))
+        finally:
+            self._put_back(worker)
+        return Invocation(
+            event,
+            outcome.result,
+            outcome.error,
+            outcome.status,
+            outcome.logs.stdout.lines(),
+            outcome.logs.stderr.text(),
+            time.monotonic() - started,
+            warm is None,
+            request_id,
+            outcome.max_rss_kb,
+        )
+
+    def close(self) -> None:
+        """Stop them all: what they were working on ends as if they had died."""
+        with self._lock:
+            self._closed = True
+            idle, self._idle = self._idle, []
+            busy = list(self._busy)
+        for worker in (*idle, *busy):
+            worker.stop()
+        for worker in idle:
+            worker.close()
+
+    def _take(self) -> Worker | None:
+        """The one that worked last, unless it is too old."""
+        with self._lock:
+            while self._idle:
+                worker = self._idle.pop()
+                if self._clock.monotonic() - worker.started < _INSTANCE_LIVES_S:
+                    self._busy.add(worker)
+                    return worker
+                worker.stop()
+                worker.close()
+        return None
+
+    def _start(self) -> Worker:
+        environment = worker_environment(self._deployment, self._new_credentials(_KEYS_LIVE_S))
+        worker = Worker(self._deployment, environment, self._clock.monotonic())
+        with self._lock:
+            self._busy.add(worker)
+            if self._closed:
+                worker.stop()
+        return worker
+
+    def _put_back(self, worker: Worker) -> None:
+        with self._lock:
+            self._busy.remove(worker)
+            if worker.alive and not self._closed:
+                self._idle.append(worker)
+                return
+        worker.stop()
+        worker.close()
