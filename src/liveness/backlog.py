@@ -10,6 +10,7 @@ would be throttled. Safety never depends on it: claims do that.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections import deque
@@ -23,7 +24,7 @@ from .logs import Log
 from .seams import Chance
 from .services import Services
 from .settings import Settings
-from .store import JSON, PatientStore
+from .store import CLOCK_GRAIN_SECONDS, JSON, PatientStore
 
 SLOT_SECONDS = 10
 # The next slot is taken this long before it begins.
@@ -36,6 +37,8 @@ MAX_VISITS = 10
 _WORKERS = 16
 _MARKERS_HELD = 20_000
 _REFRESH_SECONDS = 2.0
+# So many refusals in a row stop the drain.
+_REFUSALS = 5
 # Markers are looked for again this far back: the listing is eventually consistent.
 _LOOK_BACK_SECONDS = 20.0
 _MAX_MARKER_BYTES = 16 * 1024
@@ -103,39 +106,68 @@ class Drainer:
         self._slots: list[str] = []
         self._slot_ends = 0.0
         self._leaves_at = 0.0
+        # Markers that are due, one a pair. Others of these pairs, and those whose turn has come.
         self._due: deque[str] = deque()
+        self._repeats: dict[str, list[str]] = {}
+        self._freed: deque[str] = deque()
+        self._walked: deque[str] = deque()  # pairs whose repeats are still to be freed
+        self._finished: set[str] = set()  # the pairs that we walked to their end
         self._known: set[str] = set()
         self._running: dict[str, str] = {}
         self._refreshed = 0.0
-        self._newest_next = False
+        self._seen_until = 0.0
+        self._draws = 0
         self._refused: ConfigurationError | None = None
+        self._refusals = 0  # in a row
+        self._stopped = False
         self._ended: dict[str, int] = {}
 
     def run(self) -> Drained:
         """Drain. Raises ConfigurationError when walks did; markers stay."""
         on = self._on
-        self._leaves_at = on.store.now() + on.seconds_left() - _VISIT_NEEDS_SECONDS
-        if self._leaves_at <= on.store.now() or not self._take(on.store.now()):
+        if on.seconds_left() < _VISIT_NEEDS_SECONDS or not self._take_current():
             return Drained(False, {})
-        boundary = self._leaves_at // _TIMER_SECONDS * _TIMER_SECONDS
-        if boundary > on.store.now():
-            self._leaves_at = boundary
-        while True:
-            on.concurrency.crew(_WORKERS, self._visits())
-            if self._refused is not None:
+        self._leaves_at = self._time_to_leave()
+        try:
+            while True:
+                on.concurrency.crew(_WORKERS, self._visits())
+                if not self._may_go_on():
+                    break
+                # Who parked while the slot was ours relied on us: look once more without it.
                 self._give_slots_back()
-                raise self._refused
-            if not self._may_go_on():
-                break
-            # Who parked while the slot was ours relied on us: look once more after giving it back.
-            self._give_slots_back()
-            self._refresh(whole=True)
-            if not self._due or not self._take(on.store.now()):
-                break
+                self._refresh(whole=True)
+                if not (self._due or self._freed) or not self._take_current():
+                    break
+        finally:
+            with contextlib.suppress(StoreUnavailable):
+                self._give_slots_back()
         self._log("drain.ended", **self._ended)
+        if self._refused is not None and (self._stopped or set(self._ended) == {"refused"}):
+            raise self._refused
         return Drained(True, dict(self._ended))
 
+    def _time_to_leave(self) -> float:
+        """By the store's clock: in time for our invocation, and if possible at a full minute."""
+        now = self._on.store.now()
+        latest = now + self._on.seconds_left() - _VISIT_NEEDS_SECONDS
+        # Whoever waits for a turn then must have had it before the next drainer gives its first.
+        boundary = latest // _TIMER_SECONDS * _TIMER_SECONDS
+        boundary -= _WORKERS / self._on.settings.rate_limit
+        return boundary if boundary > now else latest
+
     # ---- slots
+
+    def _take_current(self) -> bool:
+        """Hold the slot that it is now; the first answer may show that our clock was wrong."""
+        for _ in range(2):
+            moment = self._on.store.now()
+            taken = self._take(moment)
+            if slot_key(self._on.settings, self._on.store.now()) == slot_key(
+                self._on.settings, moment
+            ):
+                return taken
+            self._give_slots_back()
+        return False
 
     def _take(self, moment: float) -> bool:
         """Hold the slot of that moment: ours already, or free."""
@@ -154,7 +186,9 @@ class Drainer:
     def _may_go_on(self) -> bool:
         """Whether another walk may begin: in time, and in a slot of ours."""
         now = self._on.store.now()
-        if now >= self._leaves_at or self._refused is not None:
+        if now >= self._leaves_at or self._on.seconds_left() < _VISIT_NEEDS_SECONDS:
+            return False
+        if self._stopped:
             return False
         if now >= self._slot_ends - _EARLY_SECONDS and self._slot_ends < self._leaves_at:
             self._take(self._slot_ends)
@@ -174,56 +208,94 @@ class Drainer:
         while self._may_go_on():
             key = self._next_due()
             if key is None:
-                if not self._running:
+                if self._running:
+                    self._on.clock.sleep(0.5)
+                elif not self._walked:
                     return
-                self._on.clock.sleep(0.5)
                 continue
             self._running[key] = _pair_of(key)
             yield partial(self._work, key)
 
     def _next_due(self) -> str | None:
-        """Oldest and newest in turn: the backlog moves, and who comes now need not wait for it."""
+        """The next marker whose pair nobody is walking. Drawn by one worker at a time."""
+        while self._walked:
+            self._freed.extend(self._repeats.pop(self._walked.popleft(), ()))
         if self._on.clock.monotonic() - self._refreshed > _REFRESH_SECONDS:
-            self._refresh(whole=not self._due)
+            self._refresh(whole=not (self._due or self._freed))
         at_work = set(self._running.values())
-        for _ in range(len(self._due)):
-            self._newest_next = not self._newest_next
-            key = self._due.pop() if self._newest_next else self._due.popleft()
+        for _ in range(len(self._due) + len(self._freed)):
+            key = self._draw()
             self._known.discard(key)
             if _pair_of(key) not in at_work:
                 return key
-            # Its pair is being walked; this marker is found again at the next refresh.
+            # Its pair is being walked; this marker is found again at a later refresh.
         return None
+
+    def _draw(self) -> str:
+        """Oldest and newest pair in turn: the backlog moves, and who comes now need not wait.
+
+        In between a repeat, once its pair was walked: mostly it costs a look and no call. When
+        leases end, hundreds fall due at once, and must not delay those who came meanwhile.
+        """
+        self._draws += 1
+        if self._freed and (self._draws % 2 or not self._due):
+            return self._freed.popleft()
+        return self._due.pop() if self._draws % 4 < 2 else self._due.popleft()
 
     def _refresh(self, whole: bool) -> None:
         """List what is due; only the latest where the rest is known already."""
         on, settings = self._on, self._on.settings
         pending = f"{settings.ledger_prefix}pending/"
         now = on.store.now()
-        start = pending if whole else pending + _stamp(now - _LOOK_BACK_SECONDS)
-        end = pending + _stamp(now) + "~"
+        seen = min(now, self._seen_until) - _LOOK_BACK_SECONDS
+        start = pending if whole else pending + _stamp(seen)
+        # Who parked a moment ago may have had a clock that is a moment ahead.
+        end = pending + _stamp(now + CLOCK_GRAIN_SECONDS) + "~"
         found: list[str] = []
         while len(self._known) + len(found) < _MARKERS_HELD:
             page = on.store.list(settings.ledger_bucket, pending, start)
             keys = [item.key for item in page.items if item.key < end]
-            found += [key for key in keys if key not in self._known and key not in self._running]
+            found += [
+                key
+                for key in keys
+                if _is_marker(key) and key not in self._known and key not in self._running
+            ]
             if page.next is None or len(keys) < len(page.items):
                 break
             start = page.next
         self._known.update(found)
-        self._due.extend(found)
-        self._refreshed = on.clock.monotonic()
+        for key in found:
+            pair = _pair_of(key)
+            if pair in self._repeats:
+                self._repeats[pair].append(key)
+            elif pair in self._finished:
+                self._freed.append(key)
+            else:
+                self._repeats[pair] = []
+                self._due.append(key)
+        self._refreshed, self._seen_until = on.clock.monotonic(), now
 
     def _work(self, key: str) -> None:
         try:
             state = self._visit_marker(key)
         except ConfigurationError as error:
+            # One pair may be refused for itself; several in a row are not the pairs' fault.
             self._refused, state = error, "refused"
-        except LivenessError as error:
-            self._log("drain.visit-failed", error=type(error).__name__, why=str(error))
+            self._refusals += 1
+            self._stopped = self._refusals >= _REFUSALS
+        except Exception as error:  # whatever it is, the other pairs go on; the marker stays
+            # Our own errors speak for themselves; the text of any other may hold a secret.
+            why = str(error) if isinstance(error, LivenessError) else None
+            self._log("drain.visit-failed", error=type(error).__name__, why=why)
             state = "failed"
         finally:
+            # In this order: who sees nobody at work must see what is left to do.
+            self._walked.append(_pair_of(key))
             self._running.pop(key, None)
+        if state != "refused":
+            self._refusals = 0
+        if state in ("published", "done"):
+            self._finished.add(_pair_of(key))
         self._ended[state] = self._ended.get(state, 0) + 1
 
     def _visit_marker(self, key: str) -> str:
@@ -245,9 +317,10 @@ class Drainer:
         on.store.delete(bucket, key)
         try:
             state = self._visit(marker)
-        except (ConfigurationError, StoreUnavailable):
+        except (ConfigurationError, StoreUnavailable) as error:
             # Not the pair's fault: the visit does not count against it.
-            park(on.settings, on.store, on.chance, marker, _TIMER_SECONDS)
+            if not error.parked:
+                park(on.settings, on.store, on.chance, marker, _TIMER_SECONDS)
             on.store.delete(bucket, tail)
             raise
         on.store.delete(bucket, tail)
@@ -256,6 +329,11 @@ class Drainer:
 
 # A walk that begins must be able to end: a call, and what is beside it.
 _VISIT_NEEDS_SECONDS = 35.0
+
+
+def _is_marker(key: str) -> bool:
+    """Whether it is named as markers are; anything else there is somebody's own."""
+    return key.rpartition("/")[2].count("-") >= 2
 
 
 def _pair_of(key: str) -> str:

@@ -89,10 +89,10 @@ def call(
             return Changed()
         if isinstance(ready, _Prepared):
             prepared = ready
+            on.pace.start()
             seconds = _seconds_for_call(on, attempt)
             if seconds < LEAST_CALL_SECONDS:
                 return SetBack(0, "preparing took too much of the lease")
-            on.pace.start()
             reply = on.face.detect(prepared.request(seconds), seconds)
         else:
             reply = ready

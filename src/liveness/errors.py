@@ -20,7 +20,9 @@ from collections.abc import Sequence
 
 
 class LivenessError(Exception):
-    """Base of all errors of this package."""
+    """Base of all errors of this package; `parked`: a marker for the pair is written already."""
+
+    parked = False
 
 
 class ConfigurationError(LivenessError):

@@ -10,7 +10,6 @@ from typing import Any
 
 from . import __version__
 from .backlog import MAX_VISITS, Drainer, Marker, park
-from .call import LEAST_CALL_SECONDS
 from .credentials import read_credentials
 from .errors import ConfigurationError, LivenessError, PairsNotFinished
 from .events import Wakeup, read_event
@@ -21,12 +20,14 @@ from .reconcile import reconcile
 from .remotes import Connector, Vendors
 from .result import Origin
 from .seams import Chance, Clock, Concurrency, SystemChance, SystemClock, Threads
-from .services import CLOSING_SECONDS, Services
+from .services import Services
 from .settings import read_settings
 from .store import PatientStore
 
 # Assumed where the platform says nothing: its own default would be too short for a call anyway.
 _DEFAULT_LIMIT_SECONDS = 60.0
+# A drain must be able to begin, walk a pair with one slow call, and close.
+LEAST_LIMIT_SECONDS = 60.0
 _LOGGED_FRAMES = 3
 
 
@@ -96,10 +97,10 @@ class Function:
         self, event: object, origin: Origin, began: float, limit: float
     ) -> tuple[Services, Wakeup]:
         settings = read_settings(self._environ)
-        if limit < CLOSING_SECONDS + LEAST_CALL_SECONDS:
+        if limit < LEAST_LIMIT_SECONDS:
             raise ConfigurationError(
-                f"the function's timeout is {limit:g} s, in which no call could be made and "
-                "written down; set at least 60 s"
+                f"the function's timeout is {limit:g} s: too short for calls, retries and what "
+                f"must be written down; set at least {LEAST_LIMIT_SECONDS:g} s"
             )
         wakeup = read_event(settings, event)
         remotes = self._connector.connect(settings, read_credentials(self._environ))
@@ -137,7 +138,8 @@ def _walk_all(on: Services, wakeup: Wakeup, log: Log) -> list[dict[str, Any]]:
             why = _describe(error)
             log("pair.failed", pair_id=pair_id, error=type(error).__name__, why=why)
             failures[pair_id] = why
-            _park_failed(on, pair_id, why)
+            if not getattr(error, "parked", False):
+                _park_failed(on, pair_id, why)
             continue
         log("pair.ended", pair_id=pair_id, state=ended[-1].state, status=ended[-1].status)
     if wakeup.kind == "cos" and any(item.due for item in ended):

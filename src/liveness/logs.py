@@ -38,6 +38,7 @@ EVENTS: Mapping[str, str] = {
     "drain.marker-damaged": "a marker that is not ours was removed; reconcile finds its pair",
     "drain.gave-up": "ALARM: a pair ended its invocation too often and was given up",
     "reconcile.parked": "a pair that no event finished was parked",
+    "reconcile.look-failed": "a pair could not be looked at, and why; the others were",
     "reconcile.ended": "what one run of reconcile saw; finished says whether the pass is",
 }
 

@@ -2,16 +2,20 @@
 
 A turn is taken before a claim, so that nobody waits while holding one. The bucket holds one turn
 and begins empty: turns are at least 1/rate seconds apart, those of the drainer before included.
-Between turn and call lie round trips that may take longer or shorter, so a call also waits until
-fewer than `rate` others have started in the second before it.
+They come in the order they were asked for, but none is promised ahead: promises made while the
+rate was low would keep it low. Between turn and call lie round trips that may take longer or
+shorter, so a call also waits until fewer than `rate` others have started in the second before it.
 
 Being throttled means that somebody else uses the same limit: the rate is halved, and creeps back
-with every answer. Or it means that two of our calls came closer together on their way than they
-were sent: so every time they are also sent a little further apart, for good.
+with every answer. For a second after that, being throttled again says nothing new: it is by the
+second that the service counts, and that one was full. Or it means that two of our calls came
+closer together on their way than they were sent: so every time they are also sent a little further
+apart, for good.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import deque
 from typing import NamedTuple, Protocol
@@ -19,12 +23,16 @@ from typing import NamedTuple, Protocol
 from .seams import Clock
 
 # Of the set rate: what an answer gives back, and the least that is left however often it is halved.
-_CREEP = 1 / 8
+_CREEP = 1 / 4
 _LEAST = 1 / 8
 # Seconds that are added to every second for what the way may do to the spacing: a step, the most.
-_SLACK_STEP = 0.01
+_SLACK_STEP = 0.02
 _MOST_SLACK = 0.05
-_SETTLING_SECONDS = 3.0
+_SETTLING_SECONDS = 2.0
+_CUT_HOLDS_SECONDS = 1.0
+_AGAIN_SECONDS = 10.0
+# Who was woken by so little too late had its turn in time, else it would add up.
+_PUNCTUAL_SECONDS = 0.05
 
 
 class Turn(NamedTuple):
@@ -74,27 +82,41 @@ class TokenBucket:
     yields = False
 
     def __init__(self, rate: float, clock: Clock) -> None:
-        self._set = self._rate = rate
+        # As many starts as one second may hold, or one in a longer time; turns come no faster.
+        self._starts: deque[float] = deque(maxlen=max(1, int(rate)))
+        self._window = max(1.0, 1 / rate)
+        self._set = self._rate = max(1, int(rate)) / self._window
         self._clock = clock
         self._lock = threading.Lock()
-        self._next_turn = clock.monotonic() + 1 / rate
-        self._cut = clock.monotonic()
+        self._latest_turn = clock.monotonic()
+        self._queue: list[object] = []  # who waits for a turn
+        self._cut_until = -math.inf
         # Before, we were throttled for the burst of calls that made us park.
         self._settled = clock.monotonic() + _SETTLING_SECONDS
         self._slack = 0.0
-        # The latest starts: as many as one second may hold, or one in a longer time.
-        self._starts: deque[float] = deque(maxlen=max(1, int(rate)))
-        self._window = max(1.0, 1 / rate)
 
     def turn(self, seconds: float) -> Turn | None:
+        ticket = object()
+        latest = self._clock.monotonic() + seconds
         with self._lock:
-            now = self._clock.monotonic()
-            at = max(now, self._next_turn)
-            if at - now > seconds:
-                return None
-            self._next_turn = at + (1 + self._slack) / self._rate
-        self._clock.sleep(at - now)
-        return Turn(self._clock.monotonic())
+            self._queue.append(ticket)
+        try:
+            while True:
+                with self._lock:
+                    now = self._clock.monotonic()
+                    ahead = self._queue.index(ticket)
+                    due = self._latest_turn + (1 + self._slack) / self._rate
+                    at = max(now, due) + ahead / self._set
+                    if at > latest:
+                        return None
+                    if at <= now:
+                        self._latest_turn = due if now - due < _PUNCTUAL_SECONDS else now
+                        return Turn(now)
+                # It may come sooner, should the rate rise meanwhile.
+                self._clock.sleep(min(at - now, (ahead + 1) / self._set))
+        finally:
+            with self._lock:
+                self._queue.remove(ticket)
 
     def start(self) -> None:
         with self._lock:
@@ -107,13 +129,13 @@ class TokenBucket:
 
     def throttled(self, turn: Turn) -> None:
         with self._lock:
-            if turn.at <= self._cut:
-                return  # its turn was before the last cut, which was the answer to it already
-            self._cut = self._clock.monotonic()
-            if self._cut > self._settled:
+            if turn.at <= self._cut_until:
+                return  # the last cut was the answer to it already
+            now = self._clock.monotonic()
+            if self._settled < now < self._cut_until + _AGAIN_SECONDS:
                 self._slack = min(self._slack + _SLACK_STEP, _MOST_SLACK)
+            self._cut_until = now + _CUT_HOLDS_SECONDS
             self._rate = max(self._rate / 2, self._set * _LEAST)
-            self._next_turn = max(self._next_turn, self._cut + 1 / self._rate)
 
     def answered(self) -> None:
         with self._lock:

@@ -141,7 +141,17 @@ class Walk:
         if left > 0:
             parked = self._park(Park(left, "the last call may still be answered"))
             return Ended(self._pair_id, "parked", None, parked.why)
-        step = self._give_up(ledger, len(claims), len(counted))
+        # Under a claim of our own: nobody may begin a call meanwhile.
+        number, nonce = len(claims) + 1, self._on.chance.nonce()
+        fresh, response = ledger.try_claim(number, nonce)
+        if response is None:
+            claim, response = ledger.standing(number, nonce, fresh)
+        if response is not None:
+            return self.publish(look.found, Standing(response))
+        if claim.nonce != nonce:
+            parked = self._park(Park(claim.lease_left(), "another invocation holds the lease"))
+            return Ended(self._pair_id, "parked", None, parked.why)
+        step = self._give_up(ledger, number, len(counted))
         return self.publish(look.found, step) if isinstance(step, Standing) else self.run()
 
     def grant(self) -> None:
@@ -244,10 +254,11 @@ class Walk:
         self._tell("pair.claimed", attempt=attempt.number)
         try:
             came = call(self._on, work, attempt, turn, self._log)
-        except LivenessError:
+        except LivenessError as error:
             # What `call` raises was before any request or after a free one: nothing was billed.
             with contextlib.suppress(LivenessError):
                 self._park(Park(PAUSE_SECONDS, "preparing the call failed"))
+                error.parked = True
                 self._release(ledger, attempt)
             raise
         if isinstance(came, Unanswered):
@@ -259,7 +270,9 @@ class Walk:
             parked = self._park(Park(came.seconds, came.why))
             self._release(ledger, attempt)
             if came.misconfigured:
-                raise ConfigurationError(f"the face API refuses: {came.why}")
+                refused = ConfigurationError(f"the face API refuses: {came.why}")
+                refused.parked = True
+                raise refused
             return parked
         self._release(ledger, attempt)
         return Again()

@@ -14,6 +14,7 @@ from functools import partial
 from typing import NamedTuple
 
 from .backlog import Marker, park
+from .errors import ConfigurationError, LedgerDamaged
 from .keys import InputKey, read_input_key, result_key
 from .logs import Log
 from .services import Services
@@ -54,7 +55,7 @@ NeedsWork = Callable[[str], bool]
 def reconcile(on: Services, log: Log, prefix: str, needs_work: NeedsWork) -> Reconciled:
     """Go through all inputs whose pair id begins with `prefix`, or on where the last run stopped.
 
-    Raises StoreUnavailable, ConfigurationError; the cursor then stays where it was.
+    Raises StoreUnavailable, ConfigurationError.
     """
     state = _read_state(on) if not prefix else State()
     if not state.cursor:
@@ -64,14 +65,12 @@ def reconcile(on: Services, log: Log, prefix: str, needs_work: NeedsWork) -> Rec
     cursor, keys, looked_at, parked = state.cursor or under, 0, 0, 0
     while True:
         if on.seconds_left() < _PAGE_NEEDS_SECONDS:
-            if not prefix:
-                _write_state(on, state._replace(cursor=cursor))
             return Reconciled(False, keys, looked_at, parked)
         page = on.store.list(on.settings.bucket, under, cursor)
         keys += len(page.items)
         pairs = _pairs_of(on, page.items)
         suspects = _suspects(on, pairs, _results_of(on, pairs), since)
-        stale = _look_at(on, suspects, needs_work)
+        stale = _look_at(on, log, suspects, needs_work)
         for pair_id in stale:
             park(on.settings, on.store, on.chance, Marker(pair_id, "found by reconcile", 0), 0)
             log("reconcile.parked", pair_id=pair_id)
@@ -79,6 +78,8 @@ def reconcile(on: Services, log: Log, prefix: str, needs_work: NeedsWork) -> Rec
         if page.next is None:
             break
         cursor = page.next
+        if not prefix:
+            _write_state(on, state._replace(cursor=cursor))  # a later page may fail
     if not prefix:
         _write_state(on, State(finished_pass_began=state.pass_began))
     return Reconciled(True, keys, looked_at, parked)
@@ -101,18 +102,19 @@ def _results_of(on: Services, pairs: Iterable[str]) -> dict[str, float]:
     """
     wanted = sorted((result_key(on.settings, pair_id), pair_id) for pair_id in pairs)
     written: dict[str, float] = {}
-    at = 0
+    at, after = 0, ""
     while at < len(wanted):
-        # The marker is exclusive, so it is the key less its last character.
-        page = on.store.list(
-            on.settings.result_bucket, on.settings.result_prefix, wanted[at][0][:-1]
-        )
+        # The marker is exclusive, so it is the key less its last character; or further, where a
+        # whole page lay before it.
+        after = max(after, wanted[at][0][:-1])
+        page = on.store.list(on.settings.result_bucket, on.settings.result_prefix, after)
         found = {item.key: item.last_modified for item in page.items}
         while at < len(wanted) and (page.next is None or wanted[at][0] <= page.items[-1].key):
             key, pair_id = wanted[at]
             if key in found:
                 written[pair_id] = found[key]
             at += 1
+        after = page.next or after
     return written
 
 
@@ -129,12 +131,16 @@ def _suspects(
     ]
 
 
-def _look_at(on: Services, suspects: list[str], needs_work: NeedsWork) -> list[str]:
+def _look_at(on: Services, log: Log, suspects: list[str], needs_work: NeedsWork) -> list[str]:
     stale: list[str] = []
 
     def look(pair_id: str) -> None:
-        if needs_work(pair_id):
-            stale.append(pair_id)
+        try:
+            if needs_work(pair_id):
+                stale.append(pair_id)
+        except (ConfigurationError, LedgerDamaged) as error:
+            # This pair's own trouble must not keep the others from being found.
+            log("reconcile.look-failed", pair_id=pair_id, why=str(error))
 
     on.concurrency.crew(_WORKERS, (partial(look, pair_id) for pair_id in suspects))
     return sorted(stale)

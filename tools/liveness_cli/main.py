@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .invoke import invoke
+from .operator.commands import COMMANDS
 from .run import run
 from .sandbox import sandbox
 
@@ -18,3 +19,5 @@ def main() -> None:
 main.add_command(run)
 main.add_command(invoke)
 main.add_command(sandbox)
+for command in COMMANDS:
+    main.add_command(command)
