@@ -7,12 +7,12 @@ import os
 import platform
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from liveness_sandbox import Sandbox
 
-from . import cold, intl_sdk, memory, round_trips
+from . import burst, burst_http, cold, intl_sdk, memory, plot, round_trips
 from .arena import NAIVE, OURS, Arena, Handler, RunFailed
 from .table import Row, as_json, render
 
@@ -26,9 +26,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=15, help="cold runs of each (default 15)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number there too")
+    parser.add_argument("--quick", action="store_true", help="no bursts of 10,000")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the bursts' SVG there")
     options = parser.parse_args()
     if options.runs < 1:
         parser.error("--runs: at least 1")
+    if options.plot and not plot.available():
+        parser.error("--plot: first pip install -e '.[bench]' -c constraints.txt")
 
     machine = {
         "cores": os.cpu_count(),
@@ -53,6 +57,17 @@ def main() -> int:
     )
     print(render(rows))
     print(_NOTES)
+    figures: list[burst.Figures] = []
+    rows_of_bursts = [
+        *_measured("burst over HTTP", _burst_over_http),
+        *_measured("simulated bursts", lambda: _bursts(options.quick, figures)),
+    ]
+    print(burst.render(figures))
+    print(burst.NOTES)
+    print(f"\n{render(rows_of_bursts)}")
+    if options.plot and figures:
+        plot.draw(figures, options.plot)
+    rows += rows_of_bursts
     if options.json:
         options.json.write_text(as_json(machine, rows), encoding="utf-8")
     return 1 if any(row.failed for row in rows) else 0
@@ -154,6 +169,40 @@ def _full(arena: Arena, rounds: int) -> list[Row]:
         _compared("cold full path, beside naive", seconds, "naive", MOST_RATIO),
         Row(intl, "", why_not) if why_not else _compared(intl, seconds, "naive_intl"),
     ]
+
+
+def _burst_over_http() -> list[Row]:
+    http, simulated = burst_http.over_http(), burst_http.simulated()
+    if not http.finished == http.billed == burst_http.PAIRS:
+        raise RunFailed(f"{http.finished} of {burst_http.PAIRS} finished, {http.billed} billed")
+    name = f"burst of {burst_http.PAIRS} over HTTP"
+    return [
+        Row(
+            f"{name}: last result over ideal",
+            f"{http.over_ideal:.2f}",
+            f"simulated {simulated.over_ideal:.2f}",
+            numbers={"http": asdict(http), "simulated": asdict(simulated)},
+        ),
+        Row(
+            f"{name}: throttled calls a pair",
+            f"{http.throttled / http.finished:.2f}",
+            f"simulated {simulated.throttled / simulated.finished:.2f}",
+        ),
+    ]
+
+
+def _bursts(quick: bool, figures: list[burst.Figures]) -> list[Row]:
+    figures += burst.measure(quick)
+    rows = burst.targets(figures)
+    numbers = [
+        {
+            "offer": f"{one.offer.name}, {one.offer.limiter}",
+            "seed": one.seed,
+            **dict(zip(burst.HEADINGS, burst.cells(one), strict=True)),
+        }
+        for one in figures
+    ]
+    return [replace(rows[0], numbers={"figures": numbers}), *rows[1:]]
 
 
 def _compared(

@@ -33,12 +33,20 @@ class Row:
 def render(rows: Sequence[Row]) -> str:
     """Aligned text."""
     cells = [_HEADINGS, *((r.measured, r.ours, r.beside, r.target, r.verdict) for r in rows)]
-    widths = [max(len(line[column]) for line in cells) for column in range(len(_HEADINGS))]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in cells
+    return aligned(cells)
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their widest cell; a line of one cell is a heading over all of them."""
+    columns = max(len(line) for line in lines)
+    widths = [
+        max((len(line[column]) for line in lines if len(line) > max(column, 1)), default=0)
+        for column in range(columns)
+    ]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=False)).rstrip()
+        for line in lines
     )
-    return "\n".join(lines)
 
 
 def as_json(machine: dict[str, Any], rows: Sequence[Row]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import math
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,24 +20,37 @@ class Task:
         self._work = work
         self._waiting: list[greenlet] = []
         self.done = False
-        self.result: Any = None
-        self.error: BaseException | None = None
+        self._result: Any = None
+        self._error: BaseException | None = None
         self.greenlet = greenlet(self._run, parent=kernel.hub)
 
     def _run(self) -> None:
         try:
-            self.result = self._work()
+            self._result = self._work()
         except BaseException as error:
-            self.error = error
+            self._error = error
         self.done = True
         for waiting in self._waiting:
             self._kernel.wake(waiting, 0)
 
-    def wait(self) -> None:
-        """Until it has ended."""
-        while not self.done:
-            self._waiting.append(getcurrent())
-            self._kernel.pause()
+    def wait(self, seconds: float = math.inf) -> bool:
+        """Until it has ended, or for that long; tells whether it has."""
+        if self.done:
+            return True
+        alarm = self._kernel.wake(getcurrent(), seconds) if seconds < math.inf else None
+        self._waiting.append(getcurrent())
+        self._kernel.pause()
+        if not self.done:
+            self._waiting.remove(getcurrent())
+        elif alarm is not None:
+            self._kernel.forget(alarm)
+        return self.done
+
+    def outcome(self) -> Any:
+        """What it returned, or raises what it raised."""
+        if self._error is not None:
+            raise self._error
+        return self._result
 
 
 class Kernel:
@@ -47,6 +61,7 @@ class Kernel:
         self.now = 1_800_000_000.0
         self.hub = getcurrent()
         self._events: list[tuple[float, int, greenlet]] = []
+        self._forgotten: set[int] = set()
         self._order = itertools.count()
 
     def spawn(self, work: Callable[[], Any], after: float = 0.0) -> Task:
@@ -54,8 +69,15 @@ class Kernel:
         self.wake(task.greenlet, after)
         return task
 
-    def wake(self, sleeper: greenlet, after: float) -> None:
-        heapq.heappush(self._events, (self.now + after, next(self._order), sleeper))
+    def wake(self, sleeper: greenlet, after: float) -> int:
+        """Let it go on then; returns what `forget` takes."""
+        number = next(self._order)
+        heapq.heappush(self._events, (self.now + after, number, sleeper))
+        return number
+
+    def forget(self, number: int) -> None:
+        """Nobody is woken by it any more."""
+        self._forgotten.add(number)
 
     def pause(self) -> None:
         """Give way; somebody has to wake us."""
@@ -67,8 +89,13 @@ class Kernel:
 
     def run(self, until: float) -> None:
         """Let everything happen up to that moment."""
-        while self._events and self._events[0][0] <= until:
-            self.now, _, sleeper = heapq.heappop(self._events)
+        events, forgotten = self._events, self._forgotten
+        while events and events[0][0] <= until:
+            moment, number, sleeper = heapq.heappop(events)
+            if number in forgotten:
+                forgotten.remove(number)
+                continue
+            self.now = moment
             sleeper.switch()
         self.now = until
 
@@ -110,13 +137,13 @@ class SimConcurrency:
         self._kernel = kernel
 
     def together(self, *tasks: Callable[[], Any]) -> list[Any]:
-        running = [self._kernel.spawn(task) for task in tasks]
-        for task in running:
-            task.wait()
-        for task in running:
-            if task.error is not None:
-                raise task.error
-        return [task.result for task in running]
+        running = [self._kernel.spawn(task) for task in tasks[:-1]]
+        try:
+            last = tasks[-1]()  # here, as `Threads` does
+        finally:
+            for task in running:
+                task.wait()
+        return [task.outcome() for task in running] + [last]
 
     def crew(self, size: int, tasks: Iterator[Callable[[], Any]]) -> None:
         drawing: list[bool] = []
@@ -142,8 +169,6 @@ class SimConcurrency:
 
     def within(self, seconds: float, task: Callable[[], Any]) -> Any:
         running = self._kernel.spawn(task)
-        self._kernel.wake(getcurrent(), seconds)
-        running.wait()
-        if running.error is not None:
-            raise running.error
-        return running.result
+        if not running.wait(seconds):
+            raise TimeoutError
+        return running.outcome()

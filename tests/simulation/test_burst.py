@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from .rivals import naive, waiting_in_place
 from .world import Bucket, FixedWindow, Limiter, SlidingWindow, World
 
 RATE = 5
@@ -43,10 +44,12 @@ def test_a_burst_is_judged_whole_once_and_at_the_apis_own_speed(
 
 
 def test_a_trickle_beside_a_backlog_is_not_starved() -> None:
-    world = run(SlidingWindow(RATE), burst=400, trickle=60)
+    # Some of it comes in the seconds in which hundreds of markers of the burst fall due at once:
+    # those of events that found another one's lease.
+    world = run(SlidingWindow(RATE), burst=800, trickle=60)
 
-    assert len(world.latencies()) == 460
-    assert share_done_within(world, "trickle", 15) >= 0.9
+    assert len(world.latencies()) == 860
+    assert share_done_within(world, "trickle", 10) == 1
     assert set(world.face.billed.values()) == {1}
 
 
@@ -93,3 +96,36 @@ def test_pairs_whose_drainer_dies_are_finished_by_the_next() -> None:
     assert killed
     assert len(world.latencies()) == 60
     assert set(world.face.billed.values()) == {1}
+
+
+def test_one_drainer_hands_over_to_the_next_within_the_rate() -> None:
+    world = World(1, Bucket(RATE))
+    world.timeout = 120  # so a drainer leaves at a full minute
+    world.handler = world.run_ours
+    world.face.way_seconds = (0.03, 0.03)  # calls arrive as they were sent
+    world.minute_timer()
+    began = world.kernel.now
+    for number in range(400):
+        world.upload_at(f"burst-{number}", after=7 + number / 500)
+    world.kernel.run(until=began + 150)
+
+    assert len(world.latencies()) == 400
+    drained = [moment for moment in world.face.arrivals if moment > began + 12]
+    in_five = [later - earlier for earlier, later in zip(drained, drained[5:], strict=False)]
+    assert min(in_five) >= 0.999
+    assert max(in_five) <= 4  # the next one begins soon
+
+
+def test_what_is_compared_with_loses_or_pays_twice() -> None:
+    lossy, costly = World(1, SlidingWindow(RATE)), World(1, SlidingWindow(RATE))
+    lossy.handler, costly.handler = naive(lossy), waiting_in_place(costly)
+    for world in (lossy, costly):
+        for number in range(100):
+            world.upload_at(f"burst-{number}", after=7)
+        world.kernel.run(until=world.kernel.now + 300)
+        assert world.under_way == 0
+
+    assert len(lossy.lost) > 100  # of 200 events
+    assert len(lossy.latencies()) < 50
+    assert len(costly.latencies()) == 100
+    assert sum(costly.face.billed.values()) > 150

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from bisect import bisect_left, bisect_right, insort
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
@@ -79,7 +80,9 @@ class Bucket:
 
 class _Object(NamedTuple):
     body: bytes
+    md5: str
     written: float
+    first_written: float
     metadata: Mapping[str, str]
 
 
@@ -89,6 +92,7 @@ class SimStore:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self.objects: dict[str, _Object] = {}
+        self._keys: list[str] = []  # sorted
         self.requests = 0
 
     def _trip(self) -> None:
@@ -96,14 +100,21 @@ class SimStore:
         self._kernel.sleep(self._kernel.random.uniform(0.002, 0.010))
 
     def _head(self, key: str, stored: _Object) -> ObjectHead:
-        md5 = hashlib.md5(stored.body).hexdigest()
-        now = float(int(self._kernel.now))
-        return ObjectHead(
-            key, len(stored.body), md5, md5, float(int(stored.written)), now, stored.metadata
-        )
+        size, md5 = len(stored.body), stored.md5
+        written, now = float(int(stored.written)), float(int(self._kernel.now))
+        return ObjectHead(key, size, md5, md5, written, now, stored.metadata)
 
     def write(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> None:
-        self.objects[key] = _Object(body, self._kernel.now, metadata or {})
+        now, before = self._kernel.now, self.objects.get(key)
+        if before is None:
+            insort(self._keys, key)
+        since = before.first_written if before else now
+        md5 = hashlib.md5(body).hexdigest()
+        self.objects[key] = _Object(body, md5, now, since, metadata or {})
+
+    def remove(self, key: str) -> None:
+        if self.objects.pop(key, None) is not None:
+            del self._keys[bisect_left(self._keys, key)]
 
     def head(self, bucket: str, key: str) -> ObjectHead | None:
         self._trip()
@@ -137,12 +148,14 @@ class SimStore:
 
     def delete(self, bucket: str, key: str) -> None:
         self._trip()
-        self.objects.pop(key, None)
+        self.remove(key)
         self._trip()
 
     def list(self, bucket: str, prefix: str, after: str) -> Page:
         self._trip()
-        keys = sorted(key for key in self.objects if key.startswith(prefix) and key > after)
+        keys = self._keys
+        first = bisect_right(keys, after) if after >= prefix else bisect_left(keys, prefix)
+        keys = [key for key in keys[first : first + 1001] if key.startswith(prefix)]
         page = tuple(Listed(key, self.objects[key].written) for key in keys[:1000])
         self._trip()
         return Page(page, page[-1].key if len(keys) > 1000 else None)
@@ -168,11 +181,12 @@ class SimStore:
 
 
 class SimFace:
-    """The face API: a limiter, and calls that take `seconds(random)` each."""
+    """The face API: a limiter, a way to it that takes that long, and about a second a call."""
 
     def __init__(self, kernel: Kernel, limiter: Limiter) -> None:
         self._kernel = kernel
         self._limiter = limiter
+        self.way_seconds = (0.02, 0.06)
         self.billed: dict[str, int] = {}
         self.arrivals: list[float] = []
         self.throttled: list[float] = []
@@ -181,7 +195,7 @@ class SimFace:
     def use(self, seconds: float, pair: str) -> Answer:
         """One call, from the client's side, whoever makes it."""
         began = self._kernel.now
-        self._kernel.sleep(self._kernel.random.uniform(0.02, 0.06))
+        self._kernel.sleep(self._kernel.random.uniform(*self.way_seconds))
         self.arrivals.append(self._kernel.now)
         if not self._limiter.admits(self._kernel.now):
             self.throttled.append(self._kernel.now)
@@ -212,8 +226,9 @@ class World:
         self.instance_seconds = 0.0
         self.handler: Callable[[dict[str, Any]], Any] = lambda event: None
         self.lost: list[str] = []
+        self.under_way = 0  # events that were neither handled nor lost yet
         self._free = instances
-        self._timeout = 900.0
+        self.timeout = 900.0  # of the function, seconds
 
     # ---- the platform
 
@@ -237,29 +252,32 @@ class World:
         return Remotes(self.store, self.face, self.store)
 
     def run_ours(self, event: dict[str, Any]) -> Any:
-        return self.new_function()(event, {"time_limit_in_ms": self._timeout * 1000})
+        return self.new_function()(event, {"time_limit_in_ms": self.timeout * 1000})
 
     def deliver(self, event: dict[str, Any], retries: int = 2) -> None:
         """Asynchronously, with the platform's rules: over quota every minute, errors twice more."""
 
-        def attempt() -> None:
+        def attempt(tries_left: int) -> None:
             if self._free == 0:
-                self.kernel.spawn(lambda: self.deliver(event, retries), after=60)
+                self.kernel.spawn(lambda: attempt(tries_left), after=60)
                 return
             self._free -= 1
             began = self.kernel.now
             try:
                 self.handler(event)
+                self.under_way -= 1
             except Exception:
-                if retries:
-                    self.kernel.spawn(lambda: self.deliver(event, retries - 1), after=60)
+                if tries_left:
+                    self.kernel.spawn(lambda: attempt(tries_left - 1), after=60)
                 else:
+                    self.under_way -= 1
                     self.lost.append(json.dumps(event))
             finally:
                 self.instance_seconds += self.kernel.now - began
                 self._free += 1
 
-        self.kernel.spawn(attempt)
+        self.under_way += 1
+        self.kernel.spawn(lambda: attempt(retries))
 
     def minute_timer(self) -> None:
         """Fires at every full minute."""
@@ -275,24 +293,34 @@ class World:
 
     def upload(self, pair: str) -> None:
         """Both inputs, and the events of both."""
+        self.store_pair(pair)
+        for event in self.events(pair):
+            self.deliver(event)
+
+    def store_pair(self, pair: str) -> None:
         self.uploaded[pair] = self.kernel.now
-        for name in ("live.bin", "reference.jpg"):
-            key = f"liveness/incoming/{pair}/{name}"
-            self.store.write(key, f"{pair} {name}".encode())
-        for name in ("live.bin", "reference.jpg"):
-            self.deliver(_event(f"liveness/incoming/{pair}/{name}"))
+        for key in _input_keys(pair):
+            self.store.write(key, key.encode())
+
+    def events(self, pair: str) -> list[dict[str, Any]]:
+        """What the uploads of both inputs fire."""
+        return [_event(key) for key in _input_keys(pair)]
 
     def upload_at(self, pair: str, after: float) -> None:
         self.kernel.spawn(lambda: self.upload(pair), after)
 
     def latencies(self) -> dict[str, float]:
-        """From upload to result, for every pair that has one."""
+        """From upload to the first result, for every pair that has one."""
         took = {}
         for pair, uploaded in self.uploaded.items():
             stored = self.store.objects.get(f"liveness/results/{pair}/result.json")
             if stored is not None:
-                took[pair] = stored.written - uploaded
+                took[pair] = stored.first_written - uploaded
         return took
+
+
+def _input_keys(pair: str) -> list[str]:
+    return [f"liveness/incoming/{pair}/{name}" for name in ("live.bin", "reference.jpg")]
 
 
 def _event(key: str) -> dict[str, Any]:
