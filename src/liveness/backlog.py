@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
 from .errors import ConfigurationError, LivenessError, StoreUnavailable
-from .keys import marker_key
+from .keys import marker_key, marker_prefix, markers_due_at
 from .logs import Log
 from .seams import Chance
 from .services import Services
@@ -34,6 +33,8 @@ _TIMER_SECONDS = 60
 # A marker that is worked on is due again after this long, should its instance die.
 _VISIT_SECONDS = 150.0
 MAX_VISITS = 10
+# A walk that begins must be able to end: a call, and what is beside it.
+_VISIT_NEEDS_SECONDS = 35.0
 _WORKERS = 16
 _MARKERS_HELD = 20_000
 _REFRESH_SECONDS = 2.0
@@ -245,12 +246,11 @@ class Drainer:
     def _refresh(self, whole: bool) -> None:
         """List what is due; only the latest where the rest is known already."""
         on, settings = self._on, self._on.settings
-        pending = f"{settings.ledger_prefix}pending/"
-        now = on.store.now()
+        pending, now = marker_prefix(settings), on.store.now()
         seen = min(now, self._seen_until) - _LOOK_BACK_SECONDS
-        start = pending if whole else pending + _stamp(seen)
+        start = pending if whole else markers_due_at(settings, seen)
         # Who parked a moment ago may have had a clock that is a moment ahead.
-        end = pending + _stamp(now + CLOCK_GRAIN_SECONDS) + "~"
+        end = markers_due_at(settings, now + CLOCK_GRAIN_SECONDS) + "~"
         found: list[str] = []
         while len(self._known) + len(found) < _MARKERS_HELD:
             page = on.store.list(settings.ledger_bucket, pending, start)
@@ -327,10 +327,6 @@ class Drainer:
         return state
 
 
-# A walk that begins must be able to end: a call, and what is beside it.
-_VISIT_NEEDS_SECONDS = 35.0
-
-
 def _is_marker(key: str) -> bool:
     """Whether it is named as markers are; anything else there is somebody's own."""
     return key.rpartition("/")[2].count("-") >= 2
@@ -339,7 +335,3 @@ def _is_marker(key: str) -> bool:
 def _pair_of(key: str) -> str:
     """The pair's hash in a marker's key."""
     return key.rpartition("/")[2].split("-")[1]
-
-
-def _stamp(moment: float) -> str:
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(moment))

@@ -182,8 +182,8 @@ def _reconcile(on: Services, log: Log, prefix: str) -> dict[str, Any]:
 
 
 def _summary(ended: Ended) -> dict[str, Any]:
-    told = ended._replace(due=None)  # type: ignore[arg-type]
-    return {name: value for name, value in told._asdict().items() if value is not None}
+    told = {name: getattr(ended, name) for name in ("pair_id", "state", "status", "detail")}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _park_failed(on: Services, pair_id: str, why: str) -> None:

@@ -109,5 +109,14 @@ def work_prefix(settings: Settings, pair_id: str, print_: str) -> str:
 
 def marker_key(settings: Settings, pair_id: str, due: float, nonce: str) -> str:
     """Markers sort by due time (seconds since 1970); every one has its own name."""
+    return f"{markers_due_at(settings, due)}-{pair_hash(pair_id)}-{nonce}"
+
+
+def markers_due_at(settings: Settings, due: float) -> str:
+    """How the keys of all markers begin that are due in that second."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(due))
-    return f"{settings.ledger_prefix}pending/{stamp}-{pair_hash(pair_id)}-{nonce}"
+    return marker_prefix(settings) + stamp
+
+
+def marker_prefix(settings: Settings) -> str:
+    return f"{settings.ledger_prefix}pending/"

@@ -69,6 +69,18 @@ class Look(NamedTuple):
     result: ObjectHead | None
 
     @property
+    def work(self) -> Work | None:
+        """The complete pair, usable or not; None where something is missing."""
+        if isinstance(self.found, Waiting):
+            return None
+        return self.found.work if isinstance(self.found, Unusable) else self.found
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Roles of which there is no input yet."""
+        return self.found.missing if isinstance(self.found, Waiting) else ()
+
+    @property
     def published(self) -> str | None:
         """Fingerprint of the published result."""
         return self.result.metadata.get(FINGERPRINT_META) if self.result else None

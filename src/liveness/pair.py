@@ -30,7 +30,7 @@ from .frames import FrameCopy, NoFrame
 from .keys import candidate_keys, result_key
 from .ledger import Claim, Ledger, Response
 from .logs import Log
-from .look import Look, Unusable, Waiting, Work, judge
+from .look import Look, Unusable, Work, judge
 from .pacing import Turn
 from .publish import Publisher
 from .retry import patiently
@@ -97,10 +97,10 @@ class Walk:
         published: Ended | None = None
         for _ in range(_MAX_ROUNDS):
             look = self.look()
-            if isinstance(look.found, Waiting):
-                missing = " and ".join(look.found.missing)
+            work = look.work
+            if work is None:
+                missing = " and ".join(look.missing)
                 return published or Ended(self._pair_id, "waiting", None, f"no {missing} input yet")
-            work = look.found.work if isinstance(look.found, Unusable) else look.found
             ledger = self._ledger(work)
             if look.published == work.fingerprint and not self._outdated(look, ledger):
                 return published or Ended(self._pair_id, "done", look.published_status)
@@ -121,9 +121,9 @@ class Walk:
     def needs_work(self) -> bool:
         """Whether the pair is complete and its published result is not the current one."""
         look = self.look()
-        if isinstance(look.found, Waiting):
+        work = look.work
+        if work is None:
             return False
-        work = look.found.work if isinstance(look.found, Unusable) else look.found
         return look.published != work.fingerprint or self._outdated(look, self._ledger(work))
 
     def abandon(self) -> Ended:

@@ -14,7 +14,7 @@ from liveness.look import judge
 from liveness.settings import read_settings
 from liveness.store import ObjectHead
 from liveness_cli.operator.explain import explanation_of
-from liveness_cli.operator.facts import Marker, Owner, Pair, Record, Result, Slot, work_of
+from liveness_cli.operator.facts import Marker, Owner, Pair, Record, Result, Slot
 
 NOW = 1_800_000_000.0
 SETTINGS = read_settings(
@@ -38,7 +38,7 @@ def pair(*roles: str, sizes: int = 10, result: Mapping[str, str] | None = None) 
         for key in keys
     ]
     look = judge(SETTINGS, "anna", heads, None if result is None else head("r", 9, result))
-    work = work_of(look)
+    work = look.work
     return Pair(SETTINGS, NOW, "anna", look, work.inputs if work else (), (), (), None, None, None)
 
 
@@ -47,7 +47,7 @@ def both(**more: Any) -> Pair:
 
 
 def fingerprint() -> str:
-    work = work_of(both().look)
+    work = both().look.work
     assert work is not None
     return work.fingerprint
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from liveness.decision import outcome_of_response
 
-from .facts import Pair, Record, work_of
+from .facts import Pair, Record
 
 
 class Attempt(NamedTuple):
@@ -47,7 +47,7 @@ class LedgerView(NamedTuple):
 
 def ledger_of(read: Pair) -> LedgerView:
     """What the ledger says of the current content."""
-    work = work_of(read.look)
+    work = read.look.work
     records = [item for item in read.records if work and item.fingerprint == work.fingerprint]
     of_kind = {
         kind: sorted((r for r in records if r.kind == kind), key=lambda record: record.number)

@@ -8,7 +8,7 @@ from liveness.decision import outcome_of_response
 from liveness.look import Waiting
 
 from .attempts import ledger_of
-from .facts import Pair, Record, work_of
+from .facts import Pair, Record
 from .future import next_of
 from .timeline import timeline_of
 from .wording import harmless, moment
@@ -18,7 +18,7 @@ SCHEMA = "liveness-explanation/1"
 
 def explanation_of(read: Pair) -> dict[str, Any]:
     """The value that `--json` prints; all times are by the store's clock."""
-    work = work_of(read.look)
+    work = read.look.work
     ledger = ledger_of(read)
     after = next_of(read, ledger)
     found = read.look.found
@@ -98,7 +98,7 @@ def _response(record: Record) -> dict[str, Any]:
 
 
 def _result(read: Pair) -> dict[str, Any] | None:
-    result, work = read.result, work_of(read.look)
+    result, work = read.result, read.look.work
     if result is None:
         return None
     return {

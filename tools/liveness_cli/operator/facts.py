@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from liveness.ledger import LEASE_SECONDS, Response
-from liveness.look import Input, Look, Unusable, Waiting, Work
+from liveness.look import Input, Look
 from liveness.settings import Settings
 from liveness.store import CLOCK_GRAIN_SECONDS
 
@@ -132,10 +132,3 @@ class Pair(NamedTuple):
     result: Result | None
     frame_there: bool | None  # None where the result names none
     slot: Slot | None
-
-
-def work_of(look: Look) -> Work | None:
-    """None while an input is missing."""
-    if isinstance(look.found, Waiting):
-        return None
-    return look.found.work if isinstance(look.found, Unusable) else look.found

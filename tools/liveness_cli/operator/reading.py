@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from liveness.backlog import slot_key
-from liveness.keys import candidate_keys, pair_hash, result_key
+from liveness.keys import candidate_keys, marker_prefix, pair_hash, result_key
 from liveness.ledger import read_response
 from liveness.look import FINGERPRINT_META, Input, Look, judge
 from liveness.store import Listed, StoredObject
@@ -30,7 +30,6 @@ from .facts import (
     Repeated,
     Result,
     Slot,
-    work_of,
 )
 from .reach import WIDTH, Reach
 from .wording import harmless
@@ -70,7 +69,7 @@ class Reader:
         reconciled_at = self._reconciled_at()  # the first reply: it sets our clock by the store's
         listing = partial(self._list, pages=pages)
         markers, results, claims, slot = self._together(
-            lambda: listing("markers", settings.ledger_bucket, f"{ledger}pending/"),
+            lambda: listing("markers", settings.ledger_bucket, marker_prefix(settings)),
             lambda: listing("results", settings.result_bucket, settings.result_prefix),
             lambda: listing("ledger", settings.ledger_bucket, f"{ledger}claims/"),
             self._slot,
@@ -129,7 +128,7 @@ class Reader:
         settings, hashed = self._settings, pair_hash(pair_id)
         look, inputs = self._look(pair_id)
         folder = f"{settings.ledger_prefix}claims/{hashed}/"
-        pending = f"{settings.ledger_prefix}pending/"
+        pending = marker_prefix(settings)
         result, claims, markers = self._together(
             lambda: self._result(pair_id),
             lambda: self._list("ledger", settings.ledger_bucket, folder, None),
@@ -138,7 +137,7 @@ class Reader:
         frame_key = result.frame_key if result else None
         frame = self._store.head(settings.result_bucket, frame_key) if frame_key else None
         keys = {item.key for item in claims.items}
-        if (work := work_of(look)) is not None:
+        if (work := look.work) is not None:
             keys |= {f"{folder}{work.fingerprint}/{name}" for name in _FIRST_NAMES}
         own = [item for item in markers.items if _hash_of(item.key) == hashed]
         return Pair(

@@ -9,7 +9,7 @@ from liveness.decision import outcome_of_response
 from liveness.ledger import Response
 
 from .attempts import Attempt, LedgerView
-from .facts import Owner, Pair, Record, Result, work_of
+from .facts import Owner, Pair, Record, Result
 from .wording import duration, harmless, moment, number
 
 
@@ -28,7 +28,7 @@ def timeline_of(read: Pair, ledger: LedgerView) -> list[Entry]:
 
 
 def _entries(read: Pair, ledger: LedgerView) -> Iterable[Entry]:
-    work = work_of(read.look)
+    work = read.look.work
     attempts = {attempt.record.number: attempt for attempt in ledger.attempts}
     for item in read.inputs:
         yield Entry(item.last_modified, 0, "input", f"{item.key}, {number(item.size, 'byte')}")
@@ -99,7 +99,7 @@ def _result_text(read: Pair, result: Result) -> str:
         text += f"; no best frame: {why}" if why else "; no best frame"
     else:
         text += "; best frame there" if read.frame_there else "; BEST FRAME NOT THERE"
-    work = work_of(read.look)
+    work = read.look.work
     if work is not None and result.fingerprint != work.fingerprint:
         text += " (of other content)"
     return text
