@@ -6,18 +6,24 @@ BIN := $(VENV)/bin
 PYTHON310 := $(shell for p in "$$(command -v python3.10)" $$HOME/.pyenv/versions/3.10.*/bin/python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' 2>/dev/null && echo "$$p" && break; done)
 VENV310 := .venv-3.10
+# For the tests of serverless.yml with the vendor's own toolkit.
+NPM := $(shell command -v npm)
+TOOLKIT := tests/deploy/node_modules
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint bench package ready-to-deploy clean
 
 run: $(VENV)/.run-ready
 	@$(BIN)/liveness run
 
-test: $(VENV)/.ready $(if $(PYTHON310),$(VENV310)/.ready) lint
+test: $(VENV)/.ready $(if $(PYTHON310),$(VENV310)/.ready) $(if $(NPM),$(TOOLKIT)/.ready) lint
 	$(BIN)/python -m pytest
 ifneq ($(PYTHON310),)
 	$(VENV310)/bin/python -m pytest
 else
 	@echo "No Python 3.10 found: the suite ran on $$($(BIN)/python --version) only."
+endif
+ifeq ($(NPM),)
+	@echo "No npm found: what the vendor's toolkit makes of serverless.yml was not tested."
 endif
 
 lint: $(VENV)/.ready
@@ -28,8 +34,16 @@ lint: $(VENV)/.ready
 bench: $(VENV)/.ready
 	$(BIN)/python -m tests.bench
 
+package: $(VENV)/.run-ready
+	@$(BIN)/python -m liveness_package $(if $(PYTHON310),--compile-with "$(PYTHON310)")
+
+# `scf deploy` runs this first: see serverless.yml.
+ready-to-deploy: $(VENV)/.run-ready
+	@$(BIN)/python -m liveness_deploy
+	@$(MAKE) package
+
 clean:
-	rm -rf $(VENV) $(VENV310) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV310) $(TOOLKIT) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The main job needs only the SDKs, the sandbox's HTTP library and the command line.
 $(VENV)/.run-ready: pyproject.toml constraints.txt
@@ -45,4 +59,8 @@ $(VENV)/.ready: pyproject.toml constraints.txt $(VENV)/.run-ready
 $(VENV310)/.ready: pyproject.toml constraints.txt
 	$(PYTHON310) -m venv $(VENV310)
 	$(VENV310)/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 -e '.[tools,test]' -c constraints.txt
+	@touch $@
+
+$(TOOLKIT)/.ready: tests/deploy/package.json tests/deploy/package-lock.json
+	npm ci --prefix tests/deploy --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@

@@ -1,0 +1,63 @@
+"""requirements.txt: exactly the files that ship, each by its hash, and how they come here."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+_PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[\w.]+) --hash=sha256:(?P<sha256>[0-9a-f]{64})")
+# Wheels without machine code run on every system: so one file a pin is enough.
+_FOR_ANY_MACHINE = (
+    *("--implementation", "py", "--abi", "none", "--platform", "any"),
+    *("--python-version", "3.10"),
+)
+
+
+class PinError(Exception):
+    """The pinned files cannot be had; str() says why."""
+
+
+class Pin(NamedTuple):
+    """One distribution, as one file."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+def read_pins(text: str) -> list[Pin]:
+    """Raises PinError for a line that is neither pin, option nor comment."""
+    pins = []
+    for line in text.splitlines():
+        if not line.strip() or line.startswith(("#", "--")):
+            continue
+        pin = _PIN.fullmatch(line.strip())
+        if pin is None:
+            raise PinError(f"requirements.txt has {line!r}: give NAME==VERSION --hash=sha256:HASH")
+        pins.append(Pin(**pin.groupdict()))
+    return pins
+
+
+def fetch(pins: Sequence[Pin], requirements: Path, cache: Path) -> dict[Pin, Path]:
+    """Each pin's file, its hash checked now; pip is asked only for what the cache has not.
+
+    Raises PinError when pip fails.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    found = _by_hash(cache)
+    if any(pin.sha256 not in found for pin in pins):
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "-qq"]
+        options = ["--no-deps", *_FOR_ANY_MACHINE, "--dest", str(cache)]
+        if subprocess.run([*pip, *options, "--requirement", str(requirements)]).returncode:
+            raise PinError("pip could not download what requirements.txt pins; it says why above")
+        found = _by_hash(cache)
+    return {pin: found[pin.sha256] for pin in pins}
+
+
+def _by_hash(folder: Path) -> dict[str, Path]:
+    return {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in folder.iterdir()}
