@@ -13,7 +13,10 @@ from .store import ObjectHead
 FINGERPRINT_META = "liveness-fingerprint"
 STATUS_META = "liveness-status"
 REASON_META = "liveness-reason"
+# The frame's MD5, or one of: the service gave none; it gave one that could not be copied.
 FRAME_META = "liveness-best-frame"
+FRAME_NONE = "none"
+FRAME_MISSING = "missing"
 
 
 # Our own reasons for a result without a call.
@@ -97,7 +100,8 @@ class Look(NamedTuple):
 
     @property
     def published_frameless(self) -> bool:
-        return self.result is not None and self.result.metadata.get(FRAME_META) == "none"
+        """The published result lacks a best frame that the service had given."""
+        return self.result is not None and self.result.metadata.get(FRAME_META) == FRAME_MISSING
 
 
 def judge(

@@ -9,18 +9,22 @@ from __future__ import annotations
 import contextlib
 from typing import Protocol
 
+from .backlog import Marker, park
 from .decision import outcome_of_response
-from .errors import LivenessError
+from .errors import LivenessError, StoreUnavailable
 from .face import Answer
 from .frames import Frame, FrameCopy, NoFrame, fetch_frame, frame_md5
 from .keys import best_frame_key, result_key
 from .ledger import Response
 from .look import Unusable, Work
 from .result import document
+from .retry import patiently
 from .services import Services
 from .store import JPEG, JSON
 from .verdicts import Outcome, own_reason
 
+# A request whose reply was lost has landed by then, or never will.
+_LANDS_LATE_SECONDS = 120.0
 _NO_CALL = NoFrame("no call was made")
 _NO_ANSWER = NoFrame("no call was answered")
 
@@ -104,4 +108,24 @@ class Publisher:
             on.settings, work, outcome, detail, response, frame, on.origin, now
         )
         key = result_key(on.settings, self._pair_id)
-        on.store.put(on.settings.result_bucket, key, body, JSON, metadata)
+        first = True
+
+        def put() -> None:
+            nonlocal first
+            try:
+                on.store.put_once(on.settings.result_bucket, key, body, JSON, metadata)
+            except StoreUnavailable:
+                if first:
+                    first = False
+                    self._look_again_later()
+                raise
+
+        patiently(put, on.clock, on.chance)
+
+    def _look_again_later(self) -> None:
+        """A write without a reply may land when a newer result lies there already."""
+        on = self._on
+        marker = Marker(self._pair_id, "a write of the result may land late", 0)
+        with contextlib.suppress(LivenessError):
+            park(on.settings, on.store, on.chance, marker, _LANDS_LATE_SECONDS)
+            self._tell("pair.parked", seconds=_LANDS_LATE_SECONDS, why=marker.reason)

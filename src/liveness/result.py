@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -11,11 +12,22 @@ from . import __version__
 from .frames import FrameCopy, NoFrame
 from .keys import IMAGE, LIVE, best_frame_key
 from .ledger import Response
-from .look import FINGERPRINT_META, FRAME_META, REASON_META, STATUS_META, Input, Work
+from .look import (
+    FINGERPRINT_META,
+    FRAME_META,
+    FRAME_MISSING,
+    FRAME_NONE,
+    REASON_META,
+    STATUS_META,
+    Input,
+    Work,
+)
 from .settings import Settings
 from .verdicts import Outcome
 
 SCHEMA = "liveness-result/1"
+# What a header can carry of a code; the service may send anything for one.
+_HEADER_VALUE = re.compile(r"[\w.-]{1,100}", re.ASCII)
 
 
 class Origin(NamedTuple):
@@ -81,16 +93,20 @@ def document(
         "version": __version__,
     }
     body = json.dumps(fields, ensure_ascii=False, indent=2).encode() + b"\n"
-    return Document(body, _metadata(work, outcome, frame))
+    given = answer is not None and answer.best_frame_url != ""
+    return Document(body, _metadata(work, outcome, frame, given))
 
 
-def _metadata(work: Work, outcome: Outcome, frame: FrameCopy | NoFrame) -> dict[str, str]:
-    """What a HEAD must tell: whose result this is, and whether it names a frame."""
+def _metadata(
+    work: Work, outcome: Outcome, frame: FrameCopy | NoFrame, given: bool
+) -> dict[str, str]:
+    """What a HEAD must tell: whose result this is, and whether it names the frame it was given."""
+    named = frame.md5 if isinstance(frame, FrameCopy) else FRAME_MISSING if given else FRAME_NONE
     metadata = {
         FINGERPRINT_META: work.fingerprint,
         STATUS_META: str(outcome.status),
-        REASON_META: outcome.code,
-        FRAME_META: frame.md5 if isinstance(frame, FrameCopy) else "none",
+        REASON_META: outcome.code if _HEADER_VALUE.fullmatch(outcome.code) else "unprintable",
+        FRAME_META: named,
     }
     for role in (LIVE, IMAGE):
         etags = [item.etag for item in work.inputs if item.role == role]

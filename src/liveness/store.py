@@ -146,6 +146,12 @@ class PatientStore:
             self._chance,
         )
 
+    def put_once(
+        self, bucket: str, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]
+    ) -> None:
+        """As `put`, for who must know when a write got no reply."""
+        self._store.put(bucket, key, body, content_type, metadata)
+
     def create(self, bucket: str, key: str, body: bytes, policy: RetryPolicy = STORE) -> Created:
         created = patiently(
             lambda: self._store.create(bucket, key, body), self._clock, self._chance, policy

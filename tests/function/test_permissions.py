@@ -1,81 +1,145 @@
-"""The policy in the README allows all that the function does, and little else."""
+"""The function's policy allows all that the function does, and nothing that it does not do."""
 
 from __future__ import annotations
 
-import fnmatch
 import json
-import re
-from typing import Any
+from collections.abc import Mapping
 
 import pytest
 
-from tests.conftest import BUCKET, ROOT, Cloud
+from liveness.settings import Settings, read_settings
+from liveness_cli.permissions.evaluator import Request, allows
+from liveness_cli.permissions.roles import policy_of
+from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud, Instance
+from tests.permissions.asked import APPID, REGION, asked_by, cos, refused, unused
 
-ACTIONS = {
-    "HEAD": "name/cos:HeadObject",
-    "GET": "name/cos:GetObject",
-    "PUT": "name/cos:PutObject",
-    "DELETE": "name/cos:DeleteObject",
+RESULTS, LEDGER = f"results-{APPID}", f"ledger-{APPID}"
+THROTTLED = {"code": "RequestLimitExceeded", "channel": "error", "times": 1}
+LAYOUTS: Mapping[str, Mapping[str, str]] = {
+    "default": {},
+    "by upload": {"TRANSFER": "upload"},
+    "several buckets": {"RESULT_BUCKET": RESULTS, "LEDGER_BUCKET": LEDGER},
+    "flat": {
+        "INPUT_PREFIX": "in/人/",
+        "RESULT_PREFIX": "out/",
+        "LEDGER_PREFIX": "notes/",
+        "LIVE_SUFFIXES": ".live",
+        "IMAGE_SUFFIXES": ".jpg,.png",
+    },
 }
 
 
-def policy() -> list[dict[str, Any]]:
-    readme = (ROOT / "README.md").read_text()
-    blocks = re.findall(r"```json\n(.*?)```", readme, re.DOTALL)
-    (found,) = [block for block in blocks if '"statement"' in block]
-    statements: list[dict[str, Any]] = json.loads(found)["statement"]
-    return statements
+def settings_of(function: Instance) -> Settings:
+    return read_settings(function.environ)
 
 
-def allows(action: str, resource: str) -> bool:
-    return any(
-        action in statement["action"]
-        and any(fnmatch.fnmatchcase(resource, pattern) for pattern in statement["resource"])
-        for statement in policy()
-    )
+def upload(cloud: Cloud, settings: Settings, pair_id: str, live: bytes | None = PACKAGE) -> None:
+    front = settings.input_prefix + pair_id
+    if live is not None:
+        cloud.bucket.put(front + settings.live_suffixes[0], live)
+    cloud.bucket.put(front + settings.image_suffixes[0], JPEG)
 
 
-def cos(key: str) -> str:
-    return f"qcs::cos:ap-singapore:uid/1250000000:{BUCKET}/{key}"
+def told(**instructions: object) -> bytes:
+    return json.dumps({"sandbox": 1, **instructions}).encode()
 
 
-@pytest.mark.parametrize("transfer", ["presign", "upload"])
-def test_everything_the_function_asks_for_is_allowed(cloud: Cloud, transfer: str) -> None:
-    cloud.put_pair("anna")
-    cloud.put_pair("bert", {"code": "RequestLimitExceeded", "channel": "error", "times": 1})
-    cloud.put_pair("lost")
-    function = cloud.instance(TRANSFER=transfer)
-    for name in ("anna", "bert"):
-        function(cloud.sandbox.event_for(BUCKET, f"liveness/incoming/{name}/live.bin"))
+def in_parts(cloud: Cloud, key: str) -> None:
+    """Its ETag is no MD5, so the function reads it."""
+    started = cloud.client.create_multipart_upload(BUCKET, key)["UploadId"]
+    part = cloud.client.upload_part(BUCKET, key, PACKAGE, 1, started)
+    parts = {"Part": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    cloud.client.complete_multipart_upload(BUCKET, key, started, parts)
+
+
+def do_everything(cloud: Cloud, function: Instance) -> None:
+    """Every way through the function that asks for something of its own."""
+    settings = settings_of(function)
+    ledger = cloud.sandbox.bucket(settings.ledger_bucket)
+    for name, live in (
+        ("anna", PACKAGE),
+        ("bert", told(**THROTTLED)),
+        ("cleo", told(drop="after", times=3)),
+        ("dora", b""),
+        ("lost", PACKAGE),
+    ):
+        upload(cloud, settings, name, live)
+    upload(cloud, settings, "emil", None)
+    in_parts(cloud, settings.input_prefix + "emil" + settings.live_suffixes[0])
+    for name in ("anna", "bert", "cleo", "dora", "emil"):
+        key = settings.input_prefix + name + settings.live_suffixes[0]
+        function(cloud.sandbox.event_for(BUCKET, key))
+    for key in ledger.keys(f"{settings.ledger_prefix}claims/"):
+        if key.endswith(".claim"):
+            ledger.backdate(key, 500)
+    assert function.walk("cleo")["status"] == "failed"
+    function({"retry": ["cleo"]})
+    function({"reconcile": {"prefix": "lo"}})
     function({"reconcile": {}})
     function({"drain": {}})
-    assert cloud.result("anna") and cloud.result("bert") and cloud.result("lost")
+    results = cloud.sandbox.bucket(settings.result_bucket)
+    for name, status in (
+        ("anna", "passed"),
+        ("bert", "passed"),
+        ("cleo", "passed"),
+        ("dora", "invalid"),
+        ("emil", "passed"),
+        ("lost", "passed"),
+    ):
+        result = json.loads(results.get(f"{settings.result_prefix}{name}/result.json").body())
+        assert result["status"] == status, name
 
-    asked = set()
-    for request in cloud.sandbox.requests:
-        if request.principal != function.environ["TENCENTCLOUD_SECRETID"]:
-            continue  # the face API's own uploads and downloads
-        if request.service == "faceid":
-            asked.add((f"faceid:{request.action}", "*"))
-        elif request.key:
-            asked.add((ACTIONS[request.method], cos(request.key)))
-        else:
-            asked.add(("name/cos:GetBucket", cos("")))
-    assert len(asked) > 10
-    assert {item for item in asked if not allows(*item)} == set()
+
+@pytest.mark.parametrize("layout", LAYOUTS, ids=lambda name: name.replace(" ", "-"))
+def test_all_that_the_function_asks_for_is_allowed_and_nothing_more_is(
+    cloud: Cloud, layout: str
+) -> None:
+    for bucket in (RESULTS, LEDGER):
+        cloud.sandbox.create_bucket(bucket)
+    function = cloud.instance(**LAYOUTS[layout])
+    do_everything(cloud, function)
+    made = asked_by(function.environ["TENCENTCLOUD_SECRETID"], cloud.sandbox.requests)
+    policy = policy_of("function", settings_of(function))
+
+    assert len(made) > 50
+    assert refused(policy, made) == []
+    assert unused(policy, made) == []
+
+
+INPUT, RESULT = "liveness/incoming/anna/live.bin", "liveness/results/anna/result.json"
+RECORD = "liveness/ledger/claims/hash/print/response"
+OTHER = "other-1250000000"
 
 
 @pytest.mark.parametrize(
-    ("action", "key"),
+    "request_",
     [
-        ("PutObject", "liveness/incoming/anna/live.bin"),
-        ("DeleteObject", "liveness/incoming/anna/live.bin"),
-        ("DeleteObject", "liveness/results/anna/result.json"),
-        ("DeleteObject", "liveness/ledger/claims/a/b/response"),
-        ("GetObject", "other/file"),
-        ("PutObject", "other/file"),
-        ("PutObjectACL", "liveness/results/anna/result.json"),
+        cos("PutObject", BUCKET, INPUT),
+        cos("PutObject", BUCKET, "liveness/incoming/anna/reference.jpg"),
+        cos("DeleteObject", BUCKET, INPUT),
+        cos("DeleteObject", BUCKET, RESULT),
+        cos("DeleteObject", BUCKET, RECORD),
+        cos("GetObject", BUCKET, RESULT),
+        cos("GetObject", BUCKET, "other/file"),
+        cos("PutObject", BUCKET, "other/file"),
+        cos("PutObject", BUCKET, "liveness/incoming"),
+        cos("HeadObject", OTHER, INPUT),
+        cos("PutObject", OTHER, RESULT),
+        cos("GetBucket", OTHER, ""),
+        cos("PutObject", BUCKET, RECORD),
+        cos("PutObject", BUCKET, RECORD, x_cos_forbid_overwrite="false"),
+        cos("PutObjectACL", BUCKET, RESULT),
+        cos("PutBucketACL", BUCKET, ""),
+        cos("PutBucketLifecycle", BUCKET, ""),
+        cos("PutBucketVersioning", BUCKET, ""),
+        cos("DeleteMultipleObjects", BUCKET, ""),
+        Request("name/faceid:CreateUploadUrl", "*"),
+        Request("name/faceid:DetectAuth", "*"),
+        Request("name/scf:InvokeFunction", "*"),
+        Request("name/sts:AssumeRole", "*"),
     ],
+    ids=lambda item: f"{item.action} {item.resource.rpartition(':')[2]}",
 )
-def test_what_it_never_needs_is_not(action: str, key: str) -> None:
-    assert not allows(f"name/cos:{action}", cos(key))
+def test_what_it_has_no_business_with_is_not_allowed(request_: Request) -> None:
+    settings = read_settings({"TENCENTCLOUD_REGION": REGION, "LIVENESS_BUCKET": BUCKET})
+    assert not allows([policy_of("function", settings)], request_)

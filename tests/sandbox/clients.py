@@ -54,19 +54,25 @@ def cos_client(
 def face_client(
     sandbox: Sandbox, credentials: Credentials | None = None, region: str | None = None
 ) -> CommonClient:
+    host = "faceid.intl.tencentcloudapi.com"
+    return api_client(sandbox, "faceid", "2018-03-01", credentials, region, host)
+
+
+def api_client(
+    sandbox: Sandbox,
+    product: str,
+    version: str,
+    credentials: Credentials | None = None,
+    region: str | None = None,
+    host: str | None = None,
+) -> CommonClient:
+    """Of any product of API 3.0; `host` is None where the SDK knows it."""
     keys = credentials or sandbox.credentials
-    profile = HttpProfile(
-        protocol="http", endpoint="faceid.intl.tencentcloudapi.com", reqTimeout=10
-    )
+    profile = HttpProfile(protocol="http", endpoint=host, reqTimeout=10)
     profile.proxy = sandbox.url
     credential = Credential(keys.secret_id, keys.secret_key, keys.token)
-    return CommonClient(
-        "faceid",
-        "2018-03-01",
-        credential,
-        region or sandbox.region,
-        ClientProfile(httpProfile=profile),
-    )
+    profiles = ClientProfile(httpProfile=profile)
+    return CommonClient(product, version, credential, region or sandbox.region, profiles)
 
 
 class Pair:

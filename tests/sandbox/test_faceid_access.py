@@ -14,7 +14,7 @@ import requests
 from tencentcloud.common.exception import TencentCloudSDKException
 
 from liveness_sandbox import Credentials, Sandbox
-from liveness_sandbox.faceid.signature import signature_of
+from liveness_sandbox.api.signature import signature_of
 
 from .clients import BUCKET, DETECT, Pair, cos_client, face_client, md5
 
@@ -117,7 +117,7 @@ def test_content_type_and_host_must_be_signed(sandbox: Sandbox, http: requests.S
             "Authorization": "TC3-HMAC-SHA256 "
             f"Credential={keys.secret_id}/{date}/faceid/tc3_request, "
             f"SignedHeaders={';'.join(names)}, "
-            f"Signature={signature_of(keys.secret_key, date, str(now), canonical)}",
+            f"Signature={signature_of(keys.secret_key, date, 'faceid', str(now), canonical)}",
         }
         response = http.post(f"http://{host}/", data=body, headers=headers).json()["Response"]
         told: str | None = response.get("Error", {}).get("Code")

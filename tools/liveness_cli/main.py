@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from .account.commands import COMMANDS as ACCOUNT_COMMANDS
 from .invoke import invoke
 from .operator.commands import COMMANDS
+from .permissions.commands import policies
 from .run import run
 from .sandbox import sandbox
 
@@ -19,5 +21,6 @@ def main() -> None:
 main.add_command(run)
 main.add_command(invoke)
 main.add_command(sandbox)
-for command in COMMANDS:
+main.add_command(policies)
+for command in (*COMMANDS, *ACCOUNT_COMMANDS):
     main.add_command(command)

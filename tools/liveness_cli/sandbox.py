@@ -9,6 +9,7 @@ import click
 
 from .checkout import function_code
 from .cloud import BUCKET, REGION, TIMERS, function_environment, function_settings
+from .permissions import policies
 
 
 @click.command()
@@ -77,7 +78,8 @@ def sandbox(
                 woken by uploads under the input prefix and by its timers; an
                 event that fails is tried twice more, a minute apart, one that is
                 over the quota every minute for 6 hours; 128 MB and 60 seconds are
-                the limits
+                the limits; `liveness configure` changes quota, retries and age
+      CAM       the function's role, for `liveness doctor`; it is enforced nowhere
 
     It listens on 127.0.0.1 only, and reaches out to nobody. It is no proxy: hosts that it does
     not play get 502. There is no https.
@@ -145,10 +147,12 @@ def sandbox(
     if not re.fullmatch(r"[a-z0-9-]+", region):
         raise click.ClickException(f"--region {region}: give a region's name, like {REGION}")
     environment = function_environment(bucket)
-    code = None
+    code = trust = policy = None
     if not no_function:
-        function_settings(environment, region)
+        settings = function_settings(environment, region)
         code = function_code()
+        # What `liveness doctor` looks for; whatever it says, every key may do everything here.
+        trust, policy = policies.trust(settings), policies.function(settings)
     try:
         serve(
             port=port,
@@ -163,6 +167,8 @@ def sandbox(
             reserved_mb=reserved_mb,
             dead_letters=dead_letters,
             scenario=None if scenario is None else load_scenario(scenario),
+            trust=trust,
+            policy=policy,
             print=click.echo,
         )
     except BadFault as error:

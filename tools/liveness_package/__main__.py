@@ -40,7 +40,8 @@ def main() -> None:
         put_in_place(folder, given.to / folder.name)
         put_in_place(archive, given.to / archive.name)
     size = (given.to / archive.name).stat().st_size / 1e6
-    print(f"{archive.name}: {size:.2f} MB; it and {folder.name}/ are in {os.path.relpath(given.to)}")
+    place = os.path.relpath(given.to)
+    print(f"{archive.name}: {size:.2f} MB; it and {folder.name}/ are in {place}")
     if not given.compile_with:
         print(_NO_PYTHON)
 

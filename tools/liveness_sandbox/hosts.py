@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 FACEID_HOST = "faceid.intl.tencentcloudapi.com"
+_CONTROL_HOST = re.compile(r"(?P<service>cam|scf)(?:\.intl)?\.tencentcloudapi\.com")
 
 _VIRTUAL_HOST = re.compile(
     r"(?P<bucket>[a-z0-9][a-z0-9-]*-\d+)\."
@@ -41,6 +42,13 @@ class FaceIdHost:
 
 
 @dataclass(frozen=True)
+class ControlHost:
+    """Where an account is set up: roles (cam) and functions (scf)."""
+
+    service: str
+
+
+@dataclass(frozen=True)
 class LocalHost:
     """The sandbox itself, addressed by no cloud name."""
 
@@ -50,7 +58,7 @@ class UnknownHost:
     """A name outside the played cloud: a forward proxy would have to go to the internet for it."""
 
 
-Host = CosHost | CosServiceHost | FaceIdHost | LocalHost | UnknownHost
+Host = CosHost | CosServiceHost | FaceIdHost | ControlHost | LocalHost | UnknownHost
 
 
 def host_of(name: str) -> Host:
@@ -65,6 +73,8 @@ def host_of(name: str) -> Host:
         return CosServiceHost(match["region"])
     if name == FACEID_HOST:
         return FaceIdHost()
+    if match := _CONTROL_HOST.fullmatch(name):
+        return ControlHost(match["service"])
     if name in ("127.0.0.1", "localhost"):
         return LocalHost()
     return UnknownHost()

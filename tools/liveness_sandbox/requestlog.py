@@ -11,7 +11,7 @@ class LoggedRequest:
     """Filled in as the request proceeds; `status` stays None if there never is a reply."""
 
     service: str
-    """cos, faceid, admin (the sandbox itself) or unknown (a host outside the played cloud)."""
+    """cam, cos, faceid, scf, admin (the sandbox itself) or unknown (a host outside the cloud)."""
     method: str
     host: str
     bucket: str
@@ -20,7 +20,7 @@ class LoggedRequest:
     headers: dict[str, str]
     """By lower-case name."""
     action: str
-    """The face API's action."""
+    """Of API 3.0."""
     auth: str
     """header, query, form or none: where the signature is, right or wrong."""
     principal: str

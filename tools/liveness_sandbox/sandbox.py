@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import Any
 
 from .blobs import BlobStore
+from .cam.roles import Document, Role, Roles
+from .cam.service import CamService
 from .clock import Clock
 from .cos.identifiers import request_id
 from .cos.index import DirectoryIndex
@@ -36,6 +38,7 @@ from .runtime.quota import Quota
 from .runtime.retries import MOST_AGE_S, MOST_RETRIES, RetryRules
 from .runtime.schedule import Scheduler
 from .runtime.triggers import CosTrigger, Trigger
+from .scf.service import ScfService
 from .server import Server
 
 
@@ -78,7 +81,12 @@ class Sandbox:
             index.load(self._store, blobs)
         self.faceid = FaceIdService(self._store, blobs, self._keys, self.clock, lambda: self.url)
         cos = CosService(self._store, Authenticator(self._keys), self.clock)
-        self._server = Server(cos, self.faceid, self._requests, self, self.clock)
+        self._roles = Roles(self.clock)
+        control = {
+            "cam": CamService(self._roles, self._keys),
+            "scf": ScfService(self._functions.get, self._quota, region, self._keys),
+        }
+        self._server = Server(cos, self.faceid, control, self._requests, self, self.clock)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._loop.run_forever, name="liveness-sandbox", daemon=True
@@ -151,6 +159,10 @@ class Sandbox:
             raise KeyError(f"no bucket {name}")
         return bucket
 
+    def put_role(self, name: str, trust: Document, policies: Mapping[str, Document]) -> Role:
+        """A role that CAM tells about, with policies by name; in place of one of that name."""
+        return self._roles.put(name, trust, policies)
+
     def deploy(
         self,
         name: str,
@@ -167,6 +179,7 @@ class Sandbox:
         retries: int = MOST_RETRIES,
         oldest_s: float = MOST_AGE_S,
         dead_letters: Path | None = None,
+        role: str | None = None,
     ) -> Function:
         """Put a function up: a copy of the code, read-only, and nothing else to import from.
 
@@ -175,6 +188,7 @@ class Sandbox:
         `instances` is how many run at once on this machine (default: what `reserved_mb` allows,
         else 2): more events wait, and the platform knows nothing of it. Over the quota, which is
         `reserved_mb` or the region's, they are refused with 432.
+        `role` is only told to who asks: whatever it allows, every key may do everything.
         """
         if name in self._functions:
             raise ValueError(f"there is a function {name} already")
@@ -194,6 +208,7 @@ class Sandbox:
             self.appid,
             python,
             self.url,
+            role,
         )
         function = Function(
             deployment,

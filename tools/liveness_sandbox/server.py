@@ -7,12 +7,14 @@ import logging
 import socket
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from aiohttp import web
 
 from .admin import Admin
+from .api.service import ActionService
+from .api.signature import claimed_secret_id
 from .blobs import BlobSlice
 from .clock import Clock, http_date
 from .cos.errors import CosError
@@ -20,10 +22,18 @@ from .cos.identifiers import Identifiers
 from .cos.service import CosService
 from .cos.signature import claim_in
 from .faceid.service import FaceIdService
-from .faceid.signature import claimed_secret_id
 from .faults.active import Faults
 from .hooks import Drop, Hook, Outcome, run_hooks
-from .hosts import CosHost, CosServiceHost, FaceIdHost, Host, LocalHost, UnknownHost, host_of
+from .hosts import (
+    ControlHost,
+    CosHost,
+    CosServiceHost,
+    FaceIdHost,
+    Host,
+    LocalHost,
+    UnknownHost,
+    host_of,
+)
 from .requestlog import LoggedRequest, RequestLog
 from .wire import MalformedTarget, Reply, WireRequest
 
@@ -39,6 +49,7 @@ _SERVICES = {
     LocalHost: "admin",
     UnknownHost: "unknown",
 }
+_API_HOSTS = (ControlHost, FaceIdHost)
 
 
 class Settings(Protocol):
@@ -54,12 +65,14 @@ class Server:
         self,
         cos: CosService,
         faceid: FaceIdService,
+        control: Mapping[str, ActionService],
         requests: RequestLog,
         settings: Settings,
         clock: Clock,
     ) -> None:
         self._cos = cos
         self._faceid = faceid
+        self._control = control
         self._requests = requests
         self._settings = settings
         self._clock = clock
@@ -141,6 +154,8 @@ class Server:
             return await self._cos.handle(request, host)
         if isinstance(host, FaceIdHost):
             return await self._faceid.handle(request)
+        if isinstance(host, ControlHost):
+            return await self._control[host.service].handle(request)
         if isinstance(host, LocalHost):
             return await self._admin.handle(request)
         return Reply(502, b"the sandbox plays no such host\n", {"Content-Type": "text/plain"})
@@ -168,10 +183,10 @@ class Server:
 def _logged(request: WireRequest, host: Host) -> LoggedRequest:
     place, claim = claim_in(request)
     secret_id = claim.get("q-ak", "")
-    if isinstance(host, FaceIdHost):
+    if isinstance(host, _API_HOSTS):
         secret_id = claimed_secret_id(request.headers.get("authorization", ""))
     return LoggedRequest(
-        service=_SERVICES[type(host)],
+        service=host.service if isinstance(host, ControlHost) else _SERVICES[type(host)],
         method=request.method,
         host=request.host,
         bucket=host.bucket if isinstance(host, CosHost) else "",

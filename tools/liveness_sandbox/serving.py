@@ -8,11 +8,13 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from .cam.roles import Document
 from .runtime.triggers import CosTrigger, TimerTrigger
 from .sandbox import Sandbox
 from .scenario_file import Scenario
 
 FUNCTION = "liveness"
+ROLE = "liveness-function"
 DEFAULT_INPUT_PREFIX = "liveness/incoming/"
 
 
@@ -34,9 +36,14 @@ def serve(
     reserved_mb: int | None = None,
     dead_letters: Path | None = None,
     scenario: Scenario | None = None,
+    trust: Document | None = None,
+    policy: Document | None = None,
     print: Callable[[str], object] = print,
 ) -> None:
-    """Play the cloud until SIGINT or SIGTERM, which only the main thread gets: call it there."""
+    """Play the cloud until SIGINT or SIGTERM, which only the main thread gets: call it there.
+
+    `trust` and `policy` are what CAM tells of the function's role; without them it has none.
+    """
     stop = threading.Event()
     previous = {
         number: signal.signal(number, lambda *_: stop.set())
@@ -52,6 +59,9 @@ def serve(
                 "LIVENESS_BUCKET": bucket,
                 **environment,
             }
+            role = None
+            if trust is not None and policy is not None:
+                role = sandbox.put_role(ROLE, trust, {ROLE: policy}).name
             if code is not None:
                 prefix = settings.get("LIVENESS_INPUT_PREFIX", DEFAULT_INPUT_PREFIX)
                 sandbox.deploy(
@@ -62,6 +72,7 @@ def serve(
                     instances=instances,
                     reserved_mb=reserved_mb,
                     dead_letters=dead_letters,
+                    role=role,
                 )
             print(f"liveness sandbox ready on {sandbox.url}")
             for name, value in {**sandbox.client_environment(), **settings}.items():

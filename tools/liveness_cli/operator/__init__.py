@@ -12,6 +12,8 @@
     timeline     what happened so far
     wording    times and texts, for people and machines
     printing   tables for people
+    forget     asks, erases one pair by means of
+    erasure      the order of it, and who may be at work meanwhile
 
 The five from `status` to `timeline` are pure.
 """

@@ -97,4 +97,25 @@ def reconcile(prefix: str, dry_run: bool, machine: bool) -> None:
     print_json(value) if machine else print_reconciled(value)
 
 
-COMMANDS = (status, explain, retry, reconcile)
+@click.command()
+@click.argument("pair_id")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--dry-run", is_flag=True, help="Change nothing: show what would be removed.")
+@_as_json
+def forget(pair_id: str, yes: bool, dry_run: bool, machine: bool) -> None:
+    """Erase one person: inputs, results, best frames, markers and ledger of one pair.
+
+    Waits where an invocation may still be at work on the pair, and looks again until nothing is
+    left. Afterwards nothing in the ledger keeps the pair from being paid for again, should it be
+    uploaded again. Exit status: 0; 1 when something goes on writing.
+    """
+    from .forget import forget_one, print_forgotten
+    from .printing import print_json
+
+    value = forget_one(pair_id, ask=not yes, dry_run=dry_run)
+    print_json(value) if machine else print_forgotten(value)
+    if not value["complete"]:
+        sys.exit(1)
+
+
+COMMANDS = (status, explain, retry, reconcile, forget)

@@ -103,7 +103,7 @@ def _done(read: Pair, ledger: LedgerView, name: str) -> Next:
             "Nothing: the result stands, but the best frame that it names is no longer there.",
             "Find out who removed the frame; the function does not copy it again.",
         )
-    frameless = status == "passed" and read.look.published_frameless
+    frameless = read.look.published_frameless
     return Next(
         status,
         "Nothing: the result stands"

@@ -1,10 +1,9 @@
-"""Buckets themselves: GET Service (436/8291), PUT, HEAD and DELETE Bucket, and their settings."""
+"""Buckets themselves: GET Service (436/8291), PUT, HEAD and DELETE Bucket, place and versioning."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from xml.etree import ElementTree
 
 from ..clock import iso_date
 from ..hosts import CosHost
@@ -85,29 +84,3 @@ class BucketOperations:
             raise configuration.malformed("Status must be Enabled or Suspended")
         operation.bucket.configure(versioning=status)
         return Reply(200)
-
-    async def lifecycle(self, operation: Operation) -> Reply:
-        """GET Bucket lifecycle (436/8278). The rules are kept, and never run."""
-        return Reply(200, _rules(operation.bucket).encode(), XML)
-
-    async def put_lifecycle(self, operation: Operation) -> Reply:
-        """PUT Bucket lifecycle (436/8280)."""
-        tree = await configuration.read(operation.request, "LifecycleConfiguration")
-        if tree.find("Rule") is None:
-            raise configuration.malformed("No rule is given")
-        operation.bucket.configure(lifecycle=ElementTree.tostring(tree, encoding="unicode"))
-        return Reply(200)
-
-    async def delete_lifecycle(self, operation: Operation) -> Reply:
-        """DELETE Bucket lifecycle (436/8284)."""
-        _rules(operation.bucket)
-        operation.bucket.configure(lifecycle=None)
-        return Reply(204)
-
-
-def _rules(bucket: Bucket) -> str:
-    if bucket.lifecycle is None:
-        raise CosError(
-            404, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"
-        )
-    return bucket.lifecycle

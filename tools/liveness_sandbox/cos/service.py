@@ -12,6 +12,7 @@ from .copying import CopySources
 from .deletion import delete_object, delete_objects
 from .errors import CosError
 from .identifiers import Identifiers
+from .lifecycle import LifecycleOperations
 from .listing import list_objects, list_versions
 from .multipart_operations import MultipartOperations
 from .objects import ObjectOperations
@@ -41,6 +42,7 @@ class CosService:
         sources = CopySources(store, archive)
         objects = ObjectOperations(archive)
         tagging = TaggingOperations()
+        lifecycle = LifecycleOperations()
         multipart = MultipartOperations(store, sources, clock)
         self._uploads = UploadOperations(store, authenticator, sources, clock)
         self._buckets = BucketOperations(store, multipart.has_any)
@@ -72,9 +74,9 @@ class CosService:
             ("GET", "location"): self._buckets.location,
             ("GET", "versioning"): self._buckets.versioning,
             ("PUT", "versioning"): self._buckets.put_versioning,
-            ("GET", "lifecycle"): self._buckets.lifecycle,
-            ("PUT", "lifecycle"): self._buckets.put_lifecycle,
-            ("DELETE", "lifecycle"): self._buckets.delete_lifecycle,
+            ("GET", "lifecycle"): lifecycle.get,
+            ("PUT", "lifecycle"): lifecycle.put,
+            ("DELETE", "lifecycle"): lifecycle.delete,
         }
 
     async def handle(self, request: WireRequest, host: CosHost | CosServiceHost) -> Reply:

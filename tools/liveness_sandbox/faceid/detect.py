@@ -8,12 +8,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from ..api.errors import ApiError
 from ..clock import Clock
 from ..hooks import Drop, Outcome
 from ..wire import Reply
 from . import frames
 from .downloads import Downloader, Resource
-from .errors import ApiError
 from .ledger import CallLedger, FaceCall, is_billed
 from .resources import ResourceBuckets
 from .scenario import MOST_SCENARIO_BYTES, SUCCESS, BadScenario, Scenario, scenario_in

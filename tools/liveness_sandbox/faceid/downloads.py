@@ -10,11 +10,11 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import aiohttp
 from yarl import URL
 
+from ..api.errors import ApiError
 from ..blobs import Blob, BlobStore
 from ..cos.upload import receive
 from ..hosts import CosHost, host_of
 from ..wire import CHUNK_BYTES
-from .errors import ApiError
 from .resources import VENDOR_APPID, ResourceBuckets
 
 USER_AGENT = "faceid-resource-fetcher"

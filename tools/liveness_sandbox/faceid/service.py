@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from typing import Any
 
+from ..api.errors import ApiError, new_request_id
+from ..api.request import (
+    action_of,
+    json_object,
+    read_body,
+    region_of,
+    require_known,
+    success,
+)
+from ..api.signature import identify
 from ..blobs import BlobStore
 from ..clock import Clock
 from ..cos.store import Store
@@ -15,12 +23,11 @@ from ..wire import Reply, WireRequest
 from . import detect
 from .detect import Detection
 from .downloads import Downloader
-from .errors import ApiError, new_request_id
 from .ledger import CallLedger, FaceCall
 from .rate_limit import RateLimiter
 from .resources import REGIONS, ResourceBuckets
-from .signature import identify
 
+SERVICE = "faceid"
 VERSION = "2018-03-01"
 CREATE_UPLOAD_URL = "CreateUploadUrl"
 _PARAMETERS = {detect.ACTION: detect.PARAMETERS, CREATE_UPLOAD_URL: ("TargetAction",)}
@@ -35,9 +42,6 @@ _TARGETS = (
     "ApplyReflectVerificationToken",
 )
 _UPLOAD_URLS_PER_SECOND = 20
-# "Signature v3", the document of API 3.0.
-_MOST_QUERY_BYTES = 32 * 1024
-_MOST_BODY_BYTES = 10 * 1024 * 1024
 
 
 class FaceIdService:
@@ -79,11 +83,10 @@ class FaceIdService:
         await self._downloader.close()
 
     async def _run(self, request: WireRequest, request_id: str) -> Outcome:
-        if request.method not in ("GET", "POST"):
-            raise ApiError("UnsupportedProtocol", "Only GET and POST requests are supported.")
-        body = await _body(request)
-        principal = identify(request, body, self._keys)
-        action, region = _common_headers(request)
+        body = await read_body(request)
+        principal = identify(request, body, SERVICE, self._keys)
+        action = action_of(request, VERSION, _PARAMETERS)
+        region = region_of(request, REGIONS)
         limit = self.rate_limit if action == detect.ACTION else _UPLOAD_URLS_PER_SECOND
         if not self.limiter.admit(action, region, limit):
             raise ApiError(
@@ -107,64 +110,13 @@ class FaceIdService:
             "UploadUrl": self._resources.presigned_url("PUT", region, key),
             "ResourceUrl": self._resources.plain_url(region, key),
             "ExpiredTimestamp": int(self._resources.end_of_life().timestamp()),
-            "RequestId": request_id,
         }
-        body = json.dumps({"Response": response}).encode()
-        return Reply(200, body, {"Content-Type": "application/json"})
-
-
-def _common_headers(request: WireRequest) -> tuple[str, str]:
-    """(action, region), checked."""
-    for name in ("X-TC-Action", "X-TC-Version", "X-TC-Region"):
-        if not request.headers.get(name.lower()):
-            raise ApiError(
-                "MissingParameter", f"The request is missing a required parameter `{name[5:]}`."
-            )
-    action, version, region = (
-        request.headers[f"x-tc-{name}"] for name in ("action", "version", "region")
-    )
-    if version != VERSION:
-        raise ApiError("NoSuchVersion", f"The API version `{version}` does not exist.")
-    if action not in _PARAMETERS:
-        raise ApiError(
-            "InvalidAction",
-            f"The API action `{action}` does not exist, or the sandbox does not play it.",
-        )
-    if region not in REGIONS:
-        raise ApiError(
-            "UnsupportedRegion", f"The region `{region}` is not supported by the action."
-        )
-    return action, region
-
-
-async def _body(request: WireRequest) -> bytes:
-    body = bytearray()
-    async for chunk in request.chunks():
-        # Taken in to its end, however long: who is still sending could miss the answer.
-        if len(body) <= _MOST_BODY_BYTES:
-            body += chunk
-    if len(body) > _MOST_BODY_BYTES or len(request.raw_query) > _MOST_QUERY_BYTES:
-        raise ApiError("RequestSizeLimitExceeded", "The request size exceeds the upper limit.")
-    return bytes(body)
-
-
-def _json_object(request: WireRequest, body: bytes) -> dict[str, Any]:
-    if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-        raise ApiError("UnsupportedProtocol", "The sandbox plays application/json only.")
-    try:
-        params = json.loads(body)
-    except (ValueError, RecursionError):
-        params = None
-    if not isinstance(params, dict):
-        raise ApiError("InvalidParameter", "The body is no JSON object.")
-    return params
+        return success(response, request_id)
 
 
 def _parameters(request: WireRequest, body: bytes, names: tuple[str, ...]) -> dict[str, str]:
-    params = request.query if request.method == "GET" else _json_object(request, body)
-    for name in params:
-        if name not in names:
-            raise ApiError("UnknownParameter", f"The parameter `{name}` is not recognized.")
+    params = request.query if request.method == "GET" else json_object(request, body)
+    require_known(params, names)
     for name in names:
         if params.get(name) in (None, ""):
             raise ApiError(

@@ -6,9 +6,9 @@ import random
 import threading
 from itertools import count
 
+from ..api.errors import ApiError, new_request_id
 from ..cos.errors import CosError
 from ..cos.identifiers import Identifiers
-from ..faceid.errors import ApiError, new_request_id
 from ..hooks import Delay, Drop, Hook, Phase
 from ..requestlog import LoggedRequest
 from ..wire import Reply

@@ -32,6 +32,7 @@ class Deployment:
     appid: str
     python: str
     proxy_url: str
+    role: str | None = None
 
 
 def worker_environment(deployment: Deployment, credentials: Credentials) -> dict[str, str]:

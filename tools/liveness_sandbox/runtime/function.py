@@ -45,7 +45,7 @@ class Function:
     ) -> None:
         self.name = deployment.name
         self.triggers = tuple(triggers)
-        self._deployment = deployment
+        self.deployment = deployment
         self._instances = instances
         self._most_at_once = most_at_once
         self._rules = rules
@@ -63,7 +63,7 @@ class Function:
         self._closed = False
         self._threads = ThreadPoolExecutor(most_at_once, thread_name_prefix=f"function-{self.name}")
         for trigger in self.triggers:
-            if isinstance(trigger, TimerTrigger):
+            if isinstance(trigger, TimerTrigger) and trigger.enabled:
                 self._expect(trigger)
 
     @property
@@ -97,6 +97,26 @@ class Function:
             else:
                 self._submit(job)
 
+    @property
+    def rules(self) -> RetryRules:
+        """For events that wait already, too."""
+        return self._rules
+
+    @rules.setter
+    def rules(self, rules: RetryRules) -> None:
+        with self._changed:
+            self._rules = rules
+
+    @property
+    def share(self) -> Share:
+        return self._share
+
+    @share.setter
+    def share(self, share: Share) -> None:
+        """Of starts from now on; what runs gives back to where it took from."""
+        with self._changed:
+            self._share = share
+
     def fire_timer(self, name: str) -> None:
         """Now, whatever its cron expression says."""
         for trigger in self.triggers:
@@ -117,6 +137,13 @@ class Function:
                         f"{self.name}: {self._queues.waiting} queued, {self._running} "
                         f"running, {self._queues.later} waiting for a retry"
                     )
+
+    def kill(self, secret_id: str) -> bool:
+        """SIGKILL, at any moment, to the instance at work whose requests are signed with this.
+
+        False where there is none.
+        """
+        return self._instances.kill(secret_id)
 
     def close(self) -> None:
         """Stop every worker; what is queued is lost."""
@@ -142,17 +169,17 @@ class Function:
             if job.done is None and self._scheduler.now() - job.arrived > self._rules.oldest_s:
                 self._queues.pop(job)
                 self._give_up(job)
-            elif not self._share.take(self._deployment.memory_mb):
+            elif not (share := self._share).take(self.deployment.memory_mb):
                 self._queues.pop(job)
                 self._end(job, _over_quota(job))
             elif self._running >= self._most_at_once:
-                self._share.give_back(self._deployment.memory_mb)
+                share.give_back(self.deployment.memory_mb)
                 return
             else:
                 self._queues.pop(job)
                 self._running += 1
                 job.tries += 1
-                self._threads.submit(self._work, job)
+                self._threads.submit(self._work, job, share)
 
     def _end(self, job: Job, invocation: Invocation) -> None:
         """The end of one try."""
@@ -182,7 +209,7 @@ class Function:
 
     def _give_up(self, job: Job) -> None:
         letter = dead_letter(
-            self._deployment,
+            self.deployment,
             job.queue.source,
             job.request_id,
             job.event,
@@ -198,7 +225,7 @@ class Function:
                 _log.exception("%s: a dead letter could not be kept", self.name)
         self._changed.notify_all()
 
-    def _work(self, job: Job) -> None:
+    def _work(self, job: Job, share: Share) -> None:
         """In a thread of its own, without the lock: one try in one instance."""
         try:
             invocation = self._instances.work(job.event, job.request_id)
@@ -206,17 +233,17 @@ class Function:
             # No instance could be had (no such interpreter?): not the function's failure.
             _log.exception("%s: an event is lost", self.name)
             with self._changed:
-                self._free()
+                self._free(share)
             if job.done is not None:
                 job.done.set_exception(problem)
             return
         with self._changed:
             self._end(job, invocation)
-            self._free()
+            self._free(share)
 
-    def _free(self) -> None:
+    def _free(self, share: Share) -> None:
         self._running -= 1
-        self._share.give_back(self._deployment.memory_mb)
+        share.give_back(self.deployment.memory_mb)
         self._start_waiting()
         self._changed.notify_all()
 

@@ -54,6 +54,15 @@ class Instances:
             outcome.max_rss_kb,
         )
 
+    def kill(self, secret_id: str) -> bool:
+        """Kill the one at work that has these keys; False where there is none."""
+        with self._lock:
+            for worker in self._busy:
+                if worker.secret_id == secret_id:
+                    worker.kill()
+                    return True
+        return False
+
     def close(self) -> None:
         """Stop them all: what they were working on ends as if they had died."""
         with self._lock:

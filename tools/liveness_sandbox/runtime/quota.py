@@ -20,33 +20,63 @@ class Share:
 
     def __init__(self, limit_mb: int) -> None:
         self._lock = threading.Lock()
-        self._left_mb = limit_mb
+        self._limit_mb = limit_mb
+        self._taken_mb = 0
 
-    def take(self, memory_mb: int, keep_mb: int = 0) -> bool:
-        """True if so much was left, and `keep_mb` still is."""
+    @property
+    def limit_mb(self) -> int:
+        return self._limit_mb
+
+    def take(self, memory_mb: int) -> bool:
+        """True if so much was left."""
         with self._lock:
-            if self._left_mb - memory_mb < keep_mb:
+            if self._taken_mb + memory_mb > self._limit_mb:
                 return False
-            self._left_mb -= memory_mb
+            self._taken_mb += memory_mb
             return True
 
     def give_back(self, memory_mb: int) -> None:
         with self._lock:
-            self._left_mb += memory_mb
+            self._taken_mb -= memory_mb
+
+    def resize(self, limit_mb: int) -> None:
+        """What is taken stays taken: over a smaller limit nothing more is, until enough ended."""
+        with self._lock:
+            self._limit_mb = limit_mb
 
 
 class Quota:
     """A region's. Functions share what no other function has reserved."""
 
     def __init__(self, region: str) -> None:
+        self._lock = threading.Lock()
         self._unreserved = Share(_REGION_MB.get(region, _DEFAULT_MB))
 
     def share(self, reserved_mb: int | None) -> Share:
         """For one function: a part of its own, a hard limit (0 stops it), or everybody's."""
-        if reserved_mb is None:
-            return self._unreserved
-        if reserved_mb < 0 or not self._unreserved.take(reserved_mb, keep_mb=_UNRESERVED_MB):
-            raise TooMuchReserved(
-                f"{reserved_mb} MB cannot be reserved: {_UNRESERVED_MB} MB must stay unreserved"
-            )
-        return Share(reserved_mb)
+        return self.exchange(self._unreserved, reserved_mb)
+
+    def exchange(self, share: Share, reserved_mb: int | None) -> Share:
+        """The share that a function has from now on, in place of this one.
+
+        Raises TooMuchReserved.
+        """
+        with self._lock:
+            shares_all = share is self._unreserved
+            given_back = 0 if shares_all else share.limit_mb
+            left = self._unreserved.limit_mb + given_back - (reserved_mb or 0)
+            if (reserved_mb or 0) < 0 or left < _UNRESERVED_MB:
+                raise TooMuchReserved(
+                    f"{reserved_mb} MB cannot be reserved: {_UNRESERVED_MB} MB must stay unreserved"
+                )
+            self._unreserved.resize(left)
+            if reserved_mb is None:
+                return self._unreserved
+            if shares_all:
+                return Share(reserved_mb)
+            share.resize(reserved_mb)
+            return share
+
+    def reserved_mb(self, share: Share) -> int | None:
+        """None where it is everybody's."""
+        return None if share is self._unreserved else share.limit_mb

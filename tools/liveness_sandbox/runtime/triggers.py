@@ -14,12 +14,19 @@ if TYPE_CHECKING:
     from .cron import Cron
 
 
+DEFAULT_QUALIFIER = "$DEFAULT"
+"""The alias of all traffic, which is on $LATEST as long as nobody says otherwise (583/36149).
+The sandbox has no versions: whatever the qualifier, the event reaches the function."""
+
+
 @dataclass(frozen=True)
 class CosTrigger:
     bucket: str | Bucket
     prefix: str = ""
     suffix: str = ""
     events: tuple[str, ...] = ("cos:ObjectCreated:*",)
+    enabled: bool = True
+    qualifier: str = DEFAULT_QUALIFIER
 
     @property
     def bucket_name(self) -> str:
@@ -27,7 +34,8 @@ class CosTrigger:
 
     def matches(self, bucket: Bucket, key: str, event_name: str) -> bool:
         return (
-            bucket.name == self.bucket_name
+            self.enabled
+            and bucket.name == self.bucket_name
             and key.startswith(self.prefix)
             and key.endswith(self.suffix)
             and any(fnmatch.fnmatchcase(event_name, pattern) for pattern in self.events)
@@ -41,6 +49,8 @@ class TimerTrigger:
     name: str
     message: str = ""
     cron: str | None = None
+    enabled: bool = True
+    qualifier: str = DEFAULT_QUALIFIER
 
     def __post_init__(self) -> None:
         self._schedule()  # a mistake is told when it is made

@@ -34,12 +34,13 @@ class Outcome:
 
 
 class Worker:
-    """Not thread-safe, but for `stop`: whoever took it from the idle ones has it alone."""
+    """Not thread-safe but for `stop` and `kill`: whoever took it from the idle has it alone."""
 
     def __init__(
         self, deployment: Deployment, environment: Mapping[str, str], started: float
     ) -> None:
         self.started = started
+        self.secret_id = environment["TENCENTCLOUD_SECRETID"]
         self._timeout_s = deployment.timeout_s
         self._memory_kb = deployment.memory_mb * 1024
         dependencies = deployment.dependencies
@@ -133,6 +134,10 @@ class Worker:
                 pass
         self._process.kill()
         self._process.wait()
+
+    def kill(self) -> None:
+        """SIGKILL in the middle of whatever it does; who works with it sees it gone."""
+        self._process.kill()
 
     def close(self) -> None:
         """Give the pipes back; nobody uses the worker any more."""

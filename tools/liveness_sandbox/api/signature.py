@@ -12,7 +12,6 @@ from ..credentials import KeyRing, Principal
 from ..wire import WireRequest
 from .errors import ApiError
 
-SERVICE = "faceid"
 _LIFETIME_S = 300
 _AUTHORIZATION = re.compile(
     r"TC3-HMAC-SHA256 "
@@ -26,18 +25,23 @@ def claimed_secret_id(authorization: str) -> str:
     return match["secret_id"] if match else ""
 
 
-def signature_of(secret_key: str, date: str, timestamp: str, canonical_request: str) -> str:
-    scope = f"{date}/{SERVICE}/tc3_request"
+def signature_of(
+    secret_key: str, date: str, service: str, timestamp: str, canonical_request: str
+) -> str:
+    scope = f"{date}/{service}/tc3_request"
     digest = hashlib.sha256(canonical_request.encode()).hexdigest()
     key = f"TC3{secret_key}".encode()
-    for part in (date, SERVICE, "tc3_request"):
+    for part in (date, service, "tc3_request"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
     to_sign = f"TC3-HMAC-SHA256\n{timestamp}\n{scope}\n{digest}"
     return hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
 
 
-def identify(request: WireRequest, body: bytes, keys: KeyRing) -> Principal:
-    """Who calls; AuthFailure.* for all whose signature is not right, fresh and complete."""
+def identify(request: WireRequest, body: bytes, service: str, keys: KeyRing) -> Principal:
+    """Who calls; AuthFailure.* for all whose signature is not right, fresh and complete.
+
+    A signature is for one service (cam, faceid, scf) and opens no other.
+    """
     match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     timestamp = request.headers.get("x-tc-timestamp", "")
     if match is None or not timestamp.isdigit():
@@ -56,10 +60,14 @@ def identify(request: WireRequest, body: bytes, keys: KeyRing) -> Principal:
     date = datetime.fromtimestamp(int(timestamp), timezone.utc).strftime("%Y-%m-%d")
     unsigned = {"content-type", "host"} - set(signed_names)
     absent = [name for name in signed_names if name not in request.headers]
-    if unsigned or absent or (match["date"], match["service"]) != (date, SERVICE):
+    if unsigned or absent or (match["date"], match["service"]) != (date, service):
         raise _failure()
     expected = signature_of(
-        principal.credentials.secret_key, date, timestamp, _canonical(request, body, signed_names)
+        principal.credentials.secret_key,
+        date,
+        service,
+        timestamp,
+        _canonical(request, body, signed_names),
     )
     if not hmac.compare_digest(expected, match["signature"]):
         raise _failure()

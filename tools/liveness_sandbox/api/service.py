@@ -1,0 +1,76 @@
+"""A product of API 3.0 whose actions take JSON and answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..credentials import KeyRing
+from ..wire import Reply, WireRequest
+from .errors import ApiError, new_request_id
+from .request import action_of, json_object, read_body, region_of, require_known, success
+from .signature import identify
+
+Params = Mapping[str, Any]
+_TYPE_NAMES = {str: "String", int: "Integer", dict: "Object", list: "Array"}
+
+
+@dataclass(frozen=True)
+class Action:
+    run: Callable[[Params], Mapping[str, Any]]
+    required: Mapping[str, type]
+    optional: Mapping[str, type]
+
+
+class ActionService:
+    """POST with JSON only. Every key of the account may do everything."""
+
+    def __init__(
+        self,
+        name: str,
+        version: str,
+        actions: Mapping[str, Action],
+        keys: KeyRing,
+        regions: Collection[str] | None = None,
+    ) -> None:
+        """`regions` is None for a product that has none: what the header says is ignored."""
+        self._name = name
+        self._version = version
+        self._actions = actions
+        self._keys = keys
+        self._regions = regions
+
+    async def handle(self, request: WireRequest) -> Reply:
+        request_id = new_request_id()
+        try:
+            body = await read_body(request)
+            identify(request, body, self._name, self._keys)
+            action = self._actions[action_of(request, self._version, self._actions)]
+            if self._regions is not None:
+                region_of(request, self._regions)
+            params = json_object(request, body)
+            return success(action.run(_checked(action, params)), request_id)
+        except ApiError as error:
+            request.error_code = error.code
+            return error.reply(request_id)
+
+
+def _checked(action: Action, given: Params) -> Params:
+    """Null is as good as absent."""
+    types = {**action.required, **action.optional}
+    require_known(given, types)
+    params = {name: value for name, value in given.items() if value is not None}
+    for name in action.required:
+        if name not in params:
+            raise ApiError(
+                "MissingParameter", f"The request is missing a required parameter `{name}`."
+            )
+    for name, value in params.items():
+        # bool is an int to Python, and none to the API.
+        if type(value) is not types[name]:
+            raise ApiError(
+                "InvalidParameter",
+                f"The value type of parameter `{name}` is not {_TYPE_NAMES[types[name]]}.",
+            )
+    return params

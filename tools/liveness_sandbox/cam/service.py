@@ -1,0 +1,101 @@
+"""CAM, as far as one looks at a role and its policies (API 3.0, version 2019-01-16)."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from ..api.errors import ApiError
+from ..api.service import Action, ActionService, Params
+from ..credentials import KeyRing
+from .roles import Policy, Role, Roles
+
+SERVICE = "cam"
+VERSION = "2019-01-16"
+_MOST_ROWS = 200
+_EITHER = {"RoleId": str, "RoleName": str}
+# As the document's examples have them.
+_CUSTOM_POLICY = 1
+_BY_POLICY_SYNTAX = 2
+_SESSION_S = 43_200
+
+
+class CamService(ActionService):
+    def __init__(self, roles: Roles, keys: KeyRing) -> None:
+        self._roles = roles
+        actions = {
+            "GetRole": Action(self._get_role, {}, _EITHER),
+            "ListAttachedRolePolicies": Action(
+                self._list_attached, {"Page": int, "Rp": int}, {**_EITHER, "PolicyType": str}
+            ),
+            "GetPolicy": Action(self._get_policy, {"PolicyId": int}, {}),
+        }
+        super().__init__(SERVICE, VERSION, actions, keys)
+
+    def _get_role(self, params: Params) -> dict[str, Any]:
+        role = self._role(params)
+        told = {
+            "RoleId": role.id,
+            "RoleName": role.name,
+            "PolicyDocument": json.dumps(role.trust),
+            "Description": "",
+            "AddTime": _time(role.added),
+            "UpdateTime": _time(role.added),
+            "ConsoleLogin": 0,
+            "RoleType": "user",
+            "SessionDuration": _SESSION_S,
+            "DeletionTaskId": None,
+            "Tags": [],
+        }
+        return {"RoleInfo": told}
+
+    def _list_attached(self, params: Params) -> dict[str, Any]:
+        page, rows = params["Page"], params["Rp"]
+        if page < 1 or not 1 <= rows <= _MOST_ROWS:
+            raise ApiError(
+                "InvalidParameter.ParamError", f"Page is from 1, Rp from 1 to {_MOST_ROWS}."
+            )
+        policies = self._role(params).policies if params.get("PolicyType") != "QCS" else ()
+        shown = policies[(page - 1) * rows : page * rows]
+        return {"List": [_attached(policy) for policy in shown], "TotalNum": len(policies)}
+
+    def _get_policy(self, params: Params) -> dict[str, Any]:
+        policy = self._roles.policy(params["PolicyId"])
+        if policy is None:
+            raise ApiError("InvalidParameter.PolicyIdNotExist", "There is no policy of this id.")
+        return {
+            "PolicyName": policy.name,
+            "Description": "",
+            "Type": _CUSTOM_POLICY,
+            "AddTime": _time(policy.added),
+            "UpdateTime": _time(policy.added),
+            "PolicyDocument": json.dumps(policy.document),
+            "PresetAlias": "",
+            "IsServiceLinkedRolePolicy": 0,
+        }
+
+    def _role(self, params: Params) -> Role:
+        if ("RoleId" in params) == ("RoleName" in params):
+            raise ApiError("InvalidParameter.ParamError", "Give either RoleId or RoleName.")
+        role = self._roles.find(name=params.get("RoleName"), id=params.get("RoleId"))
+        if role is None:
+            raise ApiError("InvalidParameter.RoleNotExist", "The role does not exist.")
+        return role
+
+
+def _attached(policy: Policy) -> dict[str, Any]:
+    return {
+        "PolicyId": policy.id,
+        "PolicyName": policy.name,
+        "AddTime": _time(policy.added),
+        "PolicyType": "User",
+        "CreateMode": _BY_POLICY_SYNTAX,
+        "Deactived": 0,
+        "DeactivedDetail": [],
+        "Description": "",
+    }
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,82 @@
+"""Lifecycle rules of a bucket (436/8280, 436/17029): checked, kept, given back, and never run."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree
+
+from ..wire import Reply
+from . import configuration
+from .errors import CosError
+from .operation import XML, Operation
+from .store import Bucket
+
+MOST_RULES = 1000
+MOST_ID_CHARACTERS = 255
+MOST_DAYS = 3650
+_ACTIONS = (
+    "Expiration",
+    "Transition",
+    "AbortIncompleteMultipartUpload",
+    "NoncurrentVersionExpiration",
+    "NoncurrentVersionTransition",
+)
+
+
+class LifecycleOperations:
+    async def get(self, operation: Operation) -> Reply:
+        """GET Bucket lifecycle (436/8278)."""
+        return Reply(200, _rules(operation.bucket).encode(), XML)
+
+    async def put(self, operation: Operation) -> Reply:
+        """PUT Bucket lifecycle (436/8280): all rules at once, in place of those there were."""
+        tree = await configuration.read(operation.request, "LifecycleConfiguration")
+        _check(tree.findall("Rule"))
+        operation.bucket.configure(lifecycle=ElementTree.tostring(tree, encoding="unicode"))
+        return Reply(200)
+
+    async def delete(self, operation: Operation) -> Reply:
+        """DELETE Bucket lifecycle (436/8284)."""
+        _rules(operation.bucket)
+        operation.bucket.configure(lifecycle=None)
+        return Reply(204)
+
+
+def _rules(bucket: Bucket) -> str:
+    if bucket.lifecycle is None:
+        raise CosError(
+            404, "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"
+        )
+    return bucket.lifecycle
+
+
+def _check(rules: list[ElementTree.Element]) -> None:
+    if not rules:
+        raise configuration.malformed("No rule is given")
+    if len(rules) > MOST_RULES:
+        raise _invalid(f"A bucket has at most {MOST_RULES} rules")
+    ids = [id for rule in rules if (id := rule.findtext("ID")) is not None]
+    if len(set(ids)) < len(ids):
+        raise _invalid("Two rules have the same ID")
+    if any(len(id) > MOST_ID_CHARACTERS for id in ids):
+        raise _invalid(f"An ID has at most {MOST_ID_CHARACTERS} characters")
+    for rule in rules:
+        _check_rule(rule)
+
+
+def _check_rule(rule: ElementTree.Element) -> None:
+    if rule.findtext("Status") not in ("Enabled", "Disabled"):
+        raise configuration.malformed("Status must be Enabled or Disabled")
+    if rule.find("Filter") is None:
+        raise configuration.malformed("A rule has no Filter")
+    if not any(rule.find(action) is not None for action in _ACTIONS):
+        raise configuration.malformed("A rule has no action")
+    named = {each.tag for action in _ACTIONS[:2] for each in rule.findall(f"{action}/*")}
+    if {"Days", "Date"} <= named:
+        raise _invalid("A rule cannot have both Days and Date")
+    for days in rule.findall("Expiration/Days"):
+        if not (days.text or "").isdecimal() or not 1 <= int(days.text or "") <= MOST_DAYS:
+            raise _invalid(f"Days of Expiration is from 1 to {MOST_DAYS}")
+
+
+def _invalid(message: str) -> CosError:
+    return CosError(400, "InvalidArgument", message)

@@ -1,0 +1,81 @@
+"""A function and its triggers, as the API describes them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..hosts import bucket_host
+from ..runtime.environment import NAMESPACE, VERSION
+from ..runtime.function import Function
+from ..runtime.triggers import CosTrigger, TimerTrigger, Trigger
+
+# The sandbox remembers no dates of a function.
+_SOME_TIME = "2026-01-01 00:00:00"
+
+
+def describe_function(function: Function, region: str) -> dict[str, Any]:
+    """Of GetFunction, what there is here; the code is not shown."""
+    deployment = function.deployment
+    variables = [{"Key": key, "Value": text} for key, text in deployment.environment.items()]
+    return {
+        "FunctionName": function.name,
+        "Namespace": NAMESPACE,
+        "FunctionVersion": VERSION,
+        "Qualifier": VERSION,
+        "Type": "Event",
+        "Description": "",
+        "Handler": deployment.handler,
+        "Runtime": "Python3.10",
+        "MemorySize": deployment.memory_mb,
+        "Timeout": int(deployment.timeout_s),
+        "InitTimeout": 65,
+        "Environment": {"Variables": variables},
+        "Role": deployment.role or "",
+        "Status": "Active",
+        "StatusDesc": "",
+        "StatusReasons": [],
+        "AvailableStatus": "Available",
+        "AsyncRunEnable": "FALSE",
+        "TraceEnable": "FALSE",
+        "AddTime": _SOME_TIME,
+        "ModTime": _SOME_TIME,
+        "Triggers": [describe_trigger(trigger, region) for trigger in function.triggers],
+    }
+
+
+def describe_trigger(trigger: Trigger, region: str) -> dict[str, Any]:
+    """CreateTrigger takes OPEN or CLOSE and a bare cron expression; here it is 1 or 0, and JSON,
+    as the vendor's own deployment tool found."""
+    kind, name, description, argument = _particulars(trigger, region)
+    return {
+        "TriggerName": name,
+        "Type": kind,
+        "TriggerDesc": json.dumps(description, separators=(",", ":")),
+        "Enable": int(trigger.enabled),
+        "Qualifier": trigger.qualifier,
+        "AvailableStatus": "Available",
+        "BindStatus": "on" if trigger.enabled else "off",
+        "CustomArgument": argument,
+        "ResourceId": "",
+        "TriggerAttribute": "single",
+        "AddTime": _SOME_TIME,
+        "ModTime": _SOME_TIME,
+    }
+
+
+def _particulars(trigger: Trigger, region: str) -> tuple[str, str, dict[str, Any], str | None]:
+    if isinstance(trigger, TimerTrigger):
+        return "timer", trigger.name, {"cron": trigger.cron or ""}, trigger.message
+    return "cos", *_of_cos(trigger, region), None
+
+
+def _of_cos(trigger: CosTrigger, region: str) -> tuple[str, dict[str, Any]]:
+    name = bucket_host(trigger.bucket_name, region)
+    description = {
+        "bucketUrl": name,
+        # The API takes one event a trigger.
+        "event": trigger.events[0],
+        "filter": {"Prefix": trigger.prefix, "Suffix": trigger.suffix},
+    }
+    return name, description
