@@ -1,0 +1,122 @@
+"""Who uploads in a run, and what must come out: no two inputs are alike, nor two answers.
+
+Every input holds a name of its own, as `<anna live 1>`, and the sandbox is told to answer with it.
+So whatever is mixed up between two people, or between old and new content, shows.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from liveness.keys import fingerprint, pair_hash
+
+NAMES = ("anna", "bert", "cleo", "dora", "emil", "fred")
+LIVE, IMAGE = "live", "image"
+FILES = {LIVE: "live.bin", IMAGE: "reference.jpg"}
+_TOKEN = re.compile(rb"<(\w+) (live|image) (\d+)>")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the face API says, and the status of the result that follows."""
+
+    code: str
+    status: str
+    sim: float
+    channel: str = "result"
+
+
+@dataclass(frozen=True)
+class Content:
+    """One input's bytes, under a name that stands in them."""
+
+    owner: str
+    role: str
+    number: int
+    body: bytes
+    answer: Answer | None = None  # a liveness package decides it
+
+    @property
+    def key(self) -> str:
+        return f"liveness/incoming/{self.owner}/{FILES[self.role]}"
+
+    @property
+    def token(self) -> str:
+        return _token(self.owner, self.role, self.number)
+
+    @cached_property
+    def md5(self) -> str:
+        return hashlib.md5(self.body).hexdigest()
+
+
+@dataclass(frozen=True)
+class Work:
+    """A complete pair: one liveness package with one reference image."""
+
+    live: Content
+    image: Content
+
+    @property
+    def owner(self) -> str:
+        return self.live.owner
+
+    @cached_property
+    def fingerprint(self) -> str:
+        inputs = [(item.key, item.md5, len(item.body)) for item in (self.live, self.image)]
+        return fingerprint(self.owner, inputs)
+
+    @property
+    def ledger(self) -> str:
+        """The folder of its claims and responses."""
+        return f"liveness/ledger/claims/{pair_hash(self.owner)}/{self.fingerprint}/"
+
+
+def live(owner: str, number: int, rng: random.Random) -> Content:
+    """A liveness package that orders an answer of its own."""
+    answer = _answer(rng)
+    order = {
+        "sandbox": True,
+        "code": answer.code,
+        "sim": answer.sim,
+        "channel": answer.channel,
+        "description": _token(owner, LIVE, number),
+        "delay": round(rng.uniform(0, 0.03), 3),  # seconds
+    }
+    return Content(owner, LIVE, number, json.dumps(order).encode(), answer)
+
+
+def image(owner: str, number: int, photo: bytes) -> Content:
+    """The photo with its name in a comment behind the start of the JPEG (ITU T.81, B.2.4.5)."""
+    text = _token(owner, IMAGE, number).encode()
+    comment = b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text
+    return Content(owner, IMAGE, number, photo[:2] + comment + photo[2:])
+
+
+def owners_in(body: bytes) -> set[str]:
+    """Whose inputs these bytes speak of."""
+    return {found[1].decode() for found in _TOKEN.finditer(body)}
+
+
+def _token(owner: str, role: str, number: int) -> str:
+    return f"<{owner} {role} {number}>"
+
+
+def _answer(rng: random.Random) -> Answer:
+    # Four decimals: hardly ever the same for two.
+    passed, stranger = round(rng.uniform(70, 100), 4), round(rng.uniform(1, 69.9), 4)
+    return rng.choice(
+        (
+            Answer("Success", "passed", passed),
+            Answer("Success", "passed", passed),
+            Answer("Success", "rejected", stranger),
+            Answer("FailedOperation.CompareLowSimilarity", "rejected", stranger),
+            Answer("FailedOperation.CompareLowSimilarity", "rejected", 0.0, "error"),
+            Answer("FailedOperation.LivessDetectFail", "rejected", 0.0),
+            Answer("FailedOperation.ActionOpenMouth", "retake", 0.0, "error"),
+        )
+    )
