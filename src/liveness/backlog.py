@@ -18,12 +18,12 @@ from functools import partial
 from typing import NamedTuple
 
 from .errors import ConfigurationError, LivenessError, StoreUnavailable
-from .keys import marker_key, marker_prefix, markers_due_at
+from .keys import marker_key, marker_prefix, markers_due_at, pair_id_problem
 from .logs import Log
 from .seams import Chance
 from .services import Services
 from .settings import Settings
-from .store import CLOCK_GRAIN_SECONDS, JSON, PatientStore
+from .store import CLOCK_GRAIN_SECONDS, JSON, NO_RECORD, PatientStore
 
 SLOT_SECONDS = 10
 # The next slot is taken this long before it begins.
@@ -75,9 +75,11 @@ def read_marker(body: bytes) -> Marker | None:
     try:
         fields = json.loads(body)
         marker = Marker(fields["pair_id"], str(fields["reason"]), int(fields["visits"]))
-    except (ValueError, KeyError, TypeError):
+    except NO_RECORD:
         return None
-    return marker if isinstance(marker.pair_id, str) and marker.pair_id else None
+    # Giving up may fail and be tried again, but no marker of ours was visited that often.
+    sound = isinstance(marker.pair_id, str) and 0 <= marker.visits < 10 * MAX_VISITS
+    return marker if sound else None
 
 
 def slot_key(settings: Settings, moment: float) -> str:
@@ -308,7 +310,7 @@ class Drainer:
         if stored is None:
             return "gone"
         marker = read_marker(stored.body)
-        if marker is None:
+        if marker is None or pair_id_problem(on.settings, marker.pair_id):
             self._log("drain.marker-damaged", key=key)
             on.store.delete(bucket, key)
             return "damaged"

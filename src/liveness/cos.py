@@ -32,7 +32,11 @@ T = TypeVar("T")
 _TIMEOUT = (3.0, 10.0)
 _PIECE = 64 * 1024
 _MD5 = re.compile(r"[0-9a-f]{32}")
+# What a code and an ETag of COS are made of; anything else is neither logged nor sent back.
+_CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
+_ETAG = re.compile(r"[!#-~]{1,256}")
 _META = "x-cos-meta-"
+_CREATE = "create-only PUT"
 
 
 def new_session() -> requests.Session:
@@ -88,15 +92,15 @@ class CosStore:
     def create(self, bucket: str, key: str, body: bytes) -> Created:
         try:
             # A header the SDK does not know: it is passed on, and signed.
-            headers = self._put(bucket, key, body, JSON, {"x-cos-forbid-overwrite": "true"})
+            only = {"x-cos-forbid-overwrite": "true"}
+            headers = self._put(bucket, key, body, JSON, only, verb=_CREATE)
         except _Taken:
             return Created(new=False, versioned=False, date=None)
-        date = headers.get("date")
-        return Created(
-            new=True,
-            versioned="x-cos-version-id" in headers,
-            date=parsedate_to_datetime(date).timestamp() if date else None,
-        )
+        try:
+            date = _time(headers["date"])
+        except _UNREADABLE:
+            date = None  # whose clock it is matters less than that the key is taken now
+        return Created(new=True, versioned="x-cos-version-id" in headers, date=date)
 
     def delete(self, bucket: str, key: str) -> None:
         self._try("DELETE", bucket, key, self._client.delete_object)
@@ -106,12 +110,9 @@ class CosStore:
             "GET Bucket", bucket, prefix, self._list, Prefix=prefix, Marker=after, MaxKeys=1000
         )
         try:
-            items = tuple(
-                Listed(item["Key"], _listed_time(item["LastModified"]))
-                for item in reply.get("contents", ())
-            )
+            items = tuple(_listed(item, prefix, after) for item in reply.get("contents", ()))
             more = reply["istruncated"] == "true"
-        except (KeyError, ValueError, TypeError):
+        except _UNREADABLE:
             raise StoreUnavailable(f"COS GET Bucket {prefix!r}: the reply is incomplete") from None
         return Page(items, items[-1].key if more and items else None)
 
@@ -121,10 +122,16 @@ class CosStore:
         return listing
 
     def _put(
-        self, bucket: str, key: str, body: bytes, content_type: str, extra: dict[str, str]
+        self,
+        bucket: str,
+        key: str,
+        body: bytes,
+        content_type: str,
+        extra: dict[str, str],
+        verb: str = "PUT",
     ) -> dict[str, Any]:
         headers = self._try(
-            "PUT",
+            verb,
             bucket,
             key,
             self._client.put_object,
@@ -134,7 +141,7 @@ class CosStore:
             Metadata=extra,
         )
         if "etag" not in headers:
-            raise StoreUnavailable(f"COS PUT {key!r}: the reply carries no ETag")
+            raise StoreUnavailable(f"COS {verb} {key!r}: the reply carries no ETag")
         return headers
 
     def md5(self, bucket: str, key: str, etag: str) -> str:
@@ -230,15 +237,19 @@ class _Hashed:
         return piece
 
 
-# What the libraries raise for a broken connection or for HTTP that cannot be understood.
+# What reading a field raises that is missing or not what it should be.
+_UNREADABLE = (LookupError, ValueError, TypeError, AttributeError, OverflowError)
+# What the libraries raise for a broken connection or for HTTP that cannot be understood. The SDK
+# evaluates a listing as Python, so whatever an evaluation may raise comes too.
 _NETWORK = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
     OSError,
     ParseError,
-    ValueError,
-    KeyError,
-    AttributeError,
+    *_UNREADABLE,
+    SyntaxError,
+    RecursionError,
+    MemoryError,
 )
 
 
@@ -264,6 +275,7 @@ def _service_error(verb: str, bucket: str, key: str, error: CosServiceError) -> 
     digest = error.get_digest_msg()
     # On a 403 to HEAD there is no body, so no code either.
     code = str(digest.get("code") or digest.get("Code") or "") if hasattr(digest, "get") else ""
+    code = code if _CODE.fullmatch(code) else ""
     said = f"COS {verb} {key!r} in {bucket!r}: {status} {code}".rstrip()
     if status == 404 and code == "NoSuchBucket":
         return ConfigurationError(f"{said}: no such bucket in this region")
@@ -271,7 +283,7 @@ def _service_error(verb: str, bucket: str, key: str, error: CosServiceError) -> 
         return ObjectGone(said)
     if status == 412:
         return ObjectChanged(said)
-    if code == "FileAlreadyExists":
+    if code == "FileAlreadyExists" and verb == _CREATE:
         return _Taken(said)
     if status == 403:
         return ConfigurationError(f"{said}: check the execution role's policy")
@@ -288,26 +300,41 @@ def _unreachable(verb: str, key: str, error: BaseException) -> StoreUnavailable:
 def _read_head(key: str, headers: Mapping[str, str]) -> ObjectHead:
     try:
         etag = headers["etag"].strip('"')
+        if not _ETAG.fullmatch(etag):
+            raise ValueError
         return ObjectHead(
             key=key,
             size=int(headers["content-length"]),
             etag=etag,
             md5=etag if _etag_is_md5(etag, headers) else None,
-            last_modified=parsedate_to_datetime(headers["last-modified"]).timestamp(),
-            date=parsedate_to_datetime(headers["date"]).timestamp(),
+            last_modified=_time(headers["last-modified"]),
+            date=_time(headers["date"]),
             metadata={
                 name[len(_META) :]: value
                 for name, value in headers.items()
                 if name.startswith(_META)
             },
         )
-    except (KeyError, ValueError, TypeError):
+    except _UNREADABLE:
         raise StoreUnavailable(f"COS HEAD {key!r}: the reply's headers are incomplete") from None
 
 
-def _listed_time(text: str) -> float:
-    """`2026-11-22T12:00:00.000Z`; Python 3.10 does not read the Z."""
-    return datetime.fromisoformat(text[:19] + "+00:00").timestamp()
+def _time(text: str) -> float:
+    """`Sun, 22 Nov 2026 12:00:00 GMT`. Raises what is in _UNREADABLE."""
+    return parsedate_to_datetime(text).timestamp()
+
+
+def _listed(item: dict[str, str], prefix: str, after: str) -> Listed:
+    """One object of a listing. Raises what is in _UNREADABLE.
+
+    A key that was not asked for must not be worked on, and one that was there already would be
+    asked for without end.
+    """
+    key, changed = item["Key"], item["LastModified"]
+    if not key.startswith(prefix) or key <= after:
+        raise ValueError
+    # `2026-11-22T12:00:00.000Z`; Python 3.10 does not read the Z.
+    return Listed(key, datetime.fromisoformat(changed[:19] + "+00:00").timestamp())
 
 
 def _etag_is_md5(etag: str, headers: Mapping[str, str]) -> bool:

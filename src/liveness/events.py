@@ -53,7 +53,7 @@ def read_event(settings: Settings, event: object) -> Wakeup:
 
 def _read_timer(message: object) -> Wakeup:
     if message not in ("drain", "reconcile"):
-        raise EventError(f'the timer\'s Message is {message!r:.80}; give "drain" or "reconcile"')
+        raise EventError('the timer\'s Message is neither "drain" nor "reconcile"')
     return Wakeup(str(message))
 
 
@@ -130,7 +130,7 @@ def _keys_of(settings: Settings, record: object) -> list[str]:
     url = _text(record, "cos", "cosObject", "url", default="")
     # The key stands raw, the URL percent-encoded; for space, "+", "%" and what is not ASCII nobody
     # could confirm it. Where the two disagree, both spellings are looked at.
-    path_part = url.partition("://")[2].partition("/")[2]
+    path_part = url.partition("://")[2].partition("/")[2].partition("?")[0]
     if not path_part or key in (_decoded(path_part), unquote_plus(path_part)):
         return [key]
     return [key, *([decoded] if (decoded := _decoded(path_part)) else [])]

@@ -62,8 +62,9 @@ class FaceApi(Protocol):
 
 _MAX_TEXT = 500
 _MAX_URL = 4096
-# The service may quote what it was given: a pre-signed URL is a secret.
-_SECRET = re.compile(r"\S*(://|q-sign|security-token)\S*")
+# The service may quote what it was given: pre-signed URLs, and the request's own signature.
+# Nothing that it says of its own accord has forty letters in a row; tokens and signatures do.
+_SECRET = re.compile(r"\S*(://|q-sign|security-token|AKID)\S*|[0-9A-Za-z_+/=-]{40,}")
 
 
 def read_detect_reply(reply: object) -> Answer | NoAnswer:
@@ -124,7 +125,7 @@ def _similarity(value: Any) -> tuple[float | None, str]:
 
 
 def _text(value: object) -> str:
-    """A string without links, cut; anything else as nothing."""
+    """A string without links and signatures, cut; anything else as nothing."""
     return _SECRET.sub("[link]", _plain(value))[:_MAX_TEXT]
 
 

@@ -26,9 +26,11 @@ from .store import PatientStore
 
 # Assumed where the platform says nothing: its own default would be too short for a call anyway.
 _DEFAULT_LIMIT_SECONDS = 60.0
+_NO_LIMIT = 10**9  # no time limit is that long, by either unit
 # A drain must be able to begin, walk a pair with one slow call, and close.
 LEAST_LIMIT_SECONDS = 60.0
 _LOGGED_FRAMES = 3
+_NAME = 128  # characters: no name of the platform's is longer
 
 
 class Function:
@@ -61,9 +63,9 @@ class Function:
         began = self._clock.monotonic()
         said = context if isinstance(context, dict) else {}
         origin = Origin(
-            str(said.get("function_name") or self._environ.get("SCF_FUNCTIONNAME", "")),
-            str(said.get("function_version") or self._environ.get("SCF_FUNCTIONVERSION", "")),
-            str(said.get("request_id") or ""),
+            _text(said.get("function_name")) or self._environ.get("SCF_FUNCTIONNAME", ""),
+            _text(said.get("function_version")) or self._environ.get("SCF_FUNCTIONVERSION", ""),
+            _text(said.get("request_id")),
         )
         log = Log(self._write, {"request_id": origin.request_id, "version": __version__})
         try:
@@ -201,12 +203,19 @@ def _describe(error: Exception) -> str:
     return f"{type(error).__name__} at {place}"
 
 
+def _text(value: object) -> str:
+    """A name as it can be stored; anything else as nothing."""
+    return value.encode("utf-8", "replace").decode()[:_NAME] if isinstance(value, str) else ""
+
+
 def _limit_seconds(context: Mapping[str, Any]) -> float:
     """The invocation's time limit in seconds.
 
     The vendor's local runner puts seconds into `time_limit_in_ms`; no real limit is below 1,000.
     """
     limit = context.get("time_limit_in_ms")
-    if isinstance(limit, bool) or not isinstance(limit, (int, float)) or limit <= 0:
+    if isinstance(limit, bool) or not isinstance(limit, (int, float)):
+        return _DEFAULT_LIMIT_SECONDS
+    if not 0 < limit < _NO_LIMIT:  # false for NaN, too
         return _DEFAULT_LIMIT_SECONDS
     return limit / 1000 if limit >= 1000 else float(limit)

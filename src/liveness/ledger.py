@@ -33,7 +33,7 @@ from .keys import work_prefix
 from .look import Work
 from .seams import Concurrency
 from .settings import Settings
-from .store import CLOCK_GRAIN_SECONDS, PatientStore, StoredObject
+from .store import CLOCK_GRAIN_SECONDS, NO_RECORD, PatientStore, StoredObject
 
 # Shorter than the platform's retry interval of 60 s (document 583/39851).
 LEASE_SECONDS = 50
@@ -182,7 +182,7 @@ class Ledger:
         stored = self._get(f"grant-{self.grants}") if self.grants and ours else None
         try:
             return stored is not None and json.loads(stored.body)["owner"]["request_id"] == ours
-        except (ValueError, KeyError, TypeError):
+        except NO_RECORD:
             return False
 
     # ---- responses
@@ -277,7 +277,7 @@ def read_response(body: bytes, fingerprint: str) -> Response | None:
         record.pop("pair_id")
         answer = record.pop("answer")
         return Response(answer=None if answer is None else Answer(**answer), **record)
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except NO_RECORD:
         return None
 
 
@@ -290,7 +290,7 @@ def _may_be_granted(response: Response) -> bool:
 def _nonce_in(stored: StoredObject) -> str | None:
     try:
         nonce = json.loads(stored.body)["nonce"]
-    except (ValueError, KeyError, TypeError):
+    except NO_RECORD:
         return None
     return nonce if isinstance(nonce, str) else None
 

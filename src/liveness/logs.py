@@ -42,7 +42,8 @@ EVENTS: Mapping[str, str] = {
     "reconcile.ended": "what one run of reconcile saw; finished says whether the pass is",
 }
 
-_MAX_TEXT = 1000  # characters: the platform cuts a line at 8 KB
+_MAX_TEXT = 1000  # characters
+_MAX_LINE = 8 * 1024  # bytes, the end of the line included: the platform cuts it there
 _VENDOR_LOGGERS = ("qcloud_cos", "tencentcloud_sdk_common", "urllib3", "requests")
 
 
@@ -55,9 +56,12 @@ class Log:
 
     def __call__(self, event: str, **fields: Any) -> None:
         assert event in EVENTS, event
-        line = {"event": event, **self._base, **fields}
-        short = {name: _cut(value) for name, value in line.items() if value is not None}
-        self._write(json.dumps(short, ensure_ascii=False) + "\n")
+        told = {"event": event, **self._base, **fields}
+        told = {name: value for name, value in told.items() if value is not None}
+        longest = _MAX_TEXT
+        while len((line := _line(told, longest)).encode("utf-8", "replace")) > _MAX_LINE:
+            longest //= 2
+        self._write(line)
 
     def about(self, **fields: Any) -> Log:
         """The same log with more base fields."""
@@ -77,7 +81,13 @@ def silence_vendors() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-def _cut(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > _MAX_TEXT:
-        return value[:_MAX_TEXT] + "…"
+def _line(told: Mapping[str, Any], longest: int) -> str:
+    """One line of JSON, in which no text has more characters than that."""
+    short = {name: _cut(value, longest) for name, value in told.items()}
+    return json.dumps(short, ensure_ascii=False) + "\n"
+
+
+def _cut(value: Any, longest: int) -> Any:
+    if isinstance(value, str) and len(value) > longest:
+        return value[:longest] + "…"
     return value

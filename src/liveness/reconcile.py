@@ -18,7 +18,8 @@ from .errors import ConfigurationError, LedgerDamaged
 from .keys import InputKey, read_input_key, result_key
 from .logs import Log
 from .services import Services
-from .store import JSON, Listed
+from .settings import MAX_KEY_BYTES
+from .store import JSON, NO_RECORD, Listed
 
 # Lifecycle rules keep claims this long. Older inputs without a result are left alone: the result
 # was removed, and nothing in the ledger would keep the pair from being paid for again.
@@ -151,15 +152,23 @@ def _state_key(on: Services) -> str:
 
 
 def _read_state(on: Services) -> State:
+    """The state that lies there; what is not as we wrote it begins anew, which costs a pass."""
     stored = on.store.get(on.settings.ledger_bucket, _state_key(on), _MAX_STATE_BYTES)
+    if stored is None:
+        return State()
     try:
-        fields = json.loads(stored.body) if stored else {}
+        fields = json.loads(stored.body)
         state = State(
             float(fields["finished_pass_began"]), float(fields["pass_began"]), str(fields["cursor"])
         )
-    except (ValueError, KeyError, TypeError):
-        return State()  # begin anew: it costs a pass
-    within = state.cursor.startswith(on.settings.input_prefix)
+        cursor_bytes = len(state.cursor.encode())
+    except NO_RECORD:
+        return State()
+    # A time to come would hide what changes until then; false for NaN, too.
+    latest = on.store.now() + _OVERLAP_SECONDS
+    if not (0 <= state.finished_pass_began <= latest and 0 <= state.pass_began <= latest):
+        return State()
+    within = state.cursor.startswith(on.settings.input_prefix) and cursor_bytes <= MAX_KEY_BYTES
     return state if within else state._replace(cursor="")
 
 

@@ -12,6 +12,8 @@ JSON = "application/json"
 JPEG = "image/jpeg"
 # Last-Modified and Date are whole seconds: either may be cut by almost one.
 CLOCK_GRAIN_SECONDS = 2
+# What reading an object of ours as JSON raises when somebody edited it or cut it.
+NO_RECORD = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 class ObjectHead(NamedTuple):

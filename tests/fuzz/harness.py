@@ -1,0 +1,268 @@
+"""The real function in one cloud, invoked again and again; what every invocation must keep.
+
+It ends in a summary or in a named error. What it writes is log lines, each one JSON object of at
+most 8 KB. Neither its output nor its summary nor its exception, as the platform prints it, nor
+anything below the results prefix holds a secret. A pair of which it says nothing bad is
+incomplete, published or has a marker.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import time
+import traceback
+import warnings
+from typing import Any, NamedTuple
+
+from liveness import errors
+from liveness.errors import LivenessError, PairsNotFinished
+from liveness.handler import Function
+from liveness_sandbox import StoredObject
+from tests.conftest import CONTEXT, Cloud, Instance, QuickClock
+from tests.fuzz import canaries
+from tests.fuzz.tampering import Proxy
+
+NAMED = {
+    kind.__name__
+    for kind in vars(errors).values()
+    if isinstance(kind, type) and issubclass(kind, LivenessError) and kind is not LivenessError
+}
+MOST_LINE_BYTES = 8 * 1024
+RESULTS = "liveness/results/"
+LEDGER = "liveness/ledger/"
+MARKERS = LEDGER + "pending/"
+SLOT_SECONDS = 10
+MAX_ATTEMPTS = 3  # LIVENESS_MAX_ATTEMPTS by default
+# As the platform's, which may hold the role's credentials.
+SECRETIVE = CONTEXT | {
+    "environ": f"TENCENTCLOUD_SECRETKEY={canaries.CONTEXT_KEY};A=b",
+    "environment": json.dumps({"TENCENTCLOUD_SESSIONTOKEN": canaries.CONTEXT_KEY}),
+}
+
+
+class PassingClock(QuickClock):
+    """Waiting takes almost no time, and yet it passes."""
+
+    def sleep(self, seconds: float) -> None:
+        self.shift += seconds
+        time.sleep(min(seconds, 0.002))  # who waits for other threads must let them work
+
+
+class Ending(NamedTuple):
+    """How an invocation ended: by a summary or by an error."""
+
+    summary: dict[str, Any] | None
+    error: LivenessError | None
+    lines: list[dict[str, Any]]
+
+    def states(self) -> dict[str, str]:
+        """The state of each pair that the summary names."""
+        pairs = self.summary.get("pairs", ()) if self.summary else ()
+        return {pair["pair_id"]: pair["state"] for pair in pairs}
+
+
+class Harness:
+    """One instance of the function per setting, and one bucket."""
+
+    def __init__(self, cloud: Cloud, proxy: Proxy) -> None:
+        self.cloud = cloud
+        self.proxy = proxy
+        self.bucket = cloud.bucket
+        self._functions: dict[str, tuple[Function, Instance]] = {}
+        self._pairs = 0
+        self._calls_before = 0
+
+    # ---- what lies in the bucket
+
+    def fresh(self, front: str = "pair-") -> str:
+        """Empty the bucket; the id of a pair that never was, with both its inputs there."""
+        for key in self.bucket.keys(""):
+            self.bucket.delete(key)
+        self.proxy.tamper = None
+        self.proxy.sent.clear()
+        self._calls_before = self.cloud.calls
+        return self.another(front)
+
+    def another(self, front: str = "pair-") -> str:
+        """One more pair beside those that are there."""
+        self._pairs += 1
+        pair_id = f"{front}{self._pairs}"
+        self.cloud.put_pair(pair_id, f"package of {pair_id}".encode())
+        return pair_id
+
+    def put(self, key: str, body: bytes, **options: Any) -> None:
+        self.bucket.put(key, body, **options)
+
+    def claims(self, pair_id: str) -> str:
+        """Prefix of the ledger's objects for the pair as it lies there."""
+        hashed = hashlib.sha256(pair_id.encode()).hexdigest()
+        return f"{LEDGER}claims/{hashed}/{self.fingerprint(pair_id)}/"
+
+    def marker(self, pair_id: str, nonce: str = "0" * 24) -> str:
+        """The key of a marker that is due."""
+        due = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() - 60))
+        return f"{MARKERS}{due}-{hashlib.sha256(pair_id.encode()).hexdigest()}-{nonce}"
+
+    def put_marker(self, pair_id: str, nonce: str = "0" * 24) -> str:
+        """Park a pair, as the function would have."""
+        key = self.marker(pair_id, nonce)
+        body = {"schema": "liveness-marker/1", "pair_id": pair_id, "reason": "test", "visits": 0}
+        self.put(key, json.dumps(body).encode())
+        return key
+
+    def put_slots(self, body: bytes) -> None:
+        """Somebody drains, now and in the slots around it."""
+        now = int(time.time() // SLOT_SECONDS)
+        for slot in range(now - 1, now + 3):
+            self.put(f"{LEDGER}drain/{slot}", body)
+
+    def fingerprint(self, pair_id: str) -> str:
+        """By the design's words: over pair id and key, ETag and size of both inputs."""
+        inputs = []
+        for name in ("live.bin", "reference.jpg"):
+            stored = self.bucket.get(f"liveness/incoming/{pair_id}/{name}")
+            assert stored is not None
+            inputs.append([stored.key, stored.etag.strip('"'), stored.size])
+        canonical = json.dumps([pair_id, *sorted(inputs)], separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def end_leases(self) -> None:
+        """Let so much time pass that every call begun so far is over, too."""
+        for key in self.bucket.keys(LEDGER + "claims/"):
+            if key.endswith(".claim"):
+                self.bucket.backdate(key, 120)
+
+    def result(self, pair_id: str) -> dict[str, Any] | None:
+        """The pair's result, if it is the one for the inputs that lie there."""
+        stored = self.bucket.get(f"{RESULTS}{pair_id}/result.json")
+        if stored is None or _meta(stored, "liveness-fingerprint") != self.fingerprint(pair_id):
+            return None
+        return self.cloud.result(pair_id)
+
+    def calls(self) -> int:
+        """Calls of the face API that arrived since the bucket was emptied."""
+        return self.cloud.calls - self._calls_before
+
+    # ---- invoking
+
+    def invoke(
+        self, event: object, transfer: str = "presign", context: object = SECRETIVE
+    ) -> Ending:
+        """Invoke the function; whatever happens, what is promised of every invocation is kept."""
+        function, instance = self._function(transfer)
+        out, err = _Stream(), _Stream()
+        summary, raised = None, None
+        with (
+            contextlib.redirect_stdout(out.text),
+            contextlib.redirect_stderr(err.text),
+            warnings.catch_warnings(record=True) as warned,
+        ):
+            try:
+                summary = function(event, context)
+            except Exception as error:
+                raised = error
+        printed = "".join(traceback.format_exception(raised)) if raised else ""
+        ending = Ending(summary, self._named(raised, printed), _lines(out.written()))
+        self._check_secrets(
+            instance,
+            {
+                "stdout": out.written(),
+                "stderr": err.written(),
+                "warnings": "".join(f"{each.message}" for each in warned),
+                "summary": repr(summary) + json.dumps(summary),
+                "exception": printed + repr(raised) + repr(getattr(raised, "args", "")),
+                "results": self._results(),
+            },
+            may_name_urls="://" in json.dumps(event),
+        )
+        assert not err.written() and not [each.message for each in warned]
+        self._check_unfinished(ending)
+        return ending
+
+    def drain(self) -> None:
+        """Work the backlog off; a drainer leaves at a full minute, so another may have to go on."""
+        for _ in range(3):
+            assert self.invoke({"drain": {}}).error is None
+            if not self.bucket.keys(MARKERS):
+                return
+
+    def _function(self, transfer: str) -> tuple[Function, Instance]:
+        if transfer not in self._functions:
+            instance = self.cloud.instance(TRANSFER=transfer, RATE_LIMIT="100")
+            function = Function(clock=PassingClock(), environ=instance.environ)
+            self._functions[transfer] = function, instance
+        return self._functions[transfer]
+
+    @staticmethod
+    def _named(raised: Exception | None, printed: str) -> LivenessError | None:
+        assert raised is None or type(raised).__name__ in NAMED, printed
+        assert raised is None or isinstance(raised, LivenessError)
+        if isinstance(raised, PairsNotFinished):
+            for why in raised.failures.values():
+                assert why.partition(":")[0] in NAMED, why
+        return raised
+
+    def _check_secrets(self, instance: Instance, said: dict[str, str], may_name_urls: bool) -> None:
+        secrets = [
+            *(instance.environ[f"TENCENTCLOUD_{name}"] for name in ("SECRETID", "SECRETKEY")),
+            instance.environ["TENCENTCLOUD_SESSIONTOKEN"],
+            *canaries.signatures_in(self.proxy.sent),
+        ]
+        for place, text in said.items():
+            found = canaries.found_in(text, secrets)
+            found += [] if may_name_urls else canaries.urls_in(text)
+            assert not found, f"{place} holds {found[0]!r}: {text[:2000]}"
+
+    def _results(self) -> str:
+        """Every byte below the results prefix, frames left out, and the metadata."""
+        told = []
+        for key in self.bucket.keys(RESULTS):
+            stored = self.bucket.get(key)
+            if stored is not None and not key.endswith(".jpg"):
+                told.append(f"{stored.body().decode()} {dict(stored.metadata)} {stored.headers}")
+        return "\n".join(told)
+
+    def _check_unfinished(self, ending: Ending) -> None:
+        """What is said of a pair is true, as far as nobody lied to the function."""
+        honest = self.proxy.tamper is None
+        for pair_id, state in ending.states().items():
+            if state in ("published", "done"):
+                assert self.bucket.get(f"{RESULTS}{pair_id}/result.json"), pair_id
+                assert not honest or self.result(pair_id) is not None
+            elif state == "parked":
+                hashed = hashlib.sha256(pair_id.encode()).hexdigest()
+                assert any(hashed in key for key in self.bucket.keys(MARKERS)), pair_id
+            else:
+                assert state == "waiting", state
+                inputs = self.bucket.keys(f"liveness/incoming/{pair_id}/")
+                assert not honest or len(inputs) < 2
+
+
+class _Stream:
+    """What is written to it, as the bytes that a platform would take."""
+
+    def __init__(self) -> None:
+        self._raw = io.BytesIO()
+        self.text = io.TextIOWrapper(self._raw, encoding="utf-8", write_through=True)
+
+    def written(self) -> str:
+        return self._raw.getvalue().decode()
+
+
+def _lines(written: str) -> list[dict[str, Any]]:
+    lines = []
+    for line in written.split("\n")[:-1]:
+        assert len(line.encode()) < MOST_LINE_BYTES, line  # and its end
+        told = json.loads(line)
+        assert isinstance(told, dict)
+        assert told.get("error", "StoreUnavailable") in NAMED, line
+        lines.append(told)
+    assert written.endswith("\n") or not written
+    return lines
+
+
+def _meta(stored: StoredObject, name: str) -> str:
+    return stored.metadata.get(f"x-cos-meta-{name}", "")

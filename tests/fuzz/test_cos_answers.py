@@ -1,0 +1,319 @@
+"""Whatever COS answers over HTTP: no call without a claim, no secret told, nothing foreign touched.
+
+The request always has its effect; only what comes back is changed, for some kinds of request or
+all. Afterwards COS speaks sense again, and the pair must come to its result.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tests.conftest import BUCKET, PACKAGE
+from tests.fuzz import canaries
+from tests.fuzz.examples import examples
+from tests.fuzz.harness import LEDGER, MARKERS, MAX_ATTEMPTS, RESULTS, Harness
+from tests.fuzz.tampering import Asked, Reply
+from tests.fuzz.values import bytes_like
+
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # see conftest.py
+
+# Which requests: method, and how the key ends.
+REQUESTS = (
+    ("HEAD", "live.bin"),
+    ("HEAD", "reference.jpg"),
+    ("HEAD", "result.json"),
+    ("HEAD", ""),
+    ("GET", "1.claim"),
+    ("GET", "response"),
+    ("GET", ".json"),
+    ("GET", ""),
+    ("PUT", "1.claim"),
+    ("PUT", "response"),
+    ("PUT", ".jpg"),
+    ("PUT", "result.json"),
+    ("PUT", ""),
+    ("DELETE", ""),
+)
+AWAY = (("location", "http://evil.example/?" + canaries.SIGNED_QUERY),)
+# What the function reads stands twice, so that it comes more often.
+READ = ("date", "last-modified", "etag", "content-length")
+NAMES = (
+    *READ,
+    *READ,
+    "content-type",
+    "content-encoding",
+    "transfer-encoding",
+    "location",
+    "x-cos-version-id",
+    "x-cos-server-side-encryption",
+    "x-cos-meta-liveness-fingerprint",
+    "x-cos-meta-liveness-status",
+    "x-cos-meta-liveness-best-frame",
+    "x-cos-error-code",
+    "code",
+)
+VALUES = (
+    None,
+    "",
+    "0",
+    "-1",
+    "9" * 5000,
+    "yesterday",
+    "Sun, 22 Nov 2026 12:00:00 -0000",
+    "Sun, 22 Nov 9999 12:00:00 GMT",
+    "Mon, 01 Jan 0001 00:00:00 GMT",
+    "Mon, 01 Jan 0001 00:00:00 +2359",
+    "Mon, 01 Jan 1970 00:00:00 GMT",
+    "Sun, 99 Nov 2026 99:99:99 GMT",
+    '"',
+    '"\xff\x01"',
+    '"' + "e" * 3000 + '"',
+    "gzip",
+    "chunked",
+    "text/html; charset=nowhere",
+    "http://evil.example/?" + canaries.SIGNED_QUERY,
+    "passed",
+    "failed",
+    "none",
+    "cos/kms",
+)
+CODES = (
+    "NoSuchBucket",
+    "NoSuchKey",
+    "FileAlreadyExists",
+    "AccessDenied",
+    "RequestTimeTooSkewed",
+    "OperationAborted",
+    "",
+    *canaries.QUOTED,
+    "x" * 20_000,
+    "\u4eba",
+)
+STATUSES = (200, 201, 204, 206, 301, 304, 307, 400, 401, 403, 404, 409, 412, 416, 429, 500, 503)
+
+
+class Change(NamedTuple):
+    """What is done to a reply: each field only where it is not None."""
+
+    status: int | None = None
+    headers: tuple[tuple[str, str | None], ...] = ()
+    body: bytes | None = None
+    cut: int = 0  # so many bytes of the body never come
+    raw: bytes | None = None
+
+    def __call__(self, reply: Reply) -> Reply | bytes:
+        if self.raw is not None:
+            return self.raw
+        if self.status is not None:
+            reply = reply._replace(status=self.status)
+        if self.body is not None:
+            reply = reply.with_body(self.body)
+        for name, value in self.headers:
+            reply = reply.with_header(name, value)
+        return reply._replace(body=reply.body[: len(reply.body) - self.cut])
+
+
+def error_body(code: str, message: str) -> bytes:
+    escaped = (code + "|" + message).replace("&", "&amp;").replace("<", "&lt;")
+    code, _, message = escaped.partition("|")
+    return (
+        f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>{message}</Message>"
+        f"<Resource>{message}</Resource><RequestId>{message}</RequestId>"
+        f"<StringToSign>{message}</StringToSign></Error>"
+    ).encode()
+
+
+refusals = st.builds(
+    lambda status, code, message: Change(status, AWAY, error_body(code, message)),
+    st.sampled_from(STATUSES),
+    st.sampled_from(CODES),
+    st.sampled_from(canaries.QUOTED),
+)
+odd_headers = st.lists(
+    st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)), min_size=1, max_size=3
+).map(lambda some: Change(headers=tuple(some)))
+odd_bodies = bytes_like(b'{"nonce": "a", "attempt": 1}').map(lambda body: Change(body=body))
+broken = st.sampled_from(
+    (
+        Change(cut=1),
+        Change(cut=20),
+        Change(raw=b""),
+        Change(raw=b"HTTP/1.1 200 OK\r\n"),
+        Change(raw=b"HTTP/1.1 99999 x\r\n\r\n"),
+        Change(raw=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"),
+        Change(raw=b"\x16\x03\x01" * 30),
+        Change(raw=b"HTTP/1.1 302 x\r\nLocation: \xff\xff://[\r\nContent-Length: 0\r\n\r\n"),
+        Change(301, AWAY),
+        Change(307, AWAY),
+    )
+)
+changes = st.one_of(refusals, odd_headers, odd_bodies, broken)
+tampered = st.lists(st.tuples(st.sampled_from(REQUESTS), changes), min_size=1, max_size=3)
+
+
+class Store:
+    """Changes some replies of COS, each of them as often as it comes."""
+
+    def __init__(self, changes: list[tuple[tuple[str, str], Change]]) -> None:
+        self._changes = changes
+
+    def __call__(self, asked: Asked, reply: Reply) -> Reply | bytes | None:
+        if asked.action or not asked.key:
+            return None
+        for (method, end), change in self._changes:
+            if asked.method == method and asked.key.endswith(end):
+                return change(reply)
+        return None
+
+
+class Listings:
+    """Changes what listings show, by replacing text in the XML; counts them."""
+
+    def __init__(self, old: bytes, new: bytes, change: Change | None) -> None:
+        self._old, self._new, self._change = re.compile(old), new, change
+        self.asked = 0
+
+    def __call__(self, asked: Asked, reply: Reply) -> Reply | bytes | None:
+        if asked.action or asked.key or asked.method != "GET":
+            return None
+        self.asked += 1
+        if self.asked > 200:
+            return b""  # the property is broken already, but the test shall end
+        if self._change is not None:
+            return self._change(reply)
+        return reply.with_body(self._old.sub(lambda _: self._new, reply.body))
+
+
+# Named as a marker could be, but an input.
+OTHER = "liveness/incoming/other-1-2.live"
+
+
+def foreign_requests(harness: Harness) -> list[str]:
+    """Requests to hosts that are neither COS nor the face API."""
+    return [sent.target for sent in harness.proxy.sent if "tencent" not in sent.target
+            and ".myqcloud.com" not in sent.target.partition("?")[0]]  # fmt: skip
+
+
+def claims_in(harness: Harness) -> int:
+    keys = harness.bucket.keys(LEDGER + "claims/")
+    return sum(key.endswith(".claim") for key in keys)
+
+
+def check(harness: Harness, pair_id: str) -> None:
+    """COS is itself again: the pair comes to its result, and was not paid for beyond its claims."""
+    harness.proxy.tamper = None
+    for _ in range(2):
+        harness.end_leases()
+        harness.invoke({"pairs": [pair_id]})
+    result = harness.result(pair_id)
+    assert result is not None
+    assert harness.calls() <= claims_in(harness)
+    fingerprints = {key.rpartition("/")[0] for key in harness.bucket.keys(LEDGER + "claims/")}
+    assert harness.calls() <= MAX_ATTEMPTS * len(fingerprints)
+    assert foreign_requests(harness) == []
+    ours = (RESULTS, LEDGER, f"liveness/incoming/{pair_id}/")
+    assert all(key.startswith(ours) for key in harness.bucket.keys(""))
+    assert harness.bucket.get(f"liveness/incoming/{pair_id}/live.bin") is not None
+
+
+def events_about(harness: Harness, pair_id: str) -> dict[str, dict[str, Any]]:
+    """What may wake the function."""
+    uploaded = harness.cloud.sandbox.event_for(BUCKET, f"liveness/incoming/{pair_id}/live.bin")
+    return {
+        "pairs": {"pairs": [pair_id]},
+        "cos": uploaded,
+        "drain": {"drain": {}},
+        "reconcile": {"reconcile": {}},
+    }
+
+
+@examples(30)
+@given(
+    changes=tampered,
+    kind=st.sampled_from(("pairs", "cos", "drain", "reconcile")),
+    multipart=st.booleans(),
+)
+@example(
+    changes=[(("PUT", "1.claim"), Change(headers=(("date", "yesterday"),)))],
+    kind="pairs",
+    multipart=False,
+)
+@example(changes=[(("GET", ""), Change(307, AWAY))], kind="pairs", multipart=True)
+def test_whatever_is_answered_about_objects(
+    harness: Harness, changes: list[tuple[tuple[str, str], Change]], kind: str, multipart: bool
+) -> None:
+    pair_id = harness.fresh()
+    key = f"liveness/incoming/{pair_id}/live.bin"
+    if multipart:  # whose MD5 is not its ETag: it is read
+        harness.put(key, PACKAGE, etag='"' + "0" * 32 + '-2"')
+    event = events_about(harness, pair_id)[kind]
+    if kind == "drain":
+        harness.put_marker(pair_id)
+    harness.proxy.tamper = Store(changes)
+    for _ in range(2):
+        harness.invoke(event)
+        harness.end_leases()
+    check(harness, pair_id)
+
+
+@pytest.mark.parametrize("kind", ["pairs", "cos", "drain", "reconcile"])
+def test_nobody_can_be_reached(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    pair_id = harness.fresh()
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with monkeypatch.context() as patch:
+        patch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+        assert harness.invoke(events_about(harness, pair_id)[kind]).error is not None
+    check(harness, pair_id)
+
+
+@examples(20)
+@given(
+    replaced=st.sampled_from(
+        (
+            (b"<Key>", b"<Key>x"),
+            (b"<Key>", b"<Key></Key><Key>"),
+            (b"<Key>[^<]*", b"<Key>" + OTHER.encode()),
+            (b"<Key>[^<]*", b"<Key>" + OTHER.encode()),
+            (b"<Key>", b"<Kee>"),
+            (b"<LastModified>", b"<LastModified>never"),
+            (b"<LastModified>2", b"<LastModified>9"),
+            (b"<LastModified>", b"<LastModified><x/>"),
+            (b"<IsTruncated>false", b"<IsTruncated>true"),
+            (b"<IsTruncated>false</IsTruncated>", b""),
+            (b"<Contents>", b"<Contents/><Contents>"),
+            (b"<Contents>", b"<Contents>text</Contents><Contents>"),
+            (b"<Contents>", b"<a>" * 300 + b"</a>" * 300 + b"<Contents>"),
+            (b"</ListBucketResult>", b"<Contents/></ListBucketResult>"),
+            (b"ListBucketResult", b"Error"),
+            (b"<Name>", b"<Name>'+open('x')+'"),
+        )
+    ),
+    change=st.none() | refusals | odd_bodies | broken,
+    kind=st.sampled_from(("drain", "reconcile")),
+)
+@example(replaced=(b"<Key>[^<]*", b"<Key>" + OTHER.encode()), change=None, kind="drain")
+@example(replaced=(b"<IsTruncated>false", b"<IsTruncated>true"), change=None, kind="drain")
+@example(replaced=(b"<Contents>", b"<Contents/><Contents>"), change=None, kind="drain")
+def test_whatever_a_listing_shows(
+    harness: Harness, replaced: tuple[bytes, bytes], change: Change | None, kind: str
+) -> None:
+    pair_id = harness.fresh()
+    harness.put_marker(pair_id)
+    harness.put(OTHER, b"of another pair")
+    listings = Listings(*replaced, change)
+    harness.proxy.tamper = listings
+    harness.invoke({kind: {}})
+    assert harness.bucket.get(OTHER) is not None
+    assert listings.asked < 50
+    harness.bucket.delete(OTHER)
+    assert harness.result(pair_id) is not None or harness.bucket.keys(MARKERS)
+    check(harness, pair_id)

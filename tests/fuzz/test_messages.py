@@ -1,0 +1,134 @@
+"""Whatever wakes the function: it knows it or says by name why not, and goes on with the rest."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from liveness.errors import ConfigurationError, EventError
+from tests.conftest import BUCKET, ROOT
+from tests.fuzz import canaries
+from tests.fuzz.examples import examples
+from tests.fuzz.harness import SECRETIVE, Harness
+from tests.fuzz.values import NUMBERS, TEXTS, changed, json_values, mutations, odd_texts, odd_values
+
+SAMPLES = [json.loads(path.read_text()) for path in sorted((ROOT / "events").glob("*.json"))]
+RECORDS = [record for sample in SAMPLES for record in sample.get("Records", ())]
+LIVE = ("cos", "cosObject", "key")
+URL = ("cos", "cosObject", "url")
+HEADERS = ("event", "requestParameters", "requestHeaders")
+
+
+def signed(record: dict[str, Any]) -> dict[str, Any]:
+    """A record with the uploader's signature in it."""
+    authorized: dict[str, Any] = changed(
+        record, HEADERS, {"Authorization": canaries.AUTHORIZATION, "x-cos-security-token": "t"}
+    )
+    return authorized
+
+
+def about(key: str, url: str | None = None) -> dict[str, Any]:
+    """A record about an object with that key; its URL may say something else."""
+    record = changed(signed(RECORDS[0]), LIVE, f"/1250000000/faces/{key}")
+    told: dict[str, Any] = changed(record, URL, url if url is not None else f"http://x/{key}")
+    return told
+
+
+ANNA = "liveness/incoming/anna/live.bin"
+odd_keys = st.builds(
+    lambda front, middle, end: front + middle + end,
+    st.sampled_from(("liveness/incoming/", "liveness/results/", "/", "")),
+    odd_texts,
+    st.sampled_from(("/live.bin", "/reference.jpg", "/", "", "/result.json")),
+)
+urls = st.one_of(
+    st.none(),
+    st.sampled_from(("://", "http://[", "http://x", "%")),
+    st.sampled_from(
+        (
+            "http://x/liveness/incoming/a/live.bin?" + canaries.SIGNED_QUERY,
+            "http://x/liveness/incoming/%E4%BA%BA%FF/live.bin",
+            "http://x/liveness/incoming/a+b%2Bc/live.bin",
+        )
+    ),
+    odd_texts.map("http://x/liveness/incoming/".__add__),
+)
+records = st.one_of(
+    st.sampled_from(RECORDS).map(signed).flatmap(mutations),
+    st.builds(about, odd_keys, urls),
+    odd_values,
+)
+# A person writes these; what they write for a pair id is no secret.
+direct = st.one_of(
+    mutations({"pairs": ["a", "b"]}),
+    mutations({"retry": ["a", "b"]}),
+    mutations({"reconcile": {"prefix": "a"}}),
+    mutations({"drain": {}}),
+    mutations({"Type": "Timer", "TriggerName": "t", "Time": "", "Message": "drain"}),
+    st.sampled_from(TEXTS).map(lambda text: {"pairs": [text], "drain": {}}),
+    st.sampled_from(TEXTS).map(lambda text: {"pairs": [text]}),
+)
+events = st.one_of(
+    st.sampled_from(SAMPLES).flatmap(mutations),
+    st.lists(records, max_size=3).map(lambda some: {"Records": some}),
+    direct,
+    json_values.map(lambda value: {"Type": "Timer", "Message": value}),
+    json_values,
+)
+
+
+@examples(200)
+@given(events)
+def test_an_event_is_known_or_refused_by_name(harness: Harness, event: Any) -> None:
+    harness.fresh()
+    ending = harness.invoke(event)
+    assert ending.error is None or isinstance(ending.error, EventError)
+    assert harness.calls() == 0 or "pair-" in json.dumps(event)
+
+
+@examples(30)
+@given(
+    before=st.lists(records, min_size=2, max_size=5),
+    after=st.lists(records, max_size=3),
+    which=st.integers(0, 1),
+)
+@example(before=[about(ANNA, f"http://x/{ANNA}?{canaries.SIGNED_QUERY}")], after=[], which=0)
+def test_good_records_are_processed_beside_bad_ones(
+    harness: Harness, before: list[Any], after: list[Any], which: int
+) -> None:
+    pair_id = harness.fresh()
+    key = f"liveness/incoming/{pair_id}/{('live.bin', 'reference.jpg')[which]}"
+    good = harness.cloud.sandbox.event_for(BUCKET, key)["Records"]
+
+    ending = harness.invoke({"Records": [*before, *map(signed, good), *after]})
+
+    assert ending.states()[pair_id] == "published"
+    assert harness.result(pair_id) is not None
+    assert harness.calls() == 1
+
+
+odd_fields = odd_texts | odd_values
+contexts = st.fixed_dictionaries(
+    {},
+    optional={
+        "request_id": odd_fields,
+        "function_name": odd_fields,
+        "function_version": odd_fields,
+        "time_limit_in_ms": st.sampled_from(NUMBERS) | odd_values,
+    },
+).map(SECRETIVE.__or__)
+
+
+@examples(30)
+@given(context=contexts)
+@example(context=SECRETIVE | {"request_id": "\ud800"})
+def test_whatever_the_context_holds(harness: Harness, context: Any) -> None:
+    pair_id = harness.fresh()
+    ending = harness.invoke({"pairs": [pair_id]}, context=context)
+    if ending.error is None:
+        assert ending.states()[pair_id] in ("published", "parked")
+    else:
+        assert isinstance(ending.error, ConfigurationError)  # the time limit is too short
