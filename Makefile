@@ -10,26 +10,42 @@ VENV310 := .venv-3.10
 NPM := $(shell command -v npm)
 TOOLKIT := tests/deploy/node_modules
 
-.PHONY: run test lint bench package ready-to-deploy clean
+SEEDS ?= 10000
+
+.PHONY: run test test-default test-3.10 lint simulate mutations bench package ready-to-deploy clean
 
 run: $(VENV)/.run-ready
 	@$(BIN)/liveness run
 
 test: $(VENV)/.ready $(if $(PYTHON310),$(VENV310)/.ready) $(if $(NPM),$(TOOLKIT)/.ready) lint
-	$(BIN)/python -m pytest
-ifneq ($(PYTHON310),)
-	$(VENV310)/bin/python -m pytest
-else
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target test-default $(if $(PYTHON310),test-3.10)
+ifeq ($(PYTHON310),)
 	@echo "No Python 3.10 found: the suite ran on $$($(BIN)/python --version) only."
 endif
 ifeq ($(NPM),)
 	@echo "No npm found: what the vendor's toolkit makes of serverless.yml was not tested."
 endif
 
+test-default:
+	$(BIN)/python -m pytest
+
+test-3.10:
+	$(VENV310)/bin/python -m pytest
+
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy src tools
+
+# The invariants of the design in a simulated world: SEEDS random runs, then every schedule within
+# bounds.
+simulate: $(VENV)/.ready
+	$(BIN)/python -m tests.simulation.storm random --seeds $(SEEDS)
+	$(BIN)/python -m tests.simulation.storm exhaustive
+
+# The code broken on purpose, one safety at a time: the simulation must find each.
+mutations: $(VENV)/.ready
+	$(BIN)/python -m tests.simulation.storm mutations
 
 bench: $(VENV)/.ready
 	$(BIN)/python -m tests.bench

@@ -60,7 +60,7 @@ class Kernel:
         self.random = random.Random(seed)
         self.now = 1_800_000_000.0
         self.hub = getcurrent()
-        self._events: list[tuple[float, int, greenlet]] = []
+        self._events: list[tuple[float, int, Callable[[], Any]]] = []
         self._forgotten: set[int] = set()
         self._order = itertools.count()
 
@@ -71,13 +71,21 @@ class Kernel:
 
     def wake(self, sleeper: greenlet, after: float) -> int:
         """Let it go on then; returns what `forget` takes."""
+        return self.call(sleeper.switch, after)
+
+    def call(self, act: Callable[[], Any], after: float = 0.0) -> int:
+        """Have something done then, in between all tasks; returns what `forget` takes."""
         number = next(self._order)
-        heapq.heappush(self._events, (self.now + after, number, sleeper))
+        heapq.heappush(self._events, (self.now + after, number, act))
         return number
 
     def forget(self, number: int) -> None:
         """Nobody is woken by it any more."""
         self._forgotten.add(number)
+
+    def waiting(self) -> tuple[float, ...]:
+        """When everything happens that is to happen, to a tenth of a second."""
+        return tuple(sorted(round(event[0], 1) for event in self._events))
 
     def pause(self) -> None:
         """Give way; somebody has to wake us."""
@@ -91,12 +99,12 @@ class Kernel:
         """Let everything happen up to that moment."""
         events, forgotten = self._events, self._forgotten
         while events and events[0][0] <= until:
-            moment, number, sleeper = heapq.heappop(events)
+            moment, number, act = heapq.heappop(events)
             if number in forgotten:
                 forgotten.remove(number)
                 continue
             self.now = moment
-            sleeper.switch()
+            act()
         self.now = until
 
 
