@@ -20,6 +20,7 @@ from typing import NamedTuple
 from .errors import ConfigurationError, LivenessError, StoreUnavailable
 from .keys import marker_key, marker_prefix, markers_due_at, pair_id_problem
 from .logs import Log
+from .pacing import TokenBucket
 from .seams import Chance
 from .services import Services
 from .settings import Settings
@@ -27,7 +28,10 @@ from .store import CLOCK_GRAIN_SECONDS, JSON, NO_RECORD, PatientStore
 
 SLOT_SECONDS = 10
 # The next slot is taken this long before it begins.
-_EARLY_SECONDS = 4.0
+_EARLY_SECONDS = 6.0
+# No call starts so shortly before a slot ends that is not followed by one of ours: within a second
+# of it the next drainer may call, and by its clock the slot may have ended a little earlier.
+_LAST_CALL_SECONDS = 1.0 + CLOCK_GRAIN_SECONDS
 # Platform timers fire at full minutes: a drainer that must end leaves the next full minute to them.
 _TIMER_SECONDS = 60
 # A marker that is worked on is due again after this long, should its instance die.
@@ -101,8 +105,10 @@ Visit = Callable[[Marker], str]
 class Drainer:
     """Works markers off, as long as it holds the slot and its invocation has time."""
 
-    def __init__(self, on: Services, log: Log, visit: Visit) -> None:
+    def __init__(self, on: Services, bucket: TokenBucket, log: Log, visit: Visit) -> None:
         self._on = on
+        self._bucket = bucket
+        bucket.slot = self
         self._log = log
         self._visit = visit
         self._nonce = on.chance.nonce()
@@ -182,7 +188,8 @@ class Drainer:
             stored = on.store.get(on.settings.ledger_bucket, key, _MAX_MARKER_BYTES)
             if stored is None or self._nonce.encode() not in stored.body:
                 return False
-        self._slots.append(key)
+        if key not in self._slots:  # workers may come to this at once
+            self._slots.append(key)
         self._slot_ends = (moment // SLOT_SECONDS + 1) * SLOT_SECONDS
         return True
 
@@ -191,14 +198,23 @@ class Drainer:
         now = self._on.store.now()
         if now >= self._leaves_at or self._on.seconds_left() < _VISIT_NEEDS_SECONDS:
             return False
-        if self._stopped:
-            return False
-        if now >= self._slot_ends - _EARLY_SECONDS and self._slot_ends < self._leaves_at:
+        return not self._stopped and self.renew()
+
+    def renew(self) -> bool:
+        """Whether a call may start, in a slot of ours; the next one is taken when it is time."""
+        now = self._on.store.now()
+        if self._slot_ends - _EARLY_SECONDS <= now < self._slot_ends < self._leaves_at:
             self._take(self._slot_ends)
-        return now < self._slot_ends
+        return self.lasts()
+
+    def lasts(self) -> bool:
+        """Whether a call may start, in a slot of ours that is not about to end."""
+        return self._on.store.now() < self._slot_ends - _LAST_CALL_SECONDS
 
     def _give_slots_back(self) -> None:
         """The current one and, where it was taken early, the next: events would wait for us."""
+        if self._slots:
+            self._on.clock.sleep(self._bucket.quiet_in())
         for key in self._slots[-2:]:
             self._on.store.delete(self._on.settings.ledger_bucket, key)
         self._slots.clear()

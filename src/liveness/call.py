@@ -89,7 +89,8 @@ def call(
             return Changed()
         if isinstance(ready, _Prepared):
             prepared = ready
-            on.pace.start()
+            if not on.pace.start():
+                return SetBack(0, "the drain ends before this call could start")
             seconds = _seconds_for_call(on, attempt)
             if seconds < LEAST_CALL_SECONDS:
                 return SetBack(0, "preparing took too much of the lease")

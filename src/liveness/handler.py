@@ -153,7 +153,8 @@ def _walk_all(on: Services, wakeup: Wakeup, log: Log) -> list[dict[str, Any]]:
 
 def _drain(on: Services, log: Log) -> dict[str, Any]:
     """Work markers off, if nobody else does."""
-    paced = on._replace(pace=TokenBucket(on.settings.rate_limit, on.clock))
+    bucket = TokenBucket(on.settings.rate_limit, on.clock)
+    paced = on._replace(pace=bucket)
 
     def visit(marker: Marker) -> str:
         walk = Walk(paced, marker.pair_id, log, marker.visits)
@@ -162,7 +163,7 @@ def _drain(on: Services, log: Log) -> dict[str, Any]:
         log("drain.gave-up", pair_id=marker.pair_id, visits=marker.visits)
         return walk.abandon().state
 
-    drained = Drainer(paced, log, visit).run()
+    drained = Drainer(paced, bucket, log, visit).run()
     return drained._asdict()
 
 

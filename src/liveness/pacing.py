@@ -49,8 +49,8 @@ class Pace(Protocol):
     def turn(self, seconds: float) -> Turn | None:
         """Wait for a turn; None where none comes within that many seconds."""
 
-    def start(self) -> None:
-        """Wait until one more call may start now."""
+    def start(self) -> bool:
+        """Wait until one more call may start now; False where none may any more."""
 
     def throttled(self, turn: Turn) -> None:
         """The call of that turn was refused."""
@@ -69,19 +69,39 @@ class AtOnce:
     def turn(self, seconds: float) -> Turn | None:
         return Turn(self._clock.monotonic())
 
-    def start(self) -> None: ...
+    def start(self) -> bool:
+        return True
 
     def throttled(self, turn: Turn) -> None: ...
 
     def answered(self) -> None: ...
 
 
+class Slot(Protocol):
+    """The time in which calls may start."""
+
+    def renew(self) -> bool:
+        """Whether one may start now; what is about to end is prolonged, which takes a request."""
+
+    def lasts(self) -> bool:
+        """Whether one may start now."""
+
+
+class _Always:
+    def renew(self) -> bool:
+        return True
+
+    def lasts(self) -> bool:
+        return True
+
+
 class TokenBucket:
-    """For a drainer: `rate` calls a second at most."""
+    """For a drainer: `rate` calls a second at most, and none outside its slot."""
 
     yields = False
 
     def __init__(self, rate: float, clock: Clock) -> None:
+        self.slot: Slot = _Always()
         # As many starts as one second may hold, or one in a longer time; turns come no faster.
         self._starts: deque[float] = deque(maxlen=max(1, int(rate)))
         self._window = max(1.0, 1 / rate)
@@ -111,14 +131,15 @@ class TokenBucket:
                         return None
                     if at <= now:
                         self._latest_turn = due if now - due < _PUNCTUAL_SECONDS else now
-                        return Turn(now)
+                if at <= now:
+                    return Turn(now) if self.slot.renew() else None
                 # It may come sooner, should the rate rise meanwhile.
                 self._clock.sleep(min(at - now, (ahead + 1) / self._set))
         finally:
             with self._lock:
                 self._queue.remove(ticket)
 
-    def start(self) -> None:
+    def start(self) -> bool:
         with self._lock:
             now = self._clock.monotonic()
             full = len(self._starts) == self._starts.maxlen
@@ -126,6 +147,13 @@ class TokenBucket:
             at = max(now, self._starts[0] + window) if full else now
             self._starts.append(at)
         self._clock.sleep(at - now)
+        return self.slot.lasts()
+
+    def quiet_in(self) -> float:
+        """Seconds until the last start is so long ago that somebody else's may follow."""
+        with self._lock:
+            last = self._starts[-1] if self._starts else -math.inf
+        return max(0.0, last + self._window - self._clock.monotonic())
 
     def throttled(self, turn: Turn) -> None:
         with self._lock:

@@ -86,6 +86,7 @@ class Walked:
     response_asked_at: float = -1.0  # when its latest read of the response was sent
     response_there: bool = False
     heads: dict[str, float] = field(default_factory=dict)  # when each was sent last, by key
+    calling: bool = False  # HEADs now are to explain an answer, and no look
     parked: bool = False
 
     @property
@@ -187,7 +188,9 @@ class Judge:
         prefix = self._settings.input_prefix
         if key.startswith(prefix):
             pair_id = key[len(prefix) :].rpartition("/")[0]
-            self._walk(who, pair_id).heads[key] = sent
+            walked = self._walk(who, pair_id)
+            if not walked.calling:
+                walked.heads[key] = sent
 
     def _ledger_key(self, key: str) -> tuple[str, str, str] | None:
         """Pair id, fingerprint and name of an object that belongs to one piece of work."""
@@ -215,6 +218,7 @@ class Judge:
             return
         pair_id, print_, name = found
         walked, pair = self._walk(who, pair_id), self.pairs[pair_id]
+        walked.calling = False
         if name.endswith(".claim"):
             walked.claim, walked.claimed_at = key, self._now()
             walked.nonce, walked.raced = json.loads(body)["nonce"], False
@@ -267,6 +271,7 @@ class Judge:
             pair_id = marker["pair_id"]
             self.pairs[pair_id].visits = max(self.pairs[pair_id].visits, marker["visits"])
             self._walk(who, pair_id).parked = True
+            self._walk(who, pair_id).calling = False
         if self._ledger_key(key):
             raise Violation("I3", f"{key} is written over, not created")
         if key.endswith("/result.json"):
@@ -322,6 +327,7 @@ class Judge:
         if first and not who.slowed and now - walked.claimed_at > _IDLE_SECONDS:
             held = now - walked.claimed_at
             raise Violation("I2", f"{who.label} held a claim of {pair_id} {held:.0f} s idle")
+        walked.calling = True
         call = Call(who, pair_id, found[1], walked.claim, walked.claimed_at, now, walked.raced)
         self.pairs[pair_id].calls.append(call)
         if who.drains:

@@ -161,8 +161,9 @@ MUTATIONS = (
     Mutation(
         "a token taken after the claim",
         "call",
-        "            on.pace.start()\n",
-        "            on.pace.turn(_seconds_for_call(on, attempt))\n            on.pace.start()\n",
+        "            if not on.pace.start():\n",
+        "            on.pace.turn(_seconds_for_call(on, attempt))\n"
+        "            if not on.pace.start():\n",
     ),
     Mutation(
         "reconcile by times alone",
