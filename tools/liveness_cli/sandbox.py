@@ -89,6 +89,7 @@ def sandbox(
       The first line on standard output says that it is ready, the lines after it
       are the environment that a client needs:
         liveness sandbox > sandbox.env &
+        until grep -qs LIVENESS_BUCKET sandbox.env; do sleep 1; done
         source <(grep ^export sandbox.env)
       Every HTTP client that obeys http_proxy then reaches it under the true host
       names, by plain http: CosConfig(Scheme="http", ...) for the COS SDK,

@@ -195,7 +195,7 @@ class Invocation:
                 if fate.kind != RACE or not at_once:
                     return Created(False, versioned=False, date=None)
                 self._hit = True  # it may have been the proof that create-only works
-                world.judge.raced(self, key, there)
+                world.judge.raced(key)
             world.bucket.write(key, body, {}, self.label)
             world.judge.created(self, key, body)
             return Created(True, versioned=False, date=float(int(world.kernel.now)))

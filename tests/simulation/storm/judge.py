@@ -11,6 +11,7 @@ asks the code what it believes: only requests and their effects count. Names are
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,6 @@ class Call:
     attempt: str
     claimed_at: float
     started_at: float
-    raced: bool
     judged: Judged | None = None
     reply_lost: bool = False
     kept_at: float | None = None  # when its answer was in the ledger
@@ -64,25 +64,23 @@ class Call:
     def billed(self) -> bool:
         return self.judged is not None and self.judged.billed
 
-    @property
-    def excused(self) -> bool:
-        """Whether faults explain that another call may be billed after this one."""
-        if self.reply_lost or self.raced or self.kept_at is None:
-            return self.reply_lost or self.raced or self.who.hit or not self.who.instance.alive
-        return self.kept_at - self.claimed_at > LEASE_SECONDS
+
+@dataclass
+class _Claim:
+    """One claim that a walk created, whether it knows or not."""
+
+    nonce: str
+    at: float
+    told_at: float = 0.0  # when a reply, 200 or 409, said that the number is taken
+    read_back: bool = False
 
 
 @dataclass
 class Walked:
     """What one invocation did for one pair, as far as rules ask for it."""
 
-    claim: str = ""  # key of its latest claim
-    claims: dict[str, str] = field(default_factory=dict)  # all of them: key and nonce
-    nonce: str = ""
-    claimed_at: float = 0.0
-    claim_replied_at: float = 0.0
-    raced: bool = False
-    read_back: bool = False
+    claims: dict[str, _Claim] = field(default_factory=dict)  # that it created, by key
+    claim: str = ""  # the latest whose creation it was told of
     response_asked_at: float = -1.0  # when its latest read of the response was sent
     response_there: bool = False
     heads: dict[str, float] = field(default_factory=dict)  # when each was sent last, by key
@@ -101,10 +99,11 @@ class _Pair:
 
     keys: list[InputKey]  # that its inputs may have
     changed_at: float = -1.0  # its inputs
+    silent: bool = False  # the last change made no event
     current_at: float = -1.0  # when its result was last known to be the current one
     visits: int = 0  # the most that a marker has told
     calls: list[Call] = field(default_factory=list)
-    grants: int = 0
+    grants: Counter[str] = field(default_factory=Counter)  # by fingerprint
 
 
 class Judge:
@@ -120,6 +119,7 @@ class Judge:
         self._uploads: dict[str, str] = {}
         self._requests: dict[str, Call] = {}
         self._races: dict[str, int] = {}  # of claims, by fingerprint
+        self._raced: set[str] = set()  # the claims
         self._drained: list[float] = []  # starts of drainers' calls
         self.lagging = False  # HEADs do: what rests on one look alone is not owed
         self.unpaced = False  # faults held requests up on their way: starts are not sends
@@ -131,7 +131,7 @@ class Judge:
     def state(self) -> tuple[object, ...]:
         """What later verdicts may hang on, and no request tells."""
         return tuple(
-            (call.attempt, call.billed, call.reply_lost, call.excused)
+            (call.attempt, call.billed, call.reply_lost, self._excused(call))
             for pair in self.pairs.values()
             for call in pair.calls
         )
@@ -174,10 +174,11 @@ class Judge:
         if self.current(pair_id) == self._published(pair_id):
             self.pairs[pair_id].current_at = self._now()
 
-    def changing(self, pair_id: str) -> None:
-        """A customer is about to change the pair's inputs."""
+    def changing(self, pair_id: str, silently: bool) -> None:
+        """A customer is about to change the pair's inputs; taking one away wakes nobody."""
         self._note_current(pair_id)
         self.pairs[pair_id].changed_at = self._now()
+        self.pairs[pair_id].silent = silently
 
     # ---- steps of invocations
 
@@ -208,8 +209,8 @@ class Judge:
         walked = self._walk(who, pair_id)
         if name.startswith("response"):
             walked.response_asked_at, walked.response_there = sent, stored is not None
-        elif key == walked.claim and stored and sent >= walked.claim_replied_at > 0:
-            walked.read_back = json.loads(stored.body)["nonce"] == walked.nonce
+        elif (claim := walked.claims.get(key)) and stored and sent >= claim.told_at > 0:
+            claim.read_back = json.loads(stored.body)["nonce"] == claim.nonce
 
     def created(self, who: Invocation, key: str, body: bytes) -> None:
         self._within_own_prefixes(who, key)
@@ -220,14 +221,11 @@ class Judge:
         walked, pair = self._walk(who, pair_id), self.pairs[pair_id]
         walked.calling = False
         if name.endswith(".claim"):
-            walked.claim, walked.claimed_at = key, self._now()
-            walked.nonce, walked.raced = json.loads(body)["nonce"], False
-            walked.claims[key] = walked.nonce
-            walked.claim_replied_at, walked.read_back = 0.0, False
+            walked.claims[key] = _Claim(json.loads(body)["nonce"], self._now())
         elif name.endswith(".released"):
             self._release(walked, pair, pair_id, key)
         elif name.startswith("grant-"):
-            pair.grants += 1
+            pair.grants[print_] += 1
         elif name.startswith(("response", "late-")):
             self._kept(pair, pair_id, print_, body, walked.looked_at)
 
@@ -236,22 +234,16 @@ class Judge:
         found = self._ledger_key(key)
         if found and found[2].endswith(".claim"):
             walked = self._walk(who, found[0])
-            if walked.claim == key and not walked.claim_replied_at:
-                walked.claim_replied_at = self._now()
+            claim = walked.claims.get(key)
+            if claim and not claim.told_at:
+                walked.claim, claim.told_at = key, self._now()
 
-    def raced(self, who: Invocation, key: str, there: Stored) -> None:
+    def raced(self, key: str) -> None:
         """Two creates of one key both get 200."""
         found = self._ledger_key(key)
         if found and found[2].endswith(".claim"):
-            pair_id, print_, _ = found
-            self._races[print_] = self._races.get(print_, 0) + 1
-            self._walk(who, pair_id).raced = True
-            for (label, walked_pair), walked in self._walks.items():
-                if label == there.creator and walked_pair == pair_id:
-                    walked.raced = True
-            for call in self.pairs[pair_id].calls:
-                if call.who.label == there.creator and call.print_ == print_:
-                    call.raced = True
+            self._races[found[1]] = self._races.get(found[1], 0) + 1
+            self._raced.add(key)
 
     def _release(self, walked: Walked, pair: _Pair, pair_id: str, key: str) -> None:
         claim = key.replace(".released", ".claim")
@@ -311,24 +303,25 @@ class Judge:
             key = "liveness/" + request.live_url.partition("/liveness/")[2].partition("?")[0]
         pair_id = key.removeprefix(self._settings.input_prefix).rpartition("/")[0]
         walked, now = self._walk(who, pair_id), self._now()
-        if not walked.claim:
+        claim = walked.claims.get(walked.claim)
+        if claim is None:
             raise Violation("I2", f"{who.label} calls for {pair_id} without a claim")
-        if not walked.read_back:
+        if not claim.read_back:
             raise Violation("I3", f"{who.label} calls for {pair_id}; its claim was not read back")
-        if walked.response_asked_at < walked.claim_replied_at:
+        if walked.response_asked_at < claim.told_at:
             raise Violation("I3", f"{who.label} calls for {pair_id}; no read of the response since")
         found = self._ledger_key(walked.claim)
         assert found is not None
-        if walked.response_there and not self.pairs[pair_id].grants:
+        if walked.response_there and not self.pairs[pair_id].grants[found[1]]:
             raise Violation("I3", f"{who.label} calls for {pair_id} over a stored response")
         first = not any(
             call.who is who and call.attempt == walked.claim for call in self.pairs[pair_id].calls
         )
-        if first and not who.slowed and now - walked.claimed_at > _IDLE_SECONDS:
-            held = now - walked.claimed_at
+        if first and not who.slowed and now - claim.at > _IDLE_SECONDS:
+            held = now - claim.at
             raise Violation("I2", f"{who.label} held a claim of {pair_id} {held:.0f} s idle")
         walked.calling = True
-        call = Call(who, pair_id, found[1], walked.claim, walked.claimed_at, now, walked.raced)
+        call = Call(who, pair_id, found[1], walked.claim, claim.at, now)
         self.pairs[pair_id].calls.append(call)
         if who.drains:
             self._pace(now)
@@ -351,7 +344,10 @@ class Judge:
             return
         calls = [other for other in self.pairs[call.pair_id].calls if other.print_ == call.print_]
         billed = [other for other in calls if other.billed]
-        grants, races = self.pairs[call.pair_id].grants, self._races.get(call.print_, 0)
+        grants, races = (
+            self.pairs[call.pair_id].grants[call.print_],
+            self._races.get(call.print_, 0),
+        )
         if len(billed) > self._settings.max_attempts + grants + races:
             raise Violation("I2", f"{len(billed)} billed calls for {call.pair_id}: over the limit")
 
@@ -375,7 +371,7 @@ class Judge:
             if running and not overrun and self._now() - call.started_at < CALL_SECONDS:
                 raise Violation("I3", f"{pair_id} is given up while a call is under way")
         counted = self._counted(pair_id, print_, looked_at)
-        allowed = self._settings.max_attempts + pair.grants
+        allowed = self._settings.max_attempts + pair.grants[print_]
         if counted < allowed and pair.visits < MAX_VISITS:
             why = f"{counted} of {allowed} attempts counted"
             raise Violation("I1", f"{pair_id} is given up too early: {why}")
@@ -415,8 +411,8 @@ class Judge:
         """I8: an invocation ended without an error. And it has used or given back its attempts."""
         for (label, pair_id), walked in self._walks.items():
             if label == who.label and not who.hit:
-                for key, nonce in walked.claims.items():
-                    self._used(who, pair_id, key, nonce)
+                for key, claim in walked.claims.items():
+                    self._used(who, pair_id, key, claim.nonce)
         for pair_id in pair_ids:
             walked = self._walk(who, pair_id)
             if not (walked.parked or self._settled(pair_id, walked)):
@@ -439,11 +435,11 @@ class Judge:
         if SECRET in line:
             raise Violation("I6", f"a log line holds a signature: {line[:80]}...")
 
-    def finished(self, when: str) -> None:
+    def finished(self, when: str, but_silent: bool = False) -> None:
         """I1: every complete pair has the result of what lies there now."""
-        for pair_id in self.pairs:
+        for pair_id, pair in self.pairs.items():
             current = self.current(pair_id)
-            if current is None:
+            if current is None or (but_silent and pair.silent):
                 continue
             if self._published(pair_id) != current:
                 raise Violation(f"I1 {when}", f"{pair_id} has no result of its content")
@@ -485,6 +481,14 @@ class Judge:
         if stored.metadata[STATUS_META] != document["status"]:
             raise Violation(f"I1 {when}", f"metadata and content of {pair_id}'s result differ")
 
+    def _excused(self, call: Call) -> bool:
+        """Whether faults explain that another call may be billed after this one."""
+        if call.reply_lost or call.attempt in self._raced:
+            return True
+        if call.kept_at is None:
+            return call.who.hit or not call.who.instance.alive
+        return call.kept_at - call.claimed_at > LEASE_SECONDS
+
     def paid(self) -> None:
         """I2: what was billed more than once has a fault for every time."""
         for pair_id, pair in self.pairs.items():
@@ -492,9 +496,9 @@ class Judge:
             for call in pair.calls:
                 if call.billed:
                     by_print.setdefault(call.print_, []).append(call)
-            for calls in by_print.values():
-                unexcused = sum(not call.excused for call in calls)
-                if unexcused > 1 + pair.grants:
+            for print_, calls in by_print.items():
+                unexcused = sum(not self._excused(call) for call in calls)
+                if unexcused > 1 + pair.grants[print_]:
                     raise Violation(
                         "I2", f"{len(calls)} billed calls for {pair_id}, no fault for {unexcused}"
                     )

@@ -162,7 +162,7 @@ class World:
             self.judge.paid()
             owed = not (self._dropped or self.platform.forgotten or self.judge.lagging)
             if owed:
-                self.judge.finished("without reconcile")
+                self.judge.finished("without reconcile", but_silent=True)
             self._reconcile()
             self.judge.finished("after reconcile")
             if self.plan.month_later:
@@ -193,7 +193,7 @@ class World:
             self.platform.deliver(f"direct-{number}", action.event, pairs)
             return
         key, pair_id = _INPUTS + action.key, action.key.rpartition("/")[0]
-        self.judge.changing(pair_id)
+        self.judge.changing(pair_id, silently=action.kind == REMOVE)
         if action.kind == REMOVE:
             self.step("customer", "remove", key)
             self.bucket.remove(key)

@@ -20,6 +20,7 @@ _NO_ERRORS = (
     "too little of ",
     "no turn ",
     "preparing took too much of the lease",
+    "the drain ends before ",
 )
 
 
