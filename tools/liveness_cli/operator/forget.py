@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from liveness.errors import LivenessError
-from liveness.keys import pair_id_problem
-
-from ..interrupts import interruptible
 from ..report import say
 from .erasure import Erasure, Found
-from .printing import progress
-from .reach import NotReady, reach
-from .reading import Tell
+from .reach import reach
 from .wording import number, visible
+from .work import at_work, check
 
 _SCHEMA = "liveness-forgotten/1"
 _NOT_REACHED = (
@@ -40,16 +34,15 @@ _LABEL_WIDTH = len("markers") + 2
 def forget_one(pair_id: str, *, ask: bool, dry_run: bool) -> dict[str, Any]:
     """Raises click.Abort where the answer is no."""
     at = reach()
-    if problem := pair_id_problem(at.settings, pair_id):
-        raise NotReady(f"{pair_id!a} {problem}")
-    with _at_work() as tell:
+    check(at, [pair_id])
+    with at_work() as tell:
         found = Erasure(at, pair_id, tell, dry_run=True).find()
     objects = {kind: [item.key for item in items] for kind, items in found._asdict().items()}
     complete = True
     if not dry_run and found.everything:
         if ask:
             _confirm(pair_id, found)
-        with _at_work() as tell:
+        with at_work() as tell:
             erasure = Erasure(at, pair_id, tell, dry_run=False)
             complete = erasure.run(found)
             objects = erasure.removed
@@ -87,12 +80,3 @@ def _confirm(pair_id: str, found: Found) -> None:
     told = [number(len(items), _KINDS[kind][0]) for kind, items in found._asdict().items() if items]
     click.echo(visible(f"{pair_id}: {', '.join(told)}"), err=True)
     click.confirm("Remove all of it for good?", abort=True, err=True)
-
-
-@contextmanager
-def _at_work() -> Iterator[Tell]:
-    with interruptible(), progress() as tell:
-        try:
-            yield tell
-        except LivenessError as error:
-            raise click.ClickException(f"{type(error).__name__}: {error}") from None

@@ -31,23 +31,23 @@ _RECONCILED = "liveness-reconciled/1"
 
 def look_at_all(limit: int | None) -> dict[str, Any]:
     at = reach()
-    with _at_work() as tell:
+    with at_work() as tell:
         return status_of(Reader(at, tell).bucketful(limit))
 
 
 def look_at_one(pair_id: str) -> dict[str, Any]:
     at = reach()
-    _check(at, [pair_id])
-    with _at_work() as tell:
+    check(at, [pair_id])
+    with at_work() as tell:
         return explanation_of(Reader(at, tell).pair(pair_id))
 
 
 def retry_all(pair_ids: Sequence[str], *, ask: bool, log: bool) -> dict[str, Any]:
     """Raises click.Abort where the answer is no."""
     at, wanted = reach(), list(dict.fromkeys(pair_ids))
-    _check(at, wanted)
+    check(at, wanted)
     plans: dict[str, Next] = {}
-    with _at_work() as tell:
+    with at_work() as tell:
         for pair_id in wanted:
             read = Reader(at, lambda what, done, total: None).pair(pair_id)
             plans[pair_id] = next_of(read, ledger_of(read))
@@ -55,7 +55,7 @@ def retry_all(pair_ids: Sequence[str], *, ask: bool, log: bool) -> dict[str, Any
     if ask and any(plan.most_calls for plan in plans.values()):
         _confirm(plans)
     pairs: list[dict[str, Any]] = []
-    with _at_work() as tell:
+    with at_work() as tell:
         for pair_id, plan in plans.items():
             pairs.append({"pair_id": pair_id, "before": plan.state, **_walk(at, pair_id, log)})
             tell("retrying", len(pairs), len(plans))
@@ -68,7 +68,7 @@ def reconcile_all(prefix: str, *, dry_run: bool) -> dict[str, Any]:
     services, log = at.services(dry_run=dry_run), Log(lambda line: None, {})
     looked_at: list[str] = []
     stale: set[str] = set()
-    with _at_work() as tell:
+    with at_work() as tell:
 
         def needs_work(pair_id: str) -> bool:
             needs = Walk(services, pair_id, log).needs_work()
@@ -90,7 +90,7 @@ def reconcile_all(prefix: str, *, dry_run: bool) -> dict[str, Any]:
 
 
 @contextmanager
-def _at_work() -> Iterator[Tell]:
+def at_work() -> Iterator[Tell]:
     """Progress; and our own errors, which speak for themselves, as the command line's."""
     with interruptible(), progress() as tell:
         try:
@@ -99,7 +99,8 @@ def _at_work() -> Iterator[Tell]:
             raise click.ClickException(f"{type(error).__name__}: {error}") from None
 
 
-def _check(at: Reach, pair_ids: Sequence[str]) -> None:
+def check(at: Reach, pair_ids: Sequence[str]) -> None:
+    """Raises NotReady for what is no pair id."""
     for pair_id in pair_ids:
         if problem := pair_id_problem(at.settings, pair_id):
             raise NotReady(f"{pair_id!a} {problem}")
