@@ -12,6 +12,7 @@ one clock and one seed. `python -m tests.simulation.storm --help` tells how to r
     judge.py        the invariants, held against every step
     world.py        all of it together: one run
     shrink.py       a failing run made short; timeline.py makes it readable
+    schedules.py    what was found so, and must not come back
     exhaustive.py   every crash point, every single fault, up to three preemptions
     mutations.py    the code broken on purpose: each must be found
 """

@@ -15,6 +15,9 @@ import click
 
 from .mutations import MUTATIONS, install
 
+# How the line begins that tells what found a mutation.
+FOUND = ("seeds: ", "schedule: ")
+
 
 @click.group()
 def main() -> None:
@@ -125,7 +128,7 @@ def mutations(seeds: int, only: str) -> None:
     missed = 0
     for number, found in zip(numbers, found_by(numbers, seeds), strict=True):
         print(f"{MUTATIONS[number].name}\n    {found}", flush=True)
-        missed += not found.startswith("seeds: ")
+        missed += not found.startswith(FOUND)
     print(f"{len(numbers) - missed} of {len(numbers)} mutations found")
     sys.exit(bool(missed))
 
@@ -161,8 +164,14 @@ def mutation(number: int, seeds: int) -> None:
     """One mutation, in this process: how many seeds until an invariant breaks."""
     install(MUTATIONS[number])
     from .plan import plan
+    from .schedules import SCHEDULES
     from .world import run
 
+    for name, script in SCHEDULES.items():
+        violation = script.run().violation
+        if violation is not None:
+            print(f"schedule: {name}; {violation}")
+            return
     for seed in range(seeds):
         violation = run(plan(seed)).violation
         if violation is not None:

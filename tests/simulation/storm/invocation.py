@@ -177,7 +177,7 @@ class Invocation:
             world = self._world
             if fate.kind == LATE:
                 world.step(self.label, "put, late", key)
-            world.judge.writing(key)
+            world.judge.writing(key, metadata)
             world.bucket.write(key, body, metadata, self.label)
             world.judge.wrote(self, key, body, metadata)
 

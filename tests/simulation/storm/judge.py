@@ -119,6 +119,7 @@ class Judge:
         self._uploads: dict[str, str] = {}
         self._requests: dict[str, Call] = {}
         self._races: dict[str, int] = {}  # of claims, by fingerprint
+        self._races_of_responses = 0
         self._raced: set[str] = set()  # the claims
         self._drained: list[float] = []  # starts of drainers' calls
         self.lagging = False  # HEADs do: what rests on one look alone is not owed
@@ -241,6 +242,7 @@ class Judge:
     def raced(self, key: str) -> None:
         """Two creates of one key both get 200."""
         found = self._ledger_key(key)
+        self._races_of_responses += found is not None and found[2].startswith("response")
         if found and found[2].endswith(".claim"):
             self._races[found[1]] = self._races.get(found[1], 0) + 1
             self._raced.add(key)
@@ -271,10 +273,20 @@ class Judge:
             self._result(pair_id, json.loads(body), meta)
             self._note_current(pair_id)
 
-    def writing(self, key: str) -> None:
+    def writing(self, key: str, meta: Mapping[str, str]) -> None:
         """An object is about to be written over."""
-        if key.endswith("/result.json"):
-            self._note_current(key.removeprefix(self._settings.result_prefix).rpartition("/")[0])
+        if not key.endswith("/result.json"):
+            return
+        pair_id = key.removeprefix(self._settings.result_prefix).rpartition("/")[0]
+        self._note_current(pair_id)
+        before = self._bucket.objects.get(key)
+        if before is None or before.metadata[FINGERPRINT_META] != meta[FINGERPRINT_META]:
+            return
+        worse = meta[STATUS_META] == "failed" != before.metadata[STATUS_META]
+        # After a grant, who publishes the failure slowly looks again and mends it.
+        excused = self.pairs[pair_id].grants[meta[FINGERPRINT_META]] or self._races_of_responses
+        if worse and not excused:
+            raise Violation("I3", f"{pair_id} had a verdict, and is failed now")
 
     def deleted(self, who: Invocation, key: str, stored: Stored | None) -> None:
         prefix = self._settings.ledger_prefix

@@ -179,6 +179,12 @@ MUTATIONS = (
         "",
     ),
     Mutation(
+        "a result without its frame stays",
+        "pair",
+        "        if look.published_frameless:\n",
+        "        if False:\n",
+    ),
+    Mutation(
         "drainers at ten times the rate",
         "handler",
         "TokenBucket(on.settings.rate_limit, on.clock)",

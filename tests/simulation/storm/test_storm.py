@@ -8,14 +8,13 @@ import sys
 
 import pytest
 
-from .__main__ import found_by
-from .decisions import Profile
+from .__main__ import FOUND, found_by
 from .exhaustive import QUICK, Bounds, Counts, search
-from .fate import CRASH_AFTER, GONE, LATE, Fate
 from .mutations import MUTATIONS, Mutation
-from .plan import INVOKE, UPLOAD, Action, Plan, plan
+from .plan import plan
 from .proof import SHARE, random_runs
-from .shrink import Script, shrink
+from .schedules import SCHEDULES
+from .shrink import shrink
 from .timeline import timeline
 from .world import run
 
@@ -31,8 +30,6 @@ _SAMPLE = (
     "one marker name a pair",
     "sent without an answer is taken as never sent",
 )
-_LIVE = Action(0.0, UPLOAD, "anna/live.bin", b"pass anna 1")
-_IMAGE = Action(0.0, UPLOAD, "anna/reference.jpg", b"anna 1")
 
 
 @pytest.mark.parametrize("first", range(_FIRST, _FIRST + _SEEDS, SHARE))
@@ -65,7 +62,7 @@ def test_each_safety_that_is_taken_out_is_missed() -> None:
     numbers = [n for n, mutation in enumerate(MUTATIONS) if mutation.name in _SAMPLE]
     assert len(numbers) == len(_SAMPLE)
     for number, found in zip(numbers, found_by(numbers, seeds=500), strict=True):
-        assert found.startswith("seeds: "), (MUTATIONS[number].name, found)
+        assert found.startswith(FOUND), (MUTATIONS[number].name, found)
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.name)
@@ -93,35 +90,11 @@ def test_a_seed_means_the_same_in_every_process() -> None:
     assert steps("1") == steps("2")
 
 
-# Schedules that broke an invariant once, as they were made short.
-
-
-def test_a_result_that_lands_late_does_not_stay_over_a_newer_one() -> None:
-    changed = Action(0.0, UPLOAD, "anna/live.bin", b"unlike anna 2", on="put result")
-    late = ("event-1#1 put results/anna/result.json 1", Fate(LATE, long=45.0))
-
-    outcome = Script(_quiet(_LIVE, _IMAGE._replace(at=1.0), changed), (late,)).run()
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_that_broke_something_do_so_no_more(name: str) -> None:
+    outcome = SCHEDULES[name].run()
 
     assert outcome.violation is None
     assert outcome.owed
-
-
-def test_a_frame_that_lies_there_is_named_though_its_instance_died() -> None:
-    """Two publish one response: who cannot have the frame, and who copies it and dies."""
-    unlike = _LIVE._replace(body=b"unlike anna 1")
-    other = Action(0.006, INVOKE, "anna/", event={"pairs": ["anna"]}, on="response")
-    fates = (
-        ("direct-2#1 fetch frame 1", Fate(GONE)),
-        ("event-1#1 put results/anna/best-frame.jpg 1", Fate(CRASH_AFTER, before=2.0)),
-    )
-
-    outcome = Script(_quiet(unlike, _IMAGE._replace(at=1.0), other), fates).run()
-
-    assert outcome.violation is None
-    assert [step.who for step in outcome.steps if step.what == "killed"] == ["event-1#1"]
-    assert [step.key for step in outcome.steps if step.note == GONE] != []
-
-
-def _quiet(*actions: Action) -> Plan:
-    """Nothing goes wrong but what a script names."""
-    return Plan(0, actions, Profile({}, 0.0, 200.0), {}, 900.0)
+    # It still is that schedule: every fault that it names was dealt.
+    assert set(outcome.taken) == {fate for fate, _ in SCHEDULES[name].fates}
