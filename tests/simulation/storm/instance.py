@@ -120,11 +120,15 @@ class Instance:
                 self.pause(fate.long)
             kernel.call(wake, fate.after)
 
-        before = fate.before
+        def send() -> None:
+            if self.alive:  # else it stood still before this was sent, and was killed
+                kernel.call(land, fate.before)
+
         if fate.kind == PAUSE_BEFORE:
             self.pause(fate.long)
-            before += fate.long
-        kernel.call(land, before)
+            kernel.call(send, fate.long)
+        else:
+            send()
         self.suspend()
         return reply.value
 
