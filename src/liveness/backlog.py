@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -111,6 +112,8 @@ class Drainer:
         bucket.slot = self
         self._log = log
         self._visit = visit
+        # More would wait for a turn that comes too late, park, and come again at once.
+        self._workers = min(_WORKERS, math.ceil(on.settings.rate_limit * _VISIT_NEEDS_SECONDS))
         self._nonce = on.chance.nonce()
         self._slots: list[str] = []
         self._slot_ends = 0.0
@@ -139,7 +142,7 @@ class Drainer:
         self._leaves_at = self._time_to_leave()
         try:
             while True:
-                on.concurrency.crew(_WORKERS, self._visits())
+                on.concurrency.crew(self._workers, self._visits())
                 if not self._may_go_on():
                     break
                 # Who parked while the slot was ours relied on us: look once more without it.
@@ -161,7 +164,7 @@ class Drainer:
         latest = now + self._on.seconds_left() - _VISIT_NEEDS_SECONDS
         # Whoever waits for a turn then must have had it before the next drainer gives its first.
         boundary = latest // _TIMER_SECONDS * _TIMER_SECONDS
-        boundary -= _WORKERS / self._on.settings.rate_limit
+        boundary -= self._workers / self._on.settings.rate_limit
         return boundary if boundary > now else latest
 
     # ---- slots

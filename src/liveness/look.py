@@ -13,6 +13,7 @@ from .store import ObjectHead
 FINGERPRINT_META = "liveness-fingerprint"
 STATUS_META = "liveness-status"
 REASON_META = "liveness-reason"
+ATTEMPT_META = "liveness-attempt"
 # The frame's MD5, or one of: the service gave none; it gave one that could not be copied.
 FRAME_META = "liveness-best-frame"
 FRAME_NONE = "none"
@@ -91,6 +92,11 @@ class Look(NamedTuple):
     @property
     def published_status(self) -> str | None:
         return self.result.metadata.get(STATUS_META) if self.result else None
+
+    @property
+    def published_attempt(self) -> str | None:
+        """The number of the attempt whose response was published."""
+        return self.result.metadata.get(ATTEMPT_META) if self.result else None
 
     @property
     def published_unusable(self) -> bool:

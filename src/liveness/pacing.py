@@ -33,6 +33,8 @@ _CUT_HOLDS_SECONDS = 1.0
 _AGAIN_SECONDS = 10.0
 # Who was woken by so little too late had its turn in time, else it would add up.
 _PUNCTUAL_SECONDS = 0.05
+# Who waits for long keeps the slot meanwhile: all workers may be waiting.
+_RENEW_SECONDS = 1.0
 
 
 class Turn(NamedTuple):
@@ -134,7 +136,9 @@ class TokenBucket:
                 if at <= now:
                     return Turn(now) if self.slot.renew() else None
                 # It may come sooner, should the rate rise meanwhile.
-                self._clock.sleep(min(at - now, (ahead + 1) / self._set))
+                self._clock.sleep(min(at - now, (ahead + 1) / self._set, _RENEW_SECONDS))
+                if not self.slot.renew():
+                    return None
         finally:
             with self._lock:
                 self._queue.remove(ticket)

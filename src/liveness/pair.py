@@ -346,8 +346,9 @@ class Walk:
         """Whether a published result for this very content is not the last word on it.
 
         A `failed` one, when an operator granted another attempt: it is still to be made, or it was
-        made and a slow publisher of the failure came after it. One for an unusable input, when a
-        limit was raised since. One without its frame, when another invocation copied that.
+        made and not published, or a slow publisher of the failure came after it. One for an
+        unusable input, when a limit was raised since. One without its frame, when another
+        invocation copied that.
         """
         if look.published_unusable:
             return isinstance(look.found, Work)
@@ -355,7 +356,8 @@ class Walk:
             response = ledger.response()
             if response is None:
                 return ledger.grants > 0
-            return outcome_of_response(response).status != "failed"
+            again = look.published_attempt != str(response.attempt)
+            return again or outcome_of_response(response).status != "failed"
         if look.published_frameless:
             response = ledger.response()
             answer = response.answer if response else None

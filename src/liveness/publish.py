@@ -108,24 +108,29 @@ class Publisher:
             on.settings, work, outcome, detail, response, frame, on.origin, now
         )
         key = result_key(on.settings, self._pair_id)
-        first = True
+        first, parked = True, False
 
         def put() -> None:
-            nonlocal first
+            nonlocal first, parked
             try:
                 on.store.put_once(on.settings.result_bucket, key, body, JSON, metadata)
-            except StoreUnavailable:
+            except StoreUnavailable as error:
                 if first:
-                    first = False
-                    self._look_again_later()
+                    first, parked = False, self._look_again_later()
+                error.parked = parked
                 raise
 
         patiently(put, on.clock, on.chance)
 
-    def _look_again_later(self) -> None:
-        """A write without a reply may land when a newer result lies there already."""
+    def _look_again_later(self) -> bool:
+        """A write without a reply may land when a newer result lies there already.
+
+        Returns whether a marker for it exists.
+        """
         on = self._on
         marker = Marker(self._pair_id, "a write of the result may land late", 0)
         with contextlib.suppress(LivenessError):
             park(on.settings, on.store, on.chance, marker, _LANDS_LATE_SECONDS)
             self._tell("pair.parked", seconds=_LANDS_LATE_SECONDS, why=marker.reason)
+            return True
+        return False

@@ -13,6 +13,7 @@ from .frames import FrameCopy, NoFrame
 from .keys import IMAGE, LIVE, best_frame_key
 from .ledger import Response
 from .look import (
+    ATTEMPT_META,
     FINGERPRINT_META,
     FRAME_META,
     FRAME_MISSING,
@@ -94,11 +95,11 @@ def document(
     }
     body = json.dumps(fields, ensure_ascii=False, indent=2).encode() + b"\n"
     given = answer is not None and answer.best_frame_url != ""
-    return Document(body, _metadata(work, outcome, frame, given))
+    return Document(body, _metadata(work, outcome, fields["attempts"], frame, given))
 
 
 def _metadata(
-    work: Work, outcome: Outcome, frame: FrameCopy | NoFrame, given: bool
+    work: Work, outcome: Outcome, attempt: int, frame: FrameCopy | NoFrame, given: bool
 ) -> dict[str, str]:
     """What a HEAD must tell: whose result this is, and whether it names the frame it was given."""
     named = frame.md5 if isinstance(frame, FrameCopy) else FRAME_MISSING if given else FRAME_NONE
@@ -106,6 +107,7 @@ def _metadata(
         FINGERPRINT_META: work.fingerprint,
         STATUS_META: str(outcome.status),
         REASON_META: outcome.code if _HEADER_VALUE.fullmatch(outcome.code) else "unprintable",
+        ATTEMPT_META: str(attempt),
         FRAME_META: named,
     }
     for role in (LIVE, IMAGE):

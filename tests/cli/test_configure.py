@@ -127,6 +127,22 @@ def test_a_healthy_installation(cloud: Cloud, operator: Operator, deploy: Deploy
     assert changes(cloud.sandbox.requests[asked:]) == [], "what is right is not set again"
 
 
+def test_archiving_inputs_is_not_removing_them(
+    cloud: Cloud, operator: Operator, deploy: Deploy
+) -> None:
+    deploy()
+    ours = own("liveness-inputs", "liveness/incoming/", 90)
+    unfinished = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": "7"}}
+    archived = {name: ours[name] for name in ("ID", "Filter", "Status")}
+    archived["Transition"] = {"Days": "90", "StorageClass": "ARCHIVE"}
+    put_rules(cloud, {**archived, **unfinished})
+
+    (told,) = operator.set("--inputs-days", "90").values()
+
+    assert told == (None, 90, "set")
+    assert rules(cloud) == [{**ours, **unfinished}], "what somebody added for uploads stays"
+
+
 def test_a_dry_run_changes_nothing(cloud: Cloud, operator: Operator, deploy: Deploy) -> None:
     deploy(retries=0)
     for arguments in ((), ("--quota", "0"), ("--inputs-days", "7"), ("--age", "60")):
@@ -175,7 +191,8 @@ def test_the_emergency_stop_and_its_undoing(
     undo = stop.splitlines()[-1].removeprefix("To undo: liveness configure ").split()
     assert undo == ["--quota", "1280"]
     again = json.loads(operator.run("--quota", "0", "--json").stdout)
-    assert again["undo"] == "liveness configure --quota none", "what it was, nobody knows any more"
+    undone = "liveness configure --quota none, or --quota MB if there was one before"
+    assert again["undo"] == undone, "what it was, nobody knows any more"
     operator.run(*undo)
     assert function.invoke(3).status is Status.SUCCESS
 

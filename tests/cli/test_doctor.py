@@ -332,7 +332,35 @@ def ahead(seconds: float) -> Break:
             "claims",
             "the rule 'x' takes away, after 7 days",
         ),
+        (
+            # It removes some of them only.
+            lambda at: at.rules(SLOTS, rule("liveness/ledger/claims/0", 30)),
+            "claims",
+            "no rule removes",
+        ),
+        (
+            # It archives them, and they stay.
+            lambda at: at.rules(
+                SLOTS,
+                {
+                    **{name: CLAIMS[name] for name in ("ID", "Filter", "Status")},
+                    "Transition": {"Days": "30", "StorageClass": "ARCHIVE"},
+                },
+            ),
+            "claims",
+            "no rule removes",
+        ),
         (lambda at: at.rules(CLAIMS), "slots", "no rule removes"),
+        (
+            lambda at: at.rules(
+                CLAIMS,
+                SLOTS,
+                rule("liveness/results/", 7),
+                rule("liveness/incoming/test/", 1, ID="test"),
+            ),
+            "results",
+            "inputs are kept for ever, results 7 days",
+        ),
         (
             lambda at: at.rules(CLAIMS, SLOTS, rule("liveness/results/", 7)),
             "results",

@@ -79,7 +79,7 @@ def test_a_message_that_the_handler_refuses(liveness: Command) -> None:
 
     assert invoked.exit_code == 1
     assert invoked.stdout == ""
-    assert_one_sentence(invoked, "EventError", "'dance'")
+    assert_one_sentence(invoked, "EventError", '"drain"')
 
 
 @pytest.mark.parametrize(

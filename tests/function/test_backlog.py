@@ -176,6 +176,17 @@ def test_a_visit_that_fails_for_the_store_does_not_count_against_the_pair(cloud:
     assert [marker["visits"] for marker in cloud.markers()] == [3]
 
 
+def test_a_result_that_cannot_be_written_leaves_one_marker_however_often(cloud: Cloud) -> None:
+    cloud.put_pair("anna")
+    park_by_hand(cloud, "anna")
+    cloud.on("PUT", "result.json", Reply(503), times=99)
+    cloud.instance()(DRAIN)
+    assert [marker["reason"] for marker in cloud.markers()] == [
+        "a write of the result may land late"
+    ]
+    assert cloud.billed == 1
+
+
 def test_wrong_configuration_stops_the_drain_and_keeps_the_markers(cloud: Cloud) -> None:
     for name in ("anna", "bert", "cleo"):
         cloud.put_pair(name)

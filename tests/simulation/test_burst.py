@@ -116,6 +116,30 @@ def test_one_drainer_hands_over_to_the_next_within_the_rate() -> None:
     assert max(in_five) <= 5  # the next one begins soon
 
 
+def test_a_drain_at_a_call_in_ten_seconds_keeps_its_slot_while_all_wait() -> None:
+    class OneInTenSeconds:
+        def __init__(self) -> None:
+            self._last = 0.0
+
+        def admits(self, now: float) -> bool:
+            if now - self._last < 9.9:
+                return False
+            self._last = now
+            return True
+
+    world = World(1, OneInTenSeconds())
+    world.settings["LIVENESS_RATE_LIMIT"] = "0.1"
+    world.timeout = 300
+    world.handler = world.run_ours
+    world.minute_timer()
+    for number in range(25):
+        world.upload_at(f"burst-{number}", after=7 + number / 100)
+    world.kernel.run(until=world.kernel.now + 600)
+
+    assert len(world.latencies()) == 25
+    assert set(world.face.billed.values()) == {1}
+
+
 def test_what_is_compared_with_loses_or_pays_twice() -> None:
     lossy, costly = World(1, SlidingWindow(RATE)), World(1, SlidingWindow(RATE))
     lossy.handler, costly.handler = naive(lossy), waiting_in_place(costly)

@@ -229,6 +229,7 @@ class World:
         self.under_way = 0  # events that were neither handled nor lost yet
         self._free = instances
         self.timeout = 900.0  # of the function, seconds
+        self.settings: dict[str, str] = {}
 
     # ---- the platform
 
@@ -244,6 +245,7 @@ class World:
                 "TENCENTCLOUD_SECRETID": "id",
                 "TENCENTCLOUD_SECRETKEY": "key",
                 "LIVENESS_BUCKET": BUCKET,
+                **self.settings,
             },
             write=lambda line: None,
         )

@@ -17,6 +17,8 @@ def main() -> None:
         found = problems(read_manifest(_MANIFEST.read_text(), os.environ)["inputs"])
     except ManifestError as error:
         found = [str(error)]
+    except (KeyError, TypeError, AttributeError) as error:
+        found = [f"serverless.yml lacks a part, or has one of another kind: {error}"]
     if found:
         sys.exit("\n".join(["Nothing was deployed.", *found]))
 

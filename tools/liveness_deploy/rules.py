@@ -38,6 +38,8 @@ def problems(inputs: Mapping[str, Any]) -> list[str]:
 
 
 def _of_function(inputs: Mapping[str, Any], variables: Mapping[str, str]) -> Iterator[str]:
+    if not inputs.get("role"):
+        yield "role is missing: without one the function gets no credentials"
     if not LEAST_LIMIT_SECONDS <= inputs["timeout"] <= MOST_SECONDS:
         yield (
             f"timeout is {inputs['timeout']} s: give {LEAST_LIMIT_SECONDS:g} to {MOST_SECONDS}; "

@@ -48,7 +48,7 @@ def _claims(rules: Sequence[Rule], prefix: str, configure: str) -> Finding:
 
 
 def _removed(name: str, rules: Sequence[Rule], prefix: str, configure: str) -> Finding:
-    days = lifecycle.kept_days(rules, prefix)
+    days = lifecycle.removed_after(rules, prefix)
     if days is None:
         return wrong(name, f"no rule removes {prefix}: it grows for ever", configure)
     return ok(name, f"{prefix} is removed after {number(days, 'day')}")
@@ -63,7 +63,7 @@ def _results(facts: Facts) -> Finding:
     if isinstance(of_inputs, Unread):
         return not_checkable("results", of_inputs)
     results = lifecycle.kept_days(of_results, settings.result_prefix)
-    inputs = lifecycle.kept_days(of_inputs, settings.input_prefix)
+    inputs = lifecycle.removed_after(of_inputs, settings.input_prefix)
     says = f"inputs are kept {_kept(inputs)}, results {_kept(results)}"
     if lifecycle.comes_back(results, inputs):
         return wrong(

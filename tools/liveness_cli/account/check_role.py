@@ -110,9 +110,11 @@ def _never_needed(settings: Settings) -> Iterator[Request]:
     def on(action: str, bucket: str, name: str) -> Request:
         return Request(f"name/cos:{action}", key(settings.region, bucket, name))
 
-    an_input = f"{settings.input_prefix}{_ANY}/{_ANY}"
-    yield on("PutObject", settings.bucket, an_input)
-    yield on("DeleteObject", settings.bucket, an_input)
+    for suffix in (*settings.live_suffixes, *settings.image_suffixes):
+        an_input = f"{settings.input_prefix}{_ANY}{suffix}"
+        yield on("PutObject", settings.bucket, an_input)
+        yield on("DeleteObject", settings.bucket, an_input)
+    yield on("PutObject", settings.ledger_bucket, f"{settings.ledger_prefix}claims/{_ANY}")
     yield on("DeleteObject", settings.ledger_bucket, f"{settings.ledger_prefix}claims/{_ANY}")
     yield on("GetObject", settings.bucket, f"{_ANY}-other-key")
     yield on("DeleteBucket", settings.bucket, "")

@@ -29,6 +29,7 @@ _PLACES = (
     "ledger_prefix",
     "live_suffixes",
     "image_suffixes",
+    "transfer",
 )
 
 

@@ -112,6 +112,8 @@ def _retrying(at: Account, wanted: Wanted) -> Step:
 
 
 def _undo(function: str, steps: Sequence[Step]) -> str:
-    before = steps[0].settings[0].before
+    quota = steps[0].settings[0]
     named = "" if function == DEFAULT_FUNCTION else f" --function {function}"
-    return f"liveness configure{named} --quota {before or 'none'}"
+    if not quota.before_known or quota.before == 0:
+        return f"liveness configure{named} --quota none, or --quota MB if there was one before"
+    return f"liveness configure{named} --quota {quota.before or 'none'}"

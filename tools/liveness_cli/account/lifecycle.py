@@ -21,6 +21,7 @@ CLAIMS_DAYS = int(LEDGER_KEPT_SECONDS // 86400)
 DRAIN_DAYS = 1
 # Objects in these can be read only after they were restored.
 _ARCHIVES = ("ARCHIVE", "DEEP_ARCHIVE")
+_UNFINISHED = "AbortIncompleteMultipartUpload"
 
 
 class Ours(NamedTuple):
@@ -63,6 +64,9 @@ def with_rule(rules: Sequence[Rule], ours: Ours) -> list[Rule]:
     made = _made(ours, _id(before) if before is not None else _free_id(rules, ours))
     if before is None:
         return [*rules, made]
+    # What somebody added to ours for unfinished uploads is none of our business.
+    beside = {name: before[name] for name in (_UNFINISHED,) if name in before}
+    made = {**made, **beside}
     return [made if rule is before else rule for rule in rules]
 
 
@@ -106,6 +110,26 @@ def reaching(rules: Sequence[Rule], prefix: str) -> list[tuple[int, Rule]]:
 def kept_days(rules: Sequence[Rule], prefix: str) -> int | None:
     """How long objects under the prefix stay at least; None: for ever."""
     return min((days for days, _ in reaching(rules, prefix)), default=None)
+
+
+def removed_after(rules: Sequence[Rule], prefix: str) -> int | None:
+    """After how many days all that lies under the prefix is gone; None: some of it stays."""
+    return min(
+        (
+            days
+            for rule in rules
+            if rule.get("Status") == "Enabled" and _holds_all(rule, prefix)
+            for days in map(_days, _parts(rule, "Expiration"))
+            if days is not None
+        ),
+        default=None,
+    )
+
+
+def _holds_all(rule: Rule, prefix: str) -> bool:
+    both = (rule.get("Filter") or {}).get("And") or {}
+    whole = prefix.startswith(prefix_of(rule)) and not both.get("PrefixNotEquals")
+    return whole and _reaches(rule, prefix)
 
 
 def comes_back(results_days: int | None, inputs_days: int | None) -> bool:

@@ -61,8 +61,8 @@ def _rules_wanted(at: Account, wanted: Wanted) -> Iterator[tuple[Ours, bool]]:
 
 def _of_rule(ours: Ours, before: Sequence[Rule], after: Sequence[Rule]) -> Setting:
     was, will_be = (
-        lifecycle.days_of(lifecycle.find(rules, ours.name, ours.prefix))
-        for rules in (before, after)
+        lifecycle.removed_after([rule], ours.prefix) if rule else None
+        for rule in (lifecycle.find(rules, ours.name, ours.prefix) for rules in (before, after))
     )
     return Setting(f"{ours.bucket}/{ours.prefix} is removed after", "days", was, will_be)
 
@@ -70,7 +70,7 @@ def _of_rule(ours: Ours, before: Sequence[Rule], after: Sequence[Rule]) -> Setti
 def _require_gone_for_good(at: Account, rules: dict[str, list[Rule]]) -> None:
     settings = at.settings
     results = lifecycle.kept_days(rules[settings.result_bucket], settings.result_prefix)
-    inputs = lifecycle.kept_days(rules[settings.bucket], settings.input_prefix)
+    inputs = lifecycle.removed_after(rules[settings.bucket], settings.input_prefix)
     if lifecycle.comes_back(results, inputs):
         stay = "for ever" if inputs is None else f"{inputs} days"
         raise NotReady(
