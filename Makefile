@@ -18,7 +18,7 @@ run: $(VENV)/.run-ready
 	@$(BIN)/liveness run
 
 test: $(VENV)/.ready $(if $(PYTHON310),$(VENV310)/.ready) $(if $(NPM),$(TOOLKIT)/.ready) lint
-	@$(MAKE) --no-print-directory -j 2 --output-sync=target test-default $(if $(PYTHON310),test-3.10)
+	@$(MAKE) --no-print-directory -j 2 test-default $(if $(PYTHON310),test-3.10)
 ifeq ($(PYTHON310),)
 	@echo "No Python 3.10 found: the suite ran on $$($(BIN)/python --version) only."
 endif
@@ -29,8 +29,11 @@ endif
 test-default:
 	$(BIN)/python -m pytest
 
+# Beside the one above, so what it says is shown when it has ended.
 test-3.10:
-	$(VENV310)/bin/python -m pytest
+	@mkdir -p build
+	@$(VENV310)/bin/python -m pytest > build/test-3.10.log 2>&1; \
+		status=$$?; echo; cat build/test-3.10.log; exit $$status
 
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .

@@ -19,7 +19,7 @@ from functools import partial
 from typing import NamedTuple
 
 from .errors import ConfigurationError, LivenessError, StoreUnavailable
-from .keys import marker_key, marker_prefix, markers_due_at, pair_id_problem
+from .keys import due_at, marker_key, marker_prefix, markers_due_at, pair_id_problem
 from .logs import Log
 from .pacing import TokenBucket
 from .seams import Chance
@@ -128,6 +128,7 @@ class Drainer:
         self._running: dict[str, str] = {}
         self._refreshed = 0.0
         self._seen_until = 0.0
+        self._overdue = 0.0  # seconds that the oldest marker waited for a drainer
         self._draws = 0
         self._refused: ConfigurationError | None = None
         self._refusals = 0  # in a row
@@ -153,7 +154,7 @@ class Drainer:
         finally:
             with contextlib.suppress(StoreUnavailable):
                 self._give_slots_back()
-        self._log("drain.ended", **self._ended)
+        self._log("drain.ended", overdue=round(self._overdue), **self._ended)
         if self._refused is not None and (self._stopped or set(self._ended) == {"refused"}):
             raise self._refused
         return Drained(True, dict(self._ended))
@@ -284,6 +285,8 @@ class Drainer:
             if page.next is None or len(keys) < len(page.items):
                 break
             start = page.next
+        if found and not self._seen_until:
+            self._overdue = max(0.0, now - (due_at(found[0]) or now))
         self._known.update(found)
         for key in found:
             pair = _pair_of(key)

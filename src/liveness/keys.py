@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import hashlib
 import json
 import time
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 from .settings import MAX_KEY_BYTES, Settings
 
+_STAMP = "%Y%m%dT%H%M%SZ"
 LIVE = "live"
 IMAGE = "image"
 # "/best-frame-" + MD5 + ".jpg": the longest thing that follows a pair id in a result key.
@@ -114,8 +116,16 @@ def marker_key(settings: Settings, pair_id: str, due: float, nonce: str) -> str:
 
 def markers_due_at(settings: Settings, due: float) -> str:
     """How the keys of all markers begin that are due in that second."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(due))
-    return marker_prefix(settings) + stamp
+    return marker_prefix(settings) + time.strftime(_STAMP, time.gmtime(due))
+
+
+def due_at(key: str) -> float | None:
+    """When the marker of that key is due (seconds since 1970); None where it is named otherwise."""
+    stamp = key.rpartition("/")[2].partition("-")[0]
+    try:
+        return float(calendar.timegm(time.strptime(stamp, _STAMP)))
+    except ValueError:
+        return None
 
 
 def marker_prefix(settings: Settings) -> str:

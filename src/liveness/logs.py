@@ -32,7 +32,8 @@ EVENTS: Mapping[str, str] = {
     "pair.parked": "a marker is written: due when, and why",
     "pair.failed": "this pair must be tried again, and why",
     "pair.ended": "how the walk of this pair ended",
-    "drain.ended": "this invocation worked markers off: how many walks ended how",
+    "drain.ended": "this invocation worked markers off: how many walks ended how; overdue is the "
+    "seconds that the oldest marker had waited",
     "drain.failed": "draining stopped; the markers stay",
     "drain.visit-failed": "one marker could not be worked off, and why; it stays",
     "drain.marker-damaged": "a marker that is not ours was removed; reconcile finds its pair",

@@ -54,6 +54,9 @@ def test_the_timer_works_markers_off(cloud: Cloud) -> None:
 
     assert function(DRAIN)["drain"] == {"began": True, "ended": {"published": 8}}
 
+    (ended,) = function.logged("drain.ended")
+    assert ended["overdue"] > 86400, "since the first of January 2020"
+
     assert all(cloud.result(name) for name in names)
     assert cloud.markers() == []
     assert cloud.billed == 8

@@ -10,12 +10,11 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timezone
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from liveness.backlog import slot_key
-from liveness.keys import candidate_keys, marker_prefix, pair_hash, result_key
+from liveness.keys import candidate_keys, due_at, marker_prefix, pair_hash, result_key
 from liveness.ledger import read_response
 from liveness.look import FINGERPRINT_META, Input, Look, judge
 from liveness.store import Listed, StoredObject
@@ -287,21 +286,12 @@ def _calls(names: Iterable[str]) -> set[int]:
 
 def _named_marker(item: Listed) -> Marker:
     """What the name tells: `<due>-<pair hash>-<nonce>`."""
-    stamp = item.key.rpartition("/")[2].partition("-")[0]
-    return Marker(_hash_of(item.key), _stamped(stamp, item.last_modified))
+    return Marker(_hash_of(item.key), due_at(item.key) or item.last_modified)
 
 
 def _hash_of(key: str) -> str:
     """Empty in a name that is no marker's."""
     return key.rpartition("/")[2].partition("-")[2].partition("-")[0]
-
-
-def _stamped(stamp: str, otherwise: float) -> float:
-    try:
-        read = datetime.strptime(stamp, "%Y%m%dT%H%M%SZ")
-    except ValueError:
-        return otherwise
-    return read.replace(tzinfo=timezone.utc).timestamp()
 
 
 def _fields(stored: StoredObject | None) -> dict[str, Any]:
