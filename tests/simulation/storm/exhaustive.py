@@ -1,5 +1,5 @@
-"""One pair, two events and one re-upload: every crash point, every single fault, and up to three
-preemptions; double faults in serial order.
+"""One pair, two events and one re-upload: every schedule of up to three preemptions; every crash
+point and every single fault, in every serial order. The command takes wider bounds, too.
 
 A depth-first search over the choices of a run. Two runs that have come to the same state, with no
 more left to go wrong, go on alike: the second is not gone on with.
