@@ -42,6 +42,7 @@ class Publisher:
         self._on = services
         self._pair_id = pair_id
         self._tell = tell
+        self._frame_may_land = False  # a PUT of it got no reply
 
     def result(self, work: Work, response: Response, frame: FrameCopy | NoFrame | None) -> Outcome:
         """Publish what the record says; `frame` where it was dealt with already."""
@@ -58,6 +59,8 @@ class Publisher:
         # Another invocation may have fetched it and published between our look and our PUT.
         if isinstance(frame, NoFrame) and (copied := self.frame_lying_there(answer)):
             self._put(work, outcome, detail, response, copied)
+        elif isinstance(frame, NoFrame) and self._frame_may_land:
+            self._look_again_later()
         return outcome
 
     def unusable(self, found: Unusable) -> Outcome:
@@ -74,9 +77,11 @@ class Publisher:
 
     def try_put_frame(self, frame: Frame | NoFrame) -> FrameCopy | NoFrame | None:
         """None where it did not work now: `result` tries again."""
-        with contextlib.suppress(LivenessError):
+        try:
             return self._put_frame(frame)
-        return None
+        except LivenessError:
+            self._frame_may_land = True
+            return None
 
     def frame_lying_there(self, answer: Answer) -> FrameCopy | None:
         """The frame as some invocation copied it before."""
@@ -128,7 +133,7 @@ class Publisher:
         Returns whether a marker for it exists.
         """
         on = self._on
-        marker = Marker(self._pair_id, "a write of the result may land late", 0)
+        marker = Marker(self._pair_id, "a write may land late", 0)
         with contextlib.suppress(LivenessError):
             park(on.settings, on.store, on.chance, marker, _LANDS_LATE_SECONDS)
             self._tell("pair.parked", seconds=_LANDS_LATE_SECONDS, why=marker.reason)

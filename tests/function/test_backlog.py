@@ -184,9 +184,7 @@ def test_a_result_that_cannot_be_written_leaves_one_marker_however_often(cloud: 
     park_by_hand(cloud, "anna")
     cloud.on("PUT", "result.json", Reply(503), times=99)
     cloud.instance()(DRAIN)
-    assert [marker["reason"] for marker in cloud.markers()] == [
-        "a write of the result may land late"
-    ]
+    assert [marker["reason"] for marker in cloud.markers()] == ["a write may land late"]
     assert cloud.billed == 1
 
 
