@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import signal
 import textwrap
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from qcloud_cos import CosS3Client
 
 from liveness_sandbox import Function, Sandbox, Status
+from liveness_sandbox.runtime.worker import Outcome, Worker
 
 from .clients import BUCKET, wait_until
 
@@ -257,6 +260,40 @@ def test_the_end_of_a_test_stops_every_worker(tmp_path: Path) -> None:
         raise RuntimeError("the test fails")
     with pytest.raises(ProcessLookupError):
         os.kill(int(note.read_text()), 0)
+
+
+_KEYS_AND_PID = """
+    import os
+    def main_handler(event, context):
+        return [os.environ["TENCENTCLOUD_SECRETID"], os.getpid()]
+"""
+
+
+def test_an_instance_killed_when_it_had_responded_is_not_used_again(
+    deploy: Deploy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    function, run = deploy(_KEYS_AND_PID), Worker.run
+
+    def killed_afterwards(worker: Worker, *given: Any) -> Outcome:
+        outcome = run(worker, *given)
+        assert function.kill(worker.secret_id)
+        return outcome
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Worker, "run", killed_afterwards)
+        first = function.invoke({})
+    second = function.invoke({})
+    assert (first.error, second.error) == (None, None)
+    assert second.cold and second.result != first.result
+    assert not function.kill(second.result[0])
+
+
+def test_an_instance_that_died_while_idle_is_not_used_again(deploy: Deploy) -> None:
+    function = deploy(_KEYS_AND_PID)
+    pid = function.invoke({}).result[1]
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    assert function.invoke({}).cold
 
 
 def test_an_interpreter_that_is_not_there(deploy: Deploy, sandbox: Sandbox) -> None:

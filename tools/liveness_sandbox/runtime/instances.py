@@ -75,11 +75,12 @@ class Instances:
             worker.close()
 
     def _take(self) -> Worker | None:
-        """The one that worked last, unless it is too old."""
+        """The one that worked last, unless it is too old or died since."""
         with self._lock:
             while self._idle:
                 worker = self._idle.pop()
-                if self._clock.monotonic() - worker.started < _INSTANCE_LIVES_S:
+                age = self._clock.monotonic() - worker.started
+                if worker.alive and age < _INSTANCE_LIVES_S:
                     self._busy.add(worker)
                     return worker
                 worker.stop()

@@ -75,7 +75,12 @@ class Worker:
         self._stderr = self._process.stderr.fileno()
         for descriptor in (self._requests, self._responses, self._stdout, self._stderr):
             os.set_blocking(descriptor, False)
-        self.alive = True
+        self._ended = False
+
+    @property
+    def alive(self) -> bool:
+        """False from the moment it was told to end, and when it ended by itself."""
+        return not self._ended and self._process.poll() is None
 
     @property
     def pid(self) -> int:
@@ -122,7 +127,7 @@ class Worker:
 
     def stop(self, kill: bool = False) -> None:
         """Terminate, then kill, by pid."""
-        self.alive = False
+        self._ended = True
         if self._process.poll() is not None:
             return
         if not kill:
@@ -136,7 +141,11 @@ class Worker:
         self._process.wait()
 
     def kill(self) -> None:
-        """SIGKILL in the middle of whatever it does; who works with it sees it gone."""
+        """SIGKILL in the middle of whatever it does; who works with it sees it gone.
+
+        What had responded already stays responded, and nothing more is given to it.
+        """
+        self._ended = True
         self._process.kill()
 
     def close(self) -> None:
