@@ -206,9 +206,9 @@ class Drainer:
 
     def renew(self) -> bool:
         """Whether a call may start, in a slot of ours; the next one is taken when it is time."""
-        now = self._on.store.now()
-        if self._slot_ends - _EARLY_SECONDS <= now < self._slot_ends < self._leaves_at:
-            self._take(self._slot_ends)
+        now, ends = self._on.store.now(), self._slot_ends  # which other workers move on
+        if ends - _EARLY_SECONDS <= now < ends < self._leaves_at:
+            self._take(ends)
         return self.lasts()
 
     def lasts(self) -> bool:

@@ -123,7 +123,7 @@ class TokenBucket:
         with self._lock:
             self._queue.append(ticket)
         try:
-            while True:
+            while self.slot.renew():
                 with self._lock:
                     now = self._clock.monotonic()
                     ahead = self._queue.index(ticket)
@@ -133,12 +133,10 @@ class TokenBucket:
                         return None
                     if at <= now:
                         self._latest_turn = due if now - due < _PUNCTUAL_SECONDS else now
-                if at <= now:
-                    return Turn(now) if self.slot.renew() else None
+                        return Turn(now)
                 # It may come sooner, should the rate rise meanwhile.
                 self._clock.sleep(min(at - now, (ahead + 1) / self._set, _RENEW_SECONDS))
-                if not self.slot.renew():
-                    return None
+            return None
         finally:
             with self._lock:
                 self._queue.remove(ticket)

@@ -18,7 +18,6 @@ from .keys import best_frame_key, result_key
 from .ledger import Response
 from .look import Unusable, Work
 from .result import document
-from .retry import patiently
 from .services import Services
 from .store import JPEG, JSON
 from .verdicts import Outcome, own_reason
@@ -113,19 +112,19 @@ class Publisher:
             on.settings, work, outcome, detail, response, frame, on.origin, now
         )
         key = result_key(on.settings, self._pair_id)
-        first, parked = True, False
+        parked = False
 
-        def put() -> None:
-            nonlocal first, parked
-            try:
-                on.store.put_once(on.settings.result_bucket, key, body, JSON, metadata)
-            except StoreUnavailable as error:
-                if first:
-                    first, parked = False, self._look_again_later()
-                error.parked = parked
-                raise
+        def look_again_later() -> None:
+            nonlocal parked
+            parked = self._look_again_later()
 
-        patiently(put, on.clock, on.chance)
+        try:
+            on.store.put(
+                on.settings.result_bucket, key, body, JSON, metadata, failed=look_again_later
+            )
+        except StoreUnavailable as error:
+            error.parked = parked
+            raise
 
     def _look_again_later(self) -> bool:
         """A write without a reply may land when a newer result lies there already.

@@ -35,9 +35,16 @@ KEEP = RetryPolicy(attempts=8, seconds=20)
 
 
 def patiently(
-    task: Callable[[], T], clock: Clock, chance: Chance, policy: RetryPolicy = STORE
+    task: Callable[[], T],
+    clock: Clock,
+    chance: Chance,
+    policy: RetryPolicy = STORE,
+    failed: Callable[[], None] | None = None,
 ) -> T:
-    """Run `task` until it raises something other than StoreUnavailable or the policy is used up."""
+    """Run `task` until it raises something other than StoreUnavailable or the policy is used up.
+
+    `failed` is called after the first failure.
+    """
     begun = clock.monotonic()
     failures = 0
     while True:
@@ -45,6 +52,8 @@ def patiently(
             return task()
         except StoreUnavailable:
             failures += 1
+            if failed and failures == 1:
+                failed()
             wait = policy.wait(failures, chance)
             if failures >= policy.attempts or clock.monotonic() + wait - begun > policy.seconds:
                 raise

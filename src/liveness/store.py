@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from .retry import KEEP, STORE, RetryPolicy, patiently
@@ -140,19 +140,21 @@ class PatientStore:
         return stored
 
     def put(
-        self, bucket: str, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]
+        self,
+        bucket: str,
+        key: str,
+        body: bytes,
+        content_type: str,
+        metadata: Mapping[str, str],
+        failed: Callable[[], None] | None = None,
     ) -> None:
+        """`failed` is called after a first try without a reply, which may land at any time."""
         patiently(
             lambda: self._store.put(bucket, key, body, content_type, metadata),
             self._clock,
             self._chance,
+            failed=failed,
         )
-
-    def put_once(
-        self, bucket: str, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]
-    ) -> None:
-        """As `put`, for who must know when a write got no reply."""
-        self._store.put(bucket, key, body, content_type, metadata)
 
     def create(self, bucket: str, key: str, body: bytes, policy: RetryPolicy = STORE) -> Created:
         created = patiently(

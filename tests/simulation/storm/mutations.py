@@ -199,8 +199,8 @@ MUTATIONS = (
     Mutation(
         "a write that may land late is not looked after",
         "publish",
-        "first, parked = False, self._look_again_later()",
-        "first, parked = False, False",
+        "            parked = self._look_again_later()\n",
+        "            parked = False\n",
     ),
 )
 
