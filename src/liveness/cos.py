@@ -47,6 +47,21 @@ def new_session() -> requests.Session:
     return session
 
 
+def new_client(
+    settings: Settings, credentials: Credentials, session: requests.Session
+) -> CosS3Client:
+    """The SDK's, without its retries; see retry for the reason."""
+    config = CosConfig(
+        Region=settings.region,
+        SecretId=credentials.secret_id,
+        SecretKey=credentials.secret_key,
+        Token=credentials.token,
+        Scheme=settings.endpoint_scheme,
+        Timeout=_TIMEOUT,
+    )
+    return CosS3Client(config, retry=0, session=session)
+
+
 class CosStore:
     """An ObjectStore on COS. One try a verb; see store.PatientStore for more."""
 
@@ -55,18 +70,7 @@ class CosStore:
     ) -> None:
         self._token = credentials.token
         self._session = session
-        self._client = CosS3Client(
-            CosConfig(
-                Region=settings.region,
-                SecretId=credentials.secret_id,
-                SecretKey=credentials.secret_key,
-                Token=credentials.token,
-                Scheme=settings.endpoint_scheme,
-                Timeout=_TIMEOUT,
-            ),
-            retry=0,
-            session=session,
-        )
+        self._client = new_client(settings, credentials, session)
 
     def head(self, bucket: str, key: str) -> ObjectHead | None:
         try:

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from liveness_cli.main import main
+from tests.conftest import BUCKET, Cloud
 
 ROOT = Path(__file__).parents[2]
 _ENTRY = "from liveness_cli.main import main; main()"
@@ -28,6 +29,15 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An operator's, naming the cloud and its bucket."""
+    for name, value in cloud.sandbox.client_environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LIVENESS_BUCKET", BUCKET)
+    monkeypatch.setenv("LIVENESS_ENDPOINT_SCHEME", "http")
 
 
 @pytest.fixture

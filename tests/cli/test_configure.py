@@ -70,11 +70,7 @@ class Operator:
 
 
 @pytest.fixture
-def operator(cloud: Cloud, liveness: Command, monkeypatch: pytest.MonkeyPatch) -> Operator:
-    for name, value in cloud.sandbox.client_environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("LIVENESS_BUCKET", BUCKET)
-    monkeypatch.setenv("LIVENESS_ENDPOINT_SCHEME", "http")
+def operator(cloud: Cloud, environment: None, liveness: Command) -> Operator:
     return Operator(cloud, liveness)
 
 

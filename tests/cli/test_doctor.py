@@ -106,13 +106,7 @@ class Installation:
 
 
 @pytest.fixture
-def at(
-    cloud: Cloud, tmp_path: Path, liveness: Command, monkeypatch: pytest.MonkeyPatch
-) -> Installation:
-    for name, value in cloud.sandbox.client_environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("LIVENESS_BUCKET", BUCKET)
-    monkeypatch.setenv("LIVENESS_ENDPOINT_SCHEME", "http")
+def at(cloud: Cloud, environment: None, tmp_path: Path, liveness: Command) -> Installation:
     return Installation(cloud, tmp_path, liveness)
 
 

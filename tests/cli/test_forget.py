@@ -43,14 +43,7 @@ def sleep(monkeypatch: pytest.MonkeyPatch) -> Sleep:
 
 
 @pytest.fixture
-def forget(
-    cloud: Cloud, sleep: Sleep, liveness: Command, monkeypatch: pytest.MonkeyPatch
-) -> Forget:
-    for name, value in cloud.sandbox.client_environment().items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("LIVENESS_BUCKET", BUCKET)
-    monkeypatch.setenv("LIVENESS_ENDPOINT_SCHEME", "http")
-
+def forget(cloud: Cloud, environment: None, sleep: Sleep, liveness: Command) -> Forget:
     def call(*arguments: str, answer: str | None = None) -> Result:
         result = liveness("forget", *arguments, stdin=answer)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.output

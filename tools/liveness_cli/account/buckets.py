@@ -8,10 +8,9 @@ from xml.etree.ElementTree import ParseError
 
 import requests
 import urllib3
-from qcloud_cos import CosConfig, CosS3Client
 from qcloud_cos.cos_exception import CosClientError, CosServiceError
 
-from liveness.cos import new_session
+from liveness.cos import new_client, new_session
 from liveness.credentials import Credentials
 from liveness.settings import Settings
 
@@ -19,7 +18,6 @@ from ..operator.wording import harmless
 from .errors import Refused, Unreachable
 
 T = TypeVar("T")
-_TIMEOUT = (3.0, 15.0)
 _NETWORK = (
     CosClientError,
     requests.RequestException,
@@ -37,15 +35,7 @@ class Buckets:
     """Every call is one request. All raise Refused and Unreachable."""
 
     def __init__(self, settings: Settings, credentials: Credentials) -> None:
-        config = CosConfig(
-            Region=settings.region,
-            SecretId=credentials.secret_id,
-            SecretKey=credentials.secret_key,
-            Token=credentials.token,
-            Scheme=settings.endpoint_scheme,
-            Timeout=_TIMEOUT,
-        )
-        self._client = CosS3Client(config, retry=0, session=new_session())
+        self._client = new_client(settings, credentials, new_session())
 
     def require(self, bucket: str) -> None:
         """Refused with NO_BUCKET where there is none in the region."""
