@@ -35,7 +35,6 @@ class Sequences:
 
     before: list[str]
     after: list[str]
-    after_without_frame: list[str]  # the best frame's download from the API's own host left out
     input_bytes_read: int
 
 
@@ -97,7 +96,6 @@ def _sequences(requests: list[LoggedRequest], pair: str) -> Sequences:
     return Sequences(
         before=_names(before),
         after=_names(_span(item) for item in later),
-        after_without_frame=_names(_span(item) for item in later if item.bucket == BUCKET),
         input_bytes_read=sum(
             item.bytes_out for item in mine if item.method == "GET" and item.key.startswith(pair)
         ),

@@ -48,11 +48,6 @@ def damaged(sound: dict[str, Any]) -> st.SearchStrategy[bytes]:
     )
 
 
-def claims_of(harness: Harness, pair_id: str) -> list[str]:
-    keys = harness.bucket.keys(harness.claims(pair_id))
-    return [key.rpartition("/")[2] for key in keys]
-
-
 @examples(25)
 @given(
     damaged(CLAIM),

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..api.errors import ApiError
+from ..blobs import Blob
 from ..clock import Clock
 from ..hooks import Drop, Outcome
 from ..wire import Reply
 from . import frames
-from .downloads import Downloader, Resource
+from .downloads import Downloader
 from .ledger import CallLedger, FaceCall, is_billed
 from .resources import ResourceBuckets
 from .scenario import MOST_SCENARIO_BYTES, SUCCESS, BadScenario, Scenario, scenario_in
@@ -72,21 +73,21 @@ class Detection:
             scenario, self._response(scenario, live, image, region, appid), request_id
         )
 
-    def _scenario(self, live: Resource) -> Scenario:
-        if live.blob.size > MOST_SCENARIO_BYTES:
+    def _scenario(self, live: Blob) -> Scenario:
+        if live.size > MOST_SCENARIO_BYTES:
             return Scenario()
         try:
-            scenario = scenario_in(live.blob.read())
+            scenario = scenario_in(live.read())
         except BadScenario as error:
             raise ApiError(
                 "InvalidParameterValue", f"the sandbox does not understand the scenario: {error}"
             ) from None
-        if scenario.times is not None and self._ledger.turn(live.blob.md5) > scenario.times:
+        if scenario.times is not None and self._ledger.turn(live.md5) > scenario.times:
             return Scenario()
         return scenario
 
     def _response(
-        self, scenario: Scenario, live: Resource, image: Resource, region: str, appid: str
+        self, scenario: Scenario, live: Blob, image: Blob, region: str, appid: str
     ) -> dict[str, Any]:
         if scenario.channel == "error" and scenario.code != SUCCESS:
             return {
@@ -106,13 +107,13 @@ class Detection:
         }
 
     def _frame(
-        self, kind: str, live: Resource, image: Resource, region: str, appid: str
+        self, kind: str, live: Blob, image: Blob, region: str, appid: str
     ) -> tuple[str, str]:
         """(URL, MD5), either of them spoilt as the scenario wants."""
-        reference = image.blob.read() if image.blob.size <= _MOST_REFERENCE_BYTES else b""
-        body = frames.best_frame(reference, live.blob.md5)
+        reference = image.read() if image.size <= _MOST_REFERENCE_BYTES else b""
+        body = frames.best_frame(reference, live.md5)
         if kind == "not-jpeg":
-            body = f"no picture, but a text about {live.blob.md5}".encode()
+            body = f"no picture, but a text about {live.md5}".encode()
         elif kind == "too-large":
             body = frames.enlarged(body, _LARGE_FRAME_BYTES)
         md5 = hashlib.md5(body).hexdigest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import aiohttp
@@ -21,13 +20,6 @@ USER_AGENT = "faceid-resource-fetcher"
 _TIMEOUT_S = 30
 
 
-@dataclass(frozen=True)
-class Resource:
-    blob: Blob
-    shown_url: str
-    """Host and path, without the signature."""
-
-
 class Downloader:
     def __init__(
         self, resources: ResourceBuckets, blobs: BlobStore, own_url: Callable[[], str]
@@ -37,7 +29,7 @@ class Downloader:
         self._own_url = own_url
         self._session: aiohttp.ClientSession | None = None
 
-    async def fetch(self, url: str, md5: str, region: str) -> Resource:
+    async def fetch(self, url: str, md5: str, region: str) -> Blob:
         parts = urlsplit(url)
         host = host_of((parts.hostname or "").lower())
         if not isinstance(host, CosHost) or not host.plain or host.region != region:
@@ -47,7 +39,7 @@ class Downloader:
         blob = await self._get(self._signed(parts, host, region))
         if blob.md5 != md5.lower():
             raise ApiError("InvalidParameterValue", "MD5 Error")
-        return Resource(blob, f"{parts.hostname}{parts.path}")
+        return blob
 
     async def close(self) -> None:
         if self._session is not None:
