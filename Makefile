@@ -12,7 +12,7 @@ TOOLKIT := tests/deploy/node_modules
 
 SEEDS ?= 10000
 
-.PHONY: run test test-default test-3.10 lint simulate mutations bench package ready-to-deploy clean
+.PHONY: run test test-default test-3.10 lint simulate exhaustive mutations bench package ready-to-deploy clean
 
 run: $(VENV)/.run-ready
 	@$(BIN)/liveness run
@@ -40,10 +40,12 @@ lint: $(VENV)/.ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy src tools
 
-# The invariants of the design in a simulated world: SEEDS random runs, then every schedule within
-# bounds.
+# The invariants of the design in a simulated world: SEEDS random runs.
 simulate: $(VENV)/.ready
 	$(BIN)/python -m tests.simulation.storm random --seeds $(SEEDS)
+
+# The same, with every schedule and every fault within bounds.
+exhaustive: $(VENV)/.ready
 	$(BIN)/python -m tests.simulation.storm exhaustive
 
 # The code broken on purpose, one safety at a time: the simulation must find each.

@@ -60,7 +60,7 @@ class Kernel:
         self.random = random.Random(seed)
         self.now = 1_800_000_000.0
         self.hub = getcurrent()
-        self._events: list[tuple[float, int, Callable[[], Any]]] = []
+        self._events: list[tuple[float, int, Callable[[], Any], str]] = []
         self._forgotten: set[int] = set()
         self._order = itertools.count()
 
@@ -73,19 +73,22 @@ class Kernel:
         """Let it go on then; returns what `forget` takes."""
         return self.call(sleeper.switch, after)
 
-    def call(self, act: Callable[[], Any], after: float = 0.0) -> int:
-        """Have something done then, in between all tasks; returns what `forget` takes."""
+    def call(self, act: Callable[[], Any], after: float = 0.0, what: str = "") -> int:
+        """Have something done then, in between all tasks; returns what `forget` takes.
+
+        `what` is for those who compare runs.
+        """
         number = next(self._order)
-        heapq.heappush(self._events, (self.now + after, number, act))
+        heapq.heappush(self._events, (self.now + after, number, act, what))
         return number
 
     def forget(self, number: int) -> None:
         """Nobody is woken by it any more."""
         self._forgotten.add(number)
 
-    def waiting(self) -> tuple[float, ...]:
-        """When everything happens that is to happen, to a tenth of a second."""
-        return tuple(sorted(round(event[0], 1) for event in self._events))
+    def waiting(self) -> tuple[tuple[float, str], ...]:
+        """What is to happen, and when, to a tenth of a second."""
+        return tuple(sorted((round(at, 1), what) for at, _, _, what in self._events))
 
     def pause(self) -> None:
         """Give way; somebody has to wake us."""
@@ -99,7 +102,7 @@ class Kernel:
         """Let everything happen up to that moment."""
         events, forgotten = self._events, self._forgotten
         while events and events[0][0] <= until:
-            moment, number, act = heapq.heappop(events)
+            moment, number, act, _ = heapq.heappop(events)
             if number in forgotten:
                 forgotten.remove(number)
                 continue

@@ -14,5 +14,6 @@ one clock and one seed. `python -m tests.simulation.storm --help` tells how to r
     shrink.py       a failing run made short; timeline.py makes it readable
     schedules.py    what was found so, and must not come back
     exhaustive.py   every crash point, every single fault, up to three preemptions
+    stepped.py      a kernel for it, in which all is a choice; seen.py which states were met
     mutations.py    the code broken on purpose: each must be found
 """

@@ -94,29 +94,32 @@ def show(seed: int) -> None:
 @main.command()
 @click.option("--preemptions", type=int, help="Only this many, and --faults.")
 @click.option("--faults", type=int, default=0)
-@click.option("--quick", is_flag=True, help="What `make test` runs.")
-def exhaustive(preemptions: int | None, faults: int, quick: bool) -> None:
+@click.option("--processes", default=os.cpu_count() or 1, show_default=True)
+@click.option("--without", type=click.Choice([each.name for each in MUTATIONS]), metavar="MUTATION")
+def exhaustive(preemptions: int | None, faults: int, processes: int, without: str | None) -> None:
     """Every crash point, every single fault, every schedule, within bounds."""
-    from .exhaustive import ALL, QUICK, Bounds, Counts, search
+    for mutation in MUTATIONS:
+        if mutation.name == without:
+            install(mutation)
+    from .exhaustive import ALL, Bounds, Counts, search
     from .timeline import timeline
 
-    all_bounds = QUICK if quick else ALL
-    if preemptions is not None:
-        all_bounds = (Bounds(preemptions, faults),)
-    for bounds in all_bounds:
-        began = time.perf_counter()
-        for found in search(bounds):
+    for bounds in ALL if preemptions is None else (Bounds(preemptions, faults),):
+        began, counts = time.perf_counter(), Counts(0, 0, 0, 0)
+        for found in search(bounds, processes):
             if not isinstance(found, Counts):
                 print("\n".join(timeline(found.steps)))
-                print(f"{found.violation}\nchoices: {found.choices}")
+                print(found.violation)
                 sys.exit(1)
-            seconds = time.perf_counter() - began
-            print(
-                f"preemptions <= {bounds.preemptions}, faults <= {bounds.faults}: {found.runs} "
-                f"runs, {found.pruned} of them cut short, {found.points} different points of "
-                f"choice, {found.crash_points} crash points; {seconds:.0f} s",
-                flush=True,
-            )
+            counts = found
+            print(f"\r{counts.runs} runs", end="", file=sys.stderr, flush=True)
+        print(file=sys.stderr)
+        print(
+            f"preemptions <= {bounds.preemptions}, faults <= {bounds.faults}: {counts.runs} runs, "
+            f"{counts.pruned} of them cut short; {counts.states} states; faults at "
+            f"{counts.requests} requests; {time.perf_counter() - began:.0f} s",
+            flush=True,
+        )
 
 
 @main.command()

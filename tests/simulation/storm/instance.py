@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from greenlet import getcurrent, greenlet
 
 from ..kernel import Kernel
-from .fate import CRASH_AFTER, CRASH_BEFORE, PAUSE_AFTER, PAUSE_BEFORE, Fate
+from .fate import CRASH_AFTER, CRASH_BEFORE, PAUSE_AFTER, PAUSE_BEFORE, Fate, Request
 
 T = TypeVar("T")
 
@@ -39,11 +39,11 @@ class Instance:
 
     # ---- life and death
 
-    def run(self, work: Callable[[], Any]) -> None:
+    def run(self, work: Callable[[], Any], what: str = "") -> None:
         """Begin something in this instance."""
         task = greenlet(lambda: self._live(work), parent=self.kernel.hub)
         self._tasks.add(task)
-        self.kernel.call(self._sleeper(task))
+        self.kernel.call(self._sleeper(task), what=what)
 
     def _live(self, work: Callable[[], Any]) -> None:
         try:
@@ -94,7 +94,7 @@ class Instance:
                 return
             wait = self._paused_until - self.kernel.now
             if wait > 0:
-                self.kernel.call(wake, wait)
+                self.kernel.call(wake, wait, self.name)
                 return
             slept = True
             task.switch()
@@ -102,6 +102,9 @@ class Instance:
         return wake
 
     # ---- requests
+
+    def before(self, request: Request) -> None:
+        """A request is about to be made."""
 
     def travel(self, fate: Fate, effect: Callable[[], T]) -> T:
         """Send a request, let it take effect, and wait for its reply."""
@@ -134,7 +137,7 @@ class Instance:
 
     def wait(self, seconds: float) -> None:
         """Let that many seconds pass."""
-        self.kernel.call(self._sleeper(getcurrent()), max(seconds, 0.0))
+        self.kernel.call(self._sleeper(getcurrent()), max(seconds, 0.0), self.name)
         self.suspend()
 
     # ---- Clock

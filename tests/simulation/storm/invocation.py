@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from liveness.errors import (
@@ -65,6 +66,7 @@ class Invocation:
         self._failed = 0  # requests
         self._late = False  # by pauses and slow requests
         self.trace = 0  # the same for who has seen the same
+        self._fate = OK  # of the request under way
         self.slowed = False  # by anything
         self.drains = "drain" in event or event.get("Message") == "drain"
         self.began = world.kernel.now
@@ -84,24 +86,24 @@ class Invocation:
         """It is killed."""
         self._hit = True
 
+    def state(self) -> tuple[object, ...]:
+        """The same for two that go on alike; what only excuses faults is left out."""
+        return self.label, self.trace, self._fate, self._denied
+
     # ---- requests
 
     def _request(self, verb: str, key: str) -> tuple[Request, Fate]:
         """Name a request as every run names it that comes this way, and learn its fate."""
-        name = key.removeprefix("liveness/")
-        if name.startswith("ledger/"):
-            name = _MARKER.sub(r"pending/\1", name)
-            name = _SLOT.sub("drain", name)
-            name = _HASHES.sub(r"\1", name)
-        name = _FRAME.sub("best-frame", name)
-        name = f"{self.label} {verb} {name}"
+        name = f"{self.label} {verb} {_name_of(key)}"
         number = self._names[name] = self._names.get(name, 0) + 1
         request = Request(f"{name} {number}", verb, key)
+        self.instance.before(request)
         self.instance.check_alive()
         fate = self._world.fate(self, request)
         late = fate.kind in PAUSES or fate.before + fate.after > 0.3
         self._late = self._late or late
         self.slowed = self.slowed or late or fate.kind != OK
+        self._fate = fate.kind
         return request, fate
 
     def _at_store(self, verb: str, key: str, effect: Callable[[Fate], Any]) -> Any:
@@ -126,6 +128,7 @@ class Invocation:
             self.instance.wait(_TIMEOUT_SECONDS)
             raise StoreUnavailable("no reply")
         reply = self.instance.travel(fate, land)
+        self._fate = OK
         if fate.kind in (FAIL, LOST):
             self._failed += 1
             raise StoreUnavailable(fate.kind)
@@ -280,7 +283,7 @@ class Invocation:
             world.judge.unanswered(call)
             return NoAnswer("no answer in time")
         answer: Answer = instance.travel(fate, lambda: self._judged(call, request, fate.kind))
-        self.trace = hash((self.trace, answer))
+        self.trace, self._fate = hash((self.trace, answer)), OK
         # Who was paused finds the answer, or its own clock first.
         missed = world.kernel.now - began > seconds and world.decisions.draw(sent.name + "m") < 0.5
         if missed or fate.kind == UNANSWERED:
@@ -308,8 +311,10 @@ class Invocation:
     def fetch(self, url: str, max_bytes: int) -> bytes | NoFrame:
         _, fate = self._request("fetch", "frame")
         body = self.instance.travel(fate, lambda: self._world.service.frame(url))
+        self._fate = OK
         if fate.kind == FAIL:
             raise StoreUnavailable("503")
+        self.trace = hash((self.trace, body, fate.kind))
         if body is None or fate.kind == GONE:
             return NoFrame("it is gone")
         return body + b"?" if fate.kind == BROKEN else body
@@ -323,6 +328,16 @@ class Invocation:
     def up_to(self, limit: float) -> float:
         number = self._names["chance"] = self._names.get("chance", 0) + 1
         return limit * self._world.decisions.draw(f"{self.label} chance {number}")
+
+
+@lru_cache(4096)
+def _name_of(key: str) -> str:
+    name = key.removeprefix("liveness/")
+    if name.startswith("ledger/"):
+        name = _MARKER.sub(r"pending/\1", name)
+        name = _SLOT.sub("drain", name)
+        name = _HASHES.sub(r"\1", name)
+    return _FRAME.sub("best-frame", name)
 
 
 def _seen(reply: object) -> object:

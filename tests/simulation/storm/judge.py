@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -129,13 +129,19 @@ class Judge:
         self.pairs[pair_id] = _Pair(candidate_keys(self._settings, pair_id))
         self._of_hash[pair_hash(pair_id)] = pair_id
 
-    def state(self) -> tuple[object, ...]:
-        """What later verdicts may hang on, and no request tells."""
-        return tuple(
+    def state(self, at_work: Collection[str]) -> tuple[object, ...]:
+        """What later verdicts may hang on, and no request tells; of invocations, by label."""
+        calls = tuple(
             (call.attempt, call.billed, call.reply_lost, self._excused(call))
             for pair in self.pairs.values()
             for call in pair.calls
         )
+        excused = tuple(
+            (label, self._looks_again(self.pairs[pair_id], walked))
+            for (label, pair_id), walked in sorted(self._walks.items(), key=lambda item: item[0])
+            if label in at_work
+        )
+        return calls, excused
 
     # ---- what is true now
 
@@ -167,9 +173,13 @@ class Judge:
         current = self.current(pair_id)
         if current is None or current == self._published(pair_id):
             return True
-        if pair.changed_at >= walked.looked_at or pair.current_at >= walked.looked_at:
-            return True  # that change has an event of its own; that writer looks again
+        if self._looks_again(pair, walked):
+            return True
         return self.lagging or any(key != but for key in self.markers(pair_id))
+
+    def _looks_again(self, pair: _Pair, walked: Walked) -> bool:
+        """Whether somebody else does: that change has an event of its own, or that writer does."""
+        return pair.changed_at >= walked.looked_at or pair.current_at >= walked.looked_at
 
     def _note_current(self, pair_id: str) -> None:
         if self.current(pair_id) == self._published(pair_id):
@@ -224,7 +234,7 @@ class Judge:
         if name.endswith(".claim"):
             walked.claims[key] = _Claim(json.loads(body)["nonce"], self._now())
         elif name.endswith(".released"):
-            self._release(walked, pair, pair_id, key)
+            self._release(who, walked, pair_id, key)
         elif name.startswith("grant-"):
             pair.grants[print_] += 1
         elif name.startswith(("response", "late-")):
@@ -247,11 +257,13 @@ class Judge:
             self._races[found[1]] = self._races.get(found[1], 0) + 1
             self._raced.add(key)
 
-    def _release(self, walked: Walked, pair: _Pair, pair_id: str, key: str) -> None:
+    def _release(self, who: Invocation, walked: Walked, pair_id: str, key: str) -> None:
         claim = key.replace(".released", ".claim")
         if claim not in walked.claims:
             raise Violation("I2", f"{key} by somebody who does not own the claim")
-        if any(call.attempt == claim and call.may_be_billed for call in pair.calls):
+        # After a race there may be another's call under that claim: its bound allows for that.
+        calls = [call for call in self.pairs[pair_id].calls if call.who is who]
+        if any(call.attempt == claim and call.may_be_billed for call in calls):
             raise Violation("I2", f"{key} after a call that may be billed")
         if not self._settled(pair_id, walked):
             raise Violation("I8", f"{key} while no marker stands: a crash forgets {pair_id}")

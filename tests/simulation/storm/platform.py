@@ -29,6 +29,7 @@ class _Host:
         self.instance = world.new_instance(world.kernel, f"instance-{number}", ahead)
         self.invocation: Invocation | None = None
         self.at_work = False
+        self.failed = False
         self._world = world
         environ = {
             "TENCENTCLOUD_REGION": "ap-singapore",
@@ -107,6 +108,7 @@ class Platform:
                 return
             ended = True
             host.at_work = False
+            host.failed = failed
             self._running -= 1
             if alive:
                 self._idle.append(host)
@@ -114,7 +116,7 @@ class Platform:
                 self.under_way -= 1
             elif number < _RETRIES:
                 again = lambda: self._try(label, event, pairs, number + 1)  # noqa: E731
-                world.kernel.call(again, _RETRY_SECONDS)
+                world.kernel.call(again, _RETRY_SECONDS, "platform")
             else:
                 self.under_way -= 1
                 if label.startswith(("event", "direct")):
@@ -150,8 +152,8 @@ class Platform:
 
         host.instance.on_death = died
         world.step(invocation.label, "begins", note=host.instance.name)
-        host.instance.run(work)
-        world.kernel.call(time_out, world.plan.timeout)
+        host.instance.run(work, "drain" if invocation.drains else "event")
+        world.kernel.call(time_out, world.plan.timeout, "platform")
 
     def _host(self, invocation: Invocation) -> _Host:
         if self._idle and self._world.decisions.draw(invocation.label + " warm") < 0.7:
@@ -173,15 +175,20 @@ class Platform:
             if world.plan.hourly and minute % 3 == 0 and world.elapsed() < 900:
                 event = {"Type": "Timer", "Message": "reconcile"}
                 self.deliver(f"reconcile@{minute}", event, ())
-            world.kernel.call(tick, _TIMER_SECONDS)
+            world.kernel.call(tick, _TIMER_SECONDS, "platform")
 
-        world.kernel.call(tick, _TIMER_SECONDS - world.kernel.now % _TIMER_SECONDS)
+        first = _TIMER_SECONDS - world.kernel.now % _TIMER_SECONDS
+        world.kernel.call(tick, first, "platform")
+
+    def at_work(self) -> list[Invocation]:
+        """All that have begun and not ended."""
+        return [host.invocation for host in self._hosts if host.invocation and host.at_work]
 
     def state(self) -> tuple[object, ...]:
         """What those who are at work have seen, and who was before."""
         return (
             *sorted(
-                (host.invocation.label, host.invocation.trace if host.at_work else 0)
+                host.invocation.state() if host.at_work else (host.invocation.label, host.failed)
                 for host in self._hosts
                 if host.invocation
             ),

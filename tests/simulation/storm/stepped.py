@@ -13,11 +13,14 @@ from typing import Any, Protocol, TypeVar
 from greenlet import getcurrent
 
 from ..kernel import Kernel
-from .fate import CRASH_AFTER, CRASH_BEFORE, PAUSE_AFTER, PAUSE_BEFORE, Fate
+from .fate import CRASH_AFTER, CRASH_BEFORE, PAUSE_AFTER, PAUSE_BEFORE, Fate, Request
 from .instance import Instance
 
 T = TypeVar("T")
 
+# A customer acts in the order of the plan; events are all of one pair; the platform's steps wake
+# others, and nothing else.
+_ALIKE = ("customer", "event", "drain", "platform")
 # So that of two steps one is the earlier one.
 _MOMENT = 1e-6
 
@@ -28,8 +31,8 @@ class Chooser(Protocol):
     def next(self, ready: int) -> int:
         """Which of those who can go on does; 0 is the one that waits longest."""
 
-    def preempt(self, ready: int) -> int:
-        """Who goes on instead of the one at work; 0 for nobody."""
+    def preempt(self, request: Request, ready: int) -> int:
+        """Who goes on instead of the one about to make a request; 0 for nobody."""
 
 
 class SteppedKernel(Kernel):
@@ -41,19 +44,19 @@ class SteppedKernel(Kernel):
         self._forced: int | None = None
 
     def ready(self) -> list[int]:
-        """Numbers of those who can go on, who waits longest first."""
-        due = sorted(event for event in self._events if event[0] <= self.now)
-        return [number for _, number, _ in due]
+        """Numbers of those who can go on, who waits longest first; of those alike, the first."""
+        first: dict[str, int] = {}
+        for _, number, _, what in sorted(event for event in self._events if event[0] <= self.now):
+            first.setdefault(what if what in _ALIKE else str(number), number)
+        return list(first.values())
 
-    def preempted(self) -> None:
+    def preempted(self, name: str, request: Request) -> None:
         """Ask whether somebody else goes on instead of the one at work, who then waits."""
         ready = self.ready()
-        if not ready:
-            return
-        chosen = self._chooser.preempt(len(ready))
+        chosen = self._chooser.preempt(request, len(ready))
         if chosen:
             self._forced = ready[chosen - 1]
-            self.wake(getcurrent(), 0.0)
+            self.call(getcurrent().switch, what=name)
             self.pause()
 
     def at_once(self, act: Callable[[], Any]) -> None:
@@ -85,9 +88,11 @@ class SteppedInstance(Instance):
 
     kernel: SteppedKernel
 
-    def travel(self, fate: Fate, effect: Callable[[], T]) -> T:
+    def before(self, request: Request) -> None:
         self.check_alive()
-        self.kernel.preempted()
+        self.kernel.preempted(self.name, request)
+
+    def travel(self, fate: Fate, effect: Callable[[], T]) -> T:
         self.check_alive()
         self.kernel.now += _MOMENT
         if fate.kind == CRASH_BEFORE:

@@ -9,11 +9,12 @@ import sys
 import pytest
 
 from .__main__ import FOUND, found_by
-from .exhaustive import QUICK, Bounds, Counts, search
+from .exhaustive import QUICK, Counts, search
 from .mutations import MUTATIONS, Mutation
 from .plan import plan
 from .proof import SHARE, random_runs
 from .schedules import SCHEDULES
+from .seen import Bounds, Seen
 from .shrink import shrink
 from .timeline import timeline
 from .world import run
@@ -49,12 +50,32 @@ def test_all_invariants_hold_whatever_goes_wrong(first: int) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("bounds", QUICK, ids=str)
 def test_every_schedule_within_bounds_keeps_all_invariants(bounds: Bounds) -> None:
-    for found in search(bounds):
+    for found in search(bounds, processes=2):
         if not isinstance(found, Counts):
             story = "\n".join(timeline(found.steps))
-            pytest.fail(f"{found.violation}, choices {found.choices}\n{story}")
-        print(bounds, found)
-        assert found.runs > 1000
+            pytest.fail(f"{found.violation}\n{story}")
+    assert isinstance(found, Counts)
+    assert found.states > 5_000
+    assert (found.requests > 0) == (bounds.faults > 0)
+
+
+def test_the_search_misses_a_safety_that_is_taken_out() -> None:
+    command = [sys.executable, "-m", "tests.simulation.storm", "exhaustive", "--preemptions", "1"]
+    done = subprocess.run([*command, "--without", "no second look"], stdout=subprocess.PIPE)
+
+    assert done.returncode == 1
+    assert b"anna has no result of its content" in done.stdout
+
+
+def test_a_state_is_gone_on_with_only_by_who_may_meet_more() -> None:
+    seen = Seen(Bounds(1, 1))
+    for state in (7, -7):
+        assert seen.add(state, Bounds(0, 1)) is True
+        assert seen.add(state, Bounds(0, 1)) is None
+        assert seen.add(state, Bounds(0, 0)) is None
+        assert seen.add(state, Bounds(1, 0)) is False
+        assert seen.add(state, Bounds(1, 1)) is False
+        assert seen.add(state, Bounds(1, 0)) is None
 
 
 @pytest.mark.timeout(300)

@@ -18,7 +18,7 @@ from .history import Step, Violation
 from .instance import Instance
 from .invocation import Invocation
 from .judge import Judge
-from .plan import CROWD, INVOKE, PAIRS, REMOVE, Action, Plan
+from .plan import CROWD, INVOKE, REMOVE, Action, Plan
 from .platform import Platform
 from .service import Service
 
@@ -73,9 +73,10 @@ class World:
         self._kills = _KILLS
         self._dropped = 0
         self._waiting: list[tuple[int, Action]] = []
+        self.to_come: list[str] = []  # the inputs that customers are still to change
         self._requests = 0
         self._unexplained: list[str] = []
-        for pair_id in (*PAIRS, *CROWD):
+        for pair_id in sorted({_pair_of(action) for action in plan.actions} - {""}):
             self.judge.know(pair_id)
 
     # ---- what the parts ask
@@ -105,7 +106,7 @@ class World:
     def _moment(self, request: Request) -> None:
         """Whether this is what an action waits for."""
         for number, action in self._waiting:
-            pair_id = action.key.rpartition("/")[0]
+            pair_id = _pair_of(action)
             if _is_moment(action.on, request, pair_id):
                 self._waiting.remove((number, action))
                 self._at(number, action)
@@ -131,9 +132,10 @@ class World:
             (
                 self.bucket.state,
                 self.platform.state(),
-                self.judge.state(),
+                self.judge.state([who.label for who in self.platform.at_work()]),
                 round(self.kernel.now, 1),
                 self.kernel.waiting(),
+                len(self._unexplained),
             )
         )
 
@@ -184,15 +186,17 @@ class World:
         )
 
     def _at(self, number: int, action: Action) -> None:
-        self.kernel.call(lambda: self._act(number, action), action.at)
+        self.to_come.append(_INPUTS + action.key)
+        self.kernel.call(lambda: self._act(number, action), action.at, "customer")
 
     def _act(self, number: int, action: Action) -> None:
+        self.to_come.remove(_INPUTS + action.key)
         if action.kind == INVOKE:
             assert action.event is not None
             pairs = tuple(action.event.get("pairs", ())) + tuple(action.event.get("retry", ()))
             self.platform.deliver(f"direct-{number}", action.event, pairs)
             return
-        key, pair_id = _INPUTS + action.key, action.key.rpartition("/")[0]
+        key, pair_id = _INPUTS + action.key, _pair_of(action)
         self.judge.changing(pair_id, silently=action.kind == REMOVE)
         if action.kind == REMOVE:
             self.step("customer", "remove", key)
@@ -218,7 +222,10 @@ class World:
                 late += _LATE_SECONDS[int(draw(name + " how late") * len(_LATE_SECONDS))]
             self.hold(late)
             deliver = partial(self.platform.deliver, name, _message(key), (pair_id,))
-            self.kernel.call(deliver, late)
+            if late:
+                self.kernel.call(deliver, late)
+            else:
+                deliver()
 
     def _settle(self) -> None:
         """Go on until nobody has anything to do."""
@@ -264,6 +271,11 @@ class World:
 def run(plan: Plan) -> Outcome:
     """One run under its seed."""
     return World(plan, Seeded(plan.seed, plan.profile)).run()
+
+
+def _pair_of(action: Action) -> str:
+    """Empty where it is about no pair in particular."""
+    return action.key.rpartition("/")[0]
 
 
 def _is_moment(moment: str, request: Request, pair_id: str) -> bool:
