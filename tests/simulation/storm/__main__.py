@@ -94,9 +94,12 @@ def show(seed: int) -> None:
 @main.command()
 @click.option("--preemptions", type=int, help="Only this many, and --faults.")
 @click.option("--faults", type=int, default=0)
+@click.option("--backwards", is_flag=True, help="What an instance sends at once arrives so.")
 @click.option("--processes", default=os.cpu_count() or 1, show_default=True)
 @click.option("--without", type=click.Choice([each.name for each in MUTATIONS]), metavar="MUTATION")
-def exhaustive(preemptions: int | None, faults: int, processes: int, without: str | None) -> None:
+def exhaustive(
+    preemptions: int | None, faults: int, backwards: bool, processes: int, without: str | None
+) -> None:
     """Every crash point, every single fault, every schedule, within bounds."""
     for mutation in MUTATIONS:
         if mutation.name == without:
@@ -106,7 +109,7 @@ def exhaustive(preemptions: int | None, faults: int, processes: int, without: st
 
     for bounds in ALL if preemptions is None else (Bounds(preemptions, faults),):
         began, counts = time.perf_counter(), Counts(0, 0, 0, 0)
-        for found in search(bounds, processes):
+        for found in search(bounds, processes, backwards):
             if not isinstance(found, Counts):
                 print("\n".join(timeline(found.steps)))
                 print(found.violation)

@@ -17,7 +17,7 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .decisions import Profile
 from .fate import (
@@ -237,10 +237,15 @@ class _Tried(NamedTuple):
     next: list[bytes]  # prefixes of runs in which one thing more goes wrong
 
 
-def search(bounds: Bounds, processes: int = 1) -> Iterator[Counts | Failure]:
-    """All runs within the bounds; failures as they come, and counts that grow up to the end."""
+def search(
+    bounds: Bounds, processes: int = 1, backwards: bool = False
+) -> Iterator[Counts | Failure]:
+    """All runs within the bounds; failures as they come, and counts that grow up to the end.
+
+    What an instance sends at once arrives in the order of the code, or backwards.
+    """
     counts, met, prefixes = Counts(0, 0, 0, 0), set[str](), [b""]
-    with _try_by(processes, bounds) as try_all:
+    with _try_by(processes, bounds, backwards) as try_all:
         # Those first in which least has gone wrong: most may go wrong in them yet.
         for _ in range(sum(bounds) + 1):
             shares = [prefixes[at : at + _SHARE] for at in range(0, len(prefixes), _SHARE)]
@@ -255,28 +260,30 @@ def search(bounds: Bounds, processes: int = 1) -> Iterator[Counts | Failure]:
 
 
 @contextmanager
-def _try_by(processes: int, bounds: Bounds) -> Iterator[Callable[..., Iterable[_Tried]]]:
-    seen = Seen(bounds)
+def _try_by(
+    processes: int, bounds: Bounds, backwards: bool
+) -> Iterator[Callable[..., Iterable[_Tried]]]:
+    of_search = (bounds, backwards, Seen(bounds))
     if processes == 1:
-        yield partial(map, partial(_try, bounds, seen))
+        yield partial(map, partial(_try, *of_search))
         return
     # All are forks of this one: they share the memory, and hash alike.
-    with multiprocessing.get_context("fork").Pool(processes, _begin, (bounds, seen)) as pool:
+    with multiprocessing.get_context("fork").Pool(processes, _begin, of_search) as pool:
         yield partial(pool.imap_unordered, _try_here)
 
 
-_here: list[tuple[Bounds, Seen]] = []
+_here: list[tuple[Bounds, bool, Seen]] = []
 
 
-def _begin(bounds: Bounds, seen: Seen) -> None:
-    _here.append((bounds, seen))
+def _begin(*of_search: Any) -> None:
+    _here.append(of_search)
 
 
 def _try_here(prefixes: list[bytes]) -> _Tried:
     return _try(*_here[0], prefixes)
 
 
-def _try(bounds: Bounds, seen: Seen, prefixes: list[bytes]) -> _Tried:
+def _try(bounds: Bounds, backwards: bool, seen: Seen, prefixes: list[bytes]) -> _Tried:
     """Run these, and those that differ from them in nothing that counts against the bounds."""
     waiting, after = list(prefixes), list[bytes]()
     runs = pruned = points = 0
@@ -284,7 +291,7 @@ def _try(bounds: Bounds, seen: Seen, prefixes: list[bytes]) -> _Tried:
     while waiting:
         prefix = waiting.pop()
         path = _Path(prefix, bounds, seen)
-        violation, steps = _run(path)
+        violation, steps = _run(path, backwards)
         runs += 1
         points += path.points
         met |= path.met
@@ -300,8 +307,8 @@ def _try(bounds: Bounds, seen: Seen, prefixes: list[bytes]) -> _Tried:
     return _Tried(Counts(runs, pruned, points, 0), met, failures, after)
 
 
-def _run(path: _Path) -> tuple[Violation | None, list[Step]]:
-    world = World(PLAN, path, SteppedKernel(path), SteppedInstance)
+def _run(path: _Path, backwards: bool) -> tuple[Violation | None, list[Step]]:
+    world = World(PLAN, path, SteppedKernel(path, backwards), SteppedInstance)
     path.world = world
     outcome = world.run()
     return outcome.violation, outcome.steps

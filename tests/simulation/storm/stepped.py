@@ -38,9 +38,10 @@ class Chooser(Protocol):
 class SteppedKernel(Kernel):
     """A kernel that asks who goes on."""
 
-    def __init__(self, chooser: Chooser) -> None:
+    def __init__(self, chooser: Chooser, backwards: bool) -> None:
         super().__init__(0)
         self._chooser = chooser
+        self.backwards = backwards  # what an instance does at once happens in that order
         self._forced: int | None = None
 
     def ready(self) -> list[int]:
@@ -123,15 +124,16 @@ class SteppedInstance(Instance):
         self.suspend()
 
     def together(self, *tasks: Callable[[], Any]) -> list[Any]:
-        results, errors = [], []
-        for task in tasks:
+        results, errors = dict[int, Any](), []
+        order = range(len(tasks))
+        for number in reversed(order) if self.kernel.backwards else order:
             try:
-                results.append(task())
+                results[number] = tasks[number]()
             except Exception as error:
                 errors.append(error)
         if errors:
             raise errors[0]
-        return results
+        return [results[number] for number in order]
 
     def crew(self, size: int, tasks: Iterator[Callable[[], Any]]) -> None:
         for task in tasks:

@@ -48,9 +48,10 @@ def test_all_invariants_hold_whatever_goes_wrong(first: int) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize("backwards", [False, True])
 @pytest.mark.parametrize("bounds", QUICK, ids=str)
-def test_every_schedule_within_bounds_keeps_all_invariants(bounds: Bounds) -> None:
-    for found in search(bounds, processes=2):
+def test_every_schedule_within_bounds_keeps_all_invariants(bounds: Bounds, backwards: bool) -> None:
+    for found in search(bounds, processes=2, backwards=backwards):
         if not isinstance(found, Counts):
             story = "\n".join(timeline(found.steps))
             pytest.fail(f"{found.violation}\n{story}")
