@@ -92,7 +92,7 @@ def show(seed: int) -> None:
 
 
 @main.command()
-@click.option("--preemptions", type=int, help="Only this many, and --faults.")
+@click.option("--preemptions", type=int, help="Only so many, with --faults, --backwards.")
 @click.option("--faults", type=int, default=0)
 @click.option("--backwards", is_flag=True, help="What an instance sends at once arrives so.")
 @click.option("--processes", default=os.cpu_count() or 1, show_default=True)
@@ -107,9 +107,10 @@ def exhaustive(
     from .exhaustive import ALL, Bounds, Counts, search
     from .timeline import timeline
 
-    for bounds in ALL if preemptions is None else (Bounds(preemptions, faults),):
+    only = None if preemptions is None else (Bounds(preemptions, faults), backwards)
+    for bounds, order in (only,) if only else ALL:
         began, counts = time.perf_counter(), Counts(0, 0, 0, 0)
-        for found in search(bounds, processes, backwards):
+        for found in search(bounds, processes, order):
             if not isinstance(found, Counts):
                 print("\n".join(timeline(found.steps)))
                 print(found.violation)
@@ -118,9 +119,10 @@ def exhaustive(
             print(f"\r{counts.runs} runs", end="", file=sys.stderr, flush=True)
         print(file=sys.stderr)
         print(
-            f"preemptions <= {bounds.preemptions}, faults <= {bounds.faults}: {counts.runs} runs, "
-            f"{counts.pruned} of them cut short; {counts.states} states; faults at "
-            f"{counts.requests} requests; {time.perf_counter() - began:.0f} s",
+            f"preemptions <= {bounds.preemptions}, faults <= {bounds.faults}"
+            f"{', backwards' * order}: {counts.runs} runs, {counts.pruned} of them cut short; "
+            f"{counts.states} states; faults at {counts.requests} requests; "
+            f"{time.perf_counter() - began:.0f} s",
             flush=True,
         )
 

@@ -82,8 +82,14 @@ PLAN = Plan(
 
 
 # What `make test` runs, and what the command does. With no preemption orders are serial.
-QUICK = (Bounds(2, 0), Bounds(0, 1))
-ALL = (Bounds(3, 1), Bounds(0, 2))
+# Beside each, whether what an instance sends at once arrives backwards.
+QUICK = tuple((bounds, back) for bounds in (Bounds(2, 0), Bounds(0, 1)) for back in (False, True))
+ALL = (
+    (Bounds(3, 1), False),
+    (Bounds(2, 1), True),
+    (Bounds(0, 2), False),
+    (Bounds(0, 2), True),
+)
 
 
 class Counts(NamedTuple):
