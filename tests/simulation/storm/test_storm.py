@@ -59,12 +59,26 @@ def test_every_schedule_within_bounds_keeps_all_invariants(bounds: Bounds, backw
     assert (found.requests > 0) == (bounds.faults > 0)
 
 
-def test_the_search_misses_a_safety_that_is_taken_out() -> None:
+@pytest.mark.parametrize(
+    ("without", "order", "said"),
+    [
+        ("no second look", [], b"anna has no result of its content"),
+        # Forwards it is read behind the claim anyway, as they are sent at once.
+        (
+            "the response is not read again after the claim",
+            ["--backwards"],
+            b"no read of the response since",
+        ),
+    ],
+)
+def test_the_search_misses_a_safety_that_is_taken_out(
+    without: str, order: list[str], said: bytes
+) -> None:
     command = [sys.executable, "-m", "tests.simulation.storm", "exhaustive", "--preemptions", "1"]
-    done = subprocess.run([*command, "--without", "no second look"], stdout=subprocess.PIPE)
+    done = subprocess.run([*command, *order, "--without", without], stdout=subprocess.PIPE)
 
     assert done.returncode == 1
-    assert b"anna has no result of its content" in done.stdout
+    assert said in done.stdout
 
 
 def test_a_state_is_gone_on_with_only_by_who_may_meet_more() -> None:
