@@ -2,8 +2,8 @@
 
 import gc
 
-# What importing makes stays for good. Looking through it for garbage, now and in every later
-# collection, costs a cold start more than all code of this package (`make bench`).
+# What importing makes stays for good. Searching it for garbage, now and in every later collection,
+# costs a cold start more than all code of this package (`make bench`).
 gc.disable()
 
 from typing import Any  # noqa: E402

@@ -1,3 +1,3 @@
-"""Pairs uploads in COS, has FaceID judge them, leaves the verdict: see README.md."""
+"""Pairs uploads in COS, has FaceID judge them, publishes the verdict: see docs/design.md."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -1,14 +1,15 @@
 """Every error this function raises on purpose.
 
     LivenessError
-    ├── ConfigurationError    an operator must change something before this can work
-    │   └── SettingsError     LIVENESS_* or the region: all problems at once
-    ├── EventError            the event as a whole is nothing we know
-    ├── StoreUnavailable      COS did not do its part; the same again later may work
-    ├── ObjectChanged         an input is not the one that was looked at
-    ├── ObjectGone            an input is not there any more
-    ├── LedgerDamaged         a ledger object is not as we wrote it
-    └── PairsNotFinished      raised last of all, so that the platform tries the event again
+    ├── ConfigurationError        an operator must change something before this can work
+    │   └── SettingsError         LIVENESS_* or the region: all problems at once
+    ├── EventError                the event is not of any known type
+    ├── StoreUnavailableError     COS failed; the same request may succeed later
+    ├── ObjectChangedError        an input is not the one that was inspected
+    ├── ObjectGoneError           an input no longer exists
+    ├── LedgerDamagedError        a ledger object is not as this function wrote it
+    ├── PairNotFinishedError      what a walk raises: one of the above, and whether it is parked
+    └── PairsNotFinishedError     raised last of all, so that the platform retries the event
 
 Messages are written here, never taken from a library's exception: those quote URLs, and a
 pre-signed URL is a secret.
@@ -16,13 +17,11 @@ pre-signed URL is a secret.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 
 class LivenessError(Exception):
-    """Base of all errors of this package; `parked`: a marker for the pair is written already."""
-
-    parked = False
+    """Base class of all errors of this package."""
 
 
 class ConfigurationError(LivenessError):
@@ -41,26 +40,36 @@ class EventError(LivenessError):
     """The event is neither a COS message, a timer message nor a direct invocation."""
 
 
-class StoreUnavailable(LivenessError):
-    """COS could not be reached, answered 5xx, or answered what cannot be understood."""
+class StoreUnavailableError(LivenessError):
+    """COS could not be reached, answered 5xx, or sent a reply that cannot be understood."""
 
 
-class ObjectChanged(LivenessError):
-    """The object's ETag is no longer the one that was looked at."""
+class ObjectChangedError(LivenessError):
+    """The object's ETag is no longer the one that was inspected."""
 
 
-class ObjectGone(LivenessError):
-    """The object was there when it was looked at, and is not any more."""
+class ObjectGoneError(LivenessError):
+    """The object existed when it was inspected, and no longer does."""
 
 
-class LedgerDamaged(LivenessError):
-    """A ledger object was edited or cut: calling on would risk paying twice."""
+class LedgerDamagedError(LivenessError):
+    """A ledger object was edited or truncated: calling again would risk paying twice."""
 
 
-class PairsNotFinished(LivenessError):
+class PairNotFinishedError(LivenessError):
+    """A walk ended in `cause`; raised by walks and by nothing else."""
+
+    def __init__(self, cause: LivenessError, marker_written: bool) -> None:
+        self.cause = cause
+        self.marker_written = marker_written
+        """Whether a marker for the pair exists already, so that the caller need not park it."""
+        super().__init__(str(cause))
+
+
+class PairsNotFinishedError(LivenessError):
     """Some pairs of this event must be tried again; `failures` maps pair id to the reason."""
 
-    def __init__(self, failures: dict[str, str]) -> None:
+    def __init__(self, failures: Mapping[str, str]) -> None:
         self.failures = dict(failures)
-        named = "; ".join(f"{pair_id!r}: {why}" for pair_id, why in failures.items())
+        named = "; ".join(f"{pair_id!r}: {reason}" for pair_id, reason in failures.items())
         super().__init__(f"{len(failures)} pair(s) must be tried again: {named}")

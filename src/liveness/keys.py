@@ -1,58 +1,88 @@
-"""Which key means what: pair ids, roles, and where results and ledger objects lie."""
+"""Every key in the buckets: what is written where, composed and parsed in this module alone.
+
+<input prefix><pair id><suffix>                         an input; the suffix says its role
+<result prefix><pair id>/result.json                    the verdict; written last
+<result prefix><pair id>/best-frame-<its MD5>.jpg       a key never holds other bytes
+<ledger prefix>claims/<pair hash>/<fingerprint>/<name>  see ledger.py for the names
+<ledger prefix>pending/<due>-<pair hash>-<token>        a marker; every one has its own name
+<ledger prefix>drain/<slot>                             who drains in that slot of time
+<ledger prefix>reconcile.json                           how far reconcile has come
+"""
 
 from __future__ import annotations
 
 import calendar
 import hashlib
 import json
+import re
 import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
 from .settings import MAX_KEY_BYTES, Settings
 
-_STAMP = "%Y%m%dT%H%M%SZ"
 LIVE = "live"
 IMAGE = "image"
-# "/best-frame-" + MD5 + ".jpg": the longest thing that follows a pair id in a result key.
+SLOT_SECONDS = 10
+RESULT_NAME = "/result.json"
+CLAIM, RELEASED, RESPONSE, GRANT, LATE = "claim", "released", "response", "grant", "late"
+# The metadata of `result.json`, without x-cos-meta-; COS allows no underscore in a name.
+FINGERPRINT_META = "liveness-fingerprint"
+STATUS_META = "liveness-status"
+REASON_META = "liveness-reason"
+ATTEMPT_META = "liveness-attempt"
+FRAME_META = "liveness-best-frame"  # the frame's MD5, or one of the two below
+FRAME_NONE = "none"  # the service gave none
+FRAME_MISSING = "missing"  # the service gave one, and it could not be copied
+_DUE_FORMAT = "%Y%m%dT%H%M%SZ"
+# "/best-frame-" + MD5 + ".jpg": the longest name that follows a pair id in a result key.
 _LONGEST_RESULT_NAME = len("/best-frame-.jpg") + 32
+_LEDGER_NAME = re.compile(
+    r"(?P<attempt>\d+)\.(?P<of_attempt>claim|released)"
+    r"|(?P<numbered>grant|late)-(?P<number>\d+)"
+    r"|response(-(?P<grants>\d+))?",
+    re.ASCII,
+)
+
+
+# ---- inputs
 
 
 class InputKey(NamedTuple):
-    """One key a customer writes: whose it is and which of the two inputs."""
+    """A key of one input: which pair it belongs to, and which of the two inputs it is."""
 
     key: str
     pair_id: str
-    role: str
+    role: str  # LIVE or IMAGE
 
 
 class NotAnInput(NamedTuple):
-    """A key that is nobody's input, and why."""
+    """A key that is not an input's, and why."""
 
     key: str
-    why: str
+    reason: str
 
 
 def read_input_key(settings: Settings, key: str) -> InputKey | NotAnInput:
     """Split `<input prefix><pair id><suffix>`; the longest suffix that matches wins."""
     if not key.startswith(settings.input_prefix):
-        return NotAnInput(key, f"lies outside the input prefix {settings.input_prefix!r}")
+        return NotAnInput(key, f"is outside the input prefix {settings.input_prefix!r}")
     if key.endswith("/"):
         return NotAnInput(key, "is a folder placeholder")
-    rest = key[len(settings.input_prefix) :]
-    roles = {**dict.fromkeys(settings.live_suffixes, LIVE)}
-    roles.update(dict.fromkeys(settings.image_suffixes, IMAGE))
-    matching = [suffix for suffix in roles if rest.endswith(suffix)]
+    name = key[len(settings.input_prefix) :]
+    roles = {suffix: LIVE for suffix in settings.live_suffixes}
+    roles |= {suffix: IMAGE for suffix in settings.image_suffixes}
+    matching = [suffix for suffix in roles if name.endswith(suffix)]
     if not matching:
         return NotAnInput(key, f"ends in none of {', '.join(sorted(roles))}")
     suffix = max(matching, key=len)
-    pair_id = rest[: -len(suffix)]
+    pair_id = name[: -len(suffix)]
     problem = pair_id_problem(settings, pair_id)
     return NotAnInput(key, problem) if problem else InputKey(key, pair_id, roles[suffix])
 
 
 def pair_id_problem(settings: Settings, pair_id: str) -> str | None:
-    """Why no result could be written for this pair id; None when all is well."""
+    """Return why no result could be written for this pair id; None if one can."""
     if not pair_id:
         return "has an empty pair id"
     try:
@@ -66,10 +96,10 @@ def pair_id_problem(settings: Settings, pair_id: str) -> str | None:
 
 
 def candidate_keys(settings: Settings, pair_id: str) -> list[InputKey]:
-    """Every key under which an input of this pair may lie.
+    """List every key under which an input of this pair may be stored.
 
     A key that by its longest suffix belongs to another pair is left out, so that two people's
-    inputs are never mixed by suffixes that end alike.
+    inputs are never mixed up by suffixes that end alike.
     """
     candidates = [
         read_input_key(settings, settings.input_prefix + pair_id + suffix)
@@ -84,49 +114,145 @@ def candidate_keys(settings: Settings, pair_id: str) -> list[InputKey]:
     ]
 
 
-def fingerprint(pair_id: str, inputs: Iterable[tuple[str, str, int]]) -> str:
-    """SHA-256 over the pair id and each input's key, ETag and size: what "the same work" means."""
+def fingerprint_of(pair_id: str, inputs: Iterable[tuple[str, str, int]]) -> str:
+    """Hash the pair id and each input's key, ETag and size: equal for the same work only."""
     canonical = json.dumps([pair_id, *sorted(map(list, inputs))], separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def pair_hash(pair_id: str) -> str:
-    """A pair id as a name of fixed length and plain characters."""
+    """Return the pair id as a name of fixed length and plain characters."""
     return hashlib.sha256(pair_id.encode()).hexdigest()
 
 
+# ---- results
+
+
 def result_key(settings: Settings, pair_id: str) -> str:
-    return f"{settings.result_prefix}{pair_id}/result.json"
+    return f"{settings.result_prefix}{pair_id}{RESULT_NAME}"
 
 
 def best_frame_key(settings: Settings, pair_id: str, md5: str) -> str:
-    """The MD5 is in the name, so that a key never holds other bytes."""
+    """Return the frame's key; the MD5 is in the name, so that a key never holds other bytes."""
     return f"{settings.result_prefix}{pair_id}/best-frame-{md5}.jpg"
 
 
-def work_prefix(settings: Settings, pair_id: str, print_: str) -> str:
-    """Where the ledger keeps what belongs to one fingerprint of one pair."""
-    return f"{settings.ledger_prefix}claims/{pair_hash(pair_id)}/{print_}/"
-
-
-def marker_key(settings: Settings, pair_id: str, due: float, nonce: str) -> str:
-    """Markers sort by due time (seconds since 1970); every one has its own name."""
-    return f"{markers_due_at(settings, due)}-{pair_hash(pair_id)}-{nonce}"
-
-
-def markers_due_at(settings: Settings, due: float) -> str:
-    """How the keys of all markers begin that are due in that second."""
-    return marker_prefix(settings) + time.strftime(_STAMP, time.gmtime(due))
-
-
-def due_at(key: str) -> float | None:
-    """When the marker of that key is due (seconds since 1970); None where it is named otherwise."""
-    stamp = key.rpartition("/")[2].partition("-")[0]
-    try:
-        return float(calendar.timegm(time.strptime(stamp, _STAMP)))
-    except ValueError:
+def pair_of_result(settings: Settings, key: str) -> str | None:
+    """Return the pair id in the key of a `result.json`; None for any other key."""
+    if not key.startswith(settings.result_prefix) or not key.endswith(RESULT_NAME):
         return None
+    return key[len(settings.result_prefix) : -len(RESULT_NAME)] or None
+
+
+# ---- claims and responses
+
+
+class LedgerKey(NamedTuple):
+    """The key of an object below `claims/`."""
+
+    pair_hash: str
+    fingerprint: str
+    kind: str  # CLAIM, RELEASED, RESPONSE, GRANT or LATE
+    number: int
+    """Of an attempt or a grant; of a response: how many grants preceded it."""
+
+
+def claims_prefix(settings: Settings) -> str:
+    return f"{settings.ledger_prefix}claims/"
+
+
+def pair_claims_prefix(settings: Settings, pair_id: str) -> str:
+    """Return what the keys of all claims and responses of one pair begin with."""
+    return f"{claims_prefix(settings)}{pair_hash(pair_id)}/"
+
+
+def content_prefix(settings: Settings, pair_id: str, fingerprint: str) -> str:
+    """Return what the keys of all claims and responses of one fingerprint begin with."""
+    return f"{pair_claims_prefix(settings, pair_id)}{fingerprint}/"
+
+
+def claim_name(attempt: int) -> str:
+    return f"{attempt}.claim"
+
+
+def released_name(attempt: int) -> str:
+    return f"{attempt}.released"
+
+
+def response_name(grants: int) -> str:
+    """Return the name of the response record that follows that many grants."""
+    return f"response-{grants}" if grants else "response"
+
+
+def grant_name(number: int) -> str:
+    return f"grant-{number}"
+
+
+def late_name(attempt: int) -> str:
+    return f"late-{attempt}"
+
+
+def read_ledger_key(settings: Settings, key: str) -> LedgerKey | None:
+    """Parse a key below `claims/`; None for a name that this function never gives."""
+    prefix = claims_prefix(settings)
+    parts = key[len(prefix) :].split("/") if key.startswith(prefix) else []
+    match = _LEDGER_NAME.fullmatch(parts[2]) if len(parts) == 3 else None
+    if match is None:
+        return None
+    if match["attempt"]:
+        return LedgerKey(parts[0], parts[1], match["of_attempt"], int(match["attempt"]))
+    if match["numbered"]:
+        return LedgerKey(parts[0], parts[1], match["numbered"], int(match["number"]))
+    return LedgerKey(parts[0], parts[1], RESPONSE, int(match["grants"] or 0))
+
+
+# ---- markers
+
+
+class MarkerKey(NamedTuple):
+    """The key of a marker."""
+
+    due: float | None  # seconds since 1970; None if the name does not say
+    pair_hash: str
 
 
 def marker_prefix(settings: Settings) -> str:
     return f"{settings.ledger_prefix}pending/"
+
+
+def marker_key(settings: Settings, pair_id: str, due: float, token: str) -> str:
+    """Return a key of a marker: markers sort by due time, and every one has its own name."""
+    return f"{markers_due_at(settings, due)}-{pair_hash(pair_id)}-{token}"
+
+
+def markers_due_at(settings: Settings, due: float) -> str:
+    """Return what the keys of all markers begin with that are due in that second."""
+    return marker_prefix(settings) + time.strftime(_DUE_FORMAT, time.gmtime(due))
+
+
+def read_marker_key(key: str) -> MarkerKey | None:
+    """Parse a marker's key; None if it is not named as markers are."""
+    parts = key.rpartition("/")[2].split("-")
+    if len(parts) < 3:
+        return None
+    try:
+        due = float(calendar.timegm(time.strptime(parts[0], _DUE_FORMAT)))
+    except ValueError:
+        due = None
+    return MarkerKey(due, parts[1])
+
+
+# ---- drain and reconcile
+
+
+def drain_prefix(settings: Settings) -> str:
+    return f"{settings.ledger_prefix}drain/"
+
+
+def drain_slot_key(settings: Settings, moment: float) -> str:
+    """Return the key of the slot at that moment (seconds since 1970 by the store's clock)."""
+    return f"{drain_prefix(settings)}{int(moment // SLOT_SECONDS)}"
+
+
+def reconcile_state_key(settings: Settings) -> str:
+    return f"{settings.ledger_prefix}reconcile.json"

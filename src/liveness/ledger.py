@@ -1,166 +1,155 @@
 """The ledger: who may call for one fingerprint, and what the API answered.
 
-Objects below `claims/<pair hash>/<fingerprint>/`, all create-only, none ever replaced:
+Objects below `claims/<pair hash>/<fingerprint>/`, all create-only (put-if-absent), none ever
+replaced:
 
-    <n>.claim       attempt n is somebody's: nonce and lease
+    <n>.claim       attempt n is taken: a nonce that names its owner, under a lease
     <n>.released    the owner of attempt n (by nonce) gave it back without a billed call
-    response        what the API answered, or that we gave up; ends all calls
+    response        what the API answered, or that the pair was given up; ends all calls
     grant-<k>       an operator allows one more attempt after the k-th `failed` response
     response-<k>    the response after grant k
-    late-<n>        an answer to attempt n that found another response standing
+    late-<n>        an answer to attempt n that came when another response was recorded already
 
-When may attempt n be passed over, and does it count against the limit?
+When may attempt n be superseded, and does it count towards the limit?
 
-    claim n is ...                              pass?    counts?
-    mine                                        no: call
-    released, naming the claim's nonce          yes      no
-    somebody's, lease running                   no: park until it ends
-    somebody's, lease over                      yes      yes: a call may have been billed
+    claim n is ...                              superseded?   counts?
+    ours                                        no: call
+    released, naming the claim's nonce          yes           no
+    another's, lease running                    no: park until it ends
+    another's, lease expired                    yes           yes: a call may have been billed
 
-Time since a claim is the reply's Date minus the claim's Last-Modified, both by COS's clock.
+The age of a claim is the reply's Date minus the claim's Last-Modified, both by COS's clock. The
+read-back fences: two PUTs at once may both get a 200, but only one of the two claims is stored.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from .errors import ConfigurationError, LedgerDamaged, StoreUnavailable
-from .face import Answer
-from .keys import work_prefix
-from .look import Work
-from .seams import Concurrency
-from .settings import Settings
-from .store import CLOCK_GRAIN_SECONDS, NO_RECORD, PatientStore, StoredObject
+from .context import Context
+from .errors import ConfigurationError, LedgerDamagedError, StoreUnavailableError
+from .inspection import CompletePair
+from .keys import (
+    claim_name,
+    content_prefix,
+    grant_name,
+    late_name,
+    released_name,
+    response_name,
+)
+from .records import (
+    Claim,
+    Response,
+    claim_record,
+    grant_record,
+    owner_record,
+    read_granting_request,
+    read_nonce,
+    read_response,
+    release_record,
+    response_record,
+)
+from .retry import DEFAULT_POLICY, PERSISTENT_POLICY, RetryPolicy
+from .store import StoredObject
+from .verdicts import outcome_of_response
 
-# Shorter than the platform's retry interval of 60 s (document 583/39851).
-LEASE_SECONDS = 50
 _MAX_RECORD_BYTES = 64 * 1024
-_RESPONSE_SCHEMA = "liveness-response/1"
 
 
-class Claim(NamedTuple):
-    """Attempt `number` as it stands in the ledger."""
+class Mine(NamedTuple):
+    """Our own claim, and when its lease began at the earliest (monotonic)."""
 
     number: int
-    nonce: str | None  # None: somebody edited the object; then it is not ours
-    age: float
-    released: bool
-
-    def passable(self) -> bool:
-        """Whether the next number may be looked at; see the table above."""
-        return self.released or self.lease_left() <= 0
-
-    def lease_left(self) -> float:
-        """Seconds until others may pass over it; negative when long over."""
-        return LEASE_SECONDS + CLOCK_GRAIN_SECONDS - self.age
+    nonce: str
+    started: float
 
 
-class Response(NamedTuple):
-    """The response record: everything the verdict and the result are made of."""
+class Theirs(NamedTuple):
+    """Another invocation's claim."""
 
-    attempt: int
-    possibly_billed: int  # calls for this fingerprint that may have been billed, this one included
-    threshold: float
-    transfer: str
-    md5s: dict[str, str]  # by role
-    claimed_at: float
-    answered_at: float
-    answer: Answer | None  # None: given up
+    claim: Claim
 
 
 class Ledger:
-    """The ledger's part for one piece of work."""
+    """The part of the ledger that belongs to one fingerprint of one pair."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        store: PatientStore,
-        concurrency: Concurrency,
-        work: Work,
-        owner: dict[str, Any],
-        trusted_buckets: set[str],
-    ) -> None:
-        self._bucket = settings.ledger_bucket
-        self._prefix = work_prefix(settings, work.pair_id, work.fingerprint)
-        self._store = store
-        self._together = concurrency.together
-        self._work = work
-        self._owner = owner
-        self._trusted = trusted_buckets
+    def __init__(self, ctx: Context, pair: CompletePair) -> None:
+        self._ctx = ctx
+        self._pair = pair
+        self._bucket = ctx.settings.ledger_bucket
+        self._prefix = content_prefix(ctx.settings, pair.pair_id, pair.fingerprint)
+        self._owner = owner_record(ctx.info, ctx.clock.now())
         self.grants = 0
+        """How many grants the latest read of the response passed over."""
 
     # ---- attempts
 
-    def try_claim(self, number: int, nonce: str) -> tuple[bool, Response | None]:
-        """Create attempt `number` and read the response, in one round trip.
+    def claim(self, number: int) -> Mine | Theirs | Response:
+        """Create attempt `number` and read it back: two round trips, the response read in both.
 
-        True where the number was free. Whether the attempt is ours, only `standing` can tell: a
-        409 may be our own first PUT whose reply was lost, and two PUTs at once may both get a 200.
+        Only the read-back decides whose claim it is: a 409 may be caused by our own first PUT
+        whose reply was lost, and two PUTs at once may both get a 200.
         """
-        free, response = self._together(
-            lambda: self._create(f"{number}.claim", self._claim(number, nonce)), self.response
+        nonce, started = self._ctx.rng.token(), self._ctx.clock.monotonic()
+        body = claim_record(self._pair.pair_id, number, nonce, self._owner)
+        created, recorded = self._ctx.concurrency.gather(
+            lambda: self._create(claim_name(number), body), self.response
         )
-        return free, response
+        if isinstance(recorded, Response):
+            return recorded
+        claim, recorded = self._read_back(number, body, created)
+        if isinstance(recorded, Response):
+            return recorded
+        return Mine(number, nonce, started) if claim.nonce == nonce else Theirs(claim)
 
-    def standing(self, number: int, nonce: str, fresh: bool) -> tuple[Claim, Response | None]:
-        """Read claim and release of attempt `number`, and the response again, in one round trip.
+    def _read_back(self, number: int, body: bytes, created: bool) -> tuple[Claim, Response | None]:
+        """Read claim and release of attempt `number`, and the response again.
 
-        A claim that is `fresh` cannot have been released yet.
-        An instance's first claim in a bucket is PUT once more beside it, and must be refused:
-        without create-only two instances could both believe that they may call.
+        A claim just created cannot have been released yet. An instance's first claim in a bucket is
+        PUT once more at the same time, and must be refused: without create-only two instances could
+        both believe that they may call.
         """
         tasks: list[Callable[[], Any]] = [
             lambda: self._read_claim(number),
-            lambda: None if fresh else self._get(f"{number}.released"),
+            lambda: None if created else self._get(released_name(number)),
             self.response,
         ]
-        if self._bucket not in self._trusted:
-            tasks.append(lambda: self._prove_create_only(number, nonce))
-        claim, released, response, *_ = self._together(*tasks)
+        if self._bucket not in self._ctx.trusted_buckets:
+            tasks.append(lambda: self._prove_create_only(number, body))
+        claim, released, response, *_ = self._ctx.concurrency.gather(*tasks)
         if claim is None:
-            raise StoreUnavailable(f"attempt {number} was created but cannot be read")
-        return self._with_release(claim, released), response
+            raise StoreUnavailableError(f"attempt {number} was created but cannot be read")
+        return _with_release(claim, released), response
 
-    def survey(self, first: int) -> list[Claim]:
-        """All attempts from `first` on that exist, read in a few round trips however many."""
+    def list_attempts(self, start: int) -> list[Claim]:
+        """Read all attempts from `start` on that exist, in a few round trips however many."""
         claims: list[Claim] = []
-        size = 2
+        batch = 2
         while True:
-            numbers = range(first + len(claims), first + len(claims) + size)
-            found = self._together(
+            numbers = range(start + len(claims), start + len(claims) + batch)
+            found = self._ctx.concurrency.gather(
                 *(lambda n=n: self._read_claim(n) for n in numbers),
-                *(lambda n=n: self._get(f"{n}.released") for n in numbers),
+                *(lambda n=n: self._get(released_name(n)) for n in numbers),
             )
-            for claim, released in zip(found[:size], found[size:], strict=True):
+            for claim, released in zip(found[:batch], found[batch:], strict=True):
                 if claim is None:
                     return claims
-                claims.append(self._with_release(claim, released))
-            size = min(2 * size, 16)
+                claims.append(_with_release(claim, released))
+            batch = min(2 * batch, 16)
 
-    def release(self, number: int, nonce: str) -> None:
-        """Give an attempt back; after this was tried, the number is never used again."""
-        self._create(f"{number}.released", {"nonce": nonce, "attempt": number})
-
-    def _claim(self, number: int, nonce: str) -> dict[str, Any]:
-        pair_id = self._work.pair_id
-        return {"pair_id": pair_id, "attempt": number, "nonce": nonce, "owner": self._owner}
+    def release(self, claim: Mine) -> None:
+        """Give an attempt back; once this was tried, the number is never used again."""
+        self._create(released_name(claim.number), release_record(claim.number, claim.nonce))
 
     def _read_claim(self, number: int) -> Claim | None:
-        stored = self._get(f"{number}.claim")
+        stored = self._get(claim_name(number))
         if stored is None:
             return None
-        return Claim(number, _nonce_in(stored), stored.head.age, released=False)
+        return Claim(number, read_nonce(stored), stored.head.age, released=False)
 
-    @staticmethod
-    def _with_release(claim: Claim, released: StoredObject | None) -> Claim:
-        named = _nonce_in(released) if released else None
-        return claim._replace(released=named is not None and named == claim.nonce)
-
-    def _prove_create_only(self, number: int, nonce: str) -> None:
-        if self._create(f"{number}.claim", self._claim(number, nonce)):  # a 409 is the proof
+    def _prove_create_only(self, number: int, body: bytes) -> None:
+        if self._create(claim_name(number), body):  # a 409 is the proof
             raise ConfigurationError(
                 f"bucket {self._bucket!r} ignores x-cos-forbid-overwrite: paid calls could not be "
                 "kept apart; give the ledger a bucket on which versioning was never enabled"
@@ -169,77 +158,65 @@ class Ledger:
     # ---- grants
 
     def grant(self) -> bool:
-        """Allow one more attempt; False where no `failed` response stands in the way."""
+        """Allow one more attempt; return False unless a `failed` response is in the way."""
         response = self.response()
-        if response is None or not _may_be_granted(response) or self._granted_by_us():
+        if response is None or not _has_failed(response) or self._granted_by_this_request():
             return False
-        self._create(f"grant-{self.grants + 1}", {"owner": self._owner})
+        self._create(grant_name(self.grants + 1), grant_record(self._owner))
         return True
 
-    def _granted_by_us(self) -> bool:
-        """Whether the latest grant was this very request's: the platform delivers it again."""
-        ours = self._owner.get("request_id")
-        stored = self._get(f"grant-{self.grants}") if self.grants and ours else None
-        try:
-            return stored is not None and json.loads(stored.body)["owner"]["request_id"] == ours
-        except NO_RECORD:
-            return False
+    def _granted_by_this_request(self) -> bool:
+        """Whether the latest grant is this very request's: delivery is at least once."""
+        request_id = self._ctx.info.request_id
+        stored = self._get(grant_name(self.grants)) if self.grants and request_id else None
+        return stored is not None and read_granting_request(stored) == request_id
 
     # ---- responses
 
     def response(self) -> Response | None:
-        """The response that stands; one that failed and was granted a new attempt is passed over.
+        """Read the response in force: one that failed and was followed by a grant is passed over.
 
-        Raises LedgerDamaged when the record is not as we wrote it.
+        Raises LedgerDamagedError if the record is not as this function wrote it.
         """
         while True:
-            stored = self._get(self._response_name(self.grants))
+            stored = self._get(response_name(self.grants))
             if stored is None:
                 return None
             response = self._read_response(stored)
-            if not _may_be_granted(response) or self._get(f"grant-{self.grants + 1}") is None:
+            if not _has_failed(response) or self._get(grant_name(self.grants + 1)) is None:
                 return response
             self.grants += 1
 
-    def keep(self, response: Response, *meanwhile: Callable[[], Any]) -> list[Any]:
-        """Create the response record; what `meanwhile` does comes back.
+    def store_response(self, response: Response, *meanwhile: Callable[[], Any]) -> list[Any]:
+        """Create the response record, and return what the tasks in `meanwhile` returned.
 
-        Whether this record is the one that stands, `response` tells.
+        Whether this record is the one in force, `response` tells.
         """
-        name, record = self._response_name(self.grants), self._record(response)
-        _, *results = self._together(lambda: self._create(name, record, keep=True), *meanwhile)
+        name, body = response_name(self.grants), self._body(response)
+        _, *results = self._ctx.concurrency.gather(
+            lambda: self._create(name, body, PERSISTENT_POLICY), *meanwhile
+        )
         return results
 
-    def keep_late(self, response: Response) -> None:
-        """Keep an answer that came when another response stood already."""
-        self._create(f"late-{response.attempt}", self._record(response), keep=True)
+    def store_late_response(self, response: Response) -> None:
+        """Keep an answer that came when another response was recorded already."""
+        self._create(late_name(response.attempt), self._body(response), PERSISTENT_POLICY)
 
-    def late(self, numbers: range) -> Response | None:
-        """An answer that was kept as late and would have been final; oldest first."""
-        found = self._together(*(lambda n=n: self._get(f"late-{n}") for n in numbers))
-        responses = [self._read_response(stored) for stored in found if stored]
-        return next((item for item in responses if not _may_be_granted(item)), None)
-
-    @staticmethod
-    def _response_name(grants: int) -> str:
-        return f"response-{grants}" if grants else "response"
-
-    def _record(self, response: Response) -> dict[str, Any]:
-        record = response._asdict()
-        if response.answer is not None:
-            record["answer"] = response.answer._asdict()
-        record.update(
-            schema=_RESPONSE_SCHEMA,
-            pair_id=self._work.pair_id,
-            fingerprint=self._work.fingerprint,
+    def late_response(self, attempts: Iterable[int]) -> Response | None:
+        """Return an answer that was stored as late and would have been final; the oldest first."""
+        found = self._ctx.concurrency.gather(
+            *(lambda n=n: self._get(late_name(n)) for n in attempts)
         )
-        record["digest"] = _digest(record)
-        return record
+        responses = [self._read_response(stored) for stored in found if stored]
+        return next((item for item in responses if not _has_failed(item)), None)
+
+    def _body(self, response: Response) -> bytes:
+        return response_record(response, self._pair.pair_id, self._pair.fingerprint)
 
     def _read_response(self, stored: StoredObject) -> Response:
-        response = read_response(stored.body, self._work.fingerprint)
+        response = read_response(stored.body, self._pair.fingerprint)
         if response is None:
-            raise LedgerDamaged(
+            raise LedgerDamagedError(
                 f"{stored.head.key!r} in {self._bucket!r} is not as this function wrote it; "
                 "calling again could pay twice: restore it, or delete it if the pair may be paid "
                 "for again"
@@ -249,56 +226,27 @@ class Ledger:
     # ---- objects
 
     def _get(self, name: str) -> StoredObject | None:
-        return self._store.get(self._bucket, self._prefix + name, _MAX_RECORD_BYTES)
+        return self._ctx.store.get(self._bucket, self._prefix + name, _MAX_RECORD_BYTES)
 
-    def _create(self, name: str, record: dict[str, Any], keep: bool = False) -> bool:
-        create = self._store.keep if keep else self._store.create
-        created = create(self._bucket, self._prefix + name, _encoded(record))
-        if created.versioned:
+    def _create(self, name: str, body: bytes, policy: RetryPolicy = DEFAULT_POLICY) -> bool:
+        """Create an object; return whether the name was free."""
+        result = self._ctx.store.create(self._bucket, self._prefix + name, body, policy)
+        if result.versioned:
             raise ConfigurationError(
                 f"bucket {self._bucket!r} keeps versions, so it ignores create-only writes and "
                 "paid calls could not be kept apart; give the ledger a bucket on which versioning "
                 "was never enabled"
             )
-        if not created.new:
-            self._trusted.add(self._bucket)
-        return created.new
+        if not result.created:
+            self._ctx.trusted_buckets.add(self._bucket)
+        return result.created
 
 
-def read_response(body: bytes, fingerprint: str) -> Response | None:
-    """None for what is not as this function wrote it for that fingerprint."""
-    try:
-        record = json.loads(body)
-        digest = record.pop("digest")
-        if digest != _digest(record) or record.pop("schema") != _RESPONSE_SCHEMA:
-            return None
-        if record.pop("fingerprint") != fingerprint:
-            return None
-        record.pop("pair_id")
-        answer = record.pop("answer")
-        return Response(answer=None if answer is None else Answer(**answer), **record)
-    except NO_RECORD:
-        return None
+def _with_release(claim: Claim, released: StoredObject | None) -> Claim:
+    nonce = read_nonce(released) if released else None
+    return claim._replace(released=nonce is not None and nonce == claim.nonce)
 
 
-def _may_be_granted(response: Response) -> bool:
-    from .decision import outcome_of_response
-
+def _has_failed(response: Response) -> bool:
+    """Whether an operator may grant another attempt after it."""
     return outcome_of_response(response).status == "failed"
-
-
-def _nonce_in(stored: StoredObject) -> str | None:
-    try:
-        nonce = json.loads(stored.body)["nonce"]
-    except NO_RECORD:
-        return None
-    return nonce if isinstance(nonce, str) else None
-
-
-def _encoded(record: dict[str, Any]) -> bytes:
-    return json.dumps(record, ensure_ascii=False, indent=1).encode()
-
-
-def _digest(record: dict[str, Any]) -> str:
-    canonical = json.dumps(record, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()

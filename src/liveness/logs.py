@@ -1,4 +1,4 @@
-"""Logs: one JSON object a line, never a secret, a signature, a URL, an image or a raw event."""
+"""Logs: one JSON object per line, never a secret, a signature, a URL, an image or a raw event."""
 
 from __future__ import annotations
 
@@ -8,43 +8,47 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-# Every event this function logs; README.md explains them to operators from this table.
+# Every event this function logs; docs/operating.md lists them in the same words.
 EVENTS: Mapping[str, str] = {
-    "invocation.started": "what kind of event came, how many pairs it names",
-    "invocation.ended": "how many pairs ended in which state, and the duration",
-    "invocation.failed": "why the whole event is raised back to the platform",
-    "settings.warning": "a setting that works but is unwise",
-    "record.ignored": "a record that is not about an input, and why",
-    "record.refused": "a record that must not be processed here, and why",
-    "record.malformed": "a record that is not of the documented shape, and where",
-    "pair.looked": "what lies in the bucket for this pair",
+    "invocation.started": "an event arrived: its kind, and the number of pairs it names",
+    "invocation.finished": "an invocation finished: the number of pairs per final state, and the "
+    "duration",
+    "invocation.failed": "the whole event is raised back to the platform, with the reason",
+    "settings.warning": "a setting is valid but unwise, with the reason",
+    "record.ignored": "a record does not concern an input, with the reason",
+    "record.rejected": "a record must not be processed by this function, with the reason",
+    "record.malformed": "a record is not of the documented shape, with the position and the reason",
+    "pair.inspected": "the inputs and the current result of this pair were read",
     "pair.claimed": "this invocation may make the next call for this fingerprint",
-    "pair.called": "a call to the face API came back: code, request id, category",
-    "pair.call-unanswered": "a call went out and no answer came; it may be billed",
-    "pair.call-unsent": "a call never reached the service",
-    "pair.kept": "the response record is safe",
-    "pair.answer-late": "an answer found another response standing; kept beside it",
-    "pair.paid-after-give-up": "ALARM: a billed answer came after the pair was given up",
-    "pair.gave-up": "ALARM: all attempts are used up; an operator must look",
-    "pair.released": "the attempt was given back without a billed call",
-    "pair.frame-missing": "the best frame could not be copied, and why",
-    "pair.published": "result.json is written",
-    "pair.parked": "a marker is written: due when, and why",
-    "pair.failed": "this pair must be tried again, and why",
-    "pair.ended": "how the walk of this pair ended",
-    "drain.ended": "this invocation worked markers off: how many walks ended how; overdue is the "
-    "seconds that the oldest marker had waited",
-    "drain.failed": "draining stopped; the markers stay",
-    "drain.visit-failed": "one marker could not be worked off, and why; it stays",
-    "drain.marker-damaged": "a marker that is not ours was removed; reconcile finds its pair",
-    "drain.gave-up": "ALARM: a pair ended its invocation too often and was given up",
-    "reconcile.parked": "a pair that no event finished was parked",
-    "reconcile.look-failed": "a pair could not be looked at, and why; the others were",
-    "reconcile.ended": "what one run of reconcile saw; finished says whether the pass is",
+    "pair.called": "the face API replied: code, request ID, category",
+    "pair.call-outcome-unknown": "a call was sent and no reply arrived; it may have been billed",
+    "pair.call-not-sent": "a call never reached the service",
+    "pair.response-stored": "the response record is stored",
+    "pair.late-response": "a response arrived after another one was recorded; both are stored",
+    "pair.billed-after-give-up": "ALARM: a billed response arrived after the pair was given up",
+    "pair.given-up": "ALARM: all attempts are used up; an operator must investigate",
+    "pair.released": "an attempt was released without a billed call",
+    "pair.best-frame-missing": "the best frame could not be copied, with the reason",
+    "pair.published": "`result.json` was written",
+    "pair.parked": "a marker was written: when it is due, and the reason",
+    "pair.failed": "this pair must be retried, with the reason",
+    "pair.finished": "this invocation finished with the pair: its state and its result's status",
+    "drain.finished": "this invocation processed markers: the number of pairs per final state; "
+    "`overdue_seconds` is the longest that a due marker had waited",
+    "drain.failed": "draining stopped, with the reason; the markers remain",
+    "drain.marker-failed": "a marker could not be processed, with the reason; it remains",
+    "drain.marker-invalid": "an object that is not a valid marker was removed; reconcile finds its "
+    "pair",
+    "drain.given-up": "ALARM: a pair ended its invocation too many times and was given up "
+    "(a poison message)",
+    "reconcile.parked": "a complete pair that no event finished was parked",
+    "reconcile.pair-failed": "a pair could not be inspected, with the reason; the others were",
+    "reconcile.run-finished": "one run of reconcile finished: what it inspected and parked; "
+    "`complete` is false if the next run continues this pass",
 }
 
-_MAX_TEXT = 1000  # characters
-_MAX_LINE = 8 * 1024  # bytes, the end of the line included: the platform cuts it there
+_MAX_TEXT_CHARS = 1000
+_MAX_LINE_BYTES = 8 * 1024  # with the line's end: the platform truncates longer ones
 _VENDOR_LOGGERS = ("qcloud_cos", "tencentcloud_sdk_common", "urllib3", "requests")
 
 
@@ -57,20 +61,20 @@ class Log:
 
     def __call__(self, event: str, **fields: Any) -> None:
         assert event in EVENTS, event
-        told = {"event": event, **self._base, **fields}
-        told = {name: value for name, value in told.items() if value is not None}
-        longest = _MAX_TEXT
-        while len((line := _line(told, longest)).encode("utf-8", "replace")) > _MAX_LINE:
-            longest //= 2
+        record = {"event": event, **self._base, **fields}
+        record = {name: value for name, value in record.items() if value is not None}
+        max_chars = _MAX_TEXT_CHARS
+        while len((line := _line(record, max_chars)).encode("utf-8", "replace")) > _MAX_LINE_BYTES:
+            max_chars //= 2
         self._write(line)
 
     def about(self, **fields: Any) -> Log:
-        """The same log with more base fields."""
+        """Return the same log with more base fields."""
         return Log(self._write, {**self._base, **fields})
 
 
 def write_stdout(line: str) -> None:
-    """One write a line, so that lines of different threads never mix."""
+    """Write a line at once, so that lines of different threads never mix."""
     # A lone surrogate from a malformed message must not end the invocation.
     sys.stdout.write(line.encode("utf-8", "replace").decode())
     sys.stdout.flush()
@@ -82,13 +86,13 @@ def silence_vendors() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-def _line(told: Mapping[str, Any], longest: int) -> str:
-    """One line of JSON, in which no text has more characters than that."""
-    short = {name: _cut(value, longest) for name, value in told.items()}
+def _line(record: Mapping[str, Any], max_chars: int) -> str:
+    """Return one line of JSON, in which every text is cut to that many characters."""
+    short = {name: _cut(value, max_chars) for name, value in record.items()}
     return json.dumps(short, ensure_ascii=False) + "\n"
 
 
-def _cut(value: Any, longest: int) -> Any:
-    if isinstance(value, str) and len(value) > longest:
-        return value[:longest] + "…"
+def _cut(value: Any, max_chars: int) -> Any:
+    if isinstance(value, str) and len(value) > max_chars:
+        return value[:max_chars] + "…"
     return value

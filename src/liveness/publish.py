@@ -1,140 +1,131 @@
-"""Step 5 of the walk: the frame, then `result.json`, which is what downstream waits for.
+"""Step 5 of the walk: the best frame, then `result.json`, which is what downstream waits for.
 
-A result is a function of its response record. It never names a frame that is not there, and one
-with its frame does not stay replaced by one without.
+A result is a function of its response record. It never names a frame that is not stored, and one
+with its frame is not replaced for good by one without.
 """
 
 from __future__ import annotations
 
-import contextlib
 from typing import Protocol
 
-from .backlog import Marker, park
-from .decision import outcome_of_response
-from .errors import LivenessError, StoreUnavailable
-from .face import Answer
-from .frames import Frame, FrameCopy, NoFrame, fetch_frame, frame_md5
+from .best_frame import BestFrame, StoredFrame, fetch_frame, frame_md5
+from .context import Context
+from .errors import LivenessError, PairNotFinishedError, StoreUnavailableError
+from .face_api import Answer, NoFrame
+from .inspection import CompletePair, InvalidPair
 from .keys import best_frame_key, result_key
-from .ledger import Response
-from .look import Unusable, Work
-from .result import document
-from .services import Services
+from .markers import Marker, ParkReason, try_park
+from .records import Response
+from .result import Finding, build_result
 from .store import JPEG, JSON
-from .verdicts import Outcome, own_reason
+from .verdict_table import Outcome
+from .verdicts import local_outcome, outcome_of_response
 
-# A request whose reply was lost has landed by then, or never will.
-_LANDS_LATE_SECONDS = 120.0
+# A request whose reply was lost has taken effect by then, or never will.
+_LATE_WRITE_SECONDS = 120.0
 _NO_CALL = NoFrame("no call was made")
 _NO_ANSWER = NoFrame("no call was answered")
 
 
-class Tell(Protocol):
+class StepLog(Protocol):
     """Logs an event of the walk."""
 
     def __call__(self, event: str, **fields: object) -> None: ...
 
 
 class Publisher:
-    """Publishes what was found out about one pair."""
+    """Publishes the results of one pair."""
 
-    def __init__(self, services: Services, pair_id: str, tell: Tell) -> None:
-        self._on = services
+    def __init__(self, ctx: Context, pair_id: str, log: StepLog) -> None:
+        self._ctx = ctx
         self._pair_id = pair_id
-        self._tell = tell
-        self._frame_may_land = False  # a PUT of it got no reply
+        self._log = log
+        self._frame_write_unconfirmed = False
+        self._recheck_scheduled = False
 
-    def result(self, work: Work, response: Response, frame: FrameCopy | NoFrame | None) -> Outcome:
-        """Publish what the record says; `frame` where it was dealt with already."""
+    def publish_result(
+        self, pair: CompletePair, response: Response, frame: StoredFrame | NoFrame | None
+    ) -> Outcome:
+        """Publish what the record says; `frame` is None unless it was dealt with already.
+
+        Raises PairNotFinishedError.
+        """
         answer, outcome = response.answer, outcome_of_response(response)
-        detail = answer.flaw if answer else ""
         if frame is None:
-            frame = self._put_frame(self.fetch(answer)) if answer else _NO_ANSWER
-        if answer is None or isinstance(frame, FrameCopy) or not answer.best_frame_url:
-            self._put(work, outcome, detail, response, frame)
+            frame = self._store_frame(self.fetch_frame(answer)) if answer else _NO_ANSWER
+        detail = answer.contract_violation if answer else ""
+        finding = Finding(pair, outcome, detail, response, frame)
+        if answer is None or isinstance(frame, StoredFrame) or not answer.best_frame_url:
+            self._put(finding)
             return outcome
-        self._tell("pair.frame-missing", why=frame.why)
-        frame = self.frame_lying_there(answer) or frame
-        self._put(work, outcome, detail, response, frame)
-        # Another invocation may have fetched it and published between our look and our PUT.
-        if isinstance(frame, NoFrame) and (copied := self.frame_lying_there(answer)):
-            self._put(work, outcome, detail, response, copied)
-        elif isinstance(frame, NoFrame) and self._frame_may_land:
-            self._look_again_later()
+
+        self._log("pair.best-frame-missing", reason=frame.reason)
+        found = self.find_stored_frame(answer)
+        self._put(finding._replace(frame=found or frame))
+        if found is None:
+            # Another invocation may have stored it and published between our look and our PUT.
+            found = self.find_stored_frame(answer)
+            if found:
+                self._put(finding._replace(frame=found))
+            elif self._frame_write_unconfirmed:
+                self._schedule_recheck()
         return outcome
 
-    def unusable(self, found: Unusable) -> Outcome:
-        """Publish that a pair is not worth a call."""
-        outcome = own_reason(found.reason)
-        self._put(found.work, outcome, found.detail, None, _NO_CALL)
+    def publish_invalid(self, inputs: InvalidPair) -> Outcome:
+        """Publish that a pair is not worth a call. Raises PairNotFinishedError."""
+        outcome = local_outcome(inputs.reason)
+        self._put(Finding(inputs.pair, outcome, inputs.detail, None, _NO_CALL))
         return outcome
 
-    def fetch(self, answer: Answer) -> Frame | NoFrame:
-        """The best frame that the answer names, checked."""
-        on = self._on
-        scheme = on.settings.endpoint_scheme
-        return fetch_frame(on.frames, answer, scheme, on.clock, on.chance, on.concurrency)
+    def fetch_frame(self, answer: Answer) -> BestFrame | NoFrame:
+        """Fetch the best frame that the answer names, and check it."""
+        return fetch_frame(self._ctx, answer)
 
-    def try_put_frame(self, frame: Frame | NoFrame) -> FrameCopy | NoFrame | None:
-        """None where it did not work now: `result` tries again."""
+    def try_store_frame(self, frame: BestFrame | NoFrame) -> StoredFrame | NoFrame | None:
+        """Store the frame; None if that failed for now: `publish_result` tries again."""
         try:
-            return self._put_frame(frame)
+            return self._store_frame(frame)
         except LivenessError:
-            self._frame_may_land = True
+            self._frame_write_unconfirmed = True
             return None
 
-    def frame_lying_there(self, answer: Answer) -> FrameCopy | None:
-        """The frame as some invocation copied it before."""
-        settings, md5 = self._on.settings, frame_md5(answer)
+    def find_stored_frame(self, answer: Answer) -> StoredFrame | None:
+        """Return the answer's frame if any invocation has stored it."""
+        settings, md5 = self._ctx.settings, frame_md5(answer)
         if md5 is None:
             return None
         key = best_frame_key(settings, self._pair_id, md5)
-        head = self._on.store.head(settings.result_bucket, key)
-        return FrameCopy(md5, head.size) if head and head.md5 in (md5, None) else None
+        head = self._ctx.store.head(settings.result_bucket, key)
+        return StoredFrame(md5, head.size) if head and head.md5 in (md5, None) else None
 
-    def _put_frame(self, frame: Frame | NoFrame) -> FrameCopy | NoFrame:
+    def _store_frame(self, frame: BestFrame | NoFrame) -> StoredFrame | NoFrame:
         if isinstance(frame, NoFrame):
             return frame
-        settings = self._on.settings
+        settings = self._ctx.settings
         key = best_frame_key(settings, self._pair_id, frame.md5)
-        self._on.store.put(settings.result_bucket, key, frame.body, JPEG, {})
-        return FrameCopy(frame.md5, len(frame.body))
+        self._ctx.store.put(settings.result_bucket, key, frame.body, JPEG, {})
+        return StoredFrame(frame.md5, len(frame.body))
 
-    def _put(
-        self,
-        work: Work,
-        outcome: Outcome,
-        detail: str,
-        response: Response | None,
-        frame: FrameCopy | NoFrame,
-    ) -> None:
-        on, now = self._on, self._on.clock.now()
-        body, metadata = document(
-            on.settings, work, outcome, detail, response, frame, on.origin, now
-        )
-        key = result_key(on.settings, self._pair_id)
-        parked = False
-
-        def look_again_later() -> None:
-            nonlocal parked
-            parked = self._look_again_later()
-
+    def _put(self, finding: Finding) -> None:
+        ctx = self._ctx
+        result = build_result(ctx.settings, finding, ctx.info, ctx.clock.now())
+        self._recheck_scheduled = False
         try:
-            on.store.put(
-                on.settings.result_bucket, key, body, JSON, metadata, failed=look_again_later
+            ctx.store.put(
+                ctx.settings.result_bucket,
+                result_key(ctx.settings, self._pair_id),
+                result.body,
+                JSON,
+                result.metadata,
+                on_first_failure=self._schedule_recheck,
             )
-        except StoreUnavailable as error:
-            error.parked = parked
-            raise
+        except StoreUnavailableError as error:
+            raise PairNotFinishedError(error, marker_written=self._recheck_scheduled) from error
 
-    def _look_again_later(self) -> bool:
-        """A write without a reply may land when a newer result lies there already.
-
-        Returns whether a marker for it exists.
-        """
-        on = self._on
-        marker = Marker(self._pair_id, "a write may land late", 0)
-        with contextlib.suppress(LivenessError):
-            park(on.settings, on.store, on.chance, marker, _LANDS_LATE_SECONDS)
-            self._tell("pair.parked", seconds=_LANDS_LATE_SECONDS, why=marker.reason)
-            return True
-        return False
+    def _schedule_recheck(self) -> None:
+        """Park the pair: an unacknowledged write may take effect over a newer result."""
+        marker = Marker(self._pair_id, ParkReason.LATE_WRITE)
+        self._recheck_scheduled = try_park(self._ctx, marker, _LATE_WRITE_SECONDS)
+        if self._recheck_scheduled:
+            reason = ParkReason.LATE_WRITE.code
+            self._log("pair.parked", seconds=_LATE_WRITE_SECONDS, reason=reason)

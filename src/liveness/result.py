@@ -9,66 +9,64 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from . import __version__
-from .frames import FrameCopy, NoFrame
-from .keys import IMAGE, LIVE, best_frame_key
-from .ledger import Response
-from .look import (
+from .best_frame import StoredFrame
+from .face_api import NoFrame
+from .inspection import CompletePair, Input
+from .keys import (
     ATTEMPT_META,
     FINGERPRINT_META,
     FRAME_META,
     FRAME_MISSING,
     FRAME_NONE,
+    IMAGE,
+    LIVE,
     REASON_META,
     STATUS_META,
-    Input,
-    Work,
+    best_frame_key,
 )
+from .records import InvocationInfo, Response
 from .settings import Settings
-from .verdicts import Outcome
+from .verdict_table import Outcome
 
-SCHEMA = "liveness-result/1"
-# What a header can carry of a code; the service may send anything for one.
+RESULT_SCHEMA = "liveness-result/1"
+# The codes that a header can carry; the service may send anything.
 _HEADER_VALUE = re.compile(r"[\w.-]{1,100}", re.ASCII)
 
 
-class Origin(NamedTuple):
-    """Which invocation of which function wrote it."""
+class Finding(NamedTuple):
+    """What a result is about: the pair, its outcome, and what the outcome rests on."""
 
-    name: str
-    version: str
-    request_id: str
+    pair: CompletePair
+    outcome: Outcome
+    detail: str
+    response: Response | None  # None: no call was made
+    frame: StoredFrame | NoFrame
 
 
-class Document(NamedTuple):
+class ResultObject(NamedTuple):
     """The object to be written."""
 
     body: bytes
     metadata: Mapping[str, str]
 
 
-def document(
-    settings: Settings,
-    work: Work,
-    outcome: Outcome,
-    detail: str,
-    response: Response | None,
-    frame: FrameCopy | NoFrame,
-    origin: Origin,
-    published_at: float,
-) -> Document:
-    """The result of one piece of work; `response` is None where no call was made."""
+def build_result(
+    settings: Settings, finding: Finding, info: InvocationInfo, published_at: float
+) -> ResultObject:
+    """Build the result of a pair; a function of its arguments alone. Pure."""
+    pair, outcome, response = finding.pair, finding.outcome, finding.response
     answer = response.answer if response else None
     md5s = response.md5s if response else {}
     fields: dict[str, Any] = {
-        "schema": SCHEMA,
-        "pair_id": work.pair_id,
-        "fingerprint": work.fingerprint,
+        "schema": RESULT_SCHEMA,
+        "pair_id": pair.pair_id,
+        "fingerprint": pair.fingerprint,
         "status": outcome.status,
         "reason": {
             "code": outcome.code,
             "category": outcome.category,
-            "detail": detail,
-            "hint": {"en": outcome.en, "zh": outcome.zh},
+            "detail": finding.detail,
+            "hint": {"en": outcome.hint.en, "zh": outcome.hint.zh},
         },
         "similarity": answer.similarity if answer else None,
         "threshold": response.threshold if response else settings.sim_threshold,
@@ -81,8 +79,8 @@ def document(
             "request_id": answer.request_id,
         },
         "region": settings.region,
-        "inputs": [_input(item, md5s.get(item.role)) for item in work.inputs],
-        "best_frame": _frame(settings, work, frame),
+        "inputs": [_input(item, md5s.get(item.role)) for item in pair.inputs],
+        "best_frame": _frame(settings, pair, finding.frame),
         "attempts": response.attempt if response else 0,
         "possibly_billed_calls": response.possibly_billed if response else 0,
         "times": {
@@ -90,28 +88,27 @@ def document(
             "answered": _time(response.answered_at) if answer and response else None,
             "published": _time(published_at),
         },
-        "function": origin._asdict(),
+        "function": info.to_record(),
         "version": __version__,
     }
     body = json.dumps(fields, ensure_ascii=False, indent=2).encode() + b"\n"
-    given = answer is not None and answer.best_frame_url != ""
-    return Document(body, _metadata(work, outcome, fields["attempts"], frame, given))
+    return ResultObject(body, _metadata(finding))
 
 
-def _metadata(
-    work: Work, outcome: Outcome, attempt: int, frame: FrameCopy | NoFrame, given: bool
-) -> dict[str, str]:
-    """What a HEAD must tell: whose result this is, and whether it names the frame it was given."""
-    named = frame.md5 if isinstance(frame, FrameCopy) else FRAME_MISSING if given else FRAME_NONE
+def _metadata(finding: Finding) -> dict[str, str]:
+    """What a HEAD must show: whose result this is, and whether it names the frame it was given."""
+    pair, outcome, response, frame = finding.pair, finding.outcome, finding.response, finding.frame
+    given = response is not None and response.answer is not None and response.answer.best_frame_url
+    absent = FRAME_MISSING if given else FRAME_NONE
     metadata = {
-        FINGERPRINT_META: work.fingerprint,
+        FINGERPRINT_META: pair.fingerprint,
         STATUS_META: str(outcome.status),
         REASON_META: outcome.code if _HEADER_VALUE.fullmatch(outcome.code) else "unprintable",
-        ATTEMPT_META: str(attempt),
-        FRAME_META: named,
+        ATTEMPT_META: str(response.attempt if response else 0),
+        FRAME_META: frame.md5 if isinstance(frame, StoredFrame) else absent,
     }
     for role in (LIVE, IMAGE):
-        etags = [item.etag for item in work.inputs if item.role == role]
+        etags = [item.etag for item in pair.inputs if item.role == role]
         metadata[f"liveness-{role}-etag"] = ",".join(etags)
     return metadata
 
@@ -127,11 +124,11 @@ def _input(item: Input, md5: str | None) -> dict[str, Any]:
     }
 
 
-def _frame(settings: Settings, work: Work, frame: FrameCopy | NoFrame) -> dict[str, Any]:
+def _frame(settings: Settings, pair: CompletePair, frame: StoredFrame | NoFrame) -> dict[str, Any]:
     if isinstance(frame, NoFrame):
-        return {"key": None, "md5": None, "size": None, "missing_because": frame.why}
+        return {"key": None, "md5": None, "size": None, "missing_because": frame.reason}
     return {
-        "key": best_frame_key(settings, work.pair_id, frame.md5),
+        "key": best_frame_key(settings, pair.pair_id, frame.md5),
         "md5": frame.md5,
         "size": frame.size,
         "missing_because": None,
@@ -139,6 +136,6 @@ def _frame(settings: Settings, work: Work, frame: FrameCopy | NoFrame) -> dict[s
 
 
 def _time(seconds: float) -> str:
-    """RFC 3339, UTC, to the millisecond."""
+    """Return RFC 3339, UTC, to the millisecond."""
     whole, millis = divmod(int(seconds * 1000), 1000)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(whole)) + f".{millis:03d}Z"

@@ -1,8 +1,8 @@
-"""Our own retries: full jitter, bounded by attempts and by time.
+"""Retries: exponential backoff with full jitter, bounded by attempts and by time.
 
-The n-th wait is drawn evenly from 0 to min(cap, base * 2^(n-1)) seconds. The SDKs' retries stay
-off: cos-python-sdk-v5 sleeps up to six seconds and repeats a PUT whose 200 was lost, and the face
-API's StandardRetryer calls again after a success.
+The n-th wait is drawn evenly from 0 to min(cap, base * 2^(n-1)) seconds. The SDKs' own retries
+stay off: cos-python-sdk-v5 sleeps up to six seconds and repeats a PUT whose 200 was lost, and the
+face API's StandardRetryer calls again after a success.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 
-from .errors import StoreUnavailable
-from .seams import Chance, Clock
+from .errors import StoreUnavailableError
+from .runtime import Clock, Random
 
 T = TypeVar("T")
 
@@ -24,37 +24,37 @@ class RetryPolicy(NamedTuple):
     base: float = 0.1
     cap: float = 2.0
 
-    def wait(self, failures: int, chance: Chance) -> float:
-        """Seconds to wait after that many failures (1 or more)."""
-        return chance.up_to(min(self.cap, self.base * 2 ** (failures - 1)))
+    def wait(self, failures: int, rng: Random) -> float:
+        """Return the seconds to wait after that many failures (1 or more)."""
+        return rng.uniform(min(self.cap, self.base * 2 ** (failures - 1)))
 
 
-STORE = RetryPolicy(attempts=4, seconds=12)
-# A paid answer is in hand and nowhere else: try longer to write it down.
-KEEP = RetryPolicy(attempts=8, seconds=20)
+DEFAULT_POLICY = RetryPolicy(attempts=4, seconds=12)
+# For a paid answer that exists nowhere but in memory: try longer to write it down.
+PERSISTENT_POLICY = RetryPolicy(attempts=8, seconds=20)
 
 
-def patiently(
+def with_retries(
     task: Callable[[], T],
     clock: Clock,
-    chance: Chance,
-    policy: RetryPolicy = STORE,
-    failed: Callable[[], None] | None = None,
+    rng: Random,
+    policy: RetryPolicy = DEFAULT_POLICY,
+    on_first_failure: Callable[[], None] | None = None,
 ) -> T:
-    """Run `task` until it raises something other than StoreUnavailable or the policy is used up.
+    """Run `task` until it succeeds, and return its result.
 
-    `failed` is called after the first failure.
+    Raises StoreUnavailableError once the policy is used up, and any other error at once.
     """
-    begun = clock.monotonic()
+    started = clock.monotonic()
     failures = 0
     while True:
         try:
             return task()
-        except StoreUnavailable:
+        except StoreUnavailableError:
             failures += 1
-            if failed and failures == 1:
-                failed()
-            wait = policy.wait(failures, chance)
-            if failures >= policy.attempts or clock.monotonic() + wait - begun > policy.seconds:
+            if on_first_failure and failures == 1:
+                on_first_failure()
+            wait = policy.wait(failures, rng)
+            if failures >= policy.attempts or clock.monotonic() + wait - started > policy.seconds:
                 raise
         clock.sleep(wait)

@@ -1,4 +1,4 @@
-"""`LIVENESS_*` and what the platform says of itself, read into one frozen value."""
+"""`LIVENESS_*` and the platform's own environment variables, read into one immutable value."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .errors import SettingsError
 
 # DetectReflectLivenessAndCompare exists in these regions only (document 1061/44246).
 REGIONS = ("ap-bangkok", "ap-hongkong", "ap-singapore")
-# COS allows 850 bytes a key; a result key must fit beside the prefix.
+# COS allows 850 bytes per key; a result key must fit, its prefix included.
 MAX_KEY_BYTES = 850
-# Below 70 more than one in a thousand strangers would pass (document of the API, parameter Sim).
+# Below 70 more than one stranger in a thousand would pass (API document, parameter Sim).
 ADVISED_SIM_THRESHOLD = 70.0
-# The API's default limit (document of the API).
+# The API's default limit (API document).
 DEFAULT_RATE_LIMIT = 5.0
 
-_NAMES = (
+SETTING_NAMES = (
     "INPUT_PREFIX", "RESULT_PREFIX", "LEDGER_PREFIX", "BUCKET", "RESULT_BUCKET", "LEDGER_BUCKET",
     "LIVE_SUFFIXES", "IMAGE_SUFFIXES", "SIM_THRESHOLD", "RATE_LIMIT", "MAX_ATTEMPTS", "TRANSFER",
     "ENDPOINT_SCHEME", "MAX_LIVE_MB", "MAX_IMAGE_MB",
@@ -47,12 +47,12 @@ class Settings(NamedTuple):
 
     @property
     def appid(self) -> str:
-        """The account's number: the end of every bucket's full name."""
+        """The account's number, with which every bucket's full name ends."""
         return self.bucket.rpartition("-")[2]
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """Settings from environment variables.
+    """Read the settings from environment variables.
 
     Raises SettingsError with every problem at once, each by the variable's name.
     """
@@ -79,7 +79,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         max_image_bytes=int(reader.number("MAX_IMAGE_MB", 20, 1, 5120, whole=True)) * 1024 * 1024,
     )
     reader.check_unknown()
-    reader.check_together(settings)
+    reader.check_combinations(settings)
     if reader.problems:
         raise SettingsError(reader.problems)
     if settings.sim_threshold < ADVISED_SIM_THRESHOLD:
@@ -92,7 +92,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 
 class _Reader:
-    """Reads one variable at a time and remembers what was wrong instead of stopping."""
+    """Reads one variable at a time, and collects problems instead of stopping at the first."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -102,10 +102,10 @@ class _Reader:
         text = self._environ.get(f"LIVENESS_{name}", "").strip()
         if text.isprintable():
             return text
-        self._wrong(name, "holds characters that cannot be printed; give plain UTF-8 text")
+        self._problem(name, "contains unprintable characters; give plain UTF-8 text")
         return ""
 
-    def _wrong(self, name: str, problem: str) -> None:
+    def _problem(self, name: str, problem: str) -> None:
         self.problems.append(f"LIVENESS_{name} {problem}")
 
     def region(self) -> str:
@@ -122,7 +122,7 @@ class _Reader:
         if not text and default is not None:
             return default
         if not re.fullmatch(r"[a-z0-9][a-z0-9-]*-[0-9]+", text):
-            self._wrong(
+            self._problem(
                 name,
                 f"is {text!r}: give the bucket's full name, like faces-1250000000"
                 if text
@@ -134,18 +134,20 @@ class _Reader:
     def prefix(self, name: str, default: str) -> str:
         text = self._text(name) or default
         if text.startswith("/") or not text.endswith("/") or "//" in text:
-            self._wrong(name, f"is {text!r}: a prefix ends in one / and begins with none")
+            self._problem(
+                name, f"is {text!r}: a prefix must end in one / and must not begin with one"
+            )
         if len(text.encode()) > MAX_KEY_BYTES // 2:
-            self._wrong(name, f"has {len(text.encode())} bytes: at most {MAX_KEY_BYTES // 2}")
+            self._problem(name, f"has {len(text.encode())} bytes: at most {MAX_KEY_BYTES // 2}")
         return text
 
     def suffixes(self, name: str, default: str) -> tuple[str, ...]:
         text = self._text(name) or default
         suffixes = tuple(part.strip() for part in text.split(","))
         if not all(suffixes):
-            self._wrong(name, f"is {text!r}: suffixes stand between single commas")
+            self._problem(name, f"is {text!r}: must be a comma-separated list")
         if len(set(suffixes)) < len(suffixes):
-            self._wrong(name, f"is {text!r}: the same suffix stands in it twice")
+            self._problem(name, f"is {text!r}: lists the same suffix twice")
         return suffixes
 
     def number(
@@ -160,41 +162,43 @@ class _Reader:
             value = float("nan")
         if not low <= value <= high:  # false for NaN too
             kind = "a whole number" if whole else "a number"
-            self._wrong(name, f"is {text!r}: give {kind} from {low:g} to {high:g}")
+            self._problem(name, f"is {text!r}: give {kind} from {low:g} to {high:g}")
             return default
         return value
 
     def choice(self, name: str, choices: tuple[str, ...]) -> str:
         text = self._text(name) or choices[0]
         if text not in choices:
-            self._wrong(name, f"is {text!r}: give {' or '.join(choices)}")
+            self._problem(name, f"is {text!r}: give {' or '.join(choices)}")
         return text
 
     def check_unknown(self) -> None:
         for variable in sorted(self._environ):
-            if variable.startswith("LIVENESS_") and variable[len("LIVENESS_") :] not in _NAMES:
-                self.problems.append(
-                    f"{variable} is no setting: there are LIVENESS_{', LIVENESS_'.join(_NAMES)}"
-                )
+            if (
+                variable.startswith("LIVENESS_")
+                and variable[len("LIVENESS_") :] not in SETTING_NAMES
+            ):
+                known = ", ".join(f"LIVENESS_{name}" for name in SETTING_NAMES)
+                self.problems.append(f"{variable} is not a known setting; known settings: {known}")
 
-    def check_together(self, settings: Settings) -> None:
-        places = (
+    def check_combinations(self, settings: Settings) -> None:
+        locations = (
             ("INPUT_PREFIX", settings.bucket, settings.input_prefix),
             ("RESULT_PREFIX", settings.result_bucket, settings.result_prefix),
             ("LEDGER_PREFIX", settings.ledger_bucket, settings.ledger_prefix),
         )
-        for index, (name, bucket, prefix) in enumerate(places):
-            for other_name, other_bucket, other_prefix in places[index + 1 :]:
+        for index, (name, bucket, prefix) in enumerate(locations):
+            for other_name, other_bucket, other_prefix in locations[index + 1 :]:
                 overlap = prefix.startswith(other_prefix) or other_prefix.startswith(prefix)
                 if bucket == other_bucket and overlap:
-                    self._wrong(
+                    self._problem(
                         name,
                         f"({prefix!r}) and LIVENESS_{other_name} ({other_prefix!r}) overlap in "
-                        f"bucket {bucket!r}: what is written there would wake or mislead the "
-                        "function; give prefixes of which none begins with another",
+                        f"bucket {bucket!r}: what is written there would trigger or mislead "
+                        "the function; give prefixes of which none begins with another",
                     )
         for suffix in set(settings.live_suffixes) & set(settings.image_suffixes):
-            self._wrong("LIVE_SUFFIXES", f"and LIVENESS_IMAGE_SUFFIXES both hold {suffix!r}")
+            self._problem("LIVE_SUFFIXES", f"and LIVENESS_IMAGE_SUFFIXES both contain {suffix!r}")
         appids = {
             bucket.rpartition("-")[2]
             for bucket in (settings.bucket, settings.result_bucket, settings.ledger_bucket)
@@ -202,6 +206,6 @@ class _Reader:
         }
         if len(appids) > 1:
             self.problems.append(
-                "LIVENESS_BUCKET, LIVENESS_RESULT_BUCKET and LIVENESS_LEDGER_BUCKET lie in several "
+                "LIVENESS_BUCKET, LIVENESS_RESULT_BUCKET and LIVENESS_LEDGER_BUCKET are in several "
                 f"accounts ({', '.join(sorted(appids))}); give buckets of one account"
             )

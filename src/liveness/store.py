@@ -1,28 +1,30 @@
-"""The object store as the core sees it: values, and the verbs it needs."""
+"""The object store as the core sees it: values, the verbs it needs, and retries around them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
-from .retry import KEEP, STORE, RetryPolicy, patiently
-from .seams import Chance, Clock
+from .retry import DEFAULT_POLICY, RetryPolicy, with_retries
+from .runtime import Clock, Random
+
+T = TypeVar("T")
 
 JSON = "application/json"
 JPEG = "image/jpeg"
-# Last-Modified and Date are whole seconds: either may be cut by almost one.
-CLOCK_GRAIN_SECONDS = 2
-# What reading an object of ours as JSON raises when somebody edited it or cut it.
-NO_RECORD = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+# Last-Modified and Date are whole seconds: either may be truncated by almost one.
+CLOCK_RESOLUTION_SECONDS = 2
+# What reading one of our JSON objects raises if it was edited or truncated.
+UNPARSABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 class ObjectHead(NamedTuple):
-    """What HEAD tells. Times are seconds since 1970 by the store's own clock."""
+    """The reply to a HEAD. Times are seconds since 1970 by the store's own clock."""
 
     key: str
     size: int
     etag: str  # without quotes
-    md5: str | None  # of the content, where the ETag is one
+    md5: str | None  # of the content, if the ETag is one
     last_modified: float
     date: float  # when the store answered
     metadata: Mapping[str, str]  # names without x-cos-meta-
@@ -34,24 +36,24 @@ class ObjectHead(NamedTuple):
 
 
 class StoredObject(NamedTuple):
-    """An object read whole."""
+    """An object and its body."""
 
     head: ObjectHead
     body: bytes
 
 
-class Created(NamedTuple):
-    """What a create-only PUT brought about: `new` is False where the key was taken.
+class CreateResult(NamedTuple):
+    """The outcome of a create-only PUT (put-if-absent): `created` is False if the key was taken.
 
-    After a lost reply the key may be taken by our own first try: who owns it is in the object.
+    If the reply to the first try was lost, the key may already be ours; the object's nonce tells.
     """
 
-    new: bool
-    versioned: bool  # the bucket keeps versions, so create-only is not to be trusted
-    date: float | None  # when the store answered; None where the key was taken
+    created: bool
+    versioned: bool  # the bucket keeps versions, so create-only cannot be trusted
+    date: float | None  # when the store answered; None if the key was taken
 
 
-class Listed(NamedTuple):
+class ListedObject(NamedTuple):
     """An object as a listing shows it."""
 
     key: str
@@ -59,84 +61,76 @@ class Listed(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A part of a listing, at most 1,000 keys in UTF-8 order; `next` goes on after it."""
+    """At most 1,000 keys of a listing, in UTF-8 order; the next page starts after `next_marker`."""
 
-    items: tuple[Listed, ...]
-    next: str | None
+    items: tuple[ListedObject, ...]
+    next_marker: str | None
 
 
 class ObjectStore(Protocol):
-    """COS. Every verb raises StoreUnavailable or ConfigurationError besides what it names."""
+    """COS. Every verb may raise StoreUnavailableError and ConfigurationError."""
 
     def head(self, bucket: str, key: str) -> ObjectHead | None:
-        """The object's head, or None where there is none."""
+        """Return the object's head, or None if there is no such object."""
 
     def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
-        """A small object whole; what exceeds `max_bytes` is cut there."""
+        """Read a small object, truncated after `max_bytes`; None if there is no such object."""
 
     def put(
         self, bucket: str, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]
     ) -> None:
-        """Write an object, replacing what was there."""
+        """Write an object, replacing any that exists."""
 
-    def create(self, bucket: str, key: str, body: bytes) -> Created:
+    def create(self, bucket: str, key: str, body: bytes) -> CreateResult:
         """Write a JSON object only if the key is free."""
 
     def delete(self, bucket: str, key: str) -> None:
-        """Remove an object; one that is not there is no error."""
+        """Delete an object; it need not exist."""
 
     def list(self, bucket: str, prefix: str, after: str) -> Page:
-        """Keys with that prefix that sort behind `after`. Eventually consistent (436/30614)."""
+        """List keys with that prefix that sort after `after`. Eventually consistent (436/30614)."""
 
     def md5(self, bucket: str, key: str, etag: str) -> str:
-        """Read the object in small pieces and hash it. Raises ObjectChanged, ObjectGone."""
+        """Stream the object and return its MD5. Raises ObjectChangedError, ObjectGoneError."""
 
     def presign(self, bucket: str, key: str, seconds: int) -> str:
-        """A GET URL that anyone may use for that long. No request is made."""
+        """Return a GET URL that is valid that long. Makes no request."""
 
-    def send(self, bucket: str, key: str, etag: str, url: str) -> str:
-        """Stream the object to an upload URL; returns the MD5 of what was sent.
+    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> str:
+        """Stream the object to an upload URL and return the MD5 of what was sent.
 
-        Raises ObjectChanged, ObjectGone.
+        Raises ObjectChangedError, ObjectGoneError.
         """
 
 
-class PatientStore:
-    """An ObjectStore that tries again with full jitter.
+class RetryingStore:
+    """An ObjectStore that retries with full jitter, and keeps track of the store's clock.
 
     Every verb may be repeated: what a lost reply of a create-only PUT leaves behind is settled by
     reading the object back.
     """
 
-    def __init__(self, store: ObjectStore, clock: Clock, chance: Chance) -> None:
+    def __init__(self, store: ObjectStore, clock: Clock, rng: Random) -> None:
         self._store = store
         self._clock = clock
-        self._chance = chance
-        self._ahead = 0.0  # the store's clock, less ours
+        self._rng = rng
+        self._clock_offset = 0.0  # the store's clock minus ours
 
     def now(self) -> float:
-        """Seconds since 1970 by the store's clock, as far as its answers have told.
+        """Return seconds since 1970 by the store's clock, as far as its replies have shown it.
 
-        What instances whose clocks differ must agree on is timed by this.
+        Use it for anything that instances with different clocks must agree on.
         """
-        return self._clock.now() + self._ahead
-
-    def _heard(self, date: float | None) -> None:
-        if date is not None:
-            ahead = date - self._clock.now()
-            # Dates are whole seconds: a difference below that is no difference.
-            self._ahead = ahead if abs(ahead) > CLOCK_GRAIN_SECONDS else 0.0
+        return self._clock.now() + self._clock_offset
 
     def head(self, bucket: str, key: str) -> ObjectHead | None:
-        head = patiently(lambda: self._store.head(bucket, key), self._clock, self._chance)
-        self._heard(head.date if head else None)
+        head = self._retry(lambda: self._store.head(bucket, key))
+        self._observe_clock(head.date if head else None)
         return head
 
     def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
-        stored = patiently(
-            lambda: self._store.get(bucket, key, max_bytes), self._clock, self._chance
-        )
-        self._heard(stored.head.date if stored else None)
+        stored = self._retry(lambda: self._store.get(bucket, key, max_bytes))
+        self._observe_clock(stored.head.date if stored else None)
         return stored
 
     def put(
@@ -146,40 +140,46 @@ class PatientStore:
         body: bytes,
         content_type: str,
         metadata: Mapping[str, str],
-        failed: Callable[[], None] | None = None,
+        on_first_failure: Callable[[], None] | None = None,
     ) -> None:
-        """`failed` is called after a first try without a reply, which may land at any time."""
-        patiently(
+        """Write an object; `on_first_failure` runs after a first try that may yet take effect."""
+        self._retry(
             lambda: self._store.put(bucket, key, body, content_type, metadata),
-            self._clock,
-            self._chance,
-            failed=failed,
+            on_first_failure=on_first_failure,
         )
 
-    def create(self, bucket: str, key: str, body: bytes, policy: RetryPolicy = STORE) -> Created:
-        created = patiently(
-            lambda: self._store.create(bucket, key, body), self._clock, self._chance, policy
-        )
-        self._heard(created.date)
-        return created
-
-    def keep(self, bucket: str, key: str, body: bytes) -> Created:
-        """Create what must not be lost: as `create`, with more patience."""
-        return self.create(bucket, key, body, KEEP)
+    def create(
+        self, bucket: str, key: str, body: bytes, policy: RetryPolicy = DEFAULT_POLICY
+    ) -> CreateResult:
+        result = self._retry(lambda: self._store.create(bucket, key, body), policy)
+        self._observe_clock(result.date)
+        return result
 
     def delete(self, bucket: str, key: str) -> None:
-        patiently(lambda: self._store.delete(bucket, key), self._clock, self._chance)
+        self._retry(lambda: self._store.delete(bucket, key))
 
     def list(self, bucket: str, prefix: str, after: str) -> Page:
-        return patiently(lambda: self._store.list(bucket, prefix, after), self._clock, self._chance)
+        return self._retry(lambda: self._store.list(bucket, prefix, after))
 
     def md5(self, bucket: str, key: str, etag: str) -> str:
-        return patiently(lambda: self._store.md5(bucket, key, etag), self._clock, self._chance)
+        return self._retry(lambda: self._store.md5(bucket, key, etag))
 
     def presign(self, bucket: str, key: str, seconds: int) -> str:
         return self._store.presign(bucket, key, seconds)
 
-    def send(self, bucket: str, key: str, etag: str, url: str) -> str:
-        return patiently(
-            lambda: self._store.send(bucket, key, etag, url), self._clock, self._chance
-        )
+    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> str:
+        return self._retry(lambda: self._store.upload_to_url(bucket, key, etag, url))
+
+    def _observe_clock(self, date: float | None) -> None:
+        if date is not None:
+            offset = date - self._clock.now()
+            # Dates are whole seconds: a smaller difference means nothing.
+            self._clock_offset = offset if abs(offset) > CLOCK_RESOLUTION_SECONDS else 0.0
+
+    def _retry(
+        self,
+        task: Callable[[], T],
+        policy: RetryPolicy = DEFAULT_POLICY,
+        on_first_failure: Callable[[], None] | None = None,
+    ) -> T:
+        return with_retries(task, self._clock, self._rng, policy, on_first_failure)

@@ -1,4 +1,4 @@
-"""URLs that come from outside: only COS hosts are ever talked to."""
+"""URLs that come from outside: no request goes to any host but those of COS."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _COS_HOST = re.compile(r"[a-z0-9][a-z0-9-]*\.cos\.[a-z0-9-]+\.(myqcloud\.com|ten
 
 
 def cos_url_problem(url: str, scheme: str) -> str | None:
-    """Why this URL must not be used; None when it is https, or `scheme`, on a COS host."""
+    """Return why this URL must not be used; None if it is https, or `scheme`, on a COS host."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

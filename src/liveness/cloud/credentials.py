@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from .errors import ConfigurationError
+from ..errors import ConfigurationError
 
 
 class Credentials(NamedTuple):
@@ -20,7 +20,7 @@ class Credentials(NamedTuple):
 
 
 def read_credentials(environ: Mapping[str, str]) -> Credentials:
-    """Read anew at every invocation: the platform may refresh them in a warm instance."""
+    """Read the credentials, at every invocation: the platform may refresh them meanwhile."""
     secret_id = environ.get("TENCENTCLOUD_SECRETID", "").strip()
     secret_key = environ.get("TENCENTCLOUD_SECRETKEY", "").strip()
     if not secret_id or not secret_key:

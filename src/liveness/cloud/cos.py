@@ -1,8 +1,8 @@
 """COS over cos-python-sdk-v5: the only file that knows that SDK.
 
-What is odd here answers a trap of the SDK: its retries and logs are off, the session token goes
-into pre-signed URLs by hand, a status below 400 counts as success there (so the ETag is asked for),
-and a 409 says nothing about whose object lies there.
+Whatever looks odd avoids a trap of the SDK: its retries and logs are off, the session token is put
+into pre-signed URLs by hand, the ETag is required because any status below 400 counts as success,
+and a 409 says nothing about whose object it was that existed.
 """
 
 from __future__ import annotations
@@ -20,27 +20,33 @@ import urllib3
 from qcloud_cos import CosConfig, CosS3Client
 from qcloud_cos.cos_exception import CosClientError, CosServiceError
 
+from ..errors import (
+    ConfigurationError,
+    LivenessError,
+    ObjectChangedError,
+    ObjectGoneError,
+    StoreUnavailableError,
+)
+from ..face_api import NoFrame
+from ..settings import Settings
+from ..store import JSON, CreateResult, ListedObject, ObjectHead, Page, StoredObject
 from .credentials import Credentials
-from .errors import ConfigurationError, LivenessError, ObjectChanged, ObjectGone, StoreUnavailable
-from .frames import NoFrame
-from .settings import Settings
-from .store import JSON, Created, Listed, ObjectHead, Page, StoredObject
 
 T = TypeVar("T")
 
 # Seconds to connect, and between two reads.
 _TIMEOUT = (3.0, 10.0)
-_PIECE = 64 * 1024
+_CHUNK_BYTES = 64 * 1024
 _MD5 = re.compile(r"[0-9a-f]{32}")
-# What a code and an ETag of COS are made of; anything else is neither logged nor sent back.
+# What codes and ETags of COS are made of; anything else is neither logged nor sent back.
 _CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
 _ETAG = re.compile(r"[!#-~]{1,256}")
-_META = "x-cos-meta-"
-_CREATE = "create-only PUT"
+_META_PREFIX = "x-cos-meta-"
+_CREATE_VERB = "create-only PUT"
 
 
 def new_session() -> requests.Session:
-    """Connections that an instance keeps between invocations."""
+    """Return the connections that an instance keeps between invocations."""
     session = requests.Session()
     for scheme in ("http://", "https://"):
         session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=16))
@@ -50,7 +56,7 @@ def new_session() -> requests.Session:
 def new_client(
     settings: Settings, credentials: Credentials, session: requests.Session
 ) -> CosS3Client:
-    """The SDK's, without its retries; see retry for the reason."""
+    """Return the SDK's client, without its retries; retry.py says why."""
     config = CosConfig(
         Region=settings.region,
         SecretId=credentials.secret_id,
@@ -63,7 +69,7 @@ def new_client(
 
 
 class CosStore:
-    """An ObjectStore on COS. One try a verb; see store.PatientStore for more."""
+    """An ObjectStore on COS. One try per verb; store.RetryingStore adds more."""
 
     def __init__(
         self, settings: Settings, credentials: Credentials, session: requests.Session
@@ -74,54 +80,56 @@ class CosStore:
 
     def head(self, bucket: str, key: str) -> ObjectHead | None:
         try:
-            headers = self._try("HEAD", bucket, key, self._client.head_object)
-        except ObjectGone:
+            headers = self._request("HEAD", bucket, key, self._client.head_object)
+        except ObjectGoneError:
             return None
         return _read_head(key, headers)
 
     def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
         try:
-            headers = self._try("GET", bucket, key, self._client.get_object)
-        except ObjectGone:
+            headers = self._request("GET", bucket, key, self._client.get_object)
+        except ObjectGoneError:
             return None
-        body = b"".join(_pieces(headers.pop("body"), max_bytes))
+        body = b"".join(_chunks(headers.pop("body"), max_bytes))
         return StoredObject(_read_head(key, headers), body[:max_bytes])
 
     def put(
         self, bucket: str, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]
     ) -> None:
-        named = {_META + name: value for name, value in metadata.items()}
-        self._put(bucket, key, body, content_type, named)
+        headers = {_META_PREFIX + name: value for name, value in metadata.items()}
+        self._put(bucket, key, body, content_type, headers)
 
-    def create(self, bucket: str, key: str, body: bytes) -> Created:
+    def create(self, bucket: str, key: str, body: bytes) -> CreateResult:
         try:
-            # A header the SDK does not know: it is passed on, and signed.
-            only = {"x-cos-forbid-overwrite": "true"}
-            headers = self._put(bucket, key, body, JSON, only, verb=_CREATE)
-        except _Taken:
-            return Created(new=False, versioned=False, date=None)
+            # A header unknown to the SDK is passed on, and signed.
+            extra = {"x-cos-forbid-overwrite": "true"}
+            headers = self._put(bucket, key, body, JSON, extra, verb=_CREATE_VERB)
+        except _KeyExists:
+            return CreateResult(created=False, versioned=False, date=None)
         try:
             date = _time(headers["date"])
         except _UNREADABLE:
-            date = None  # whose clock it is matters less than that the key is taken now
-        return Created(new=True, versioned="x-cos-version-id" in headers, date=date)
+            date = None  # the time matters less than that the object exists now
+        return CreateResult(created=True, versioned="x-cos-version-id" in headers, date=date)
 
     def delete(self, bucket: str, key: str) -> None:
-        self._try("DELETE", bucket, key, self._client.delete_object)
+        self._request("DELETE", bucket, key, self._client.delete_object)
 
     def list(self, bucket: str, prefix: str, after: str) -> Page:
-        reply = self._try(
+        reply = self._request(
             "GET Bucket", bucket, prefix, self._list, Prefix=prefix, Marker=after, MaxKeys=1000
         )
         try:
             items = tuple(_listed(item, prefix, after) for item in reply.get("contents", ()))
             more = reply["istruncated"] == "true"
         except _UNREADABLE:
-            raise StoreUnavailable(f"COS GET Bucket {prefix!r}: the reply is incomplete") from None
+            raise StoreUnavailableError(
+                f"COS GET Bucket {prefix!r}: the reply is incomplete"
+            ) from None
         return Page(items, items[-1].key if more and items else None)
 
     def _list(self, Bucket: str, Key: str, **options: Any) -> dict[str, Any]:
-        """The SDK's listing, called as its verbs on objects are."""
+        """Call the SDK's listing as its verbs on objects are called."""
         listing: dict[str, Any] = self._client.list_objects(Bucket=Bucket, **options)
         return listing
 
@@ -134,80 +142,85 @@ class CosStore:
         extra: dict[str, str],
         verb: str = "PUT",
     ) -> dict[str, Any]:
-        headers = self._try(
+        headers = self._request(
             verb,
             bucket,
             key,
             self._client.put_object,
             Body=body,
-            EnableMD5=True,  # COS refuses a body that was damaged on its way
+            EnableMD5=True,  # COS refuses a body damaged in transit
             ContentType=content_type,
             Metadata=extra,
         )
         if "etag" not in headers:
-            raise StoreUnavailable(f"COS {verb} {key!r}: the reply carries no ETag")
+            raise StoreUnavailableError(f"COS {verb} {key!r}: the reply carries no ETag")
         return headers
 
     def md5(self, bucket: str, key: str, etag: str) -> str:
         digest = hashlib.md5(usedforsecurity=False)
-        body, left = self._open(bucket, key, etag)
-        for piece in _pieces(body):
-            digest.update(piece)
-            left -= len(piece)
-        if left:
-            raise StoreUnavailable(f"COS GET {key!r}: the body was cut short")
+        body, remaining = self._open_exact(bucket, key, etag)
+        for chunk in _chunks(body):
+            digest.update(chunk)
+            remaining -= len(chunk)
+        if remaining:
+            raise StoreUnavailableError(f"COS GET {key!r}: the body was truncated")
         return digest.hexdigest()
 
-    def _open(self, bucket: str, key: str, etag: str) -> tuple[Any, int]:
-        """The body and size of exactly that content. Raises ObjectChanged, ObjectGone."""
-        headers = self._try("GET", bucket, key, self._client.get_object, IfMatch=f'"{etag}"')
+    def _open_exact(self, bucket: str, key: str, etag: str) -> tuple[Any, int]:
+        """Return body and size of exactly that content.
+
+        Raises ObjectChangedError, ObjectGoneError.
+        """
+        headers = self._request("GET", bucket, key, self._client.get_object, IfMatch=f'"{etag}"')
         head = _read_head(key, headers)
         if head.etag != etag:
-            raise ObjectChanged(f"COS GET {key!r}: another content came")
+            raise ObjectChangedError(f"COS GET {key!r}: a different content was returned")
         return headers["body"], head.size
 
     def presign(self, bucket: str, key: str, seconds: int) -> str:
-        # The SDK leaves the token out, and a URL under temporary credentials is nothing without.
+        # The SDK leaves the token out, without which a URL under temporary credentials is refused.
         params = {"x-cos-security-token": self._token} if self._token else {}
         url: str = self._client.get_presigned_url(bucket, key, "GET", seconds, Params=params)
         return url
 
-    def send(self, bucket: str, key: str, etag: str, url: str) -> str:
-        stream, size = self._open(bucket, key, etag)
-        body = _Hashed(stream.get_raw_stream(), size)
+    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> str:
+        stream, size = self._open_exact(bucket, key, etag)
+        body = _HashingReader(stream.get_raw_stream(), size)
         try:
             reply = self._session.put(url, data=body, timeout=_TIMEOUT, allow_redirects=False)
         except _NETWORK as error:
             raise _unreachable("upload of", key, error) from None
         if reply.status_code != 200:
-            raise StoreUnavailable(f"upload of {key!r}: status {reply.status_code}")
+            raise StoreUnavailableError(f"upload of {key!r}: status {reply.status_code}")
         return body.digest.hexdigest()
 
     def fetch(self, url: str, max_bytes: int) -> bytes | NoFrame:
-        """Read a best frame (see frames.FrameSource): a plain GET of a temporary COS URL."""
+        """Read a best frame (see FrameSource): a plain GET of a temporary COS URL."""
         try:
             with self._session.get(
                 url, timeout=_TIMEOUT, allow_redirects=False, stream=True
             ) as reply:
                 if reply.status_code >= 500:
-                    raise StoreUnavailable(f"the best frame's host answered {reply.status_code}")
+                    raise StoreUnavailableError(
+                        f"the best frame's host answered {reply.status_code}"
+                    )
                 if reply.status_code != 200:
                     return NoFrame(f"its URL answered {reply.status_code}")
                 body = b""
-                for piece in reply.iter_content(_PIECE):
-                    body += piece
+                for chunk in reply.iter_content(_CHUNK_BYTES):
+                    body += chunk
                     if len(body) > max_bytes:
                         break
                 return body
         except _NETWORK as error:
             raise _unreachable("GET of", "the best frame", error) from None
 
-    def _try(
+    def _request(
         self, verb: str, bucket: str, key: str, call: Callable[..., dict[str, Any]], **options: Any
     ) -> dict[str, Any]:
-        """Call the SDK; header names come back in lower case, the body as `body`.
+        """Call the SDK; return the headers, their names in lower case, and the body as `body`.
 
-        Raises ObjectGone, ObjectChanged, StoreUnavailable, ConfigurationError.
+        Raises ObjectGoneError, ObjectChangedError, StoreUnavailableError, ConfigurationError.
         """
         try:
             reply = call(Bucket=bucket, Key=key, **options)
@@ -220,12 +233,12 @@ class CosStore:
         return {name.lower(): value for name, value in reply.items()}
 
 
-class _Taken(LivenessError):
-    """A create-only PUT found the key taken."""
+class _KeyExists(LivenessError):
+    """The key of a create-only PUT exists already."""
 
 
-class _Hashed:
-    """A body of known length that is hashed as it is sent, a piece at a time."""
+class _HashingReader:
+    """A body of known length that is hashed as it is sent, chunk by chunk."""
 
     def __init__(self, raw: Any, size: int) -> None:
         self._raw = raw
@@ -235,16 +248,16 @@ class _Hashed:
     def __len__(self) -> int:
         return self._size
 
-    def read(self, size: int = _PIECE) -> bytes:
-        piece: bytes = self._raw.read(min(size, _PIECE) if size >= 0 else _PIECE)
-        self.digest.update(piece)
-        return piece
+    def read(self, size: int = _CHUNK_BYTES) -> bytes:
+        chunk: bytes = self._raw.read(min(size, _CHUNK_BYTES) if size >= 0 else _CHUNK_BYTES)
+        self.digest.update(chunk)
+        return chunk
 
 
-# What reading a field raises that is missing or not what it should be.
+# What reading a field raises if it is missing or malformed.
 _UNREADABLE = (LookupError, ValueError, TypeError, AttributeError, OverflowError)
 # What the libraries raise for a broken connection or for HTTP that cannot be understood. The SDK
-# evaluates a listing as Python, so whatever an evaluation may raise comes too.
+# evaluates a listing as Python, so this includes whatever an evaluation may raise.
 _NETWORK = (
     requests.RequestException,
     urllib3.exceptions.HTTPError,
@@ -257,21 +270,24 @@ _NETWORK = (
 )
 
 
-def _pieces(body: Any, limit: int | None = None) -> Iterator[bytes]:
-    """Read a reply's body piece by piece; no more than one piece past `limit` bytes."""
+def _chunks(body: Any, limit: int | None = None) -> Iterator[bytes]:
+    """Read a reply's body chunk by chunk; at most one chunk past `limit` bytes."""
     raw = body.get_raw_stream()
     size = 0
     try:
         while limit is None or size <= limit:
-            piece = raw.read(_PIECE)
-            if not piece:
+            chunk = raw.read(_CHUNK_BYTES)
+            if not chunk:
                 break
-            size += len(piece)
-            yield piece
+            size += len(chunk)
+            yield chunk
     except _NETWORK as error:
         raise _unreachable("COS GET", "an object", error) from None
     finally:
-        raw.close() if limit is not None and size > limit else raw.release_conn()
+        if limit is not None and size > limit:
+            raw.close()
+        else:
+            raw.release_conn()
 
 
 def _service_error(verb: str, bucket: str, key: str, error: CosServiceError) -> LivenessError:
@@ -280,25 +296,25 @@ def _service_error(verb: str, bucket: str, key: str, error: CosServiceError) -> 
     # On a 403 to HEAD there is no body, so no code either.
     code = str(digest.get("code") or digest.get("Code") or "") if hasattr(digest, "get") else ""
     code = code if _CODE.fullmatch(code) else ""
-    said = f"COS {verb} {key!r} in {bucket!r}: {status} {code}".rstrip()
+    text = f"COS {verb} {key!r} in {bucket!r}: {status} {code}".rstrip()
     if status == 404 and code == "NoSuchBucket":
-        return ConfigurationError(f"{said}: no such bucket in this region")
+        return ConfigurationError(f"{text}: no such bucket in this region")
     if status == 404:
-        return ObjectGone(said)
+        return ObjectGoneError(text)
     if status == 412:
-        return ObjectChanged(said)
-    if code == "FileAlreadyExists" and verb == _CREATE:
-        return _Taken(said)
+        return ObjectChangedError(text)
+    if code == "FileAlreadyExists" and verb == _CREATE_VERB:
+        return _KeyExists(text)
     if status == 403:
-        return ConfigurationError(f"{said}: check the execution role's policy")
-    if status >= 500 or status in (408, 409, 429):  # a conflict with another request passes
-        return StoreUnavailable(said)
-    return ConfigurationError(said)
+        return ConfigurationError(f"{text}: check the execution role's policy")
+    if status >= 500 or status in (408, 409, 429):  # a conflict with another request is temporary
+        return StoreUnavailableError(text)
+    return ConfigurationError(text)
 
 
-def _unreachable(verb: str, key: str, error: BaseException) -> StoreUnavailable:
+def _unreachable(verb: str, key: str, error: BaseException) -> StoreUnavailableError:
     # Only the kind: an exception's text quotes the URL, and with it a signature.
-    return StoreUnavailable(f"{verb} {key!r}: {type(error).__name__}")
+    return StoreUnavailableError(f"{verb} {key!r}: {type(error).__name__}")
 
 
 def _read_head(key: str, headers: Mapping[str, str]) -> ObjectHead:
@@ -314,13 +330,15 @@ def _read_head(key: str, headers: Mapping[str, str]) -> ObjectHead:
             last_modified=_time(headers["last-modified"]),
             date=_time(headers["date"]),
             metadata={
-                name[len(_META) :]: value
+                name[len(_META_PREFIX) :]: value
                 for name, value in headers.items()
-                if name.startswith(_META)
+                if name.startswith(_META_PREFIX)
             },
         )
     except _UNREADABLE:
-        raise StoreUnavailable(f"COS HEAD {key!r}: the reply's headers are incomplete") from None
+        raise StoreUnavailableError(
+            f"COS HEAD {key!r}: the reply's headers are incomplete"
+        ) from None
 
 
 def _time(text: str) -> float:
@@ -328,21 +346,21 @@ def _time(text: str) -> float:
     return parsedate_to_datetime(text).timestamp()
 
 
-def _listed(item: dict[str, str], prefix: str, after: str) -> Listed:
-    """One object of a listing. Raises what is in _UNREADABLE.
+def _listed(item: dict[str, str], prefix: str, after: str) -> ListedObject:
+    """Read one object of a listing. Raises what is in _UNREADABLE.
 
-    A key that was not asked for must not be worked on, and one that was there already would be
-    asked for without end.
+    A key that was not asked for must not be processed, and one from before `after` would have the
+    listing go round in circles.
     """
-    key, changed = item["Key"], item["LastModified"]
+    key, modified = item["Key"], item["LastModified"]
     if not key.startswith(prefix) or key <= after:
         raise ValueError
     # `2026-11-22T12:00:00.000Z`; Python 3.10 does not read the Z.
-    return Listed(key, datetime.fromisoformat(changed[:19] + "+00:00").timestamp())
+    return ListedObject(key, datetime.fromisoformat(modified[:19] + "+00:00").timestamp())
 
 
 def _etag_is_md5(etag: str, headers: Mapping[str, str]) -> bool:
-    """Only simple uploads, plain or SSE-COS, have the content's MD5 as ETag."""
+    """Whether it is: only simple uploads, plain or SSE-COS, have the content's MD5 as ETag."""
     return (
         bool(_MD5.fullmatch(etag))
         and headers.get("x-cos-server-side-encryption", "AES256") == "AES256"

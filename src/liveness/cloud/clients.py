@@ -1,0 +1,41 @@
+"""The clients of one invocation, over the vendors' SDKs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+from ..face_api import FaceApi, FrameSource
+from ..runtime import Clock, Concurrency
+from ..settings import Settings
+from ..store import ObjectStore
+from .cos import CosStore, new_session
+from .credentials import Credentials
+from .faceid import FaceId
+
+
+class Clients(NamedTuple):
+    """What an invocation talks to."""
+
+    store: ObjectStore
+    face: FaceApi
+    frames: FrameSource
+
+
+class ClientFactory(Protocol):
+    """What an instance keeps from one invocation to the next to reach its services."""
+
+    def connect(self, settings: Settings, credentials: Credentials) -> Clients:
+        """Return clients with these settings and credentials. Makes no request."""
+
+
+class CloudClients:
+    """COS and FaceID; connections are kept, credentials are not."""
+
+    def __init__(self, clock: Clock, concurrency: Concurrency) -> None:
+        self._session = new_session()
+        self._face = FaceId(clock, concurrency)
+
+    def connect(self, settings: Settings, credentials: Credentials) -> Clients:
+        cos = CosStore(settings, credentials, self._session)
+        self._face.configure(settings, credentials)
+        return Clients(cos, self._face, cos)

@@ -1,0 +1,98 @@
+"""The machine's clocks, randomness and threads: the real side of runtime.py."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeoutError  # 3.10: not the builtin
+from contextlib import AbstractContextManager
+from typing import Any
+
+
+class SystemClock:
+    """The machine's clocks."""
+
+    def now(self) -> float:
+        return time.time()
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+
+class SystemRandom:
+    """The operating system's randomness for tokens, Python's for jitter."""
+
+    def token(self) -> str:
+        return os.urandom(12).hex()
+
+    def uniform(self, limit: float) -> float:
+        return random.uniform(0, limit)
+
+
+class ThreadConcurrency:
+    """Concurrency by a thread pool that lives as long as the instance.
+
+    `run_pool` has threads of its own: its tasks call `gather`, and must not fill the pool.
+    """
+
+    def __init__(self, size: int = 32) -> None:
+        self._pool = ThreadPoolExecutor(size, thread_name_prefix="liveness")
+
+    def gather(self, *tasks: Callable[[], Any]) -> list[Any]:
+        # The last task runs here: one hand-over less, and a single task needs no thread at all.
+        futures = [self._pool.submit(task) for task in tasks[:-1]]
+        try:
+            last = tasks[-1]()
+        finally:
+            for future in futures:
+                future.exception()  # waits: nothing of this round trip outlives it
+        return [future.result() for future in futures] + [last]
+
+    def run_pool(self, tasks: Iterator[Callable[[], Any]], workers: int) -> None:
+        drawing = threading.Lock()
+        errors: list[BaseException] = []
+
+        def work() -> None:
+            try:
+                while not errors:
+                    with drawing:
+                        task = next(tasks, None)
+                    if task is None:
+                        return
+                    task()
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=work) for _ in range(workers)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        if errors:
+            raise errors[0]
+
+    def with_timeout(self, task: Callable[[], Any], seconds: float) -> Any:
+        # A thread of its own: a task that hangs must neither fill the pool nor wait in its queue.
+        done: Future[Any] = Future()
+
+        def work() -> None:
+            try:
+                done.set_result(task())
+            except BaseException as error:
+                done.set_exception(error)
+
+        threading.Thread(target=work, daemon=True).start()
+        try:
+            return done.result(timeout=seconds)
+        except FutureTimeoutError:
+            raise TimeoutError from None
+
+    def lock(self) -> AbstractContextManager[Any]:
+        return threading.Lock()

@@ -1,0 +1,174 @@
+"""The drain: one instance at a time processes the markers that are due, at the configured rate."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import NamedTuple
+
+from .context import Context
+from .drain_slot import SlotLease
+from .due_markers import DueMarker, DueMarkers
+from .errors import (
+    ConfigurationError,
+    LedgerDamagedError,
+    LivenessError,
+    PairNotFinishedError,
+    StoreUnavailableError,
+)
+from .keys import pair_id_problem
+from .logs import Log
+from .markers import MAX_DELIVERIES, MAX_MARKER_BYTES, Marker, park, read_marker
+from .pacing import TokenBucket
+from .walk import Walk
+
+# A marker that is being processed is due again after this long, should its instance die.
+_REDELIVERY_SECONDS = 150.0
+# Until then a marker waits whose pair could not be processed for a reason that is not its own.
+_PAUSE_SECONDS = 60.0
+# The minimum time left to start processing a pair: one call, and its bookkeeping.
+_MIN_PAIR_SECONDS = 35.0
+_MAX_WORKERS = 16
+# One pair may be refused for a reason of its own; this many in a row stop the drain.
+_MAX_REFUSALS = 5
+_FINISHED_STATES = ("published", "done")
+
+
+class Drained(NamedTuple):
+    """What a drain did: whether it had the slot at all, and how many markers ended how."""
+
+    began: bool
+    ended: dict[str, int]
+
+    def to_summary(self) -> dict[str, object]:
+        return {"began": self.began, "ended": self.ended}
+
+
+class Drainer:
+    """Processes markers for as long as it holds the slot and its invocation has time."""
+
+    def __init__(self, ctx: Context, log: Log) -> None:
+        rate = ctx.settings.rate_limit
+        # More would wait for a permit that comes too late, park, and come again at once.
+        self._workers = min(_MAX_WORKERS, math.ceil(rate * _MIN_PAIR_SECONDS))
+        self._lease = SlotLease(ctx, _MIN_PAIR_SECONDS, handover_seconds=self._workers / rate)
+        self._pacer = TokenBucket(rate, ctx.clock, ctx.concurrency.lock(), self._lease)
+        self._ctx = ctx._replace(pacer=self._pacer)
+        self._log = log
+        self._markers = DueMarkers(ctx)
+        self._ended: Counter[str] = Counter()
+        self._refusals = 0  # in a row
+        self._last_refusal: ConfigurationError | None = None
+        self._stopped = False
+
+    def run(self) -> Drained:
+        """Drain, unless another instance does.
+
+        Raises ConfigurationError if processing the markers did; they stay.
+        """
+        if self._ctx.seconds_for_calls() < _MIN_PAIR_SECONDS or not self._lease.acquire_current():
+            return Drained(False, {})
+        try:
+            while True:
+                self._ctx.concurrency.run_pool(self._tasks(), workers=self._workers)
+                if not self._should_continue():
+                    break
+                # Events that parked while the slot was ours relied on us: list once more without.
+                self._release()
+                self._markers.refresh(whole=True)
+                if not self._markers.any_due or not self._lease.acquire_current():
+                    break
+        finally:
+            with contextlib.suppress(StoreUnavailableError):
+                self._release()
+        self._log(
+            "drain.finished",
+            overdue_seconds=round(self._markers.oldest_overdue_seconds),
+            **self._ended,
+        )
+        if self._last_refusal and (self._stopped or set(self._ended) == {"refused"}):
+            raise self._last_refusal
+        return Drained(True, dict(self._ended))
+
+    def _should_continue(self) -> bool:
+        """Whether another marker may be processed: in time, and in a slot of ours."""
+        if self._lease.is_retired or self._ctx.seconds_for_calls() < _MIN_PAIR_SECONDS:
+            return False
+        return not self._stopped and self._lease.renew()
+
+    def _release(self) -> None:
+        if self._lease.is_held:
+            self._ctx.clock.sleep(self._pacer.seconds_until_quiet())
+        self._lease.release()
+
+    def _tasks(self) -> Iterator[Callable[[], None]]:
+        """Yield one task per due marker, until none is left and none is being processed."""
+        while self._should_continue():
+            marker = self._markers.next()
+            if marker is not None:
+                yield partial(self._handle, marker)
+            elif self._markers.any_running:
+                self._ctx.clock.sleep(0.5)
+            elif not self._markers.any_done:
+                return
+
+    def _handle(self, marker: DueMarker) -> None:
+        """Process a marker, whatever happens: the other pairs go on, and the marker stays."""
+        state = "failed"
+        try:
+            state = self._delete(marker.key) if marker.is_obsolete else self._process(marker.key)
+        except ConfigurationError as error:
+            self._last_refusal, state = error, "refused"
+        except Exception as error:
+            # Our own errors speak for themselves; the text of any other may hold a secret.
+            reason = str(error) if isinstance(error, LivenessError) else None
+            self._log("drain.marker-failed", error=type(error).__name__, reason=reason)
+        finally:
+            if not marker.is_obsolete:
+                self._markers.done(marker.key, finished=state in _FINISHED_STATES)
+        self._refusals = self._refusals + 1 if state == "refused" else 0
+        self._stopped = self._stopped or self._refusals >= _MAX_REFUSALS
+        self._ended[state] += 1
+
+    def _delete(self, key: str) -> str:
+        self._ctx.store.delete(self._ctx.settings.ledger_bucket, key)
+        return "obsolete"
+
+    def _process(self, key: str) -> str:
+        """Requeue the marker at the tail, walk its pair, and delete it; return how that ended.
+
+        A poison message, one that kills its instance, is thus behind all others, and counted.
+        """
+        ctx, bucket = self._ctx, self._ctx.settings.ledger_bucket
+        stored = ctx.store.get(bucket, key, MAX_MARKER_BYTES)
+        if stored is None:
+            return "gone"
+        marker = read_marker(stored.body)
+        if marker is None or pair_id_problem(ctx.settings, marker.pair_id):
+            self._log("drain.marker-invalid", key=key)
+            ctx.store.delete(bucket, key)
+            return "invalid"
+        redelivered = marker._replace(deliveries=marker.deliveries + 1)
+        requeued_key = park(ctx, redelivered, _REDELIVERY_SECONDS)
+        ctx.store.delete(bucket, key)
+        try:
+            state = self._walk(marker)
+        except PairNotFinishedError as error:
+            if not isinstance(error.cause, LedgerDamagedError):
+                # Not the pair's fault: this delivery does not count against it.
+                if not error.marker_written:
+                    park(ctx, marker, _PAUSE_SECONDS)
+                ctx.store.delete(bucket, requeued_key)
+            raise error.cause from error
+        ctx.store.delete(bucket, requeued_key)
+        return state
+
+    def _walk(self, marker: Marker) -> str:
+        walk = Walk(self._ctx, marker.pair_id, self._log, marker.deliveries)
+        if marker.deliveries < MAX_DELIVERIES:
+            return walk.run().state
+        self._log("drain.given-up", pair_id=marker.pair_id, deliveries=marker.deliveries)
+        return walk.abandon().state

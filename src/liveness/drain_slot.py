@@ -1,0 +1,104 @@
+"""Who drains the backlog: a lease on a slot of time, taken by putting an object if it is absent.
+
+Time is divided into slots. The instance that creates `drain/<slot>` is the drainer for that slot
+and claims the next slot before its own ends. A crashed drainer simply stops renewing; there is
+nothing to clean up. This saves calls that would be throttled. Safety never depends on it: claims
+provide that.
+"""
+
+from __future__ import annotations
+
+from .context import Context
+from .keys import SLOT_SECONDS, drain_slot_key
+from .records import slot_record
+from .store import CLOCK_RESOLUTION_SECONDS
+
+# The next slot is taken this long before it begins.
+_EARLY_SECONDS = 6.0
+# No call starts this shortly before the end of a slot unless we hold the next one: within a second
+# of it the next drainer may call, and by its clock the slot may have ended a little earlier.
+_LAST_CALL_SECONDS = 1.0 + CLOCK_RESOLUTION_SECONDS
+# Platform timers fire at full minutes: a drainer that must end leaves the next one to them.
+_TIMER_SECONDS = 60
+_MAX_SLOT_BYTES = 16 * 1024
+
+
+class SlotLease:
+    """Our lease on the slot that is running, renewed slot by slot until it retires."""
+
+    def __init__(self, ctx: Context, min_seconds: float, handover_seconds: float) -> None:
+        """Retire `min_seconds` before calls must end, or that long before a full minute."""
+        self._ctx = ctx
+        self._min_seconds = min_seconds
+        self._handover_seconds = handover_seconds
+        self._nonce = ctx.rng.token()
+        self._keys: list[str] = []
+        self._ends = 0.0
+        self._retires: float | None = None
+
+    def acquire_current(self) -> bool:
+        """Take the slot that is running; the first reply may show that our clock was wrong."""
+        for _ in range(2):
+            moment = self._ctx.store.now()
+            acquired = self._acquire(moment)
+            if self._slot_at(moment) == self._slot_at(self._ctx.store.now()):
+                if acquired and self._retires is None:
+                    self._retires = self._retirement()
+                return acquired
+            self.release()
+        return False
+
+    @property
+    def is_held(self) -> bool:
+        return bool(self._keys)
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether no new work may begin under this lease."""
+        return self._retires is None or self._ctx.store.now() >= self._retires
+
+    def renew(self) -> bool:
+        """Take the next slot if it is time to; return whether a call may start."""
+        now, ends = self._ctx.store.now(), self._ends  # which other workers move on
+        if ends - _EARLY_SECONDS <= now < ends and not self._retires_before(ends):
+            self._acquire(ends)
+        return self.is_valid()
+
+    def is_valid(self) -> bool:
+        """Whether a call may start now: in a slot of ours that is not about to end."""
+        return self._ctx.store.now() < self._ends - _LAST_CALL_SECONDS
+
+    def release(self) -> None:
+        """Delete the current slot and, if it was taken early, the next: events wait for us."""
+        for key in self._keys[-2:]:
+            self._ctx.store.delete(self._ctx.settings.ledger_bucket, key)
+        self._keys.clear()
+        self._ends = 0.0
+
+    def _acquire(self, moment: float) -> bool:
+        """Take the slot of that moment: free, or ours already."""
+        bucket, key = self._ctx.settings.ledger_bucket, self._slot_at(moment)
+        body = slot_record(self._nonce, self._ctx.info)
+        if not self._ctx.store.create(bucket, key, body).created:
+            # A 409 may be caused by our own first try whose reply was lost, or by another worker.
+            stored = self._ctx.store.get(bucket, key, _MAX_SLOT_BYTES)
+            if stored is None or self._nonce.encode() not in stored.body:
+                return False
+        if key not in self._keys:  # several workers may do this at once
+            self._keys.append(key)
+        self._ends = (moment // SLOT_SECONDS + 1) * SLOT_SECONDS
+        return True
+
+    def _slot_at(self, moment: float) -> str:
+        return drain_slot_key(self._ctx.settings, moment)
+
+    def _retires_before(self, moment: float) -> bool:
+        return self._retires is not None and self._retires <= moment
+
+    def _retirement(self) -> float:
+        """Return when to retire, by the store's clock: if possible at a full minute."""
+        now = self._ctx.store.now()
+        latest = now + self._ctx.seconds_for_calls() - self._min_seconds
+        # A worker that waits for a permit then must have had it before the next drainer's first.
+        boundary = latest // _TIMER_SECONDS * _TIMER_SECONDS - self._handover_seconds
+        return boundary if boundary > now else latest

@@ -1,0 +1,202 @@
+"""Steps 1 and 6 of the walk: read the inputs and the current result, and classify them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from .keys import (
+    ATTEMPT_META,
+    FINGERPRINT_META,
+    FRAME_META,
+    FRAME_MISSING,
+    IMAGE,
+    LIVE,
+    REASON_META,
+    STATUS_META,
+    InputKey,
+    candidate_keys,
+    fingerprint_of,
+    result_key,
+)
+from .records import Response
+from .runtime import Concurrency
+from .settings import Settings
+from .store import ObjectHead, RetryingStore
+from .verdicts import outcome_of_response
+
+# The local outcomes that need no call; see verdict_table.py.
+INVALID_REASONS = ("InputAmbiguous", "InputEmpty", "InputTooLarge")
+
+
+class Input(NamedTuple):
+    """One input object as it was when it was inspected."""
+
+    role: str
+    key: str
+    etag: str
+    size: int
+    last_modified: float  # seconds since 1970
+    md5: str | None
+
+
+class CompletePair(NamedTuple):
+    """Both inputs of a pair; the same inputs always have the same fingerprint."""
+
+    pair_id: str
+    fingerprint: str
+    inputs: tuple[Input, ...]
+
+    @property
+    def live(self) -> Input:
+        return next(item for item in self.inputs if item.role == LIVE)
+
+    @property
+    def image(self) -> Input:
+        return next(item for item in self.inputs if item.role == IMAGE)
+
+
+class IncompletePair(NamedTuple):
+    """A pair of which at least one input is missing."""
+
+    pair_id: str
+    missing: tuple[str, ...]  # roles
+    present: tuple[Input, ...]
+
+
+class InvalidPair(NamedTuple):
+    """A complete pair that must not be sent; `reason` is one of INVALID_REASONS."""
+
+    pair: CompletePair
+    reason: str
+    detail: str
+
+
+class Inspection(NamedTuple):
+    """What was found: the state of the inputs, and the head of `result.json`."""
+
+    inputs: CompletePair | IncompletePair | InvalidPair
+    result: ObjectHead | None
+    drain_active: bool = False  # whether an instance drains in the slot that was asked about
+
+    @property
+    def pair(self) -> CompletePair | None:
+        """The complete pair, valid or not; None if an input is missing."""
+        if isinstance(self.inputs, IncompletePair):
+            return None
+        return self.inputs.pair if isinstance(self.inputs, InvalidPair) else self.inputs
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The roles of which there is no input yet."""
+        return self.inputs.missing if isinstance(self.inputs, IncompletePair) else ()
+
+    @property
+    def objects(self) -> tuple[Input, ...]:
+        """The inputs that exist."""
+        if isinstance(self.inputs, IncompletePair):
+            return self.inputs.present
+        pair = self.inputs.pair if isinstance(self.inputs, InvalidPair) else self.inputs
+        return pair.inputs
+
+    @property
+    def result_fingerprint(self) -> str | None:
+        return self.result.metadata.get(FINGERPRINT_META) if self.result else None
+
+    @property
+    def result_status(self) -> str | None:
+        return self.result.metadata.get(STATUS_META) if self.result else None
+
+    @property
+    def result_is_current(self) -> bool:
+        """Whether the result is one of the current inputs."""
+        return self.pair is not None and self.result_fingerprint == self.pair.fingerprint
+
+    @property
+    def result_is_invalid(self) -> bool:
+        """Whether the result says that an input is invalid, so that no call was made."""
+        reason = self.result.metadata.get(REASON_META) if self.result else None
+        return reason in INVALID_REASONS
+
+    @property
+    def result_lacks_frame(self) -> bool:
+        """Whether the result lacks a best frame that the service had given."""
+        return self.result is not None and self.result.metadata.get(FRAME_META) == FRAME_MISSING
+
+    def invalid_result_is_outdated(self) -> bool:
+        """Whether the result says `invalid` of inputs that are valid, since a limit was raised."""
+        return self.result_is_invalid and isinstance(self.inputs, CompletePair)
+
+    def failed_result_is_outdated(self, response: Response | None, grants: int) -> bool:
+        """Whether a `failed` result is not the last word, given the response that is recorded.
+
+        An operator may have granted another attempt: it is still to be made, or it was made and
+        not published, or a slow publisher of the failure came after it.
+        """
+        if self.result is None or self.result_status != "failed":
+            return False
+        if response is None:
+            return grants > 0
+        if self.result.metadata.get(ATTEMPT_META) != str(response.attempt):
+            return True
+        return outcome_of_response(response).status != "failed"
+
+
+def inspect(
+    settings: Settings,
+    store: RetryingStore,
+    concurrency: Concurrency,
+    pair_id: str,
+    drain_slot: str | None = None,
+) -> Inspection:
+    """HEAD every key an input may have, `result.json` and the drain slot, in one round trip.
+
+    Keys are computed, never listed: GET Bucket is eventually consistent (document 436/30614), and
+    two simultaneous events would each miss the other's input.
+    """
+    keys = candidate_keys(settings, pair_id)
+    tasks: list[Any] = [lambda key=key.key: store.head(settings.bucket, key) for key in keys]
+    *heads, result, drainer = concurrency.gather(
+        *tasks,
+        lambda: store.head(settings.result_bucket, result_key(settings, pair_id)),
+        lambda: store.head(settings.ledger_bucket, drain_slot) if drain_slot else None,
+    )
+    if keys and not any(heads):
+        # A HEAD's 404 does not tell whether key or bucket is missing; a GET's does, by raising.
+        store.get(settings.bucket, keys[0].key, max_bytes=0)
+    inputs = classify(settings, pair_id, list(zip(keys, heads, strict=True)))
+    return Inspection(inputs, result, drainer is not None)
+
+
+def classify(
+    settings: Settings, pair_id: str, heads: Sequence[tuple[InputKey, ObjectHead | None]]
+) -> CompletePair | IncompletePair | InvalidPair:
+    """Decide what the heads of all candidate keys mean. Pure."""
+    inputs = tuple(
+        Input(key.role, key.key, head.etag, head.size, head.last_modified, head.md5)
+        for key, head in heads
+        if head is not None
+    )
+    missing = tuple(role for role in (LIVE, IMAGE) if all(item.role != role for item in inputs))
+    if missing:
+        return IncompletePair(pair_id, missing, inputs)
+    fingerprint = fingerprint_of(pair_id, ((item.key, item.etag, item.size) for item in inputs))
+    pair = CompletePair(pair_id, fingerprint, inputs)
+    limits = {LIVE: settings.max_live_bytes, IMAGE: settings.max_image_bytes}
+    return _invalid(pair, limits) or pair
+
+
+def _invalid(pair: CompletePair, limits: Mapping[str, int]) -> InvalidPair | None:
+    if len(pair.inputs) > 2:
+        keys = ", ".join(repr(item.key) for item in pair.inputs)
+        return InvalidPair(pair, "InputAmbiguous", f"expected one of each, found: {keys}")
+    for item in pair.inputs:
+        if item.size == 0:
+            return InvalidPair(pair, "InputEmpty", f"{item.key!r} is empty")
+        if item.size > limits[item.role]:
+            return InvalidPair(
+                pair,
+                "InputTooLarge",
+                f"{item.key!r} has {item.size} bytes, the limit is {limits[item.role]}",
+            )
+    return None

@@ -1,0 +1,105 @@
+"""Markers: durable notes that a pair is due. To park a pair is to write one.
+
+A marker's name begins with the time it is due, so a listing has the oldest first. That time is by
+the store's clock: instances whose clocks are minutes apart agree on it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from enum import Enum
+from typing import NamedTuple
+
+from .context import Context
+from .errors import LivenessError
+from .keys import marker_key
+from .store import JSON, UNPARSABLE
+
+MARKER_SCHEMA = "liveness-marker/2"
+# A poison message, one that ends every invocation that processes it, is given up after so many.
+MAX_DELIVERIES = 10
+MAX_MARKER_BYTES = 16 * 1024
+
+
+class ParkReason(Enum):
+    """Why a pair is parked: its code is what is stored and logged, its text is for people."""
+
+    LEASE_HELD = "lease-held", "another invocation holds the lease"
+    DRAIN_ACTIVE = "drain-active", "another instance is draining the backlog"
+    TIME_EXHAUSTED = "time-exhausted", "too little of the invocation is left for a call"
+    NO_CALL_SLOT = "no-call-slot", "no call slot is available before the invocation times out"
+    LEASE_EXHAUSTED = "lease-exhausted", "preparation used up the lease"
+    DRAIN_ENDING = "drain-ending", "the drain ends before this call could start"
+    ATTEMPTS_EXHAUSTED = "attempts-exhausted", "no attempts left; the last may still be answered"
+    LATE_WRITE = "late-write", "an unacknowledged write may still take effect"
+    RECONCILE = "reconcile", "reconcile found that no event finished the pair"
+    INPUTS_UNSTABLE = "inputs-unstable", "the inputs kept changing while being processed"
+    THROTTLED = "throttled", "the face API is over its request rate"
+    TRANSIENT = "transient", "the face API is in trouble or cannot be reached", True
+    BAD_LINK = "bad-link", "the face API could not fetch the inputs intact", True
+    MISCONFIGURED = "misconfigured", "the face API refuses; an operator must act", True
+    PREPARATION_FAILED = "preparation-failed", "the call could not be prepared", True
+    UNEXPECTED_ERROR = "unexpected-error", "processing the pair raised an error", True
+
+    def __init__(self, code: str, text: str, is_error: bool = False) -> None:
+        self.code = code
+        self.text = text
+        self.is_error = is_error
+        """Whether an operator should see it as an error; otherwise the pair only waits."""
+
+    @classmethod
+    def from_code(cls, code: object) -> ParkReason | None:
+        """Return the reason with that code, or None."""
+        return next((reason for reason in cls if reason.code == code), None)
+
+
+class Marker(NamedTuple):
+    """A note that a pair is due."""
+
+    pair_id: str
+    reason: ParkReason
+    detail: str = ""  # what the service said, or where an error was raised
+    deliveries: int = 0  # how many drainers began to process it and did not finish
+
+
+def park(ctx: Context, marker: Marker, seconds: float) -> str:
+    """Write a marker that is due after that many seconds; return its key."""
+    now = ctx.store.now()
+    due = now + seconds
+    record = {
+        "schema": MARKER_SCHEMA,
+        "pair_id": marker.pair_id,
+        "reason": marker.reason.code,
+        "detail": marker.detail,
+        "deliveries": marker.deliveries,
+        "due": due,
+        "parked_at": now,
+    }
+    key = marker_key(ctx.settings, marker.pair_id, due, ctx.rng.token())
+    body = json.dumps(record, ensure_ascii=False).encode()
+    ctx.store.put(ctx.settings.ledger_bucket, key, body, JSON, {})
+    return key
+
+
+def try_park(ctx: Context, marker: Marker, seconds: float) -> bool:
+    """Park where an error is on its way out already; return whether that worked."""
+    with contextlib.suppress(LivenessError):
+        park(ctx, marker, seconds)
+        return True
+    return False
+
+
+def read_marker(body: bytes) -> Marker | None:
+    """Parse a marker; None if it is not as this function wrote it."""
+    try:
+        record = json.loads(body)
+        reason = ParkReason.from_code(record["reason"])
+        detail, deliveries = str(record["detail"]), int(record["deliveries"])
+        pair_id = record["pair_id"]
+    except UNPARSABLE:
+        return None
+    # Giving up may fail and be tried again, but no marker is delivered this often.
+    if not isinstance(pair_id, str) or not 0 <= deliveries < 10 * MAX_DELIVERIES:
+        return None
+    return None if reason is None else Marker(pair_id, reason, detail, deliveries)

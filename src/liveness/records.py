@@ -1,0 +1,190 @@
+"""The ledger's objects as values, and how each is written and read.
+
+The mappings here are the stored format: they name every field, and each carries its schema's name.
+Renaming anything in Python changes nothing in a bucket.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, NamedTuple
+
+from .face_api import Answer
+from .store import CLOCK_RESOLUTION_SECONDS, UNPARSABLE, StoredObject
+
+CLAIM_SCHEMA = "liveness-claim/1"
+RELEASE_SCHEMA = "liveness-release/1"
+GRANT_SCHEMA = "liveness-grant/1"
+RESPONSE_SCHEMA = "liveness-response/2"
+SLOT_SCHEMA = "liveness-drain-slot/1"
+# Shorter than the platform's retry interval of 60 s (document 583/39851).
+LEASE_SECONDS = 50
+
+
+class InvocationInfo(NamedTuple):
+    """Which invocation of which function wrote something."""
+
+    name: str
+    version: str
+    request_id: str
+
+    def to_record(self) -> dict[str, str]:
+        return {"name": self.name, "version": self.version, "request_id": self.request_id}
+
+
+class Claim(NamedTuple):
+    """Attempt `number` as the ledger has it."""
+
+    number: int
+    nonce: str | None  # None: the object was edited; then it is not ours
+    age: float  # seconds, by the store's clock
+    released: bool
+
+    @property
+    def is_expired_or_released(self) -> bool:
+        """Whether the next number may be claimed; see the table in ledger.py."""
+        return self.released or self.lease_left <= 0
+
+    @property
+    def lease_left(self) -> float:
+        """Seconds until the claim may be superseded; negative once it is long over."""
+        return LEASE_SECONDS + CLOCK_RESOLUTION_SECONDS - self.age
+
+
+class Response(NamedTuple):
+    """The response record: everything the verdict and the result are made of."""
+
+    attempt: int
+    possibly_billed: int  # calls for this fingerprint that may have been billed, this one included
+    threshold: float
+    transfer: str
+    md5s: dict[str, str]  # by role
+    claimed_at: float  # seconds since 1970
+    answered_at: float
+    answer: Answer | None  # None: given up
+
+
+def claim_record(pair_id: str, attempt: int, nonce: str, owner: dict[str, Any]) -> bytes:
+    """Return the body of `<n>.claim`; `owner` is an owner_record."""
+    return encode(
+        {
+            "schema": CLAIM_SCHEMA,
+            "pair_id": pair_id,
+            "attempt": attempt,
+            "nonce": nonce,
+            "owner": owner,
+        }
+    )
+
+
+def release_record(attempt: int, nonce: str) -> bytes:
+    """Return the body of `<n>.released`, which names the nonce of the claim that it ends."""
+    return encode({"schema": RELEASE_SCHEMA, "attempt": attempt, "nonce": nonce})
+
+
+def grant_record(owner: dict[str, Any]) -> bytes:
+    """Return the body of `grant-<k>`."""
+    return encode({"schema": GRANT_SCHEMA, "owner": owner})
+
+
+def owner_record(info: InvocationInfo, now: float) -> dict[str, Any]:
+    """Return who writes an object, and when by its own clock (seconds since 1970)."""
+    return {**info.to_record(), "at": now}
+
+
+def read_nonce(stored: StoredObject) -> str | None:
+    """Return the nonce of a claim or release; None if the object is not as we wrote it."""
+    try:
+        nonce = json.loads(stored.body)["nonce"]
+    except UNPARSABLE:
+        return None
+    return nonce if isinstance(nonce, str) else None
+
+
+def read_granting_request(stored: StoredObject) -> str | None:
+    """Return the id of the request that wrote a grant."""
+    try:
+        request_id = json.loads(stored.body)["owner"]["request_id"]
+    except UNPARSABLE:
+        return None
+    return request_id if isinstance(request_id, str) else None
+
+
+def response_record(response: Response, pair_id: str, fingerprint: str) -> bytes:
+    """Return the body of a response record or of a late response."""
+    answer = response.answer
+    record = {
+        "schema": RESPONSE_SCHEMA,
+        "pair_id": pair_id,
+        "fingerprint": fingerprint,
+        "attempt": response.attempt,
+        "possibly_billed": response.possibly_billed,
+        "threshold": response.threshold,
+        "transfer": response.transfer,
+        "md5s": response.md5s,
+        "claimed_at": response.claimed_at,
+        "answered_at": response.answered_at,
+        "answer": None
+        if answer is None
+        else {
+            "channel": answer.channel,
+            "code": answer.code,
+            "description": answer.description,
+            "request_id": answer.request_id,
+            "similarity": answer.similarity,
+            "best_frame_url": answer.best_frame_url,
+            "best_frame_md5": answer.best_frame_md5,
+            "contract_violation": answer.contract_violation,
+        },
+    }
+    return encode({**record, "digest": _digest(record)})
+
+
+def read_response(body: bytes, fingerprint: str) -> Response | None:
+    """Parse a response record; None if it is not as this function wrote it for `fingerprint`."""
+    try:
+        record = json.loads(body)
+        if record.pop("digest") != _digest(record):
+            return None
+        if (record["schema"], record["fingerprint"]) != (RESPONSE_SCHEMA, fingerprint):
+            return None
+        answer = record["answer"]
+        return Response(
+            attempt=record["attempt"],
+            possibly_billed=record["possibly_billed"],
+            threshold=record["threshold"],
+            transfer=record["transfer"],
+            md5s=record["md5s"],
+            claimed_at=record["claimed_at"],
+            answered_at=record["answered_at"],
+            answer=None
+            if answer is None
+            else Answer(
+                channel=answer["channel"],
+                code=answer["code"],
+                description=answer["description"],
+                request_id=answer["request_id"],
+                similarity=answer["similarity"],
+                best_frame_url=answer["best_frame_url"],
+                best_frame_md5=answer["best_frame_md5"],
+                contract_violation=answer["contract_violation"],
+            ),
+        )
+    except UNPARSABLE:
+        return None
+
+
+def slot_record(nonce: str, info: InvocationInfo) -> bytes:
+    """Return the body of `drain/<slot>`."""
+    return encode({"schema": SLOT_SCHEMA, "nonce": nonce, "owner": info.to_record()})
+
+
+def encode(record: dict[str, Any]) -> bytes:
+    """Return a record as it is stored: readable JSON in UTF-8."""
+    return json.dumps(record, ensure_ascii=False, indent=1).encode()
+
+
+def _digest(record: dict[str, Any]) -> str:
+    canonical = json.dumps(record, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
