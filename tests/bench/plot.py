@@ -1,4 +1,4 @@
-"""The plot of the README: finished pairs over time after a burst of 1,000. Needs matplotlib."""
+"""The chart of docs/benchmarks.md: results over time after a burst of 1,000. Needs matplotlib."""
 
 from __future__ import annotations
 
