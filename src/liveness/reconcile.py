@@ -67,7 +67,7 @@ def reconcile(ctx: Context, log: Log, prefix: str, needs_work: NeedsWork) -> Rec
 
     Raises StoreUnavailableError, ConfigurationError.
     """
-    state = _read_state(ctx) if not prefix else State()
+    state = read_state(ctx) if not prefix else State()
     if not state.cursor:
         state = state._replace(pass_began=ctx.store.now())
     since = state.finished_pass_began - _OVERLAP_SECONDS
@@ -89,9 +89,9 @@ def reconcile(ctx: Context, log: Log, prefix: str, needs_work: NeedsWork) -> Rec
             break
         cursor = page.next_marker
         if not prefix:
-            _write_state(ctx, state._replace(cursor=cursor))  # a later page may fail
+            write_state(ctx, state._replace(cursor=cursor))  # a later page may fail
     if not prefix:
-        _write_state(ctx, State(finished_pass_began=state.pass_began))
+        write_state(ctx, State(finished_pass_began=state.pass_began))
     return Reconciled(True, keys, checked, parked)
 
 
@@ -160,7 +160,7 @@ def _check(ctx: Context, log: Log, candidates: list[str], needs_work: NeedsWork)
     return sorted(outdated)
 
 
-def _read_state(ctx: Context) -> State:
+def read_state(ctx: Context) -> State:
     """Read the stored state; if it is not as we wrote it, begin anew, which costs one pass."""
     bucket, key = ctx.settings.ledger_bucket, reconcile_state_key(ctx.settings)
     stored = ctx.store.get(bucket, key, _MAX_STATE_BYTES)
@@ -182,7 +182,7 @@ def _read_state(ctx: Context) -> State:
     return state if is_ours else state._replace(cursor="")
 
 
-def _write_state(ctx: Context, state: State) -> None:
+def write_state(ctx: Context, state: State) -> None:
     record = {
         "schema": STATE_SCHEMA,
         "finished_pass_began": state.finished_pass_began,

@@ -1,0 +1,119 @@
+"""The order in which a drainer draws markers, and which of a pair's markers become obsolete."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from liveness.due_markers import DueMarker, DueMarkers
+from liveness.keys import marker_key
+from liveness.settings import read_settings
+from liveness.store import ListedObject, Page, RetryingStore
+from tests.clocks import ManualClock
+
+NOW = 1_795_000_000.0
+SETTINGS = read_settings(
+    {"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": "faces-1250000000"}
+)
+
+
+class Backlog:
+    """A bucket that lists markers, and the drainer's view of it."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock(NOW)
+        self.keys: list[str] = []
+        ctx: Any = self
+        self.settings = SETTINGS
+        self.store = RetryingStore(ctx, self.clock, ctx)
+        self.due = DueMarkers(ctx)
+
+    def list(self, bucket: str, prefix: str, after: str) -> Page:
+        listed = [ListedObject(key, NOW) for key in sorted(self.keys) if key > after]
+        return Page(tuple(listed), None)
+
+    def park(self, pair_id: str, waited: float) -> str:
+        token = f"{len(self.keys):024}"
+        key = marker_key(SETTINGS, pair_id, self.clock.now() - waited, token)
+        self.keys.append(key)
+        return key
+
+    def next(self) -> DueMarker | None:
+        """Draw, after the time in which the drainer lists again."""
+        self.clock.time += 3
+        return self.due.next()
+
+
+@pytest.fixture
+def backlog() -> Backlog:
+    return Backlog()
+
+
+def test_the_newest_and_the_oldest_pair_are_drawn_in_turn(backlog: Backlog) -> None:
+    keys = [backlog.park(f"pair-{number}", waited=100 - number) for number in range(6)]
+
+    drawn = [backlog.next() for _ in range(6)]
+
+    assert drawn == [DueMarker(keys[n]) for n in (5, 0, 1, 4, 5 - 2, 2)]
+
+
+def test_one_marker_of_a_pair_is_processed_at_a_time(backlog: Backlog) -> None:
+    first = backlog.park("anna", waited=20)
+    backlog.park("anna", waited=10)
+
+    assert backlog.next() == DueMarker(first)
+    assert backlog.next() is None
+    assert backlog.due.any_running
+
+
+def test_markers_listed_before_a_finished_walk_are_obsolete(backlog: Backlog) -> None:
+    first = backlog.park("anna", waited=20)
+    repeat = backlog.park("anna", waited=10)
+    assert backlog.next() == DueMarker(first)
+
+    backlog.due.done(first, finished=True)
+
+    assert backlog.next() == DueMarker(repeat, is_obsolete=True)
+
+
+def test_markers_listed_during_a_walk_are_processed_even_if_it_finished(backlog: Backlog) -> None:
+    """They may announce content that was uploaded after the walk's last look."""
+    first = backlog.park("anna", waited=20)
+    assert backlog.next() == DueMarker(first)
+    backlog.keys.remove(first)
+    later = backlog.park("anna", waited=0)
+    assert backlog.next() is None
+
+    backlog.due.done(first, finished=True)
+
+    assert backlog.next() == DueMarker(later)
+
+
+def test_markers_of_an_unfinished_pair_are_processed_one_after_another(backlog: Backlog) -> None:
+    first = backlog.park("anna", waited=20)
+    repeat = backlog.park("anna", waited=10)
+    assert backlog.next() == DueMarker(first)
+
+    backlog.due.done(first, finished=False)
+
+    assert backlog.next() == DueMarker(repeat)
+
+
+def test_repeats_take_at_most_every_other_turn(backlog: Backlog) -> None:
+    first = backlog.park("anna", waited=50)
+    repeats = [backlog.park("anna", waited=40 + number) for number in range(2)]
+    assert backlog.next() == DueMarker(first)
+    backlog.keys.remove(first)
+    others = [backlog.park(f"pair-{number}", waited=30 - number) for number in range(3)]
+
+    backlog.due.done(first, finished=False)
+
+    drawn = []
+    for _ in range(4):
+        marker = backlog.next()
+        assert marker is not None
+        drawn.append(marker.key)
+        backlog.due.done(marker.key, finished=False)
+    assert sum(key in repeats for key in drawn) == 2
+    assert sum(key in others for key in drawn) == 2

@@ -1,0 +1,237 @@
+"""What is written to a bucket, byte for byte, and that it is read back as the same value.
+
+A failure here means that a stored format changed: an installation has objects in the old one. Give
+the schema a new number, say in CHANGELOG.md what happens to old objects, and write the files anew
+with `python -m tests.unit.test_stored_formats`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from liveness.best_frame import StoredFrame
+from liveness.context import Context
+from liveness.face_api import Answer, NoFrame
+from liveness.inspection import CompletePair, Input
+from liveness.keys import IMAGE, LIVE
+from liveness.markers import Marker, ParkReason, park, read_marker
+from liveness.pacing import Unpaced
+from liveness.reconcile import State, read_state, write_state
+from liveness.records import (
+    InvocationInfo,
+    Response,
+    claim_record,
+    grant_record,
+    owner_record,
+    read_granting_request,
+    read_nonce,
+    read_response,
+    release_record,
+    response_record,
+    slot_record,
+)
+from liveness.result import Finding, build_result
+from liveness.settings import read_settings
+from liveness.store import ObjectHead, RetryingStore, StoredObject
+from liveness.verdicts import local_outcome, outcome_of_response
+from tests.clocks import ManualClock
+
+GOLDEN = Path(__file__).parent / "golden"
+NOW = 1_795_000_000.125
+SETTINGS = read_settings(
+    {"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": "faces-1250000000"}
+)
+INFO = InvocationInfo("liveness", "3", "request-1")
+FINGERPRINT = "f" * 64
+PAIR = CompletePair(
+    "anna/会话",
+    FINGERPRINT,
+    (
+        Input(LIVE, "liveness/incoming/anna/会话/live.bin", "0" * 32, 2048, NOW, "0" * 32),
+        Input(IMAGE, "liveness/incoming/anna/会话/reference.jpg", "1-2", 900, NOW, None),
+    ),
+)
+ANSWER = Answer(
+    channel="result",
+    code="Success",
+    description="Success",
+    request_id="api-1",
+    similarity=96.5,
+    best_frame_url="https://frames-1.cos.ap-singapore.myqcloud.com/f.jpg",
+    best_frame_md5="2" * 32,
+)
+
+
+def response(answer: Answer | None) -> Response:
+    return Response(
+        attempt=2,
+        possibly_billed=2,
+        threshold=70.0,
+        transfer="presign",
+        md5s={} if answer is None else {LIVE: "0" * 32, IMAGE: "3" * 32},
+        claimed_at=NOW,
+        answered_at=NOW + 1.5,
+        answer=answer,
+    )
+
+
+RESPONSES = {
+    "response-passed.json": response(ANSWER),
+    "response-below-threshold.json": response(ANSWER._replace(similarity=69.5)),
+    "response-rejected.json": response(
+        Answer("result", "FailedOperation.LivessDetectFake", "not live", "api-2")
+    ),
+    "response-api-error.json": response(
+        Answer("error", "FailedOperation.ImageBlur", "blurred", "api-3")
+    ),
+    "response-outside-contract.json": response(
+        ANSWER._replace(similarity=None, contract_violation="Sim is missing")
+    ),
+    "response-given-up.json": response(None),
+}
+
+
+class Bucket:
+    """A store that keeps the last object put."""
+
+    def __init__(self) -> None:
+        self.key, self.body = "", b""
+
+    def put(self, bucket: str, key: str, body: bytes, *_: object) -> None:
+        self.key, self.body = key, body
+
+    def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
+        return stored(self.body) if key == self.key else None
+
+
+class Sequence:
+    """Randomness without chance."""
+
+    def token(self) -> str:
+        return "0" * 24
+
+    def uniform(self, limit: float) -> float:
+        return 0.0
+
+
+def stored(body: bytes) -> StoredObject:
+    return StoredObject(ObjectHead("k", len(body), "e", None, NOW, NOW, {}), body)
+
+
+def context(bucket: Any) -> Context:
+    clock: Any = ManualClock(NOW)
+    unused: Any = None
+    return Context(
+        settings=SETTINGS,
+        store=RetryingStore(bucket, clock, Sequence()),
+        face=unused,
+        frames=unused,
+        clock=clock,
+        rng=Sequence(),
+        concurrency=unused,
+        pacer=Unpaced(clock, defers_to_drain=False),
+        info=INFO,
+        deadline=900.0,
+        trusted_buckets=set(),
+    )
+
+
+def parked() -> bytes:
+    bucket = Bucket()
+    marker = Marker(PAIR.pair_id, ParkReason.THROTTLED, "RequestLimitExceeded: busy", deliveries=1)
+    park(context(bucket), marker, 30)
+    return bucket.body
+
+
+def reconciled() -> bytes:
+    bucket = Bucket()
+    write_state(context(bucket), State(NOW - 3600, NOW, "liveness/incoming/anna/live.bin"))
+    return bucket.body
+
+
+def result(finding: Finding) -> bytes:
+    return build_result(SETTINGS, finding, INFO, NOW + 2).body
+
+
+def published(recorded: Response, frame: StoredFrame | NoFrame) -> bytes:
+    detail = recorded.answer.contract_violation if recorded.answer else ""
+    return result(Finding(PAIR, outcome_of_response(recorded), detail, recorded, frame))
+
+
+WRITERS: dict[str, Callable[[], bytes]] = {
+    "claim.json": lambda: claim_record(PAIR.pair_id, 2, "nonce-1", owner_record(INFO, NOW)),
+    "released.json": lambda: release_record(2, "nonce-1"),
+    "grant.json": lambda: grant_record(owner_record(INFO, NOW)),
+    "drain-slot.json": lambda: slot_record("nonce-1", INFO),
+    "marker.json": parked,
+    "reconcile.json": reconciled,
+    **{
+        name: lambda recorded=recorded: response_record(recorded, PAIR.pair_id, FINGERPRINT)
+        for name, recorded in RESPONSES.items()
+    },
+    "result-passed.json": lambda: published(
+        RESPONSES["response-passed.json"], StoredFrame("2" * 32, 4096)
+    ),
+    "result-without-frame.json": lambda: published(
+        RESPONSES["response-passed.json"], NoFrame("MD5 mismatch")
+    ),
+    "result-given-up.json": lambda: published(
+        RESPONSES["response-given-up.json"], NoFrame("no call was answered")
+    ),
+    "result-invalid.json": lambda: result(
+        Finding(
+            PAIR, local_outcome("InputEmpty"), "'k' is empty", None, NoFrame("no call was made")
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("name", sorted(WRITERS))
+def test_what_is_written_is_the_golden_file(name: str) -> None:
+    assert WRITERS[name]().decode() == (GOLDEN / name).read_text(encoding="utf-8")
+
+
+def test_every_golden_file_is_written_by_a_test() -> None:
+    assert {path.name for path in GOLDEN.iterdir()} == set(WRITERS)
+
+
+@pytest.mark.parametrize("name", sorted(RESPONSES))
+def test_a_golden_response_is_read_as_it_was(name: str) -> None:
+    assert read_response((GOLDEN / name).read_bytes(), FINGERPRINT) == RESPONSES[name]
+
+
+def test_a_golden_response_of_other_content_is_not_read() -> None:
+    body = (GOLDEN / "response-passed.json").read_bytes()
+
+    assert read_response(body, "0" * 64) is None
+
+
+def test_golden_claims_releases_and_grants_are_read() -> None:
+    assert read_nonce(stored((GOLDEN / "claim.json").read_bytes())) == "nonce-1"
+    assert read_nonce(stored((GOLDEN / "released.json").read_bytes())) == "nonce-1"
+    assert read_granting_request(stored((GOLDEN / "grant.json").read_bytes())) == "request-1"
+
+
+def test_a_golden_marker_is_read() -> None:
+    marker = read_marker((GOLDEN / "marker.json").read_bytes())
+
+    assert marker == Marker(
+        PAIR.pair_id, ParkReason.THROTTLED, "RequestLimitExceeded: busy", deliveries=1
+    )
+
+
+def test_a_golden_reconcile_state_is_read() -> None:
+    bucket = Bucket()
+    bucket.key = "liveness/ledger/reconcile.json"
+    bucket.body = (GOLDEN / "reconcile.json").read_bytes()
+
+    assert read_state(context(bucket)) == State(NOW - 3600, NOW, "liveness/incoming/anna/live.bin")
+
+
+if __name__ == "__main__":
+    for name, write in WRITERS.items():
+        (GOLDEN / name).write_bytes(write())
