@@ -1,4 +1,4 @@
-"""One cloud for a test: the sandbox, a bucket, and the real handler over real HTTP."""
+"""One cloud per test: the sandbox, a bucket, and the real handler over real HTTP."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import jsonschema
 import pytest
 from qcloud_cos import CosConfig, CosS3Client
 
 from liveness.handler import Function
-from liveness.seams import SystemClock
-from liveness_sandbox import Drop, Reply, Sandbox
+from liveness_sandbox import Drop, Reply, Sandbox, StoredObject
+from tests.clocks import SleeplessClock
+
+# A deadline per example would fail on a busy machine; `pytest-timeout` bounds each test instead.
+hypothesis.settings.register_profile("liveness", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("liveness")
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = json.loads((ROOT / "docs/liveness-result-1.schema.json").read_text())
@@ -27,20 +32,6 @@ CONTEXT = {
     "time_limit_in_ms": 120_000,
     "memory_limit_in_mb": 128,
 }
-
-
-class QuickClock(SystemClock):
-    """The machine's clock, but waiting takes no time; `shift` moves the monotonic clock on."""
-
-    def __init__(self) -> None:
-        self.slept: list[float] = []
-        self.shift = 0.0
-
-    def monotonic(self) -> float:
-        return super().monotonic() + self.shift
-
-    def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
 
 
 class Instance:
@@ -57,7 +48,7 @@ class Instance:
             "LIVENESS_ENDPOINT_SCHEME": "http",
         } | {f"LIVENESS_{name}": value for name, value in settings.items()}
         self.secrets = [credentials.secret_key, credentials.token or ""]
-        self.clock = QuickClock()
+        self.clock = SleeplessClock()
         self.lines: list[str] = []
         self._function = Function(clock=self.clock, environ=self.environ, write=self.lines.append)
 
@@ -65,7 +56,7 @@ class Instance:
         return self._function(event, context)
 
     def walk(self, *pair_ids: str) -> dict[str, Any]:
-        """Wake the function for these pairs; returns the summary of the first."""
+        """Invoke the function directly for these pairs; return the summary of the first."""
         summary: dict[str, Any] = self({"pairs": list(pair_ids)})["pairs"][0]
         return summary
 
@@ -78,13 +69,13 @@ class Instance:
 
 
 class Cloud:
-    """The sandbox with one bucket, arranged and read directly; the function goes over HTTP."""
+    """The sandbox with one bucket. Tests access it directly; the function uses HTTP."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         sandbox.create_bucket(BUCKET)
         self.bucket = sandbox.bucket(BUCKET)
-        self.client = CosS3Client(  # the customer's, with the real SDK
+        self.client = CosS3Client(  # the customer's client, with the real SDK
             CosConfig(
                 Region=sandbox.region,
                 SecretId=sandbox.credentials.secret_id,
@@ -95,19 +86,21 @@ class Cloud:
         )
 
     def instance(self, **settings: str) -> Instance:
+        """A new instance with these `LIVENESS_*` settings."""
         return Instance(self, settings)
 
     def put(self, pair_id: str, name: str, body: bytes, **options: Any) -> None:
+        """Upload one input of a pair."""
         self.bucket.put(f"liveness/incoming/{pair_id}/{name}", body, **options)
 
     def put_pair(self, pair_id: str, live: bytes | dict[str, Any] = PACKAGE) -> None:
-        """Both inputs; a dict is a liveness package that tells the sandbox what to answer."""
+        """Upload both inputs; a dict becomes a package with instructions for the sandbox."""
         body = json.dumps({"sandbox": 1, **live}).encode() if isinstance(live, dict) else live
         self.put(pair_id, "live.bin", body)
         self.put(pair_id, "reference.jpg", JPEG)
 
     def result(self, pair_id: str) -> dict[str, Any] | None:
-        """The published result, held against its schema and the invariant on its frame."""
+        """The published result, checked against its schema; its best frame must be stored."""
         stored = self.bucket.get(f"liveness/results/{pair_id}/result.json")
         if stored is None:
             return None
@@ -118,10 +111,16 @@ class Cloud:
         assert stored.content_type == "application/json"
         if key := result["best_frame"]["key"]:
             frame = self.bucket.get(key)
-            assert frame is not None, "result.json names a best frame that is not there"
+            assert frame is not None, "result.json names a best frame that is not stored"
             assert frame.etag.strip('"') == result["best_frame"]["md5"]
             assert frame.size == result["best_frame"]["size"]
         return result
+
+    def stored(self, key: str, bucket: str = BUCKET) -> StoredObject:
+        """An object that must exist."""
+        stored = self.sandbox.bucket(bucket).get(key)
+        assert stored is not None, f"{key} is not stored"
+        return stored
 
     def ledger(self, name: str = "") -> list[str]:
         """Names of ledger objects below `claims/<pair>/<fingerprint>/` that end in `name`."""
@@ -129,11 +128,13 @@ class Cloud:
         return [key.rpartition("/")[2] for key in keys if key.endswith(name)]
 
     def ledger_keys(self, name: str) -> list[str]:
+        """Full keys of the ledger objects with this name."""
         return [key for key in self.bucket.keys("liveness/ledger/") if key.endswith("/" + name)]
 
     def markers(self) -> list[dict[str, Any]]:
+        """The contents of all markers."""
         keys = self.bucket.keys("liveness/ledger/pending/")
-        return [json.loads(self.bucket.get(key).body()) for key in keys]
+        return [json.loads(self.stored(key).body()) for key in keys]
 
     @property
     def calls(self) -> int:
@@ -153,22 +154,22 @@ class Cloud:
         times: int = 1,
         service: str = "cos",
     ) -> None:
-        """At the next matching requests, do something or answer something else."""
-        left = [times]
+        """Run an action, or send another answer, at the next matching requests."""
+        remaining = [times]
 
         def hook(request: Any, at: str) -> Any:
             name = request.action if service == "faceid" else request.key
             if at != phase or request.service != service or request.method != method:
                 return None
-            if not (name or "").endswith(key_ends) or left[0] == 0:
+            if not (name or "").endswith(key_ends) or remaining[0] == 0:
                 return None
-            left[0] -= 1
+            remaining[0] -= 1
             return do() if callable(do) and not isinstance(do, (Drop, Reply)) else do
 
         self.sandbox.hooks.append(hook)
 
     def requests_of(self, instance: Instance) -> list[Any]:
-        """The instance's own requests to COS, without those by pre-signed URL."""
+        """The instance's own requests to COS, without those to pre-signed URLs."""
         secret_id = instance.environ["TENCENTCLOUD_SECRETID"]
         return [
             request

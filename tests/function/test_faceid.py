@@ -16,7 +16,7 @@ from liveness.face import Answer, DetectRequest, NoAnswer, NotSent
 from liveness.faceid import FaceId
 from liveness.seams import Threads
 from liveness.settings import read_settings
-from tests.conftest import QuickClock
+from tests.clocks import SleeplessClock
 
 SETTINGS = read_settings(
     {
@@ -31,8 +31,8 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 HEAD += b"Content-Length: %d\r\n\r\n" % len(BODY)
 
 
-def client(clock: QuickClock | None = None) -> FaceId:
-    face = FaceId(clock or QuickClock(), Threads())
+def client(clock: SleeplessClock | None = None) -> FaceId:
+    face = FaceId(clock or SleeplessClock(), Threads())
     face.use(SETTINGS, Credentials("AKIDexample", "key", "token"))
     return face
 
@@ -143,7 +143,7 @@ def test_a_reply_cut_anywhere_is_no_answer(monkeypatch: pytest.MonkeyPatch, repl
 
 def test_connections_are_kept_but_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
     # A connection that was idle may be dead without a sign, and the call on it paid for nothing.
-    clock = QuickClock()
+    clock = SleeplessClock()
     with server(answer) as (url, connections):
         monkeypatch.setenv("http_proxy", url)
         face = client(clock)

@@ -28,7 +28,6 @@ def examples(number: int) -> Callable[[T], T]:
             max_examples=number * 20 if _DEEP else number,
             derandomize=not _DEEP,
             database=None,
-            deadline=None,
             phases=(Phase.explicit, Phase.generate, Phase.shrink),
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         )(test)

@@ -21,7 +21,8 @@ from liveness import errors
 from liveness.errors import LivenessError, PairsNotFinished
 from liveness.handler import Function
 from liveness_sandbox import StoredObject
-from tests.conftest import CONTEXT, Cloud, Instance, QuickClock
+from tests.clocks import FastForwardClock
+from tests.conftest import CONTEXT, Cloud, Instance
 from tests.fuzz import canaries
 from tests.fuzz.tampering import Proxy
 
@@ -41,14 +42,6 @@ SECRETIVE = CONTEXT | {
     "environ": f"TENCENTCLOUD_SECRETKEY={canaries.CONTEXT_KEY};A=b",
     "environment": json.dumps({"TENCENTCLOUD_SESSIONTOKEN": canaries.CONTEXT_KEY}),
 }
-
-
-class PassingClock(QuickClock):
-    """Waiting takes almost no time, and yet it passes."""
-
-    def sleep(self, seconds: float) -> None:
-        self.shift += seconds
-        time.sleep(min(seconds, 0.002))  # who waits for other threads must let them work
 
 
 class Ending(NamedTuple):
@@ -192,7 +185,7 @@ class Harness:
     def _function(self, transfer: str) -> tuple[Function, Instance]:
         if transfer not in self._functions:
             instance = self.cloud.instance(TRANSFER=transfer, RATE_LIMIT="100")
-            function = Function(clock=PassingClock(), environ=instance.environ)
+            function = Function(clock=FastForwardClock(), environ=instance.environ)
             self._functions[transfer] = function, instance
         return self._functions[transfer]
 

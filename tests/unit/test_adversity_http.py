@@ -18,7 +18,7 @@ from liveness.face import Answer, NoAnswer
 from liveness.frames import FETCH, FETCH_SECONDS, NoFrame, fetch_frame
 from liveness.seams import SystemChance, Threads
 from liveness.services import CLOSING_SECONDS
-from tests.conftest import QuickClock
+from tests.clocks import SleeplessClock
 from tests.function.test_faceid import REQUEST, SETTINGS, client, read_request, server
 
 # The libraries leave the connection of a reply that they cannot read to the garbage collector.
@@ -41,7 +41,7 @@ def store_of(session: requests.Session) -> CosStore:
 def fetch_from(store: CosStore) -> object:
     url = "http://b-1.cos.ap-singapore.myqcloud.com/f"
     answer = Answer("result", "Success", "", "r", 96.0, url, "0" * 32)
-    return fetch_frame(store, answer, "http", QuickClock(), SystemChance(), Threads())
+    return fetch_frame(store, answer, "http", SleeplessClock(), SystemChance(), Threads())
 
 
 def test_the_time_for_a_frame_is_for_the_whole_of_it_not_for_each_read(

@@ -1,78 +1,74 @@
+"""The token bucket of a drain: call starts, throttling and recovery (AIMD)."""
+
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from liveness.pacing import TokenBucket
+from tests.clocks import ManualClock
 
-
-class Clock:
-    def __init__(self) -> None:
-        self.time = 1000.0
-
-    def now(self) -> float:
-        return self.time
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None:
-        self.time += seconds
-
-
+START = 1000.0
 DELAYS = st.lists(st.floats(0, 3), min_size=10, max_size=60)
 
 
 @given(st.sampled_from([1.0, 2.0, 5.0, 7.5]), DELAYS)
-def test_starts_never_exceed_the_rate_in_any_second(rate: float, delays: list[float]) -> None:
-    # Between turn and start lie round trips of any length.
-    clock = Clock()
+def test_call_starts_never_exceed_the_rate_in_any_second(rate: float, delays: list[float]) -> None:
+    """Between a permit and the start of its call there are round trips of any length."""
+    clock = ManualClock(START)
     bucket = TokenBucket(rate, clock)
     starts = []
+
     for delay in delays:
         clock.time += delay / 10
         assert bucket.turn(1000) is not None
         clock.time += delay
         bucket.start()
         starts.append(clock.time)
-    for begin in starts:
-        assert sum(begin <= start < begin + 0.999 for start in starts) <= rate
+
+    for window_start in starts:
+        assert sum(window_start <= start < window_start + 0.999 for start in starts) <= rate
 
 
-def test_the_bucket_begins_empty_so_that_a_predecessors_calls_are_respected() -> None:
-    clock = Clock()
-    turn = TokenBucket(5, clock).turn(10)
-    assert turn is not None and turn.at == 1000.2
+def test_the_bucket_starts_empty() -> None:
+    """The previous drainer may have used up the rate a moment ago."""
+    permit = TokenBucket(5, ManualClock(START)).turn(10)
+
+    assert permit is not None and permit.at == START + 0.2
 
 
-def test_no_turn_that_would_come_too_late() -> None:
-    clock = Clock()
-    bucket = TokenBucket(0.1, clock)
-    assert bucket.turn(5) is None
-    assert clock.time == 1000
+def test_a_permit_that_would_come_too_late_is_refused() -> None:
+    clock = ManualClock(START)
+
+    assert TokenBucket(0.1, clock).turn(5) is None
+    assert clock.time == START
 
 
-def test_being_throttled_halves_the_rate_once_for_all_that_were_under_way() -> None:
-    clock = Clock()
+def test_concurrent_throttled_calls_halve_the_rate_once() -> None:
+    clock = ManualClock(START)
     bucket = TokenBucket(4, clock)
-    turns = [bucket.turn(10) for _ in range(4)]
-    for turn in turns:
-        assert turn is not None
-        bucket.throttled(turn)
+    permits = [bucket.turn(10) for _ in range(4)]
+
+    for permit in permits:
+        assert permit is not None
+        bucket.throttled(permit)
+
     before = clock.time
     bucket.turn(10)
     bucket.turn(10)
-    assert 0.5 <= clock.time - before <= 1.1  # two a second, not a quarter
+    assert 0.5 <= clock.time - before <= 1.1  # two per second rather than one in four seconds
 
 
-def test_answers_bring_the_rate_back() -> None:
-    clock = Clock()
+def test_successful_calls_restore_the_rate() -> None:
+    clock = ManualClock(START)
     bucket = TokenBucket(4, clock)
-    turn = bucket.turn(10)
-    assert turn is not None
-    bucket.throttled(turn)
+    permit = bucket.turn(10)
+    assert permit is not None
+    bucket.throttled(permit)
+
     for _ in range(8):
         bucket.answered()
+
     bucket.turn(10)
     before = clock.time
     bucket.turn(10)

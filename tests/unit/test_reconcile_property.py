@@ -1,4 +1,4 @@
-"""Reconcile against an oracle that looks at everything at once, over small buckets of odd keys."""
+"""Reconcile against an oracle that sees everything at once, over small buckets of odd keys."""
 
 from __future__ import annotations
 
@@ -13,40 +13,29 @@ from hypothesis import strategies as st
 from liveness.keys import InputKey, read_input_key, result_key
 from liveness.logs import Log
 from liveness.pacing import AtOnce
-from liveness.reconcile import LEDGER_KEPT_SECONDS, reconcile
+from liveness.reconcile import LEDGER_KEPT_SECONDS, Reconciled, reconcile
 from liveness.result import Origin
 from liveness.seams import SystemChance
 from liveness.services import CLOSING_SECONDS, Services
-from liveness.settings import read_settings
+from liveness.settings import Settings, read_settings
 from liveness.store import Listed, ObjectHead, Page, PatientStore, StoredObject
+from tests.clocks import ManualClock
 
 NOW = 1_800_000_000.0
 DAY = 24 * 3600.0
-PAGE = 3
+KEYS_PER_PAGE = 3
+SECONDS_PER_LISTING = 1.0
+OVERLAP_SECONDS = 3600
+STATE_KEY = "liveness/ledger/reconcile.json"
 LAYOUTS = {
     "folders": (("/live.bin",), ("/reference.jpg", "/reference.png")),
     "flat": ((".live",), (".jpg", ".png")),
-    "bare": (("live", "-live"), ("jpg",)),  # suffixes that begin with nothing, and end alike
+    "bare": (("live", "-live"), ("jpg",)),  # no separator; one suffix is the end of the other
 }
 
 
-class Clock:
-    """Stands still, but every listing takes `seconds`."""
-
-    def __init__(self) -> None:
-        self.time = 0.0
-
-    def now(self) -> float:
-        return NOW
-
-    def monotonic(self) -> float:
-        return self.time
-
-    def sleep(self, seconds: float) -> None: ...
-
-
-class InTurn:
-    """One task after the other."""
+class Sequential:
+    """Concurrency that runs one task after the other."""
 
     def crew(self, size: int, tasks: Iterator[Callable[[], Any]]) -> None:
         for task in tasks:
@@ -60,28 +49,27 @@ class InTurn:
 
 
 class Store:
-    """What lies where and since when; a page holds three keys."""
+    """Objects in memory with the times of their last change; every listing takes a second."""
 
-    def __init__(self, clock: Clock, objects: Mapping[str, float]) -> None:
+    def __init__(self, clock: ManualClock, objects: Mapping[str, float]) -> None:
         self.clock = clock
         self.written = dict(objects)
         self.bodies: dict[str, bytes] = {}
         self.listings = 0
-        self.seconds_a_listing = 0.0
-        self.meanwhile: Callable[[], None] | None = None
+        self.during_next_listing: Callable[[], None] | None = None
 
     def list(self, bucket: str, prefix: str, after: str) -> Page:
         self.listings += 1
-        self.clock.time += self.seconds_a_listing
-        if meanwhile := self.meanwhile:
-            self.meanwhile = None
-            meanwhile()
+        self.clock.time += SECONDS_PER_LISTING
+        if interruption := self.during_next_listing:
+            self.during_next_listing = None
+            interruption()
         keys = sorted(
             (key for key in self.written if key.startswith(prefix) and key > after),
             key=str.encode,
         )
-        items = tuple(Listed(key, self.written[key]) for key in keys[:PAGE])
-        return Page(items, items[-1].key if len(keys) > PAGE else None)
+        items = tuple(Listed(key, self.written[key]) for key in keys[:KEYS_PER_PAGE])
+        return Page(items, items[-1].key if len(keys) > KEYS_PER_PAGE else None)
 
     def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
         if key not in self.bodies:
@@ -102,25 +90,26 @@ class Store:
 
 
 class Pair(NamedTuple):
-    """How old inputs and result are, None where there is none; `stale`: it needs work."""
+    """Ages of a pair's objects in seconds; None: the object does not exist."""
 
     live: float | None
     image: float | None
     result: float | None
     frames: int
     stale: bool
+    """Whether the pair needs work when it is checked."""
 
 
-# On both sides of each boundary: the pass before began two hours ago and overlaps an hour; the
-# ledger is kept 30 days.
+# On both sides of each boundary: the previous pass started two hours ago and overlaps by an hour;
+# the ledger is kept for 30 days.
 AGES = st.sampled_from(
     [0.0, 3600.0, 2.9 * 3600, 3.1 * 3600, 29.9 * DAY, LEDGER_KEPT_SECONDS + 60, 400 * DAY]
 )
-# Ids that begin one another, that look like suffixes, that sort around "/", ".", "-", and beyond.
-PIECES = st.sampled_from(
+# Ids that are prefixes of one another, look like suffixes, and sort around "/", "." and "-".
+FRAGMENTS = st.sampled_from(
     ["a", "b", "/", ".", "-", "live", ".live", ".jpg", "/result.json", "!", "é", "\uffff", "😀"]
 )
-PAIR_IDS = st.lists(PIECES, min_size=1, max_size=4).map("".join) | st.lists(
+PAIR_IDS = st.lists(FRAGMENTS, min_size=1, max_size=4).map("".join) | st.lists(
     st.sampled_from(["a", ".live", "-live", "/live.bin", ".jpg"]), min_size=1, max_size=3
 ).map("".join)
 PAIRS = st.builds(
@@ -133,31 +122,88 @@ PAIRS = st.builds(
 )
 
 
-def silent() -> Log:
-    return Log(lambda line: None, {})
+class World:
+    """A bucket with these pairs, what reconcile needs to run on it, and the oracle."""
+
+    def __init__(self, layout: str, pairs: dict[str, Pair]) -> None:
+        self.pairs = pairs
+        self.settings = settings_of(layout)
+        self.changed: dict[str, float] = {}
+        """When an input of each pair was last written, as its keys tell."""
+        self.objects = self._inputs(*LAYOUTS[layout]) | self._results()
+        self.clock = ManualClock(wall_time=NOW)
+        self.store = Store(self.clock, self.objects)
+        self._services = services(self.settings, self.store, self.clock)
+
+    def reconcile(
+        self, needs_work: Callable[[str], bool], pages: float = 1e6, prefix: str = ""
+    ) -> Reconciled:
+        """One run of reconcile that has time for about this many pages of results."""
+        limit = self.clock.time + CLOSING_SECONDS + 20 + pages - 0.5
+        log = Log(lambda line: None, {})
+        return reconcile(self._services._replace(ends_at=limit), log, prefix, needs_work)
+
+    def expected(self, since: float) -> set[str]:
+        """The rule itself: recent and without a result, or changed since the previous pass."""
+        oldest = NOW - LEDGER_KEPT_SECONDS
+        expected = set()
+        for pair_id, written in self.changed.items():
+            result = self.objects.get(result_key(self.settings, pair_id))
+            latest = max(written, result or 0.0)
+            if (result is None and written >= oldest) or latest >= max(since, oldest):
+                expected.add(pair_id)
+        return expected
+
+    def _inputs(
+        self, live_suffixes: tuple[str, ...], image_suffixes: tuple[str, ...]
+    ) -> dict[str, float]:
+        inputs: dict[str, float] = {}
+        for pair_id, pair in self.pairs.items():
+            for age, suffix in ((pair.live, live_suffixes[-1]), (pair.image, image_suffixes[-1])):
+                if age is not None:
+                    inputs[self.settings.input_prefix + pair_id + suffix] = NOW - age
+        for key, written in inputs.items():
+            input_key = read_input_key(self.settings, key)  # tested elsewhere, so it is used here
+            if isinstance(input_key, InputKey):
+                latest = max(self.changed.get(input_key.pair_id, 0.0), written)
+                self.changed[input_key.pair_id] = latest
+        return inputs
+
+    def _results(self) -> dict[str, float]:
+        results: dict[str, float] = {}
+        for pair_id, pair in self.pairs.items():
+            for frame in range(pair.frames):  # of earlier contents, too
+                key = f"{self.settings.result_prefix}{pair_id}/best-frame-{frame:032x}.jpg"
+                results[key] = NOW - 1
+            if pair.result is not None:
+                results[result_key(self.settings, pair_id)] = NOW - pair.result
+        return results
 
 
-def services(store: Store, clock: Clock, layout: str) -> Services:
-    live, image = LAYOUTS[layout]
-    settings = read_settings(
+def settings_of(layout: str) -> Settings:
+    live_suffixes, image_suffixes = LAYOUTS[layout]
+    return read_settings(
         {
             "TENCENTCLOUD_REGION": "ap-singapore",
             "LIVENESS_BUCKET": "faces-1250000000",
-            "LIVENESS_LIVE_SUFFIXES": ",".join(live),
-            "LIVENESS_IMAGE_SUFFIXES": ",".join(image),
+            "LIVENESS_LIVE_SUFFIXES": ",".join(live_suffixes),
+            "LIVENESS_IMAGE_SUFFIXES": ",".join(image_suffixes),
         }
     )
+
+
+def services(settings: Settings, store: Store, clock: ManualClock) -> Services:
     chance = SystemChance()
-    remote: Any = store
-    nothing: Any = None
+    object_store: Any = store  # only the verbs that reconcile uses
+    unused: Any = None
     return Services(
         settings=settings,
-        store=PatientStore(remote, clock, chance),
-        face=nothing,
-        frames=nothing,
+        store=PatientStore(object_store, clock, chance),
+        face=unused,
+        frames=unused,
         clock=clock,
         chance=chance,
-        concurrency=InTurn(),
+        concurrency=Sequential(),
         pace=AtOnce(clock, yields=False),
         origin=Origin("", "", ""),
         ends_at=1e9,
@@ -165,134 +211,79 @@ def services(store: Store, clock: Clock, layout: str) -> Services:
     )
 
 
-def laid_out(pairs: Mapping[str, Pair], layout: str) -> tuple[dict[str, float], dict[str, float]]:
-    """All objects with their times, and when each pair was last written to, as keys tell it."""
-    live, image = LAYOUTS[layout]
-    on = services(Store(Clock(), {}), Clock(), layout).settings
-    inputs: dict[str, float] = {}
-    for pair_id, pair in pairs.items():
-        for age, suffix in ((pair.live, live[-1]), (pair.image, image[-1])):
-            if age is not None:
-                inputs[on.input_prefix + pair_id + suffix] = NOW - age
-    changed: dict[str, float] = {}
-    for key, written in inputs.items():
-        read = read_input_key(on, key)  # whose a key is, is not what is tested here
-        if isinstance(read, InputKey):
-            changed[read.pair_id] = max(changed.get(read.pair_id, 0.0), written)
-    results: dict[str, float] = {}
-    for pair_id, pair in pairs.items():
-        for frame in range(pair.frames):  # of contents before, too
-            results[f"{on.result_prefix}{pair_id}/best-frame-{frame:032x}.jpg"] = NOW - 1
-        if pair.result is not None:
-            results[result_key(on, pair_id)] = NOW - pair.result
-    return {**inputs, **results}, changed
-
-
-def to_be_looked_at(
-    objects: Mapping[str, float], changed: Mapping[str, float], layout: str, since: float
-) -> set[str]:
-    """The rule itself: young enough and without a result, or changed since the last pass."""
-    settings = services(Store(Clock(), {}), Clock(), layout).settings
-    oldest = NOW - LEDGER_KEPT_SECONDS
-    wanted = set()
-    for pair_id, written in changed.items():
-        result = objects.get(result_key(settings, pair_id))
-        latest = max(written, result or 0.0)
-        if (result is None and written >= oldest) or latest >= max(since, oldest):
-            wanted.add(pair_id)
-    return wanted
-
-
-@given(
-    st.sampled_from(sorted(LAYOUTS)),
-    st.dictionaries(PAIR_IDS, PAIRS, max_size=9),
-    st.sampled_from([None, NOW - 7200]),
-    st.integers(1, 4),
+WORLDS = st.builds(
+    World, st.sampled_from(sorted(LAYOUTS)), st.dictionaries(PAIR_IDS, PAIRS, max_size=9)
 )
-def test_reconcile_looks_at_whom_it_must_and_parks_who_needs_it(
-    layout: str, pairs: dict[str, Pair], last_pass: float | None, pages_a_run: int
+
+
+@given(WORLDS, st.sampled_from([None, NOW - 7200]), st.integers(1, 4))
+def test_reconcile_checks_and_parks_exactly_the_pairs_it_must(
+    world: World, previous_pass: float | None, pages_per_run: int
 ) -> None:
-    objects, changed = laid_out(pairs, layout)
-    clock = Clock()
-    store = Store(clock, objects)
-    # A page of inputs and at least one of results: a run ends after about so many of them.
-    store.seconds_a_listing = 1.0
-    on = services(store, clock, layout)
-    state = {"finished_pass_began": last_pass or 0.0, "pass_began": 0.0, "cursor": ""}
-    store.bodies["liveness/ledger/reconcile.json"] = json.dumps(state).encode()
-    looked_at: list[str] = []
+    state = {"finished_pass_began": previous_pass or 0.0, "pass_began": 0.0, "cursor": ""}
+    world.store.bodies[STATE_KEY] = json.dumps(state).encode()
+    checked: list[str] = []
 
     def needs_work(pair_id: str) -> bool:
-        looked_at.append(pair_id)
-        return pair_id in pairs and pairs[pair_id].stale
+        checked.append(pair_id)
+        return pair_id in world.pairs and world.pairs[pair_id].stale
 
     runs, finished = 0, False
     while not finished:
-        limit = clock.time + CLOSING_SECONDS + 20 + pages_a_run - 0.5
-        done = reconcile(on._replace(ends_at=limit), silent(), "", needs_work)
-        finished, runs = done.finished, runs + 1
-        assert runs <= len(objects) + 2, "no run comes to an end"
+        finished = world.reconcile(needs_work, pages_per_run).finished
+        runs += 1
+        assert runs <= len(world.objects) + 2, "the pass does not end"
 
-    wanted = to_be_looked_at(objects, changed, layout, (last_pass or 0.0) - 3600)
-    assert set(looked_at) == wanted
-    # A pair of at most three keys lies on two pages at the most.
-    assert all(looked_at.count(pair_id) <= 2 for pair_id in wanted)
-    assert store.parked == {pair for pair in wanted if pair in pairs and pairs[pair].stale}
-    left = json.loads(store.bodies["liveness/ledger/reconcile.json"])
-    assert (left["finished_pass_began"], left["cursor"]) == (NOW, "")
-    # One listing a page of inputs; of results, one for each three keys or a wanted one at least.
-    inputs = sum(key.startswith("liveness/incoming/") for key in objects)
-    assert store.listings <= (inputs // PAGE + 1) + inputs + runs
+    expected = world.expected((previous_pass or 0.0) - OVERLAP_SECONDS)
+    assert set(checked) == expected
+    # The keys of a pair, at most three, are spread over at most two pages.
+    assert all(checked.count(pair_id) <= 2 for pair_id in expected)
+    stale = {pair_id for pair_id, pair in world.pairs.items() if pair.stale}
+    assert world.store.parked == expected & stale
+    final_state = json.loads(world.store.bodies[STATE_KEY])
+    assert (final_state["finished_pass_began"], final_state["cursor"]) == (NOW, "")
+    # One listing per page of inputs; of results, at least three keys or one expected pair each.
+    inputs = sum(key.startswith("liveness/incoming/") for key in world.objects)
+    assert world.store.listings <= (inputs // KEYS_PER_PAGE + 1) + inputs + runs
 
 
 @given(
-    st.sampled_from(sorted(LAYOUTS)),
-    st.dictionaries(PAIR_IDS, PAIRS, max_size=9),
+    WORLDS,
     st.lists(st.tuples(st.integers(1, 4), st.integers(1, 4) | st.none()), max_size=8),
 )
-def test_runs_at_the_same_time_lose_nobody(
-    layout: str, pairs: dict[str, Pair], runs: list[tuple[int, int | None]]
-) -> None:
-    # Each run stops after so many pages; in the midst of it another may begin and end.
-    objects, changed = laid_out(pairs, layout)
-    clock = Clock()
-    store = Store(clock, objects)
-    store.seconds_a_listing = 1.0
-    on = services(store, clock, layout)
-    wanted = to_be_looked_at(objects, changed, layout, -3600)
-    looked_at: set[str] = set()
+def test_concurrent_runs_skip_no_pair(world: World, runs: list[tuple[int, int | None]]) -> None:
+    """Each run stops after some pages; in the middle of it another run may start and finish."""
+    expected = world.expected(-OVERLAP_SECONDS)
+    checked: set[str] = set()
 
     def needs_work(pair_id: str) -> bool:
-        looked_at.add(pair_id)
+        checked.add(pair_id)
         return False
 
     def run(pages: float) -> None:
-        limit = clock.time + CLOSING_SECONDS + 20 + pages - 0.5
-        if reconcile(on._replace(ends_at=limit), silent(), "", needs_work).finished:
-            assert wanted <= looked_at, "a pass is said to be finished that left somebody out"
+        if world.reconcile(needs_work, pages).finished:
+            assert expected <= checked, "a pass is reported as finished that skipped a pair"
 
-    for pages, beside in runs:
-        if beside is not None:
-            store.meanwhile = partial(run, beside)
+    for pages, interrupting_pages in runs:
+        if interrupting_pages is not None:
+            world.store.during_next_listing = partial(run, interrupting_pages)
         run(pages)
     run(1e6)
-    assert looked_at == wanted
+
+    assert checked == expected
 
 
-@given(st.sampled_from(sorted(LAYOUTS)), st.dictionaries(PAIR_IDS, PAIRS, max_size=9), PAIR_IDS)
-def test_a_prefix_chooses_by_the_key(layout: str, pairs: dict[str, Pair], prefix: str) -> None:
-    objects, changed = laid_out(pairs, layout)
-    clock = Clock()
-    on = services(Store(clock, objects), clock, layout)
-    looked_at: set[str] = set()
+@given(WORLDS, PAIR_IDS)
+def test_no_pair_that_starts_with_the_prefix_is_skipped(world: World, prefix: str) -> None:
+    checked: set[str] = set()
 
     def needs_work(pair_id: str) -> bool:
-        looked_at.add(pair_id)
+        checked.add(pair_id)
         return False
 
-    done = reconcile(on, silent(), prefix, needs_work)
+    run = world.reconcile(needs_work, prefix=prefix)
 
-    assert done.finished
-    wanted = to_be_looked_at(objects, changed, layout, -1e12)
-    begins = {pair_id for pair_id in wanted if pair_id.startswith(prefix)}
-    assert begins <= looked_at <= wanted
+    assert run.finished
+    candidates = world.expected(-1e12)
+    matching = {pair_id for pair_id in candidates if pair_id.startswith(prefix)}
+    assert matching <= checked <= candidates
