@@ -1,4 +1,4 @@
-"""Step 3: what the service or the network may do to a call."""
+"""Step 3, the call: everything that the service or the network may do to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DETECT = "DetectReflectLivenessAndCompare"
 
 
 def writes(cloud: Cloud) -> list[str]:
-    """What was written below the ledger, in order, by what it is."""
+    """The kinds of ledger objects written, in order."""
     kinds = []
     for request in cloud.sandbox.requests:
         if request.method == "PUT" and "liveness/ledger/" in (request.key or ""):
@@ -23,18 +23,18 @@ def writes(cloud: Cloud) -> list[str]:
     return kinds
 
 
-def test_throttled_parks_first_and_then_releases(cloud: Cloud) -> None:
+def test_a_throttled_call_parks_before_it_releases(cloud: Cloud) -> None:
     cloud.put_pair("anna", {"code": "RequestLimitExceeded", "channel": "error", "times": 1})
     function = cloud.instance()
 
     assert function.walk("anna")["state"] == "parked"
 
     assert writes(cloud)[-2:] == ["marker", "1.released"]
-    assert cloud.calls == 1  # no waiting in place, no second try
+    assert cloud.calls == 1  # neither a wait nor a second call
     assert cloud.result("anna") is None
 
 
-def test_a_released_number_is_never_used_again_and_does_not_count(cloud: Cloud) -> None:
+def test_a_released_attempt_is_never_reused_and_does_not_count(cloud: Cloud) -> None:
     cloud.put_pair("anna", {"code": "FailedOperation.RequestLimitExceeded", "times": 5})
     function = cloud.instance(MAX_ATTEMPTS="1")
     for _ in range(5):
@@ -47,12 +47,14 @@ def test_a_released_number_is_never_used_again_and_does_not_count(cloud: Cloud) 
     assert (result["attempts"], result["possibly_billed_calls"]) == (6, 1)
 
 
-def test_the_sets_limit_is_met_by_parking(cloud: Cloud) -> None:
+def test_calls_above_the_rate_limit_are_parked(cloud: Cloud) -> None:
     cloud.sandbox.faceid.rate_limit = 2
     names = [f"person-{number}" for number in range(4)]
     for name in names:
         cloud.put_pair(name)
+
     states = [pair["state"] for pair in cloud.instance()({"pairs": names})["pairs"]]
+
     assert states.count("parked") == len(cloud.markers()) > 0
     assert states.count("published") == cloud.billed
 
@@ -62,7 +64,7 @@ def test_the_sets_limit_is_met_by_parking(cloud: Cloud) -> None:
     ["FailedOperation.LivessSystemError", "FailedOperation.DownLoadTimeoutError", "InternalError"],
 )
 @pytest.mark.parametrize("channel", ["result", "error"])
-def test_transient_is_tried_again_under_the_same_claim(
+def test_transient_errors_are_retried_under_the_same_claim(
     cloud: Cloud, code: str, channel: str
 ) -> None:
     cloud.put_pair("anna", {"code": code, "channel": channel, "times": 2})
@@ -75,8 +77,9 @@ def test_transient_is_tried_again_under_the_same_claim(
     assert len(function.clock.slept) == 2
 
 
-def test_transient_that_does_not_pass_is_set_back(cloud: Cloud) -> None:
+def test_persistent_transient_errors_park_the_pair_and_release_the_attempt(cloud: Cloud) -> None:
     cloud.put_pair("anna", {"code": "FailedOperation.LivessSystemError"})
+
     assert cloud.instance().walk("anna")["state"] == "parked"
     assert cloud.calls == 3
     assert writes(cloud)[-2:] == ["marker", "1.released"]
@@ -92,10 +95,11 @@ def test_configuration_errors_park_and_raise(cloud: Cloud, code: str) -> None:
 
     assert cloud.ledger(".released") == ["1.released"]
     assert len(cloud.markers()) >= 1
-    assert function.walk("anna")["status"] == "passed"  # once the operator has mended it
+    assert function.walk("anna")["status"] == "passed"  # once the operator has fixed it
 
 
-def test_an_object_replaced_between_look_and_call_is_never_judged_by_halves(cloud: Cloud) -> None:
+def test_an_input_replaced_before_the_call_is_judged_in_full(cloud: Cloud) -> None:
+    """Both inputs of a call belong to one content: the attempt for the old one is released."""
     cloud.put_pair("anna")
     new = b"the customer's app uploaded again"
 
@@ -113,8 +117,8 @@ def test_an_object_replaced_between_look_and_call_is_never_judged_by_halves(clou
     assert cloud.ledger(".released") == ["1.released"]
 
 
-def test_an_object_replaced_after_the_call_gets_a_result_of_its_own(cloud: Cloud) -> None:
-    # The second look: nobody else may ever be woken for the new content.
+def test_an_input_replaced_after_the_call_gets_its_own_result(cloud: Cloud) -> None:
+    """The re-inspection finds it: no other event may ever come for the new content."""
     cloud.put_pair("anna", {"code": "FailedOperation.LivessDetectFake"})
 
     def replace() -> None:
@@ -130,16 +134,16 @@ def test_an_object_replaced_after_the_call_gets_a_result_of_its_own(cloud: Cloud
     assert cloud.calls == 2
 
 
-def test_a_late_publisher_of_old_content_puts_the_newest_back(cloud: Cloud) -> None:
-    # While we publish the old content's result, another instance published the new one's.
+def test_a_late_result_of_old_content_gives_way_to_the_newest(cloud: Cloud) -> None:
+    """The inputs change while the result of the old content is being published."""
     cloud.put_pair("anna", {"code": "FailedOperation.LivessDetectFake"})
     other = cloud.instance()
 
-    def new_content_is_finished() -> None:
+    def replace_input() -> None:
         cloud.sandbox.hooks.clear()
         cloud.put("anna", "live.bin", PACKAGE)
 
-    cloud.on("PUT", "result.json", new_content_is_finished)
+    cloud.on("PUT", "result.json", replace_input)
     cloud.instance().walk("anna")
     other.walk("anna")
 
@@ -149,7 +153,7 @@ def test_a_late_publisher_of_old_content_puts_the_newest_back(cloud: Cloud) -> N
     assert cloud.calls == 2
 
 
-def test_inputs_that_go_while_called_end_in_waiting(cloud: Cloud) -> None:
+def test_inputs_deleted_during_the_call_leave_the_pair_waiting(cloud: Cloud) -> None:
     cloud.put_pair("anna")
 
     def delete() -> None:
@@ -162,7 +166,7 @@ def test_inputs_that_go_while_called_end_in_waiting(cloud: Cloud) -> None:
     assert cloud.result("anna") is None
 
 
-def test_inputs_that_go_after_the_call_leave_the_result(cloud: Cloud) -> None:
+def test_inputs_deleted_after_the_call_leave_the_result(cloud: Cloud) -> None:
     cloud.put_pair("anna")
 
     def delete() -> None:
@@ -175,7 +179,7 @@ def test_inputs_that_go_after_the_call_leave_the_result(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("when", ["gone", "changed"])
-def test_an_input_that_goes_or_changes_while_it_is_hashed(cloud: Cloud, when: str) -> None:
+def test_an_input_deleted_or_replaced_during_hashing_is_not_judged(cloud: Cloud, when: str) -> None:
     cloud.put_pair("anna")
     cloud.client.put_object(
         "faces-1250000000",
@@ -190,20 +194,21 @@ def test_an_input_that_goes_or_changes_while_it_is_hashed(cloud: Cloud, when: st
             cloud.put("anna", "live.bin", b"newer")
 
     cloud.on("GET", "live.bin", interfere)
-    ended = cloud.instance().walk("anna")
+    summary = cloud.instance().walk("anna")
 
-    assert ended["state"] == ("waiting" if when == "gone" else "published")
+    assert summary["state"] == ("waiting" if when == "gone" else "published")
     assert cloud.ledger(".released") == ["1.released"]
 
 
-def test_a_bad_link_of_unchanged_inputs_is_transient_not_final(cloud: Cloud) -> None:
+def test_a_bad_link_with_unchanged_inputs_is_retried(cloud: Cloud) -> None:
     cloud.put_pair("anna", {"code": "FailedOperation.DownLoadError", "times": 1})
+
     assert cloud.instance().walk("anna")["status"] == "passed"
     assert cloud.ledger(".claim") == ["1.claim"]
 
 
 @pytest.mark.parametrize(
-    "lost",
+    "instructions",
     [
         {"drop": "after"},
         {"http_status": 502},
@@ -215,16 +220,20 @@ def test_a_bad_link_of_unchanged_inputs_is_transient_not_final(cloud: Cloud) -> 
         {"response": {"Error": {"Code": 7, "Message": None}}},
     ],
 )
-def test_a_reply_that_says_nothing_may_have_been_billed(cloud: Cloud, lost: dict[str, Any]) -> None:
-    cloud.put_pair("anna", {**lost, "times": 1})
+def test_a_reply_without_an_answer_counts_as_possibly_billed(
+    cloud: Cloud, instructions: dict[str, Any]
+) -> None:
+    cloud.put_pair("anna", {**instructions, "times": 1})
+
     assert cloud.instance().walk("anna")["status"] == "passed"
+
     result = cloud.result("anna")
     assert result is not None
     assert (result["attempts"], result["possibly_billed_calls"]) == (2, 2)
 
 
 @pytest.mark.parametrize(
-    "broken",
+    "fields",
     [
         {"Result": None},
         {"Result": 7},
@@ -239,15 +248,15 @@ def test_a_reply_that_says_nothing_may_have_been_billed(cloud: Cloud, lost: dict
         {"Sim": [96.3]},
     ],
 )
-def test_an_answer_outside_the_contract_is_final_and_passes_nobody(
-    cloud: Cloud, broken: dict[str, Any]
+def test_an_answer_that_violates_the_contract_is_a_final_failure(
+    cloud: Cloud, fields: dict[str, Any]
 ) -> None:
-    cloud.put_pair("anna", {"response": broken})
+    cloud.put_pair("anna", {"response": fields})
     function = cloud.instance()
 
-    ended = function.walk("anna")
+    summary = function.walk("anna")
 
-    assert ended["status"] == "failed"
+    assert summary["status"] == "failed"
     result = cloud.result("anna")
     assert result is not None
     assert result["reason"]["code"] == "MalformedAnswer"
@@ -257,8 +266,8 @@ def test_an_answer_outside_the_contract_is_final_and_passes_nobody(
     assert cloud.calls == 1
 
 
-def test_odd_content_type_does_not_hide_an_error(cloud: Cloud) -> None:
-    # The SDK looks for an Error only under exactly "application/json".
+def test_an_unusual_content_type_does_not_hide_an_error(cloud: Cloud) -> None:
+    """The SDK looks for an error only under exactly "application/json"."""
     cloud.put_pair(
         "anna",
         {
@@ -286,7 +295,7 @@ def test_a_call_ends_at_its_deadline_and_counts_as_billed(
 
 
 @pytest.mark.parametrize("code", [b"RequestLimitExceeded", b"FailedOperation.LivessDetectFake"])
-def test_errors_of_upload_urls_are_no_verdicts(cloud: Cloud, code: bytes) -> None:
+def test_an_error_of_the_upload_url_call_is_not_a_verdict(cloud: Cloud, code: bytes) -> None:
     cloud.put_pair("anna")
     error = b'{"Response": {"Error": {"Code": "%s", "Message": ""}, "RequestId": "r"}}' % code
     reply = Reply(200, body=error, headers={"Content-Type": "application/json"})
@@ -297,16 +306,17 @@ def test_errors_of_upload_urls_are_no_verdicts(cloud: Cloud, code: bytes) -> Non
     assert cloud.ledger(".released") == ["1.released"]
 
 
-def test_a_store_that_stumbles_is_asked_again(cloud: Cloud) -> None:
+def test_transient_store_errors_are_retried(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     for method, key in [("HEAD", "live.bin"), ("PUT", "response"), ("PUT", "result.json")]:
         cloud.on(method, key, Reply(503))
         cloud.on(method, key, Drop())
+
     assert cloud.instance().walk("anna")["status"] == "passed"
     assert cloud.calls == 1
 
 
-def test_one_pair_that_fails_does_not_stop_the_others(cloud: Cloud) -> None:
+def test_a_failing_pair_does_not_stop_the_others(cloud: Cloud) -> None:
     for name in ("anna", "bert", "cleo"):
         cloud.put_pair(name)
     cloud.on("HEAD", "bert/live.bin", Reply(503), times=99)
@@ -320,7 +330,7 @@ def test_one_pair_that_fails_does_not_stop_the_others(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("status", [403, 400])
-def test_a_refusal_by_cos_names_the_remedy(cloud: Cloud, status: int) -> None:
+def test_a_rejection_by_cos_names_the_request(cloud: Cloud, status: int) -> None:
     cloud.put_pair("anna")
     cloud.on("HEAD", "live.bin", Reply(status), times=99)
     with pytest.raises(PairsNotFinished, match="COS HEAD"):

@@ -39,7 +39,7 @@ def client(clock: SleeplessClock | None = None) -> FaceId:
 
 @contextmanager
 def server(talk: Callable[[socket.socket], None]) -> Iterator[tuple[str, list[int]]]:
-    """A server that talks as told on every connection; counts them."""
+    """Serve every connection with `talk`; yield the URL and one entry per connection."""
     connections: list[int] = []
     stop = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -69,12 +69,12 @@ def server(talk: Callable[[socket.socket], None]) -> Iterator[tuple[str, list[in
 
 
 def read_request(connection: socket.socket) -> bool:
-    """Read one whole request; False at the end of the connection."""
+    """Read one complete request; return False at the end of the connection."""
     data = b""
     while b"\r\n\r\n" not in data:
-        if not (more := connection.recv(65536)):
+        if not (chunk := connection.recv(65536)):
             return False
-        data += more
+        data += chunk
     head, _, body = data.partition(b"\r\n\r\n")
     (length,) = (
         int(line.split(b":")[1])
@@ -97,10 +97,11 @@ def test_an_answer_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         assert isinstance(client().detect(REQUEST, 5), Answer)
 
 
-def test_the_deadline_is_for_the_whole_call_not_for_each_read(
+def test_the_deadline_covers_the_whole_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # Every byte comes well within the HTTP library's timeout; all of them take far longer.
+    """Every byte arrives well within the HTTP library's timeout; all of them take far longer."""
+
     def drip(connection: socket.socket) -> None:
         read_request(connection)
         for byte in HEAD + BODY:
@@ -112,7 +113,7 @@ def test_the_deadline_is_for_the_whole_call_not_for_each_read(
         assert isinstance(client().detect(REQUEST, 0.3), NoAnswer)
 
 
-def test_what_never_left_is_told_from_what_was_not_answered(
+def test_a_request_never_sent_differs_from_one_never_answered(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
@@ -131,7 +132,7 @@ def test_what_never_left_is_told_from_what_was_not_answered(
 @pytest.mark.parametrize(
     "reply", [b"", b"HTTP/1.1", HEAD, HEAD + BODY[:-1], b"HTTP/1.1 200 OK\r\n\r\n", b"\0" * 99]
 )
-def test_a_reply_cut_anywhere_is_no_answer(monkeypatch: pytest.MonkeyPatch, reply: bytes) -> None:
+def test_a_truncated_reply_is_not_an_answer(monkeypatch: pytest.MonkeyPatch, reply: bytes) -> None:
     def cut(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(reply)
@@ -141,8 +142,8 @@ def test_a_reply_cut_anywhere_is_no_answer(monkeypatch: pytest.MonkeyPatch, repl
         assert isinstance(client().detect(REQUEST, 5), NoAnswer)
 
 
-def test_connections_are_kept_but_not_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    # A connection that was idle may be dead without a sign, and the call on it paid for nothing.
+def test_connections_are_reused_only_for_a_short_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle connection may be dead without a sign, and a call sent over it billed for nothing."""
     clock = SleeplessClock()
     with server(answer) as (url, connections):
         monkeypatch.setenv("http_proxy", url)

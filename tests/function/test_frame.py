@@ -1,4 +1,4 @@
-"""Step 5: the best frame is checked, and what it lacks never costs the verdict."""
+"""Step 5, the best frame: it is verified, and its absence never costs the verdict."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.conftest import Cloud
 
 
 @pytest.mark.parametrize(
-    ("frame", "why"),
+    ("frame", "reason"),
     [
         ("none", "gave none"),
         ("wrong-md5", "not the one the service gave"),
@@ -24,8 +24,8 @@ from tests.conftest import Cloud
         ("md5-string", "no MD5"),
     ],
 )
-def test_a_frame_that_cannot_be_had_does_not_lose_the_verdict(
-    cloud: Cloud, frame: str, why: str
+def test_an_unavailable_frame_does_not_lose_the_verdict(
+    cloud: Cloud, frame: str, reason: str
 ) -> None:
     cloud.put_pair("anna", {"frame": frame})
     function = cloud.instance()
@@ -35,7 +35,7 @@ def test_a_frame_that_cannot_be_had_does_not_lose_the_verdict(
     result = cloud.result("anna")
     assert result is not None
     assert result["best_frame"]["key"] is None
-    assert why in result["best_frame"]["missing_because"]
+    assert reason in result["best_frame"]["missing_because"]
     assert [key for key in cloud.bucket.keys("liveness/results/") if "frame" in key] == []
     assert all(request.service != "unknown" for request in cloud.sandbox.requests)
     assert function.walk("anna")["state"] == "done"
@@ -51,50 +51,58 @@ def test_a_frame_that_cannot_be_had_does_not_lose_the_verdict(
         "http://169.254.169.254/latest",
         "file:///etc/passwd",
         "http://[::1/",
-        "no url",
+        "not a URL",
     ],
 )
-def test_only_cos_hosts_are_ever_fetched(cloud: Cloud, url: str) -> None:
+def test_frames_are_fetched_from_cos_hosts_only(cloud: Cloud, url: str) -> None:
     cloud.put_pair("anna", {"response": {"BestFrameUrl": url}})
     before = {request.host for request in cloud.sandbox.requests}
+
     assert cloud.instance().walk("anna")["status"] == "passed"
+
     hosts = {request.host for request in cloud.sandbox.requests} - before
     assert not any("evil" in host or "169" in host for host in hosts)
 
 
-def test_the_frame_lies_there_before_the_result_names_it(cloud: Cloud) -> None:
+def test_the_frame_is_stored_before_the_result_names_it(cloud: Cloud) -> None:
     cloud.put_pair("anna")
-    seen: list[bool] = []
+    keys_before_result: list[str] = []
+    cloud.on(
+        "PUT",
+        "result.json",
+        lambda: keys_before_result.extend(cloud.bucket.keys("liveness/results/")),
+    )
 
-    def look() -> None:
-        seen.append(any("best-frame" in key for key in cloud.bucket.keys("liveness/results/")))
-
-    cloud.on("PUT", "result.json", look)
     cloud.instance().walk("anna")
-    assert seen == [True]
+
+    (key,) = keys_before_result
+    assert "best-frame" in key
 
 
-def test_a_frame_that_cannot_be_written_is_never_named(cloud: Cloud) -> None:
+def test_a_frame_that_was_not_written_is_never_named(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     cloud.on("PUT", ".jpg", Reply(503), times=99)
+
     with pytest.raises(Exception, match="anna"):
         cloud.instance().walk("anna")
+
     assert cloud.result("anna") is None
 
 
-def test_a_stumble_of_the_frames_host_is_tried_again(cloud: Cloud) -> None:
+def test_transient_errors_of_the_frame_host_are_retried(cloud: Cloud) -> None:
     cloud.put_pair("anna")
 
     def hook(request: object, phase: str) -> Reply | None:
         host = getattr(request, "host", "")
-        if host.startswith("faceid-resource") and phase == "before" and stumbles:
-            stumbles.pop()
-            return Reply(503)
+        if host.startswith("faceid-resource") and phase == "before" and failures:
+            return failures.pop()
         return None
 
-    stumbles = [1, 1]
+    failures = [Reply(503), Reply(503)]
     cloud.sandbox.hooks.append(hook)
+
     cloud.instance().walk("anna")
+
     result = cloud.result("anna")
     assert result is not None
     assert result["best_frame"]["key"]
@@ -108,15 +116,15 @@ def test_each_person_gets_their_own_frame(cloud: Cloud) -> None:
     for name in ("anna", "bert"):
         result = cloud.result(name)
         assert result is not None
-        body = cloud.bucket.get(result["best_frame"]["key"]).body()
+        body = cloud.stored(result["best_frame"]["key"]).body()
         frames[name] = body
         assert hashlib.md5(f"package of {name}".encode()).hexdigest().encode() in body
+
     assert frames["anna"] != frames["bert"]
 
 
 def test_a_result_with_its_frame_is_not_replaced_by_one_without(cloud: Cloud) -> None:
-    # Another instance publishes from the same record, hours later: the frame's URL is gone by then,
-    # its copy is not.
+    """Hours after the call the frame's URL has expired, but its copy is still stored."""
     cloud.put_pair("anna")
     cloud.instance().walk("anna")
     first = cloud.result("anna")
@@ -130,23 +138,23 @@ def test_a_result_with_its_frame_is_not_replaced_by_one_without(cloud: Cloud) ->
     assert second["best_frame"] == first["best_frame"]
 
 
-def test_a_poorer_result_that_lands_last_is_mended(cloud: Cloud) -> None:
-    # Between our look for a copied frame and our PUT, the luckier instance publishes.
+def test_a_result_that_misses_a_stored_frame_is_corrected(cloud: Cloud) -> None:
+    """Another instance stores the frame between the search for it and the PUT of the result."""
     cloud.put_pair("anna")
     cloud.instance().walk("anna")
-    result = cloud.bucket.get("liveness/results/anna/result.json")
+    result = cloud.stored("liveness/results/anna/result.json")
     key = json.loads(result.body())["best_frame"]["key"]
-    frame = cloud.bucket.get(key).body()
+    frame = cloud.stored(key).body()
     cloud.bucket.delete("liveness/results/anna/result.json")
     cloud.bucket.delete(key)
     cloud.sandbox.clock.advance(3 * 3600)
 
-    def luckier() -> None:
+    def store_frame() -> None:
         cloud.bucket.put(key, frame)
 
-    cloud.on("PUT", "result.json", luckier)
+    cloud.on("PUT", "result.json", store_frame)
     cloud.instance().walk("anna")
 
-    mended = cloud.result("anna")
-    assert mended is not None
-    assert mended["best_frame"]["key"] == key
+    corrected = cloud.result("anna")
+    assert corrected is not None
+    assert corrected["best_frame"]["key"] == key

@@ -1,4 +1,4 @@
-"""One invocation as the platform makes it: messages, contexts, logs, returns and errors."""
+"""One invocation as the platform makes it: messages, contexts, logs, summaries and errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from liveness.logs import EVENTS
 from liveness_sandbox import Drop, Reply
 from tests.conftest import BUCKET, JPEG, PACKAGE, ROOT, Cloud
 
-SERVERS = ("aiohttp", "asyncio")  # the sandbox's, in the same process
+SANDBOX_LOGGERS = ("aiohttp", "asyncio")  # the sandbox runs in the same process
 AWKWARD = [
     "a b",
     "a+b",
@@ -36,6 +36,7 @@ def test_awkward_keys_work_from_upload_to_result(cloud: Cloud, pair_id: str) -> 
         key = f"liveness/incoming/{pair_id}/{name}"
         cloud.client.put_object(BUCKET, body, key)
         summary = function(cloud.sandbox.event_for(BUCKET, key))
+
     assert summary["pairs"] == [{"pair_id": pair_id, "state": "published", "status": "passed"}]
     result = cloud.result(pair_id)
     assert result is not None
@@ -45,27 +46,30 @@ def test_awkward_keys_work_from_upload_to_result(cloud: Cloud, pair_id: str) -> 
 def test_keys_of_850_bytes_work(cloud: Cloud) -> None:
     prefix = "long/" * 60
     pair_id = "人" * 178 + "x" * 6
-    function = cloud.instance(INPUT_PREFIX=prefix, RESULT_PREFIX="r/")
     key = f"{prefix}{pair_id}/live.bin"
     assert len(key.encode()) == 849
     cloud.client.put_object(BUCKET, PACKAGE, key)
     cloud.bucket.put(f"{prefix}{pair_id}/r.jpg", JPEG)
     function = cloud.instance(INPUT_PREFIX=prefix, RESULT_PREFIX="r/", IMAGE_SUFFIXES="/r.jpg")
+
     (pair,) = function(cloud.sandbox.event_for(BUCKET, key))["pairs"]
+
     assert pair["status"] == "passed"
     assert cloud.bucket.get(f"r/{pair_id}/result.json")
 
 
-def test_a_pair_id_that_is_too_long_is_refused_and_logged(cloud: Cloud) -> None:
+def test_an_overlong_pair_id_is_rejected_and_logged(cloud: Cloud) -> None:
     function = cloud.instance()
     key = f"liveness/incoming/{'x' * 800}/live.bin"
     cloud.bucket.put(key, PACKAGE)
+
     summary = function(cloud.sandbox.event_for(BUCKET, key))
+
     assert summary["pairs"] == []
     assert "would fit only up to" in function.logged("record.ignored")[0]["why"]
 
 
-def test_many_records_walk_each_pair_once(cloud: Cloud) -> None:
+def test_many_records_process_each_pair_once(cloud: Cloud) -> None:
     names = ["anna", "bert", "cleo"]
     records: list[Any] = []
     for name in names:
@@ -81,19 +85,19 @@ def test_many_records_walk_each_pair_once(cloud: Cloud) -> None:
     assert len(function.logged("pair.published")) == cloud.calls == 3
 
 
-def test_bad_records_beside_good_ones(cloud: Cloud) -> None:
+def test_bad_records_do_not_affect_good_ones(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     good = cloud.sandbox.event_for(BUCKET, "liveness/incoming/anna/live.bin")["Records"]
     foreign = json.loads((ROOT / "events/foreign-key.json").read_text())["Records"]
-    ours = cloud.sandbox.event_for(BUCKET, "liveness/incoming/anna/live.bin")["Records"]
-    ours[0]["cos"]["cosObject"]["key"] = "/1250000000/faces/liveness/results/anna/result.json"
-    ours[0]["cos"]["cosObject"]["url"] = ""
+    own_result = cloud.sandbox.event_for(BUCKET, "liveness/incoming/anna/live.bin")["Records"]
+    result_key = "/1250000000/faces/liveness/results/anna/result.json"
+    own_result[0]["cos"]["cosObject"] |= {"key": result_key, "url": ""}
     function = cloud.instance()
 
-    summary = function({"Records": [7, *foreign, None, *ours, {"cos": []}, *good]})
+    summary = function({"Records": [7, *foreign, None, *own_result, {"cos": []}, *good]})
 
     assert [pair["status"] for pair in summary["pairs"]] == ["passed"]
-    kinds = [remark["kind"] for remark in summary["remarks"]]
+    kinds = [record["kind"] for record in summary["remarks"]]
     assert kinds == ["malformed", "ignored", "malformed", "ignored", "malformed"]
 
 
@@ -101,10 +105,12 @@ def test_bad_records_beside_good_ones(cloud: Cloud) -> None:
     "context", [None, "x", {}, {"time_limit_in_ms": 120, "memory_limit_in_mb": "128"},
                 {"time_limit_in_ms": "soon"}, {"time_limit_in_ms": True}]
 )  # fmt: skip
-def test_sloppy_contexts_are_survived(cloud: Cloud, context: object) -> None:
-    # The vendor's local runner puts seconds into time_limit_in_ms, and text into the memory.
+def test_malformed_contexts_are_tolerated(cloud: Cloud, context: object) -> None:
+    """The vendor's local runner puts seconds into time_limit_in_ms, and text into the memory."""
     cloud.put_pair("anna")
+
     summary = cloud.instance()({"pairs": ["anna"]}, context)
+
     assert summary["pairs"][0]["status"] == "passed"
 
 
@@ -114,24 +120,28 @@ def test_a_timeout_too_short_for_a_call_is_a_configuration_error(cloud: Cloud, l
         cloud.instance()({"pairs": ["anna"]}, {"time_limit_in_ms": limit})
 
 
-def test_wrong_settings_stop_before_any_request(cloud: Cloud) -> None:
+def test_invalid_settings_stop_before_any_request(cloud: Cloud) -> None:
     function = cloud.instance(SIM_THRESHOLD="x", TRANSFER="y")
+
     with pytest.raises(SettingsError, match=r"SIM_THRESHOLD.*TRANSFER"):
         function.walk("anna")
+
     assert cloud.sandbox.requests == []
 
 
-def test_no_role_is_a_configuration_error(cloud: Cloud) -> None:
+def test_a_missing_role_is_a_configuration_error(cloud: Cloud) -> None:
     function = cloud.instance()
     del function.environ["TENCENTCLOUD_SECRETKEY"]
     with pytest.raises(ConfigurationError, match="execution role"):
         function.walk("anna")
 
 
-def test_an_unknown_event_is_refused_and_logged(cloud: Cloud) -> None:
+def test_an_unknown_event_is_rejected_and_logged(cloud: Cloud) -> None:
     function = cloud.instance()
+
     with pytest.raises(EventError):
         function({"hello": "world"})
+
     assert function.logged("invocation.failed")
 
 
@@ -139,15 +149,17 @@ def test_credentials_are_read_at_every_invocation(cloud: Cloud) -> None:
     function = cloud.instance()
     cloud.put_pair("anna")
     function.walk("anna")
-    fresh = cloud.instance().environ
-    function.environ.update(fresh)
+    renewed = cloud.instance().environ
+    function.environ.update(renewed)
     cloud.put_pair("bert")
+
     assert function.walk("bert")["status"] == "passed"
-    used = {r.principal for r in cloud.sandbox.requests if "bert" in (r.key or "")}
-    assert used == {fresh["TENCENTCLOUD_SECRETID"]}
+
+    principals = {r.principal for r in cloud.sandbox.requests if "bert" in (r.key or "")}
+    assert principals == {renewed["TENCENTCLOUD_SECRETID"]}
 
 
-def test_an_unusable_input_is_a_result_without_a_call(cloud: Cloud) -> None:
+def test_an_invalid_input_is_published_without_a_call(cloud: Cloud) -> None:
     cloud.put_pair("empty")
     cloud.put("empty", "live.bin", b"")
     cloud.put_pair("large")
@@ -171,27 +183,31 @@ def test_an_unusable_input_is_a_result_without_a_call(cloud: Cloud) -> None:
     assert function.walk("two-images")["status"] == "passed"
 
 
-def test_a_bug_names_its_place_and_nothing_else(
+def test_an_unexpected_error_reports_only_its_location(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> None:
+    def raise_with_secret(*_: object) -> None:
         raise RuntimeError("http://x/?q-signature=0123456789abcdef")
 
     cloud.put_pair("anna")
-    monkeypatch.setattr("liveness.pair.judge", broken)
+    monkeypatch.setattr("liveness.pair.judge", raise_with_secret)
     function = cloud.instance()
+
     with pytest.raises(PairsNotFinished) as raised:
         function.walk("anna")
+
     assert "RuntimeError at test_invocation.py" in str(raised.value)
     assert "q-signature" not in str(raised.value) + "".join(function.lines)
-    assert raised.value.__context__ is None  # the platform prints what it finds there
+    assert raised.value.__context__ is None  # the platform would print it
 
 
 def test_logs_are_short_json_lines_of_documented_events(cloud: Cloud) -> None:
     pair_id = "中" * 200
     cloud.put_pair(pair_id)
     function = cloud.instance()
+
     function.walk(pair_id)
+
     for line in function.lines:
         assert line.endswith("\n") and line.count("\n") == 1
         assert len(line.encode()) < 8 * 1024
@@ -205,14 +221,14 @@ def test_logs_are_short_json_lines_of_documented_events(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("transfer", ["presign", "upload"])
 @pytest.mark.parametrize("fault", ["none", "lost", "frame", "store", "refused", "proxy"])
-def test_nothing_secret_is_logged_published_or_raised(
+def test_no_secret_is_logged_published_or_raised(
     cloud: Cloud,
     transfer: str,
     fault: str,
     capfd: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    caplog.set_level("DEBUG")  # as where somebody's root logger writes everything to stdout
+    caplog.set_level("DEBUG")  # as if a root logger wrote everything to stdout
     cloud.put_pair("anna", {"frame": "missing"} if fault == "frame" else PACKAGE)
     function = cloud.instance(TRANSFER=transfer, MAX_ATTEMPTS="1")
     action = "DetectReflectLivenessAndCompare"
@@ -228,38 +244,45 @@ def test_nothing_secret_is_logged_published_or_raised(
     event = cloud.sandbox.event_for(BUCKET, "liveness/incoming/anna/live.bin")
     headers = event["Records"][0]["event"]["requestParameters"]["requestHeaders"]
     headers["Authorization"] = "q-sign-algorithm=sha1&q-signature=uploaders-own"
-    said = ""
+
+    output = ""
     try:
-        said += json.dumps(function(event))
+        output += json.dumps(function(event))
     except PairsNotFinished as error:
-        said += str(error)
-    said += "".join(function.lines) + "".join(capfd.readouterr())
-    said += "".join(r.getMessage() for r in caplog.records if not r.name.startswith(SERVERS))
+        output += str(error)
+
+    output += "".join(function.lines) + "".join(capfd.readouterr())
+    output += "".join(
+        r.getMessage() for r in caplog.records if not r.name.startswith(SANDBOX_LOGGERS)
+    )
     for key in cloud.bucket.keys("liveness/results/"):
         if key.endswith(".json"):
-            said += cloud.bucket.get(key).body().decode()
+            output += cloud.stored(key).body().decode()
     for secret in (*function.secrets, "q-signature", "q-sign", "security-token", "uploaders-own"):
-        assert secret not in said
-    assert "http://" not in said and "https://" not in said
+        assert secret not in output
+    assert "http://" not in output and "https://" not in output
 
 
-def test_only_our_own_prefixes_are_written(cloud: Cloud) -> None:
+def test_only_the_functions_own_prefixes_are_written(cloud: Cloud) -> None:
     cloud.put_pair("anna", {"code": "RequestLimitExceeded", "channel": "error", "times": 1})
     function = cloud.instance()
     function.walk("anna")
+
     function.walk("anna")
+
     written = [r.key for r in cloud.requests_of(function) if r.method in ("PUT", "POST", "DELETE")]
     assert written
     for key in written:
         assert key.startswith(("liveness/results/", "liveness/ledger/"))
 
 
-def test_results_and_ledger_may_lie_in_other_buckets(cloud: Cloud) -> None:
+def test_results_and_ledger_may_be_in_other_buckets(cloud: Cloud) -> None:
     for name in ("results-1250000000", "ledger-1250000000"):
         cloud.sandbox.create_bucket(name)
     cloud.put_pair("anna")
     function = cloud.instance(RESULT_BUCKET="results-1250000000", LEDGER_BUCKET="ledger-1250000000")
     assert function.walk("anna")["status"] == "passed"
+
     assert function.walk("anna")["state"] == "done"
     assert cloud.bucket.keys() == [
         "liveness/incoming/anna/live.bin",
@@ -270,7 +293,7 @@ def test_results_and_ledger_may_lie_in_other_buckets(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("name", ["BUCKET", "LEDGER_BUCKET"])
-def test_a_bucket_that_is_not_there_is_a_configuration_error(cloud: Cloud, name: str) -> None:
+def test_a_missing_bucket_is_a_configuration_error(cloud: Cloud, name: str) -> None:
     cloud.put_pair("anna")
     with pytest.raises(PairsNotFinished, match="no such bucket"):
         cloud.instance(**{name: "nowhere-1250000000"}).walk("anna")

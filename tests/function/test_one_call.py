@@ -1,4 +1,4 @@
-"""One paid call for one fingerprint: claims, leases, lost replies, and what they may cost."""
+"""One billed call per fingerprint: claims, leases, lost replies, and what they may cost."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from liveness.errors import PairsNotFinished
 from liveness_sandbox import Drop, Hold, Reply
 from tests.conftest import Cloud, Instance
 
-FOREIGN_CLAIM = json.dumps({"attempt": 1, "nonce": "somebody-else", "owner": {}}).encode()
+FOREIGN_CLAIM = json.dumps({"attempt": 1, "nonce": "other-instance", "owner": {}}).encode()
 
 
 def claim_key(cloud: Cloud) -> str:
@@ -20,7 +20,7 @@ def claim_key(cloud: Cloud) -> str:
 
 
 def learn_claim_key(cloud: Cloud, pair_id: str = "anna") -> str:
-    """Where the first claim will lie, learnt from a walk that stops right after it."""
+    """The key of the first claim, learnt from a walk that stops right after it."""
     cloud.on("POST", "", Reply(500), service="faceid", times=9)
     cloud.instance().walk(pair_id)
     key = claim_key(cloud)
@@ -30,23 +30,23 @@ def learn_claim_key(cloud: Cloud, pair_id: str = "anna") -> str:
     return key
 
 
-def test_when_two_creates_both_get_200_only_the_one_that_stands_calls(cloud: Cloud) -> None:
-    # COS may let two simultaneous create-only PUTs both succeed: the read-back settles it.
+def test_when_two_creates_succeed_only_the_surviving_one_calls(cloud: Cloud) -> None:
+    """COS may let two simultaneous create-only PUTs both succeed: the read-back decides."""
     cloud.put_pair("anna")
     key = learn_claim_key(cloud)
 
-    def somebody_wins() -> None:
+    def overwrite_claim() -> None:
         cloud.bucket.put(key, FOREIGN_CLAIM)
 
-    cloud.on("PUT", "1.claim", somebody_wins, phase="after")
+    cloud.on("PUT", "1.claim", overwrite_claim, phase="after")
 
     assert cloud.instance().walk("anna")["state"] == "parked"
     assert cloud.calls == 0
     assert len(cloud.markers()) == 1
 
 
-def test_a_lost_reply_of_our_own_claim_is_not_taken_for_somebody_elses(cloud: Cloud) -> None:
-    # The PUT took effect, its reply was lost, the retry gets a 409: the claim is still ours.
+def test_a_claim_whose_reply_was_lost_is_recognized(cloud: Cloud) -> None:
+    """The PUT took effect, its reply was lost, its retry gets a 409: the claim is still ours."""
     cloud.put_pair("anna")
     cloud.on("PUT", "1.claim", Drop(), phase="after")
 
@@ -67,7 +67,7 @@ def test_a_running_lease_parks_until_it_ends(cloud: Cloud) -> None:
     assert 48 <= marker["due"] - marker["parked_at"] <= 52
 
 
-def test_a_lease_that_is_over_is_passed_and_counts(cloud: Cloud) -> None:
+def test_an_expired_lease_is_superseded_and_counts(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     key = learn_claim_key(cloud)
     cloud.bucket.put(key, FOREIGN_CLAIM)
@@ -80,8 +80,8 @@ def test_a_lease_that_is_over_is_passed_and_counts(cloud: Cloud) -> None:
     assert (result["attempts"], result["possibly_billed_calls"]) == (2, 2)
 
 
-def test_the_lease_is_judged_by_the_stores_clock(cloud: Cloud) -> None:
-    # An instance whose own clock is an hour ahead must not think the lease over.
+def test_the_age_of_a_lease_is_measured_by_the_stores_clock(cloud: Cloud) -> None:
+    """An instance whose own clock is an hour ahead must not consider the lease expired."""
     cloud.put_pair("anna")
     cloud.bucket.put(learn_claim_key(cloud), FOREIGN_CLAIM)
     function = cloud.instance()
@@ -92,7 +92,7 @@ def test_the_lease_is_judged_by_the_stores_clock(cloud: Cloud) -> None:
     assert cloud.calls == 0
 
 
-def test_a_response_that_somebody_stored_is_published_without_a_call(cloud: Cloud) -> None:
+def test_a_stored_response_is_published_without_a_call(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     cloud.instance().walk("anna")
     cloud.bucket.delete("liveness/results/anna/result.json")
@@ -102,25 +102,25 @@ def test_a_response_that_somebody_stored_is_published_without_a_call(cloud: Clou
 
 
 def test_a_response_stored_between_claim_and_read_back_is_seen(cloud: Cloud) -> None:
-    # Attempt 1's owner was slow, not dead: its response lands while we claim attempt 2.
+    """The owner of attempt 1 was only slow: its response arrives while attempt 2 is claimed."""
     cloud.put_pair("anna")
     cloud.instance().walk("anna")
     (response_key,) = cloud.ledger_keys("response")
-    response = cloud.bucket.get(response_key).body()
+    response = cloud.stored(response_key).body()
     cloud.bucket.delete(response_key)
     cloud.bucket.delete("liveness/results/anna/result.json")
     cloud.bucket.backdate(claim_key(cloud), 60)
 
-    def owner_answers() -> None:
+    def store_response() -> None:
         cloud.bucket.put(response_key, response)
 
-    cloud.on("PUT", "2.claim", owner_answers, phase="after")
+    cloud.on("PUT", "2.claim", store_response, phase="after")
 
     assert cloud.instance().walk("anna")["status"] == "passed"
     assert cloud.calls == 1
 
 
-def test_a_crash_after_the_record_pays_nothing_again(cloud: Cloud) -> None:
+def test_a_crash_after_the_record_bills_nothing_again(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     cloud.on("PUT", "result.json", Reply(503), times=99)
     with pytest.raises(PairsNotFinished, match="anna"):
@@ -131,7 +131,7 @@ def test_a_crash_after_the_record_pays_nothing_again(cloud: Cloud) -> None:
     assert cloud.calls == 1
 
 
-def test_nothing_is_published_before_the_record_is_safe(cloud: Cloud) -> None:
+def test_nothing_is_published_before_the_record_is_stored(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     cloud.on("PUT", "/response", Reply(503), times=99)
 
@@ -141,7 +141,7 @@ def test_nothing_is_published_before_the_record_is_safe(cloud: Cloud) -> None:
     assert cloud.bucket.keys("liveness/results/") == []
 
 
-def test_an_unanswered_call_takes_another_attempt_and_is_counted(cloud: Cloud) -> None:
+def test_an_unanswered_call_takes_another_attempt_and_counts(cloud: Cloud) -> None:
     cloud.put_pair("anna", {"drop": "after", "times": 1})
 
     assert cloud.instance().walk("anna")["status"] == "passed"
@@ -152,11 +152,11 @@ def test_an_unanswered_call_takes_another_attempt_and_is_counted(cloud: Cloud) -
     assert cloud.ledger(".released") == []
 
 
-def test_calls_never_exceed_the_limit_and_then_the_pair_is_given_up(cloud: Cloud) -> None:
+def test_a_pair_is_given_up_once_its_attempts_are_used_up(cloud: Cloud) -> None:
     cloud.put_pair("anna", {"drop": "after"})
     function = cloud.instance(MAX_ATTEMPTS="2")
 
-    # The last call may still be answered, so nobody gives up at once.
+    # The last call may still be answered, so the pair is not given up at once.
     assert function.walk("anna")["state"] == "parked"
     assert cloud.result("anna") is None
     for key in cloud.ledger_keys("1.claim") + cloud.ledger_keys("2.claim"):
@@ -172,7 +172,7 @@ def test_calls_never_exceed_the_limit_and_then_the_pair_is_given_up(cloud: Cloud
     assert function.logged("pair.gave-up")
 
 
-def test_nobody_gives_up_while_the_last_call_may_be_answered(cloud: Cloud) -> None:
+def test_no_pair_is_given_up_before_its_last_calls_deadline(cloud: Cloud) -> None:
     cloud.put_pair("anna", {"drop": "after"})
     function = cloud.instance(MAX_ATTEMPTS="1")
     function.walk("anna")
@@ -183,7 +183,7 @@ def test_nobody_gives_up_while_the_last_call_may_be_answered(cloud: Cloud) -> No
 
 
 def given_up(cloud: Cloud) -> Instance:
-    """A pair that was given up after one unanswered call, and the instance that did it."""
+    """Give the pair anna up after one unanswered call; return the instance that did it."""
     cloud.put_pair("anna", {"drop": "after", "times": 1})
     function = cloud.instance(MAX_ATTEMPTS="1")
     function.walk("anna")
@@ -217,50 +217,53 @@ def test_a_grant_survives_a_crash_right_after_it(cloud: Cloud) -> None:
     assert cloud.calls == 2
 
 
-def test_a_slow_publisher_of_a_failure_does_not_undo_what_came_after(cloud: Cloud) -> None:
-    # It gave up, and before it wrote that down an operator granted an attempt that passed.
+def test_a_late_write_of_a_failure_is_corrected(cloud: Cloud) -> None:
+    """An instance gives the pair up, but an operator grants an attempt before it publishes that."""
     function = given_up(cloud)
-    failure = cloud.bucket.get("liveness/results/anna/result.json")
+    failure = cloud.stored("liveness/results/anna/result.json")
     body, metadata = failure.body(), failure.metadata
     function({"retry": ["anna"]})
 
-    def slow_publisher() -> None:
-        key = "liveness/results/anna/result.json"
-        cloud.bucket.put(key, body, metadata=metadata, content_type="application/json")
-
-    slow_publisher()
+    key = "liveness/results/anna/result.json"
+    cloud.bucket.put(key, body, metadata=metadata, content_type="application/json")
     assert function.walk("anna")["status"] == "passed"
+
     result = cloud.result("anna")
     assert result is not None
     assert result["status"] == "passed"
     assert cloud.calls == 2
 
 
-def test_a_failure_whose_ledger_has_expired_is_not_paid_again(cloud: Cloud) -> None:
+def test_a_failure_whose_ledger_has_expired_is_not_billed_again(cloud: Cloud) -> None:
     function = given_up(cloud)
     for key in cloud.bucket.keys("liveness/ledger/claims/"):
         cloud.bucket.delete(key)
+
     assert function.walk("anna")["state"] == "done"
     assert cloud.calls == 1
 
 
-def test_without_a_grant_a_given_up_pair_stays_so(cloud: Cloud) -> None:
+def test_a_given_up_pair_stays_so_without_a_grant(cloud: Cloud) -> None:
     function = given_up(cloud)
+
     assert function.walk("anna") == {"pair_id": "anna", "state": "done", "status": "failed"}
     assert cloud.calls == 1
 
 
-def test_an_answer_after_giving_up_is_kept_raises_an_alarm_and_is_not_paid_again(
+def test_an_answer_after_giving_up_is_stored_and_raises_an_alarm(
     cloud: Cloud,
 ) -> None:
-    # The owner is slower than everything allows; meanwhile another instance gives the pair up.
+    """The owner is slower than every deadline allows, and another instance gives the pair up.
+
+    A grant then publishes the stored answer instead of making another call.
+    """
     cloud.put_pair("anna")
     slow, other = cloud.instance(MAX_ATTEMPTS="1"), cloud.instance(MAX_ATTEMPTS="1")
-    calling, gave_up = threading.Event(), threading.Event()
+    calling, given_up = threading.Event(), threading.Event()
 
     def hold_the_answer() -> Hold:
         calling.set()
-        return Hold(gave_up)
+        return Hold(given_up)
 
     action = "DetectReflectLivenessAndCompare"
     cloud.on("POST", action, hold_the_answer, phase="after", service="faceid")
@@ -269,7 +272,7 @@ def test_an_answer_after_giving_up_is_kept_raises_an_alarm_and_is_not_paid_again
     assert calling.wait(10)
     cloud.bucket.backdate(claim_key(cloud), 80)
     other.walk("anna")
-    gave_up.set()
+    given_up.set()
     owner.join()
 
     result = cloud.result("anna")
@@ -296,7 +299,7 @@ def test_too_little_time_left_parks_instead_of_calling(cloud: Cloud) -> None:
     assert len(cloud.markers()) == 1
 
 
-def test_an_owner_that_was_paused_past_its_lease_does_not_call(cloud: Cloud) -> None:
+def test_an_owner_paused_past_its_lease_does_not_call(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     function = cloud.instance()
 
@@ -311,7 +314,7 @@ def test_an_owner_that_was_paused_past_its_lease_does_not_call(cloud: Cloud) -> 
     assert len(cloud.markers()) == 1
 
 
-def test_an_attempt_in_a_bucket_with_versions_is_refused_before_any_call(cloud: Cloud) -> None:
+def test_a_versioned_ledger_bucket_is_rejected_before_any_call(cloud: Cloud) -> None:
     cloud.sandbox.create_bucket("ledger-1250000000", versioning="Suspended")
     cloud.put_pair("anna")
     function = cloud.instance(LEDGER_BUCKET="ledger-1250000000")
@@ -322,14 +325,14 @@ def test_an_attempt_in_a_bucket_with_versions_is_refused_before_any_call(cloud: 
     assert cloud.calls == 0
 
 
-def test_a_bucket_that_ignores_create_only_is_found_out_before_any_call(cloud: Cloud) -> None:
+def test_a_bucket_that_ignores_create_only_is_detected_before_any_call(cloud: Cloud) -> None:
     cloud.put_pair("anna")
 
-    def forget() -> None:
+    def delete_claim() -> None:
         for key in cloud.ledger_keys("1.claim"):
             cloud.bucket.delete(key)
 
-    cloud.on("PUT", "1.claim", forget, times=9)
+    cloud.on("PUT", "1.claim", delete_claim, times=9)
 
     with pytest.raises(PairsNotFinished, match="x-cos-forbid-overwrite"):
         cloud.instance().walk("anna")
@@ -338,17 +341,18 @@ def test_a_bucket_that_ignores_create_only_is_found_out_before_any_call(cloud: C
     assert len(cloud.markers()) == 1
 
 
-def test_create_only_is_proved_once_an_instance(cloud: Cloud) -> None:
+def test_create_only_is_verified_once_per_instance(cloud: Cloud) -> None:
     function = cloud.instance()
     for pair_id in ("anna", "bert"):
         cloud.put_pair(pair_id)
         function.walk(pair_id)
+
     puts = [r for r in cloud.requests_of(function) if (r.key or "").endswith("1.claim")]
     assert [r.status for r in puts if r.method == "PUT"] == [200, 409, 200]
 
 
-@pytest.mark.parametrize("edit", [b"", b"[]", b"no json", b'{"schema": "liveness-response/1"}'])
-def test_a_damaged_response_stops_the_pair_and_pays_nothing(cloud: Cloud, edit: bytes) -> None:
+@pytest.mark.parametrize("edit", [b"", b"[]", b"not JSON", b'{"schema": "liveness-response/1"}'])
+def test_a_damaged_response_stops_the_pair_without_another_call(cloud: Cloud, edit: bytes) -> None:
     cloud.put_pair("anna")
     cloud.instance().walk("anna")
     (key,) = cloud.ledger_keys("response")
@@ -362,11 +366,11 @@ def test_a_damaged_response_stops_the_pair_and_pays_nothing(cloud: Cloud, edit: 
     assert cloud.result("anna") is None
 
 
-def test_an_edited_verdict_is_noticed(cloud: Cloud) -> None:
+def test_an_edited_verdict_is_detected(cloud: Cloud) -> None:
     cloud.put_pair("anna", {"code": "FailedOperation.LivessDetectFake"})
     cloud.instance().walk("anna")
     (key,) = cloud.ledger_keys("response")
-    record = json.loads(cloud.bucket.get(key).body())
+    record = json.loads(cloud.stored(key).body())
     record["answer"].update(code="Success", similarity=99.9)
     cloud.bucket.put(key, json.dumps(record).encode())
     cloud.bucket.delete("liveness/results/anna/result.json")
@@ -377,12 +381,13 @@ def test_an_edited_verdict_is_noticed(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("edit", [b"", b"[]", b'{"nonce": 7}', b"\xff"])
-def test_an_edited_claim_is_nobodys_and_its_lease_still_counts(cloud: Cloud, edit: bytes) -> None:
+def test_the_lease_of_an_edited_claim_still_counts(cloud: Cloud, edit: bytes) -> None:
     cloud.put_pair("anna")
     key = learn_claim_key(cloud)
     cloud.bucket.put(key, edit)
     assert cloud.instance().walk("anna")["state"] == "parked"
     cloud.bucket.backdate(key, 60)
+
     assert cloud.instance().walk("anna")["status"] == "passed"
     assert cloud.calls == 1
 
@@ -391,16 +396,18 @@ def test_a_release_that_names_another_nonce_releases_nothing(cloud: Cloud) -> No
     cloud.put_pair("anna")
     key = learn_claim_key(cloud)
     cloud.bucket.put(key, FOREIGN_CLAIM)
-    cloud.bucket.put(key.replace(".claim", ".released"), b'{"nonce": "not that one"}')
+    cloud.bucket.put(key.replace(".claim", ".released"), b'{"nonce": "another-nonce"}')
+
     assert cloud.instance().walk("anna")["state"] == "parked"
     assert cloud.calls == 0
 
 
-def test_two_pairs_are_never_mixed(cloud: Cloud) -> None:
-    # ".jpg" of pair "anna/reference" and "/reference.jpg" of pair "anna" are the same key.
+def test_overlapping_suffixes_never_mix_two_pairs(cloud: Cloud) -> None:
+    """ ".jpg" of pair "anna/reference" and "/reference.jpg" of pair "anna" are the same key."""
     cloud.put_pair("anna")
     cloud.put("anna/reference", "live.bin", b"x")
     function = cloud.instance(IMAGE_SUFFIXES="/reference.jpg,.jpg")
     assert function.walk("anna/reference")["state"] == "waiting"
+
     assert function.walk("anna")["status"] == "passed"
     assert cloud.calls == 1

@@ -1,16 +1,17 @@
-"""The walk of one pair against the sandbox: what a customer sees."""
+"""The walk of one pair against the sandbox, as the customer sees it."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud
 
 
-def test_a_live_person_who_is_the_same_passes(cloud: Cloud) -> None:
+def test_a_live_person_who_matches_the_photo_passes(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     function = cloud.instance()
 
@@ -35,7 +36,7 @@ def test_a_live_person_who_is_the_same_passes(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("missing", ["live.bin", "reference.jpg"])
-def test_one_input_alone_waits_and_writes_nothing(cloud: Cloud, missing: str) -> None:
+def test_a_single_input_waits_and_writes_nothing(cloud: Cloud, missing: str) -> None:
     cloud.put_pair("anna")
     cloud.bucket.delete(f"liveness/incoming/anna/{missing}")
 
@@ -50,13 +51,13 @@ def test_duplicates_pay_once_and_write_nothing(cloud: Cloud) -> None:
     function = cloud.instance()
     function.walk("anna")
     before = cloud.bucket.keys()
-    asked = len(cloud.requests_of(function))
+    request_count = len(cloud.requests_of(function))
 
     for _ in range(3):
         assert function.walk("anna") == {"pair_id": "anna", "state": "done", "status": "passed"}
 
     assert cloud.bucket.keys() == before
-    assert {request.method for request in cloud.requests_of(function)[asked:]} == {"HEAD"}
+    assert {request.method for request in cloud.requests_of(function)[request_count:]} == {"HEAD"}
     assert cloud.calls == 1
 
 
@@ -95,7 +96,7 @@ def test_the_same_code_gives_the_same_verdict_in_both_channels(
     cloud: Cloud, package: dict[str, object], status: str, code: str | None, channel: str
 ) -> None:
     if package.get("code") is None and channel == "error":
-        channel = "result"  # Success is no error
+        channel = "result"  # Success is not an error
     cloud.put_pair("anna", {**package, "channel": channel})
     function = cloud.instance()
 
@@ -111,18 +112,21 @@ def test_the_same_code_gives_the_same_verdict_in_both_channels(
 
 def test_the_threshold_is_a_setting(cloud: Cloud) -> None:
     cloud.put_pair("anna", {"sim": 79.9})
+
     cloud.instance(SIM_THRESHOLD="80").walk("anna")
+
     result = cloud.result("anna")
     assert result is not None
     assert (result["status"], result["threshold"]) == ("rejected", 80)
 
 
-def test_flat_layout_needs_only_settings(cloud: Cloud) -> None:
+def test_a_flat_key_layout_needs_only_settings(cloud: Cloud) -> None:
     cloud.bucket.put("in/anna.live", PACKAGE)
     cloud.bucket.put("in/anna.png", JPEG)
     function = cloud.instance(
         INPUT_PREFIX="in/", LIVE_SUFFIXES=".live", IMAGE_SUFFIXES=".jpg,.jpeg,.png"
     )
+
     assert function.walk("anna")["status"] == "passed"
 
 
@@ -139,7 +143,7 @@ def _put_multipart(cloud: Cloud, key: str) -> None:
 
 @pytest.mark.parametrize("put", [_put_encrypted, _put_multipart])
 @pytest.mark.parametrize("transfer", ["presign", "upload"])
-def test_inputs_whose_etag_is_no_md5_are_hashed(
+def test_inputs_whose_etag_is_not_an_md5_are_hashed(
     cloud: Cloud, put: Callable[[Cloud, str], None], transfer: str
 ) -> None:
     cloud.put_pair("anna")
@@ -153,20 +157,20 @@ def test_inputs_whose_etag_is_no_md5_are_hashed(
     assert live["md5"] == hashlib.md5(PACKAGE).hexdigest() != live["etag"]
 
 
-def test_by_upload_url_nobody_needs_to_read_the_bucket(cloud: Cloud) -> None:
+def test_with_upload_urls_the_service_never_reads_the_bucket(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     function = cloud.instance(TRANSFER="upload")
 
     assert function.walk("anna")["status"] == "passed"
 
     by_url = [r for r in cloud.sandbox.requests if r.auth == "query" and r.service == "cos"]
-    assert all((request.key or "").startswith("liveness/") is False for request in by_url)
+    assert not any((request.key or "").startswith("liveness/") for request in by_url)
     assert [r.action for r in cloud.sandbox.requests if r.service == "faceid"].count(
         "CreateUploadUrl"
     ) == 2
 
 
-def test_presigned_urls_outlive_the_call_but_not_by_much(cloud: Cloud) -> None:
+def test_presigned_urls_barely_outlive_the_call(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     cloud.instance().walk("anna")
     downloads = [
@@ -176,16 +180,69 @@ def test_presigned_urls_outlive_the_call_but_not_by_much(cloud: Cloud) -> None:
     ]
     assert len(downloads) == 2
     for request in downloads:
-        began, ends = map(int, request.query["q-key-time"].split(";"))
-        assert 25 <= ends - began - 60 <= 60  # the SDK dates them back by a minute
+        start, end = map(int, request.query["q-key-time"].split(";"))
+        assert 25 <= end - start - 60 <= 60  # the SDK dates them back by a minute
         assert request.query["x-cos-security-token"]
 
 
-def test_published_results_are_the_same_bytes_order_every_time(cloud: Cloud) -> None:
+def test_results_have_a_fixed_field_order_and_readable_chinese(cloud: Cloud) -> None:
     cloud.put_pair("anna")
+
     cloud.instance().walk("anna")
+
     result = cloud.result("anna")
     assert result is not None
     assert list(result)[:4] == ["schema", "pair_id", "fingerprint", "status"]
-    text = cloud.bucket.get("liveness/results/anna/result.json").body().decode()
-    assert "活" in text or "核" in text  # the Chinese hint stands as UTF-8, not escaped
+    text = cloud.stored("liveness/results/anna/result.json").body().decode()
+    assert "活" in text or "核" in text  # the Chinese hint is UTF-8, not escaped
+
+
+def test_a_package_with_a_plain_etag_is_never_read(cloud: Cloud) -> None:
+    cloud.put_pair("anna", b"x" * (5 * 1024 * 1024))
+    function = cloud.instance()
+
+    function.walk("anna")
+
+    reads = [
+        request
+        for request in cloud.requests_of(function)
+        if request.method == "GET" and "/incoming/" in request.key
+    ]
+    assert reads == []
+
+
+def longest_chain(requests: list[Any]) -> int:
+    """Number of requests that followed one after another: round trips in sequence."""
+    length, last_end = 0, 0.0
+    for request in sorted(requests, key=lambda request: request.ended):
+        if request.started >= last_end:
+            length, last_end = length + 1, request.ended
+    return length
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_three_round_trips_before_the_call_and_three_after_it(cloud: Cloud, warm: bool) -> None:
+    function = cloud.instance()
+    if warm:
+        cloud.put_pair("bert")
+        function.walk("bert")
+    request_count = len(cloud.sandbox.requests)
+    cloud.put_pair("anna")
+    cloud.sandbox.cos_latency_s = 0.4  # so that concurrent requests overlap
+
+    function.walk("anna")
+
+    requests = cloud.sandbox.requests[request_count:]
+    (call,) = [request for request in requests if request.service == "faceid"]
+    own_requests = [request for request in requests if request in cloud.requests_of(function)]
+    (publication,) = [
+        request
+        for request in own_requests
+        if request.method == "PUT" and request.key.endswith("result.json")
+    ]
+    completed = [request for request in own_requests if request.ended is not None]
+    before = [request for request in completed if request.ended <= call.started]
+    after = [
+        request for request in completed if call.ended <= request.started <= publication.started
+    ]
+    assert (longest_chain(before), longest_chain(after)) == (3, 3)

@@ -241,11 +241,15 @@ def drive(harness: Harness, service: Service, transfer: str, front: str = "pair-
     said=[Said(encoded({"Response": {"Result": FRONTS[1], "RequestId": FRONTS[1]}}))],
     front=FRONTS[1],
 )
-def test_whatever_is_said_of_a_person(harness: Harness, said: list[Said], front: str) -> None:
+def test_odd_detect_replies_neither_pass_nor_exceed_the_limit(
+    harness: Harness, said: list[Said], front: str
+) -> None:
     drive(harness, Service(DETECT, said), "presign", front)
 
 
 @examples(8)
 @given(sequences(TARGET))
-def test_whatever_is_said_of_an_upload(harness: Harness, said: list[Said]) -> None:
+def test_odd_upload_replies_neither_pass_nor_exceed_the_limit(
+    harness: Harness, said: list[Said]
+) -> None:
     drive(harness, Service(UPLOAD, said), "upload")

@@ -245,7 +245,7 @@ def events_about(harness: Harness, pair_id: str) -> dict[str, dict[str, Any]]:
     multipart=False,
 )
 @example(changes=[(("GET", ""), Change(307, AWAY))], kind="pairs", multipart=True)
-def test_whatever_is_answered_about_objects(
+def test_tampered_object_replies_lose_no_result(
     harness: Harness, changes: list[tuple[tuple[str, str], Change]], kind: str, multipart: bool
 ) -> None:
     pair_id = harness.fresh()
@@ -263,7 +263,7 @@ def test_whatever_is_answered_about_objects(
 
 
 @pytest.mark.parametrize("kind", ["pairs", "cos", "drain", "reconcile"])
-def test_nobody_can_be_reached(
+def test_an_unreachable_network_loses_no_result(
     harness: Harness, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     pair_id = harness.fresh()
@@ -303,7 +303,7 @@ def test_nobody_can_be_reached(
 @example(replaced=(b"<Key>[^<]*", b"<Key>" + OTHER.encode()), change=None, kind="drain")
 @example(replaced=(b"<IsTruncated>false", b"<IsTruncated>true"), change=None, kind="drain")
 @example(replaced=(b"<Contents>", b"<Contents/><Contents>"), change=None, kind="drain")
-def test_whatever_a_listing_shows(
+def test_tampered_listings_lose_no_result_and_touch_no_other_object(
     harness: Harness, replaced: tuple[bytes, bytes], change: Change | None, kind: str
 ) -> None:
     pair_id = harness.fresh()

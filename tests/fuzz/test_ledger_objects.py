@@ -56,7 +56,7 @@ def damaged(sound: dict[str, Any]) -> st.SearchStrategy[bytes]:
     st.booleans(),
     st.booleans(),
 )
-def test_a_damaged_claim_is_still_somebodys(
+def test_a_damaged_claim_still_holds_its_lease(
     harness: Harness, claim: bytes, released: bytes, claims: int, over: bool, given_back: bool
 ) -> None:
     pair_id = harness.fresh()
@@ -119,7 +119,7 @@ def edited(body: bytes, edit: tuple[str, Any]) -> bytes:
 
 @examples(30)
 @given(edits(), st.booleans())
-def test_a_damaged_response_ends_all_calls_by_name(
+def test_a_damaged_response_stops_all_calls(
     harness: Harness, edit: tuple[str, Any], published: bool
 ) -> None:
     pair_id = harness.fresh()
@@ -175,7 +175,7 @@ def test_a_damaged_grant_grants_one_attempt(harness: Harness, grant: bytes, late
 @given(marker=damaged(MARKER), slot=damaged({"nonce": "a", "owner": {}}), held=st.booleans())
 @example(marker=json.dumps(MARKER | {"pair_id": "\ud800"}).encode(), slot=b"", held=False)
 @example(marker=json.dumps(MARKER | {"pair_id": "x" * 900}).encode(), slot=b"", held=False)
-def test_a_damaged_marker_or_slot_holds_nobody_up(
+def test_a_damaged_marker_or_slot_delays_no_other_pair(
     harness: Harness, marker: bytes, slot: bytes, held: bool
 ) -> None:
     first = harness.fresh()
@@ -209,7 +209,7 @@ cursors = st.sampled_from(TEXTS).map(
 @example(
     state=json.dumps(STATE | {"finished_pass_began": 1e300, "cursor": ""}).encode(), outdated=True
 )
-def test_a_damaged_state_of_reconcile_loses_no_pair(
+def test_a_damaged_reconcile_state_loses_no_pair(
     harness: Harness, state: bytes, outdated: bool
 ) -> None:
     pair_id = harness.fresh()
@@ -222,7 +222,9 @@ def test_a_damaged_state_of_reconcile_loses_no_pair(
     for _ in range(2):
         assert harness.invoke({"reconcile": {}}).error is None
     assert harness.bucket.keys(MARKERS)
+
     harness.drain()
+
     assert harness.result(pair_id) is not None
 
 
@@ -238,7 +240,7 @@ METADATA = ("fingerprint", "status", "reason", "best-frame", "live-etag")
     ),
     st.booleans(),
 )
-def test_a_result_with_odd_metadata_is_paid_for_once(
+def test_a_result_with_odd_metadata_is_billed_once(
     harness: Harness, metadata: dict[str, str], answered: bool
 ) -> None:
     pair_id = harness.fresh()

@@ -82,9 +82,11 @@ events = st.one_of(
 
 @examples(200)
 @given(events)
-def test_an_event_is_known_or_refused_by_name(harness: Harness, event: Any) -> None:
+def test_an_event_is_processed_or_rejected_by_name(harness: Harness, event: Any) -> None:
     harness.fresh()
+
     ending = harness.invoke(event)
+
     assert ending.error is None or isinstance(ending.error, EventError)
     assert harness.calls() == 0 or "pair-" in json.dumps(event)
 
@@ -96,7 +98,7 @@ def test_an_event_is_known_or_refused_by_name(harness: Harness, event: Any) -> N
     which=st.integers(0, 1),
 )
 @example(before=[about(ANNA, f"http://x/{ANNA}?{canaries.SIGNED_QUERY}")], after=[], which=0)
-def test_good_records_are_processed_beside_bad_ones(
+def test_good_records_are_processed_among_bad_ones(
     harness: Harness, before: list[Any], after: list[Any], which: int
 ) -> None:
     pair_id = harness.fresh()
@@ -125,9 +127,11 @@ contexts = st.fixed_dictionaries(
 @examples(30)
 @given(context=contexts)
 @example(context=SECRETIVE | {"request_id": "\ud800"})
-def test_whatever_the_context_holds(harness: Harness, context: Any) -> None:
+def test_any_context_is_accepted_or_rejected_by_name(harness: Harness, context: Any) -> None:
     pair_id = harness.fresh()
+
     ending = harness.invoke({"pairs": [pair_id]}, context=context)
+
     if ending.error is None:
         assert ending.states()[pair_id] in ("published", "parked")
     else:

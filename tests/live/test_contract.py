@@ -49,7 +49,7 @@ def body_of(reply: dict[str, Any]) -> bytes:
 
 
 @pytest.mark.paid
-def test_the_face_api_takes_links_that_temporary_credentials_signed(target: Target) -> None:
+def test_the_face_api_accepts_links_signed_with_temporary_credentials(target: Target) -> None:
     """The sample is no person, so a verdict about its content is what a real service can give."""
     live = (SAMPLE / "live.bin").read_bytes()
     image = (SAMPLE / "reference.jpg").read_bytes()
@@ -68,12 +68,13 @@ def test_the_face_api_takes_links_that_temporary_credentials_signed(target: Targ
         code = reply["Response"]["Result"]
     except TencentCloudSDKException as error:
         code = error.get_code()
+
     # Its kin: DownLoadError, DownLoadTimeoutError, and a free text on an invalid resourceUrl.
     assert code == "Success" or code.startswith("FailedOperation."), code
     assert "DownLoad" not in code and "Url" not in code and "Md5" not in code.title()
 
 
-def test_a_link_that_temporary_credentials_signed_opens_for_anybody(target: Target) -> None:
+def test_anyone_can_open_a_link_signed_with_temporary_credentials(target: Target) -> None:
     with target.cos() as cos, target.session() as anybody:
         key = target.key("linked")
         cos.put_object(target.bucket, b"body", key)
@@ -83,11 +84,12 @@ def test_a_link_that_temporary_credentials_signed_opens_for_anybody(target: Targ
         forgotten = cos.get_presigned_url(target.bucket, key, "GET", Expired=300)
         refused = anybody.get(forgotten, timeout=TIMEOUT_S)
         nobody = anybody.get(signed.partition("?")[0], timeout=TIMEOUT_S)
+
     assert (opened.status_code, opened.content) == (200, b"body")
     assert (refused.status_code, nobody.status_code) == (403, 403)
 
 
-def test_of_many_creators_exactly_one_succeeds(target: Target) -> None:
+def test_exactly_one_of_many_concurrent_creates_succeeds(target: Target) -> None:
     key = target.key("claim")
     barrier = threading.Barrier(RACERS)
 
@@ -107,7 +109,7 @@ def test_of_many_creators_exactly_one_succeeds(target: Target) -> None:
         assert body_of(cos.get_object(target.bucket, key)) == str(answers.index((200, ""))).encode()
 
 
-def test_a_fresh_object_is_seen_at_once_by_head_and_get(target: Target) -> None:
+def test_head_and_get_see_a_new_object_immediately(target: Target) -> None:
     with target.cos() as cos, target.cos() as other:
         for number in range(20):
             key = target.key(f"fresh-{number}")
@@ -120,7 +122,7 @@ def test_a_fresh_object_is_seen_at_once_by_head_and_get(target: Target) -> None:
             assert status_of(lambda key=key: other.head_object(target.bucket, key)) == 404
 
 
-def test_a_fresh_object_is_listed_before_long(target: Target) -> None:
+def test_a_new_object_is_listed_within_a_minute(target: Target) -> None:
     keys = [target.key(f"listed-{number}") for number in range(20)]
     with target.cos() as cos:
         for key in keys:
@@ -128,7 +130,7 @@ def test_a_fresh_object_is_listed_before_long(target: Target) -> None:
         wait_until_listed(cos, target, keys)
 
 
-def test_suspended_versioning_makes_create_only_worthless(target: Target) -> None:
+def test_suspended_versioning_defeats_create_only(target: Target) -> None:
     """And says so by a header: how the function knows such a bucket."""
     bucket = target.suspended_bucket()
     key = target.key("claim", bucket)
@@ -139,7 +141,7 @@ def test_suspended_versioning_makes_create_only_worthless(target: Target) -> Non
         assert body_of(cos.get_object(bucket, key)) == b"second"
 
 
-def test_a_bucket_without_versioning_names_no_version(target: Target) -> None:
+def test_a_bucket_without_versioning_returns_no_version_id(target: Target) -> None:
     with target.cos() as cos:
         key = target.key("plain")
         assert "x-cos-version-id" not in cos.put_object(target.bucket, b"", key)
@@ -173,7 +175,7 @@ def append(cos: CosS3Client, bucket: str, key: str) -> None:
     ("upload", "etag_is_md5"),
     [(simple, True), (sse_cos, True), (sse_kms, False), (multipart, False), (append, False)],
 )
-def test_by_which_uploads_an_etag_is_an_md5(
+def test_only_some_uploads_have_an_md5_as_their_etag(
     target: Target, upload: Callable[[CosS3Client, str, str], None], etag_is_md5: bool
 ) -> None:
     """And that HEAD gives away the others, which the function then reads to hash them."""
@@ -184,15 +186,17 @@ def test_by_which_uploads_an_etag_is_an_md5(
         assert body_of(cos.get_object(target.bucket, key)) == b"body"
     etag = head["ETag"]
     assert (etag == quoted_md5(b"body")) is etag_is_md5
+
     looks_plain = (
         "-" not in etag
         and head.get("x-cos-object-type", "normal") == "normal"
         and head.get("x-cos-server-side-encryption", "AES256") == "AES256"
     )
+
     assert looks_plain is etag_is_md5
 
 
-def test_messages_about_awkward_keys(target: Target) -> None:
+def test_messages_spell_awkward_keys_as_documented(target: Target) -> None:
     """`key` is raw and `url` percent-encoded, and both mean the same object."""
     records = [record for event in target.events(AWKWARD_NAMES) for record in event["Records"]]
     read = [told(record) for record in records]

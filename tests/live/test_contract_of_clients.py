@@ -27,7 +27,7 @@ def body_of(reply: dict[str, Any]) -> bytes:
     return body
 
 
-def test_errors_have_their_codes(target: Target) -> None:
+def test_errors_carry_the_documented_codes(target: Target) -> None:
     with target.cos() as cos:
         missing = target.key("missing")
         assert error_of(lambda: cos.get_object(target.bucket, missing)) == (404, "NoSuchKey")
@@ -51,7 +51,7 @@ def test_errors_have_their_codes(target: Target) -> None:
         (lambda url: url.partition("?")[0], "AccessDenied"),
     ],
 )
-def test_who_signs_wrong_is_refused(
+def test_a_wrong_signature_is_rejected(
     target: Target, change: Callable[[str], str], code: str
 ) -> None:
     with target.cos() as cos, target.session() as anybody:
@@ -60,6 +60,7 @@ def test_who_signs_wrong_is_refused(
         token = {"x-cos-security-token": target.token} if target.token else {}
         url = cos.get_presigned_url(target.bucket, key, "GET", Params=token)
         reply = anybody.get(change(url), timeout=TIMEOUT_S)
+
     assert (reply.status_code, f"<Code>{code}</Code>" in reply.text) == (403, True)
 
 
@@ -69,11 +70,12 @@ def test_every_reply_has_a_request_id(target: Target) -> None:
         replies = [cos.put_object(target.bucket, b"body", key), cos.head_object(target.bucket, key)]
         url = cos.get_presigned_url(target.bucket, key, "GET").partition("?")[0]
         refused: requests.Response = anybody.head(url, timeout=TIMEOUT_S)
+
     assert all(reply["x-cos-request-id"] for reply in replies)
     assert refused.status_code == 403 and refused.headers["x-cos-request-id"]
 
 
-def test_a_part_of_an_object(target: Target) -> None:
+def test_a_range_returns_that_part_of_an_object(target: Target) -> None:
     with target.cos() as cos:
         key = target.key("digits")
         etag = cos.put_object(target.bucket, b"0123456789", key)["ETag"]
@@ -87,7 +89,7 @@ def test_a_part_of_an_object(target: Target) -> None:
         assert refused == (412, "PreconditionFailed")
 
 
-def test_what_is_kept_with_an_object(target: Target) -> None:
+def test_content_type_and_metadata_are_stored_with_an_object(target: Target) -> None:
     with target.cos() as cos:
         key = target.key("described")
         cos.put_object(
@@ -98,6 +100,7 @@ def test_what_is_kept_with_an_object(target: Target) -> None:
             Metadata={"x-cos-meta-fingerprint": "abc"},
         )
         head = cos.head_object(target.bucket, key)
+
     assert head["Content-Type"] == "application/json"
     assert head["x-cos-meta-fingerprint"] == "abc"
     assert head["Content-Length"] == "2"
@@ -111,7 +114,7 @@ def pages(cos: CosS3Client, target: Target, **asked: Any) -> list[dict[str, Any]
     return found
 
 
-def test_a_list_comes_in_pages_and_in_utf_8_order(target: Target) -> None:
+def test_listings_are_paged_and_in_utf_8_order(target: Target) -> None:
     # As UTF-16 the last two would change places.
     names = ["A", "a", "b/1", "b/2", "é", "\uff5e", "😀"]
     with target.cos() as cos:
@@ -122,7 +125,9 @@ def test_a_list_comes_in_pages_and_in_utf_8_order(target: Target) -> None:
         whole = pages(cos, target, Prefix=target.prefix)
         folded = pages(cos, target, Prefix=target.prefix, Delimiter="/")
     assert [entry["Key"] for page in whole for entry in page.get("Contents", [])] == keys
+
     prefixes = [entry["Prefix"] for page in folded for entry in page.get("CommonPrefixes", [])]
+
     assert prefixes == [f"{target.prefix}b/"]
 
 
@@ -136,7 +141,7 @@ def test_a_copy_is_another_object_with_the_same_bytes(target: Target) -> None:
         assert body_of(cos.get_object(target.bucket, copy)) == b"body"
 
 
-def test_many_are_deleted_at_once_there_or_not(target: Target) -> None:
+def test_a_bulk_delete_accepts_objects_that_do_not_exist(target: Target) -> None:
     with target.cos() as cos:
         keys = [target.key("a"), target.key("b+ c"), target.key("never there")]
         for key in keys[:2]:
@@ -147,7 +152,7 @@ def test_many_are_deleted_at_once_there_or_not(target: Target) -> None:
         assert error_of(lambda: cos.get_object(target.bucket, keys[1])) == (404, "NoSuchKey")
 
 
-def test_an_append_names_the_next_position(target: Target) -> None:
+def test_an_append_returns_the_next_position(target: Target) -> None:
     with target.cos() as cos:
         key = target.key("log")
         assert cos.append_object(target.bucket, key, 0, b"one")["x-cos-next-append-position"] == "3"

@@ -39,19 +39,23 @@ def named(tmp_path: Path) -> dict[str, str]:
     return {environment.SCHEME: "http", environment.EVENTS: str(tmp_path)}
 
 
-def test_it_is_off_unless_asked_for() -> None:
+def test_the_live_contract_is_off_by_default() -> None:
     collected = run("--collect-only").stdout
     assert "[sandbox" in collected and "[real" not in collected
 
 
-def test_asked_for_it_demands_names_rather_than_pass_with_nothing() -> None:
+def test_the_live_contract_demands_its_environment() -> None:
+    """Without one it would pass with nothing checked."""
     refused = run("-m", "live", **{environment.BUCKET: "faces-1250000000"})
+
     assert refused.returncode == pytest.ExitCode.USAGE_ERROR
     assert "LIVENESS_LIVE_REGION, TENCENTCLOUD_SECRETID" in refused.stderr
 
 
 @pytest.mark.parametrize("paid", [False, True])
-def test_the_whole_of_it(tmp_path: Path, named: dict[str, str], paid: bool) -> None:
+def test_the_whole_contract_passes_and_cleans_up(
+    tmp_path: Path, named: dict[str, str], paid: bool
+) -> None:
     with Sandbox() as sandbox:
         bucket = sandbox.create_bucket("faces-1250000000")
         suspended = sandbox.create_bucket(SUSPENDED, versioning="Suspended")
@@ -79,7 +83,7 @@ def test_the_whole_of_it(tmp_path: Path, named: dict[str, str], paid: bool) -> N
         assert bucket.keys() == suspended.keys() == [], "nothing is left"
 
 
-def test_what_cannot_be_checked_has_failed(named: dict[str, str], tmp_path: Path) -> None:
+def test_a_check_that_cannot_be_made_fails(named: dict[str, str], tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         sandbox.create_bucket("faces-1250000000")
         named |= {
@@ -88,6 +92,7 @@ def test_what_cannot_be_checked_has_failed(named: dict[str, str], tmp_path: Path
             environment.REGION: sandbox.region,
         }
         done = run("-m", "live", "-k", "messages or suspended or opens_for_anybody", **named)
+
     assert "3 failed" in done.stdout
     assert "deploy tests/live/echo as a function" in done.stdout
     assert "LIVENESS_LIVE_SUSPENDED_BUCKET is not set" in done.stdout

@@ -1,3 +1,5 @@
+"""Reading what triggers the function: COS messages, timers and direct invocations."""
+
 from __future__ import annotations
 
 import contextlib
@@ -32,7 +34,7 @@ def message(key: str, name: str = "cos:ObjectCreated:Put", url: str | None = Non
     return event
 
 
-def woken(event: Any) -> tuple[str, ...]:
+def pair_ids_of(event: Any) -> tuple[str, ...]:
     return read_event(SETTINGS, event).pair_ids
 
 
@@ -45,15 +47,16 @@ def woken(event: Any) -> tuple[str, ...]:
                      "Replication", "*")
     ],
 )  # fmt: skip
-def test_every_kind_of_creation_wakes(name: str) -> None:
-    assert woken(message("liveness/incoming/anna/live.bin", name)) == ("anna",)
+def test_every_kind_of_object_creation_triggers_its_pair(name: str) -> None:
+    assert pair_ids_of(message("liveness/incoming/anna/live.bin", name)) == ("anna",)
 
 
 @pytest.mark.parametrize("name", ["cos: ObjectRemove:Delete", "cos:ObjectRestore:Post", "x", ""])
-def test_other_kinds_are_ignored(name: str) -> None:
-    wakeup = read_event(SETTINGS, message("liveness/incoming/anna/live.bin", name))
-    assert wakeup.pair_ids == ()
-    assert wakeup.remarks[0].kind == "ignored"
+def test_other_kinds_of_events_are_ignored(name: str) -> None:
+    trigger = read_event(SETTINGS, message("liveness/incoming/anna/live.bin", name))
+
+    assert trigger.pair_ids == ()
+    assert trigger.remarks[0].kind == "ignored"
 
 
 AWKWARD = [
@@ -74,33 +77,37 @@ AWKWARD = [
 
 
 @pytest.mark.parametrize("pair_id", AWKWARD)
-def test_awkward_keys_name_their_pair_and_no_other(pair_id: str) -> None:
-    assert woken(message(f"liveness/incoming/{pair_id}/live.bin")) == (pair_id,)
+def test_awkward_keys_yield_exactly_their_own_pair(pair_id: str) -> None:
+    assert pair_ids_of(message(f"liveness/incoming/{pair_id}/live.bin")) == (pair_id,)
 
 
 @pytest.mark.parametrize("pair_id", AWKWARD)
-def test_keys_that_come_percent_encoded_are_found_too(pair_id: str) -> None:
+def test_percent_encoded_keys_yield_their_pair_too(pair_id: str) -> None:
     key = f"liveness/incoming/{pair_id}/live.bin"
+
     event = message(quote(key, "/"), url="http://h/" + quote(key, "/"))
-    assert pair_id in woken(event)
+
+    assert pair_id in pair_ids_of(event)
 
 
-def test_a_url_with_plus_for_space_agrees() -> None:
+def test_a_plus_in_the_url_matches_a_space_in_the_key() -> None:
     key = "liveness/incoming/a b/live.bin"
-    assert woken(message(key, url="http://h/liveness/incoming/a+b/live.bin")) == ("a b",)
+    assert pair_ids_of(message(key, url="http://h/liveness/incoming/a+b/live.bin")) == ("a b",)
 
 
-def test_a_missing_url_and_missing_regions_do_not_matter() -> None:
+def test_the_url_and_the_regions_are_optional() -> None:
     event = message("liveness/incoming/anna/live.bin")
     record = event["Records"][0]["cos"]
     del record["cosObject"]["url"]
     record["cosBucket"].pop("cosRegion", None)
+
     record["cosBucket"].pop("s3Region", None)
-    assert woken(event) == ("anna",)
+
+    assert pair_ids_of(event) == ("anna",)
 
 
-def test_both_inputs_at_once_are_one_pair() -> None:
-    assert woken(json.loads((EVENTS / "both-inputs.json").read_text())) == ("session-0001",)
+def test_both_inputs_in_one_message_yield_one_pair() -> None:
+    assert pair_ids_of(json.loads((EVENTS / "both-inputs.json").read_text())) == ("session-0001",)
 
 
 @pytest.mark.parametrize(
@@ -116,22 +123,22 @@ def test_both_inputs_at_once_are_one_pair() -> None:
         (("cosObject",), "text", "malformed"),
     ],
 )
-def test_one_bad_record_is_named_and_the_others_are_read(
+def test_one_bad_record_is_reported_and_the_others_are_read(
     path: tuple[str, ...], value: object, kind: str
 ) -> None:
     event = message("liveness/incoming/bad/live.bin")
-    place = event["Records"][0]["cos"]
+    parent = event["Records"][0]["cos"]
     for name in path[:-1]:
-        place = place[name]
-    place[path[-1]] = value
+        parent = parent[name]
+    parent[path[-1]] = value
     event["Records"] += message("liveness/incoming/good/live.bin")["Records"]
 
-    wakeup = read_event(SETTINGS, event)
+    trigger = read_event(SETTINGS, event)
 
-    assert wakeup.pair_ids == ("good",)
-    (remark,) = wakeup.remarks
-    assert (remark.kind, remark.where) == (kind, "Records[0]")
-    assert remark.why
+    assert trigger.pair_ids == ("good",)
+    (record,) = trigger.remarks
+    assert (record.kind, record.where) == (kind, "Records[0]")
+    assert record.why
 
 
 @pytest.mark.parametrize(
@@ -140,24 +147,26 @@ def test_one_bad_record_is_named_and_the_others_are_read(
      {"pairs": ["a"], "retry": ["b"]}, {"drain": 1}, {"reconcile": {"prefix": 7}},
      {"Type": "Timer", "Message": "dance"}, {"Type": "Timer"}, {"what": "ever"}],
 )  # fmt: skip
-def test_what_is_no_event_says_so(event: object) -> None:
+def test_an_unknown_event_raises_an_event_error(event: object) -> None:
     with pytest.raises(EventError):
         read_event(SETTINGS, event)
 
 
-def test_no_records_wake_nobody() -> None:
-    wakeup = read_event(SETTINGS, {"Records": []})
-    assert wakeup.pair_ids == () and wakeup.remarks[0].why == "is empty"
+def test_an_empty_record_list_triggers_nothing() -> None:
+    trigger = read_event(SETTINGS, {"Records": []})
+    assert trigger.pair_ids == () and trigger.remarks[0].why == "is empty"
 
 
-def test_direct_invocations() -> None:
+def test_direct_invocations_and_timers_are_read() -> None:
     assert read_event(SETTINGS, {"pairs": ["a", "b", "a"]}) == Wakeup("pairs", ("a", "b"))
     assert read_event(SETTINGS, {"retry": ["a"]}) == Wakeup("retry", ("a",))
     assert read_event(SETTINGS, {"reconcile": {"prefix": "x"}}) == Wakeup("reconcile", prefix="x")
     assert read_event(SETTINGS, {"Type": "Timer", "Message": "drain"}) == Wakeup("drain")
-    wakeup = read_event(SETTINGS, {"pairs": ["a", 7, "", "\ud800", "x" * 900]})
-    assert wakeup.pair_ids == ("a",)
-    assert [remark.where for remark in wakeup.remarks] == [f"pairs[{n}]" for n in (1, 2, 3, 4)]
+
+    trigger = read_event(SETTINGS, {"pairs": ["a", 7, "", "\ud800", "x" * 900]})
+
+    assert trigger.pair_ids == ("a",)
+    assert [record.where for record in trigger.remarks] == [f"pairs[{n}]" for n in (1, 2, 3, 4)]
 
 
 JSON = st.recursive(
@@ -167,33 +176,42 @@ JSON = st.recursive(
 )
 
 
-def paths(value: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """Every place inside a JSON value."""
-    found = [at] if at else []
+def paths(value: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path to every value inside a JSON value."""
+    paths_inside = [prefix] if prefix else []
     children: Any = ()
     if isinstance(value, dict):
         children = value.items()
     elif isinstance(value, list):
         children = enumerate(value)
     for name, child in children:
-        found += paths(child, (*at, name))
-    return found
+        paths_inside += paths(child, (*prefix, name))
+    return paths_inside
 
 
 @settings(max_examples=500)
 @given(st.data())
-def test_any_type_anywhere_in_a_message_never_hides_the_other_records(data: st.DataObject) -> None:
+def test_a_wrong_type_anywhere_never_hides_the_other_records(data: st.DataObject) -> None:
     event = message("liveness/incoming/bad/live.bin")
-    at = data.draw(st.sampled_from([path for path in paths(event) if len(path) > 1]))
-    place: Any = event
-    for name in at[:-1]:
-        place = place[name]
-    place[at[-1]] = data.draw(JSON)
+    path = data.draw(st.sampled_from([path for path in paths(event) if len(path) > 1]))
+    parent: Any = event
+    for name in path[:-1]:
+        parent = parent[name]
+    parent[path[-1]] = data.draw(JSON)
     event["Records"] += message("liveness/incoming/good/live.bin")["Records"]
-    assert "good" in woken(event)
+
+    assert "good" in pair_ids_of(event)
 
 
 @given(JSON)
-def test_any_json_is_read_or_refused(event: object) -> None:
+def test_any_json_is_read_or_rejected(event: object) -> None:
     with contextlib.suppress(EventError):
         read_event(SETTINGS, event)
+
+
+def test_every_sample_event_is_json_without_a_signature() -> None:
+    events = sorted(EVENTS.glob("*.json"))
+
+    assert len(events) >= 10
+    for path in events:
+        assert "q-signature" not in json.dumps(json.loads(path.read_text()))

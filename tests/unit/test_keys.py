@@ -42,7 +42,9 @@ def test_a_pair_finds_exactly_the_keys_that_lead_back_to_it(
 @given(LAYOUTS, PAIR_IDS, st.sampled_from(["/live.bin", ".jpg", "/r.jpg", ".live", "/x.live"]))
 def test_no_key_belongs_to_two_pairs(settings: Settings, rest: str, suffix: str) -> None:
     read = read_input_key(settings, settings.input_prefix + rest + suffix)
+
     assume(isinstance(read, InputKey))
+
     assert isinstance(read, InputKey)
     assert read in candidate_keys(settings, read.pair_id)
 
@@ -50,11 +52,12 @@ def test_no_key_belongs_to_two_pairs(settings: Settings, rest: str, suffix: str)
 @given(PAIR_IDS, PAIR_IDS)
 def test_no_two_pairs_share_a_result(one: str, other: str) -> None:
     assume(one != other)
+
     assert result_key(FOLDERS, one) != result_key(FOLDERS, other)
     assert best_frame_key(FOLDERS, one, "0" * 32) != best_frame_key(FOLDERS, other, "0" * 32)
 
 
-def test_roles_and_what_is_no_input() -> None:
+def test_the_suffix_decides_the_role_and_other_keys_are_rejected() -> None:
     def read(key: str) -> str:
         found = read_input_key(FOLDERS, key)
         return found.role if isinstance(found, InputKey) else found.why
@@ -68,8 +71,10 @@ def test_roles_and_what_is_no_input() -> None:
     assert "empty pair id" in read("liveness/incoming//live.bin")
 
 
-def test_a_pair_id_whose_results_would_not_fit_is_refused_not_cut() -> None:
+def test_a_pair_id_too_long_for_its_results_is_rejected() -> None:
+    """It is not shortened: the rest could be the id of another pair."""
     room = MAX_KEY_BYTES - len(best_frame_key(FOLDERS, "", "0" * 32))
+
     assert pair_id_problem(FOLDERS, "x" * room) is None
     assert len(best_frame_key(FOLDERS, "x" * room, "0" * 32)) == MAX_KEY_BYTES
     assert "would fit only up to" in (pair_id_problem(FOLDERS, "x" * (room + 1)) or "")
@@ -79,20 +84,23 @@ def test_a_pair_id_whose_results_would_not_fit_is_refused_not_cut() -> None:
     )
 
 
-def test_the_fingerprint_is_of_content_not_of_order() -> None:
+def test_the_fingerprint_depends_on_content_but_not_on_order() -> None:
     live, image = ("a/live.bin", "e1", 1), ("a/reference.jpg", "e2", 2)
     assert fingerprint("a", [live, image]) == fingerprint("a", [image, live])
+
     others = {
         fingerprint("b", [live, image]),
         fingerprint("a", [("a/live.bin", "e3", 1), image]),
         fingerprint("a", [("a/live.bin", "e1", 9), image]),
         fingerprint("a", [("b/live.bin", "e1", 1), image]),
     }
+
     assert len(others | {fingerprint("a", [live, image])}) == 5
 
 
 @given(st.floats(0, 4e9), st.floats(0, 4e9))
 def test_markers_sort_by_due_time(one: float, other: float) -> None:
     keys = [marker_key(FOLDERS, "a", due, "n") for due in (one, other)]
+
     assert (int(one) < int(other)) == (keys[0] < keys[1])
     assert all(key.startswith("liveness/ledger/pending/") for key in keys)

@@ -16,8 +16,9 @@ def problems(**settings: str) -> tuple[str, ...]:
     return raised.value.problems
 
 
-def test_a_bucket_is_all_that_must_be_given() -> None:
+def test_the_bucket_is_the_only_required_setting() -> None:
     settings = read_settings(GOOD)
+
     assert settings.result_bucket == settings.ledger_bucket == settings.bucket
     assert settings.sim_threshold == 70
     assert settings.max_live_bytes == 256 * 1024 * 1024
@@ -40,7 +41,9 @@ def test_every_problem_is_reported_at_once() -> None:
                 "LIVENESS_TRESHOLD": "80",
             }
         )
+
     text = str(raised.value)
+
     for name in (
         "LIVENESS_BUCKET",
         "LIVENESS_SIM_THRESHOLD",
@@ -54,7 +57,7 @@ def test_every_problem_is_reported_at_once() -> None:
 
 
 @pytest.mark.parametrize("region", ["ap-guangzhou", "", "AP-SINGAPORE"])
-def test_another_region_names_the_three(region: str) -> None:
+def test_the_error_for_another_region_lists_the_supported_ones(region: str) -> None:
     with pytest.raises(SettingsError, match="ap-bangkok, ap-hongkong, ap-singapore"):
         read_settings(GOOD | {"TENCENTCLOUD_REGION": region})
 
@@ -81,7 +84,7 @@ def test_another_region_names_the_three(region: str) -> None:
         ("LEDGER_BUCKET", "faces-1259999999"),
     ],
 )
-def test_a_wrong_value_is_named(name: str, value: str) -> None:
+def test_an_invalid_value_is_reported_by_name(name: str, value: str) -> None:
     assert any(f"LIVENESS_{name}" in problem for problem in problems(**{name: value}))
 
 
@@ -99,7 +102,7 @@ def test_prefixes_may_not_overlap_in_one_bucket(one: str, other: str) -> None:
     assert "overlap" in problems(**{one: "a/", other: "a/"})[0]
 
 
-def test_the_same_prefix_is_fine_in_another_bucket() -> None:
+def test_the_same_prefix_is_allowed_in_another_bucket() -> None:
     read_settings(
         GOOD
         | {

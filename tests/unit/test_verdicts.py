@@ -195,45 +195,50 @@ def named(code):
 
 
 @pytest.mark.parametrize("code, status, category", DOCUMENTED)
-def test_documented_codes(code, status, category):
+def test_documented_codes_have_the_expected_outcome(code, status, category):
     outcome = outcome_of(code)
+
     assert (outcome.code, outcome.status, outcome.category) == (code, status, category)
     assert named(code)
 
 
-def test_the_written_list_is_the_documented_one():
+def test_the_list_in_this_file_matches_the_vendors_document():
     assert len(DOCUMENTED) == 25
     assert {code for code, _, _ in DOCUMENTED} == {code for code, yes in vendor_codes() if yes}
 
 
 @pytest.mark.parametrize("code, category", PLAUSIBLE + COMMON)
-def test_other_codes(code, category):
+def test_undocumented_codes_have_the_expected_category(code, category):
     assert outcome_of(code).category == category
+
     assert outcome_of(code).code == code
     assert named(code) or named(code.partition(".")[0])
 
 
-def test_success():
+def test_success_passes_and_is_billed():
     outcome = outcome_of("Success", "Success")
+
     assert outcome == outcome_of("Success")
     assert (outcome.status, outcome.category, outcome.billed) == ("passed", "success", True)
 
 
 @pytest.mark.parametrize("name", [row.code for row in TABLE if "." not in row.code])
-def test_the_family_makes_no_difference(name):
+def test_the_family_of_a_code_does_not_change_its_outcome(name):
     if name == "Success":
         return
+
     bare, failed, internal = (
         outcome_of(code)._replace(code="")
         for code in (name, f"FailedOperation.{name}", f"InternalError.{name}")
     )
+
     assert bare == failed == internal
 
 
 @pytest.mark.parametrize(
     "code", ["FailedOperation.Success", "InternalError.Success", "success", "Success ", "Success.X"]
 )
-def test_only_the_exact_word_passes(code):
+def test_only_the_exact_word_success_passes(code):
     assert outcome_of(code).status == "failed"
 
 
@@ -252,7 +257,7 @@ def test_only_the_exact_word_passes(code):
         ("InternalError.SomethingNew", "unknown"),
     ],
 )
-def test_families(code, category):
+def test_an_unknown_name_gets_the_category_of_its_family(code, category):
     assert outcome_of(code).category == category
     assert outcome_of(code).code == code
 
@@ -260,14 +265,16 @@ def test_families(code, category):
 @pytest.mark.parametrize("code", ["SomethingNew", "Something.New", "FailedOperation.", ".", " "])
 def test_unknown_codes_end_as_failed_and_keep_their_name(code):
     outcome = outcome_of(code)
+
     assert (outcome.code, outcome.category, outcome.status) == (code, "unknown", "failed")
     assert outcome.final and not outcome.retry and not outcome.billed
 
 
 @pytest.mark.parametrize("code", ["", None, 0, 1.5, True, [], {}, b"Success"])
-def test_what_is_no_code(code):
+def test_a_value_that_is_not_a_code_is_unknown(code):
     assert outcome_of(code).category == "unknown"
     assert outcome_of(code).code == ""
+
     assert outcome_of("InternalError", code).category == "transient"
 
 
@@ -288,7 +295,7 @@ def test_what_is_no_code(code):
 @pytest.mark.parametrize(
     "message", ["invalid resourceUrl", "Invalid ResourceUrl.", "MD5 Error", "LiveData md5 error"]
 )
-def test_bad_links_are_told_by_the_message(code, message):
+def test_bad_links_are_recognized_by_the_message(code, message):
     outcome = outcome_of(code, message)
     assert (outcome.category, outcome.code) == ("bad-link", code)
 
@@ -304,7 +311,7 @@ def test_bad_links_are_told_by_the_message(code, message):
         "InvalidParameterValue.InvalidResourceUrl",
     ],
 )
-def test_bad_links_are_told_by_the_code(code):
+def test_bad_links_are_recognized_by_the_code(code):
     assert outcome_of(code).category == "bad-link"
 
 
@@ -317,7 +324,7 @@ def test_bad_links_are_told_by_the_code(code):
         ("RequestLimitExceeded.UinLimitExceeded", "throttled"),
     ],
 )
-def test_a_message_overrules_neither_a_billed_answer_nor_another_family(code, category):
+def test_a_message_overrides_neither_a_billed_answer_nor_another_family(code, category):
     assert outcome_of(code, "MD5 Error").category == category
 
 
@@ -336,7 +343,7 @@ def test_every_row_is_complete_and_consistent(row):
         assert row.category in ("success", "match")
 
 
-def test_final_answers_of_the_api_are_not_tried_again_and_two_are_billed():
+def test_final_answers_are_not_retried_and_only_two_are_billed():
     assert not [row.code for row in TABLE if row.final and row.retry]
     assert {row.code for row in TABLE if row.billed} == {"Success", "CompareLowSimilarity"}
 
@@ -345,7 +352,7 @@ def test_only_one_row_passes():
     assert [row.code for row in TABLE + OWN_REASONS if row.status == "passed"] == ["Success"]
 
 
-def test_no_name_stands_twice():
+def test_no_code_appears_twice():
     names = [row.code for row in TABLE + OWN_REASONS]
     assert len(names) == len(set(names))
 
@@ -357,14 +364,16 @@ def test_every_category_constant_is_used():
     assert constants == set(STATUS_OF) == {row.category for row in TABLE}
 
 
-def test_every_code_of_the_vendor_is_named_or_set_aside():
+def test_every_vendor_code_is_in_the_table_or_excluded():
     codes = {code for code, _ in vendor_codes()}
+
     in_table = {code for code in codes if named(code)}
+
     assert in_table.isdisjoint(NOT_FOR_THIS_ACTION)
     assert in_table | NOT_FOR_THIS_ACTION == codes
 
 
-def test_every_row_has_an_origin():
+def test_every_row_comes_from_a_documented_code():
     """The other way round: no row is made up."""
     known = {code for code, _ in vendor_codes()} | {code for code, _ in COMMON}
     known |= {"Success", "invalid resourceUrl", "MD5 Error"}
@@ -386,7 +395,7 @@ def test_every_row_has_an_origin():
         ("GivenUp", "failed", False, True),
     ],
 )
-def test_own_reasons(name, status, billed, retry):
+def test_local_outcomes_are_as_documented(name, status, billed, retry):
     reason = own_reason(name)
     assert (reason.code, reason.status, reason.billed, reason.retry) == (
         name,
@@ -395,10 +404,11 @@ def test_own_reasons(name, status, billed, retry):
         retry,
     )
     assert name in {row.code for row in OWN_REASONS}
+
     assert outcome_of(name).category == "unknown"  # the API has no such code
 
 
-def test_own_reason_knows_no_other():
+def test_local_outcomes_exclude_the_codes_of_the_api():
     with pytest.raises(KeyError):
         own_reason("Success")
 
@@ -415,8 +425,9 @@ def test_own_reason_knows_no_other():
     ),
     st.text(),
 )
-def test_anything_can_be_asked_and_only_success_passes(code, message):
+def test_any_text_has_an_outcome_and_only_success_passes(code, message):
     outcome = outcome_of(code, message)
+
     assert outcome.code == code
     assert (outcome.status == "passed") == (code == "Success")
     assert outcome.status == STATUS_OF[outcome.category]

@@ -30,9 +30,8 @@ PIECES = [
 
 @settings(max_examples=500)
 @given(st.lists(st.sampled_from(PIECES), max_size=3), st.lists(st.sampled_from(PIECES), max_size=3))
-def test_a_url_that_is_used_leads_the_http_library_to_a_cos_host(
-    before: list[str], after: list[str]
-) -> None:
+def test_every_accepted_url_leads_to_a_cos_host(before: list[str], after: list[str]) -> None:
+    """The host that the HTTP library reads from the URL is the one that counts."""
     url = "http://" + "".join(before) + HOST + "".join(after)
     if cos_url_problem(url, "http"):
         return
@@ -41,15 +40,17 @@ def test_a_url_that_is_used_leads_the_http_library_to_a_cos_host(
         went = parse_url(prepared or "")
     except ValueError:
         return  # no request is made
+
     assert (went.host or "").endswith(HOST)
     assert went.port is None and went.auth is None
 
 
 @pytest.mark.parametrize("digits", [309, 1000])
-def test_a_similarity_too_great_for_a_float_is_a_flaw(digits: int) -> None:
+def test_a_similarity_beyond_float_range_violates_the_contract(digits: int) -> None:
     answer = read_detect_reply({"Response": {"Result": "Success", "Sim": 10**digits}})
     assert isinstance(answer, Answer)
     assert answer.flaw
+
     assert outcome_of_answer(answer, 70).status == "failed"
 
 
@@ -57,23 +58,22 @@ def test_a_similarity_too_great_for_a_float_is_a_flaw(digits: int) -> None:
     ("field", "value"),
     [("s3Region", "sgp"), ("cosRegion", "sg"), ("s3Region", ""), ("appid", 1250000000)],
 )
-def test_a_field_spelt_otherwise_than_in_the_samples_loses_no_pair(
-    field: str, value: object
-) -> None:
+def test_unexpected_values_of_informational_fields_lose_no_pair(field: str, value: object) -> None:
     event: Any = message("liveness/incoming/anna/live.bin")
     event["Records"][0]["cos"]["cosBucket"][field] = value
+
     assert read_event(SETTINGS, event).pair_ids == ("anna",)
 
 
 @pytest.mark.parametrize("name", ["INPUT_PREFIX", "LIVE_SUFFIXES", "RESULT_PREFIX"])
-def test_a_setting_that_is_no_text_is_named(name: str) -> None:
-    # What the environment holds in other bytes than UTF-8, Python reads as lone surrogates.
+def test_a_setting_that_is_not_valid_text_is_reported_by_name(name: str) -> None:
+    """Python reads environment bytes that are not UTF-8 as lone surrogates."""
     environ = {"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": "faces-1250000000"}
     with pytest.raises(SettingsError, match=name):
         read_settings(environ | {f"LIVENESS_{name}": "in\udcff/"})
 
 
-def test_what_hangs_holds_up_nobody_else() -> None:
+def test_a_hanging_task_does_not_block_others() -> None:
     over = threading.Event()
     threads = Threads(1)
     for _ in range(3):

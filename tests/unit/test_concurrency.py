@@ -8,7 +8,7 @@ import pytest
 from liveness.seams import SystemChance, Threads
 
 
-def test_together_runs_at_once_and_keeps_the_order() -> None:
+def test_gather_runs_tasks_concurrently_and_keeps_their_order() -> None:
     barrier = threading.Barrier(5, timeout=10)
 
     def task(number: int) -> Callable[[], int]:
@@ -18,7 +18,7 @@ def test_together_runs_at_once_and_keeps_the_order() -> None:
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
-def test_together_ends_only_when_all_have_ended(failing: int) -> None:
+def test_gather_returns_only_after_every_task_has_finished(failing: int) -> None:
     ended: list[int] = []
 
     def task(number: int) -> None:
@@ -28,17 +28,20 @@ def test_together_ends_only_when_all_have_ended(failing: int) -> None:
 
     with pytest.raises(ValueError, match=str(failing)):
         Threads().together(*(lambda n=n: task(n) for n in range(3)))
+
     assert sorted(ended) == [number for number in range(3) if number != failing]
 
 
-def test_within_gives_up_on_what_takes_too_long() -> None:
+def test_with_timeout_gives_up_on_a_task_that_takes_too_long() -> None:
     over = threading.Event()
     with pytest.raises(TimeoutError):
         Threads().within(0.01, lambda: over.wait(10))
+
     over.set()
+
     assert Threads().within(10, lambda: "in time") == "in time"
 
 
-def test_nonces_are_never_drawn_twice() -> None:
+def test_tokens_are_never_drawn_twice() -> None:
     chance = SystemChance()
     assert len({chance.nonce() for _ in range(1000)}) == 1000

@@ -27,27 +27,29 @@ FIELDS = ["Result", "Sim", "Description", "BestFrameUrl", "BestFrameMd5", "Reque
 SUCCESS = {"Result": "Success", "Sim": 96.3, "RequestId": "r", "BestFrameUrl": "http://x"}
 
 
-def test_the_documents_own_example_passes() -> None:
+def test_the_example_in_the_documentation_passes() -> None:
     answer = read_detect_reply({"Response": SUCCESS})
     assert isinstance(answer, Answer)
     assert outcome_of_answer(answer, 70).status == "passed"
+
     assert outcome_of_answer(answer, 96.4).status == "rejected"
 
 
-def test_success_named_as_an_error_passes_nobody() -> None:
+def test_success_as_an_error_code_does_not_pass() -> None:
     answer = read_detect_reply({"Response": {"Error": {"Code": "Success"}, "Sim": 99}})
     assert isinstance(answer, Answer)
+
     assert outcome_of_answer(answer, 70).status == "failed"
 
 
 @given(JSON)
-def test_any_reply_is_an_answer_or_none(reply: object) -> None:
+def test_any_reply_is_an_answer_or_no_reply(reply: object) -> None:
     assert isinstance(read_detect_reply(reply), (Answer, NoAnswer))
     assert isinstance(read_upload_reply(reply), (Answer, NotSent, UploadTarget))
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON), st.floats(0, 100))
-def test_only_success_with_a_true_similarity_over_the_threshold_passes(
+def test_only_success_with_a_sufficient_similarity_passes(
     changes: dict[str, Any], threshold: float
 ) -> None:
     response = SUCCESS | changes

@@ -44,9 +44,10 @@ def fetch_from(store: CosStore) -> object:
     return fetch_frame(store, answer, "http", SleeplessClock(), SystemChance(), Threads())
 
 
-def test_the_time_for_a_frame_is_for_the_whole_of_it_not_for_each_read(
+def test_the_frame_timeout_covers_the_whole_download(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """A server that sends single bytes stays within the timeout of each read."""
     monkeypatch.setattr("liveness.frames.FETCH_SECONDS", 0.2)
     over = threading.Event()
 
@@ -57,12 +58,14 @@ def test_the_time_for_a_frame_is_for_the_whole_of_it_not_for_each_read(
             connection.sendall(b"x")
 
     began = time.monotonic()
+
     with server(drip) as (url, _), new_session() as session:
         monkeypatch.setenv("http_proxy", url)
         try:
             assert isinstance(fetch_from(store_of(session)), NoFrame)
         finally:
             over.set()
+
     assert time.monotonic() - began < 5
 
 
@@ -70,8 +73,8 @@ def test_the_longest_wait_for_a_frame_leaves_time_to_publish() -> None:
     assert FETCH.seconds + FETCH_SECONDS < CLOSING_SECONDS
 
 
-def test_a_reply_far_too_long_is_not_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The function has 128 MB.
+def test_an_oversized_reply_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The function has 128 MB of memory."""
     megabyte = b"x" * 1024 * 1024
     sent: list[int] = []
 
@@ -85,6 +88,7 @@ def test_a_reply_far_too_long_is_not_read_whole(monkeypatch: pytest.MonkeyPatch)
     with server(flood) as (url, _):
         monkeypatch.setenv("http_proxy", url)
         assert isinstance(client().detect(REQUEST, 10), NoAnswer)
+
     assert len(sent) < 50
 
 
@@ -125,7 +129,7 @@ VERBS: dict[str, Callable[[CosStore], object]] = {
     ],
     ids=lambda reply: repr(reply[:40]),
 )
-def test_whatever_a_server_says_only_our_own_errors_are_raised(
+def test_malformed_replies_raise_only_the_functions_own_errors(
     monkeypatch: pytest.MonkeyPatch, reply: bytes
 ) -> None:
     def talk(connection: socket.socket) -> None:
