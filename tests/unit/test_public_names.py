@@ -1,0 +1,102 @@
+"""The names that installations depend on: a change to one belongs in the change log.
+
+Settings, log events, direct events and schemas are literals here, so that a rename in
+the code cannot change them unnoticed.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import liveness
+from liveness.events import read_event
+from liveness.logs import EVENTS
+from liveness.settings import _NAMES, read_settings
+
+SOURCES = sorted(Path(liveness.__file__).parent.rglob("*.py"))
+SETTINGS = {
+    "LIVENESS_BUCKET",
+    "LIVENESS_RESULT_BUCKET",
+    "LIVENESS_LEDGER_BUCKET",
+    "LIVENESS_INPUT_PREFIX",
+    "LIVENESS_RESULT_PREFIX",
+    "LIVENESS_LEDGER_PREFIX",
+    "LIVENESS_LIVE_SUFFIXES",
+    "LIVENESS_IMAGE_SUFFIXES",
+    "LIVENESS_SIM_THRESHOLD",
+    "LIVENESS_RATE_LIMIT",
+    "LIVENESS_MAX_ATTEMPTS",
+    "LIVENESS_TRANSFER",
+    "LIVENESS_ENDPOINT_SCHEME",
+    "LIVENESS_MAX_LIVE_MB",
+    "LIVENESS_MAX_IMAGE_MB",
+}
+LOG_EVENTS = {
+    "invocation.started",
+    "invocation.ended",
+    "invocation.failed",
+    "settings.warning",
+    "record.ignored",
+    "record.refused",
+    "record.malformed",
+    "pair.looked",
+    "pair.claimed",
+    "pair.called",
+    "pair.call-unanswered",
+    "pair.call-unsent",
+    "pair.kept",
+    "pair.answer-late",
+    "pair.paid-after-give-up",
+    "pair.gave-up",
+    "pair.released",
+    "pair.frame-missing",
+    "pair.published",
+    "pair.parked",
+    "pair.failed",
+    "pair.ended",
+    "drain.ended",
+    "drain.failed",
+    "drain.visit-failed",
+    "drain.marker-damaged",
+    "drain.gave-up",
+    "reconcile.parked",
+    "reconcile.look-failed",
+    "reconcile.ended",
+}
+DIRECT_EVENTS = [
+    ({"pairs": ["anna"]}, "pairs"),
+    ({"retry": ["anna"]}, "retry"),
+    ({"drain": {}}, "drain"),
+    ({"reconcile": {}}, "reconcile"),
+    ({"Type": "Timer", "Message": "drain"}, "drain"),
+    ({"Type": "Timer", "Message": "reconcile"}, "reconcile"),
+]
+SCHEMAS = {"liveness-marker/1", "liveness-response/1", "liveness-result/1"}
+
+
+def test_the_settings_have_their_names() -> None:
+    assert {f"LIVENESS_{name}" for name in _NAMES} == SETTINGS
+
+
+def test_the_log_events_have_their_names() -> None:
+    assert set(EVENTS) == LOG_EVENTS
+
+
+@pytest.mark.parametrize(("event", "kind"), DIRECT_EVENTS)
+def test_the_direct_events_have_their_names(event: object, kind: str) -> None:
+    settings = read_settings(
+        {"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": "faces-1250000000"}
+    )
+
+    assert read_event(settings, event).kind == kind
+
+
+def test_the_written_schemas_have_their_names() -> None:
+    schemas = set()
+    for path in SOURCES:
+        schemas.update(re.findall(r"liveness-\w+/\d+", path.read_text(encoding="utf-8")))
+
+    assert schemas == SCHEMAS
