@@ -281,8 +281,8 @@ def test_results_and_ledger_may_be_in_other_buckets(cloud: Cloud) -> None:
         cloud.sandbox.create_bucket(name)
     cloud.put_pair("anna")
     function = cloud.instance(RESULT_BUCKET="results-1250000000", LEDGER_BUCKET="ledger-1250000000")
-    assert function.walk("anna")["status"] == "passed"
 
+    assert function.walk("anna")["status"] == "passed"
     assert function.walk("anna")["state"] == "done"
     assert cloud.bucket.keys() == [
         "liveness/incoming/anna/live.bin",

@@ -407,7 +407,7 @@ def test_overlapping_suffixes_never_mix_two_pairs(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     cloud.put("anna/reference", "live.bin", b"x")
     function = cloud.instance(IMAGE_SUFFIXES="/reference.jpg,.jpg")
-    assert function.walk("anna/reference")["state"] == "waiting"
 
+    assert function.walk("anna/reference")["state"] == "waiting"
     assert function.walk("anna")["status"] == "passed"
     assert cloud.calls == 1

@@ -1,3 +1,5 @@
+"""Concurrency by threads, and the randomness of tokens."""
+
 from __future__ import annotations
 
 import threading
@@ -12,32 +14,32 @@ def test_gather_runs_tasks_concurrently_and_keeps_their_order() -> None:
     barrier = threading.Barrier(5, timeout=10)
 
     def task(number: int) -> Callable[[], int]:
-        return lambda: (barrier.wait(), number)[1]  # each waits until all five have begun
+        return lambda: (barrier.wait(), number)[1]  # each waits until all five have started
 
     assert Threads().together(*(task(number) for number in range(5))) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
 def test_gather_returns_only_after_every_task_has_finished(failing: int) -> None:
-    ended: list[int] = []
+    finished: list[int] = []
 
     def task(number: int) -> None:
         if number == failing:
             raise ValueError(number)
-        ended.append(number)
+        finished.append(number)
 
     with pytest.raises(ValueError, match=str(failing)):
         Threads().together(*(lambda n=n: task(n) for n in range(3)))
 
-    assert sorted(ended) == [number for number in range(3) if number != failing]
+    assert sorted(finished) == [number for number in range(3) if number != failing]
 
 
 def test_with_timeout_gives_up_on_a_task_that_takes_too_long() -> None:
-    over = threading.Event()
-    with pytest.raises(TimeoutError):
-        Threads().within(0.01, lambda: over.wait(10))
+    end_of_test = threading.Event()
 
-    over.set()
+    with pytest.raises(TimeoutError):
+        Threads().within(0.01, lambda: end_of_test.wait(10))
+    end_of_test.set()
 
     assert Threads().within(10, lambda: "in time") == "in time"
 

@@ -84,7 +84,6 @@ def test_awkward_keys_yield_exactly_their_own_pair(pair_id: str) -> None:
 @pytest.mark.parametrize("pair_id", AWKWARD)
 def test_percent_encoded_keys_yield_their_pair_too(pair_id: str) -> None:
     key = f"liveness/incoming/{pair_id}/live.bin"
-
     event = message(quote(key, "/"), url="http://h/" + quote(key, "/"))
 
     assert pair_id in pair_ids_of(event)
@@ -100,7 +99,6 @@ def test_the_url_and_the_regions_are_optional() -> None:
     record = event["Records"][0]["cos"]
     del record["cosObject"]["url"]
     record["cosBucket"].pop("cosRegion", None)
-
     record["cosBucket"].pop("s3Region", None)
 
     assert pair_ids_of(event) == ("anna",)
@@ -154,7 +152,9 @@ def test_an_unknown_event_raises_an_event_error(event: object) -> None:
 
 def test_an_empty_record_list_triggers_nothing() -> None:
     trigger = read_event(SETTINGS, {"Records": []})
-    assert trigger.pair_ids == () and trigger.remarks[0].why == "is empty"
+
+    assert trigger.pair_ids == ()
+    assert trigger.remarks[0].why == "is empty"
 
 
 def test_direct_invocations_and_timers_are_read() -> None:

@@ -1,4 +1,4 @@
-"""Reading what the face API replies: nothing that arrives may pass somebody by accident."""
+"""Reading the replies of the face API: no malformed reply may pass a person."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ SUCCESS = {"Result": "Success", "Sim": 96.3, "RequestId": "r", "BestFrameUrl": "
 
 def test_the_example_in_the_documentation_passes() -> None:
     answer = read_detect_reply({"Response": SUCCESS})
+
     assert isinstance(answer, Answer)
     assert outcome_of_answer(answer, 70).status == "passed"
-
     assert outcome_of_answer(answer, 96.4).status == "rejected"
 
 
 def test_success_as_an_error_code_does_not_pass() -> None:
     answer = read_detect_reply({"Response": {"Error": {"Code": "Success"}, "Sim": 99}})
-    assert isinstance(answer, Answer)
 
+    assert isinstance(answer, Answer)
     assert outcome_of_answer(answer, 70).status == "failed"
 
 

@@ -1,4 +1,4 @@
-"""Values from outside that are meant badly, or that nobody thought of."""
+"""Values from outside that are malicious or unexpected."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from liveness.urls import cos_url_problem
 from tests.unit.test_events import SETTINGS, message
 
 HOST = "faces-1.cos.ap-singapore.myqcloud.com"
-PIECES = [
+URL_FRAGMENTS = [
     "http:", "https:", "//", "/", "\\", "@", ":", "#", "?", ".", ";", ":80", "a", " ", "\t",
     "\n", "\x00", "%00", "%40", "%2f", "[", "]", "::1", "。", "．", "\u2100", "ＡＢ",
     "evil.example", HOST,
@@ -29,7 +29,10 @@ PIECES = [
 
 
 @settings(max_examples=500)
-@given(st.lists(st.sampled_from(PIECES), max_size=3), st.lists(st.sampled_from(PIECES), max_size=3))
+@given(
+    st.lists(st.sampled_from(URL_FRAGMENTS), max_size=3),
+    st.lists(st.sampled_from(URL_FRAGMENTS), max_size=3),
+)
 def test_every_accepted_url_leads_to_a_cos_host(before: list[str], after: list[str]) -> None:
     """The host that the HTTP library reads from the URL is the one that counts."""
     url = "http://" + "".join(before) + HOST + "".join(after)
@@ -37,20 +40,20 @@ def test_every_accepted_url_leads_to_a_cos_host(before: list[str], after: list[s
         return
     try:
         prepared = requests.Request("GET", url).prepare().url
-        went = parse_url(prepared or "")
+        target = parse_url(prepared or "")
     except ValueError:
         return  # no request is made
 
-    assert (went.host or "").endswith(HOST)
-    assert went.port is None and went.auth is None
+    assert (target.host or "").endswith(HOST)
+    assert target.port is None and target.auth is None
 
 
 @pytest.mark.parametrize("digits", [309, 1000])
 def test_a_similarity_beyond_float_range_violates_the_contract(digits: int) -> None:
     answer = read_detect_reply({"Response": {"Result": "Success", "Sim": 10**digits}})
+
     assert isinstance(answer, Answer)
     assert answer.flaw
-
     assert outcome_of_answer(answer, 70).status == "failed"
 
 
@@ -74,13 +77,13 @@ def test_a_setting_that_is_not_valid_text_is_reported_by_name(name: str) -> None
 
 
 def test_a_hanging_task_does_not_block_others() -> None:
-    over = threading.Event()
+    end_of_test = threading.Event()
     threads = Threads(1)
     for _ in range(3):
         with pytest.raises(TimeoutError):
-            threads.within(0.01, lambda: over.wait(10))
+            threads.within(0.01, lambda: end_of_test.wait(10))
     try:
-        assert threads.within(5, lambda: "at once") == "at once"
+        assert threads.within(5, lambda: "done") == "done"
         assert threads.within(5, lambda: threads.together(lambda: 1, lambda: 2)) == [1, 2]
     finally:
-        over.set()
+        end_of_test.set()

@@ -1,4 +1,4 @@
-"""Both clients against servers that say what no server should."""
+"""Both clients against servers that break HTTP, stall, or send far too much."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from liveness.services import CLOSING_SECONDS
 from tests.clocks import SleeplessClock
 from tests.function.test_faceid import REQUEST, SETTINGS, client, read_request, server
 
-# The libraries leave the connection of a reply that they cannot read to the garbage collector.
+# The libraries leave connections with unreadable replies to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -49,24 +49,24 @@ def test_the_frame_timeout_covers_the_whole_download(
 ) -> None:
     """A server that sends single bytes stays within the timeout of each read."""
     monkeypatch.setattr("liveness.frames.FETCH_SECONDS", 0.2)
-    over = threading.Event()
+    end_of_test = threading.Event()
 
     def drip(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(OK + b"Content-Length: 1000\r\n\r\n")
-        while not over.wait(0.05):
+        while not end_of_test.wait(0.05):
             connection.sendall(b"x")
 
-    began = time.monotonic()
+    started = time.monotonic()
 
     with server(drip) as (url, _), new_session() as session:
         monkeypatch.setenv("http_proxy", url)
         try:
             assert isinstance(fetch_from(store_of(session)), NoFrame)
         finally:
-            over.set()
+            end_of_test.set()
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - started < 5
 
 
 def test_the_longest_wait_for_a_frame_leaves_time_to_publish() -> None:
@@ -76,20 +76,20 @@ def test_the_longest_wait_for_a_frame_leaves_time_to_publish() -> None:
 def test_an_oversized_reply_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The function has 128 MB of memory."""
     megabyte = b"x" * 1024 * 1024
-    sent: list[int] = []
+    sent_megabytes: list[int] = []
 
     def flood(connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(JSON_HEAD % (100 * len(megabyte)))
         for number in range(100):
             connection.sendall(megabyte)
-            sent.append(number)
+            sent_megabytes.append(number)
 
     with server(flood) as (url, _):
         monkeypatch.setenv("http_proxy", url)
         assert isinstance(client().detect(REQUEST, 10), NoAnswer)
 
-    assert len(sent) < 50
+    assert len(sent_megabytes) < 50
 
 
 VERBS: dict[str, Callable[[CosStore], object]] = {
@@ -140,8 +140,8 @@ def test_malformed_replies_raise_only_the_functions_own_errors(
         monkeypatch.setenv("http_proxy", url)
         for verb, call in VERBS.items():
             try:
-                end = call(store_of(session))
+                outcome = call(store_of(session))
             except LivenessError as error:
                 assert "://" not in str(error)
             else:
-                assert verb != "frame" or isinstance(end, NoFrame)
+                assert verb != "frame" or isinstance(outcome, NoFrame)

@@ -1,3 +1,5 @@
+"""Input keys, pair ids, fingerprints and the names of the function's own objects."""
+
 from __future__ import annotations
 
 from hypothesis import assume, given
@@ -41,12 +43,11 @@ def test_a_pair_finds_exactly_the_keys_that_lead_back_to_it(
 
 @given(LAYOUTS, PAIR_IDS, st.sampled_from(["/live.bin", ".jpg", "/r.jpg", ".live", "/x.live"]))
 def test_no_key_belongs_to_two_pairs(settings: Settings, rest: str, suffix: str) -> None:
-    read = read_input_key(settings, settings.input_prefix + rest + suffix)
+    input_key = read_input_key(settings, settings.input_prefix + rest + suffix)
+    assume(isinstance(input_key, InputKey))
 
-    assume(isinstance(read, InputKey))
-
-    assert isinstance(read, InputKey)
-    assert read in candidate_keys(settings, read.pair_id)
+    assert isinstance(input_key, InputKey)
+    assert input_key in candidate_keys(settings, input_key.pair_id)
 
 
 @given(PAIR_IDS, PAIR_IDS)
@@ -58,17 +59,17 @@ def test_no_two_pairs_share_a_result(one: str, other: str) -> None:
 
 
 def test_the_suffix_decides_the_role_and_other_keys_are_rejected() -> None:
-    def read(key: str) -> str:
-        found = read_input_key(FOLDERS, key)
-        return found.role if isinstance(found, InputKey) else found.why
+    def role_or_reason(key: str) -> str:
+        input_key = read_input_key(FOLDERS, key)
+        return input_key.role if isinstance(input_key, InputKey) else input_key.why
 
-    assert read("liveness/incoming/anna/live.bin") == "live"
-    assert read("liveness/incoming/anna/reference.jpeg") == "image"
-    assert read("liveness/incoming/2026/anna/reference.png") == "image"
-    assert "outside the input prefix" in read("liveness/results/anna/result.json")
-    assert "folder placeholder" in read("liveness/incoming/anna/")
-    assert "ends in none of" in read("liveness/incoming/anna/LIVE.BIN")
-    assert "empty pair id" in read("liveness/incoming//live.bin")
+    assert role_or_reason("liveness/incoming/anna/live.bin") == "live"
+    assert role_or_reason("liveness/incoming/anna/reference.jpeg") == "image"
+    assert role_or_reason("liveness/incoming/2026/anna/reference.png") == "image"
+    assert "outside the input prefix" in role_or_reason("liveness/results/anna/result.json")
+    assert "folder placeholder" in role_or_reason("liveness/incoming/anna/")
+    assert "ends in none of" in role_or_reason("liveness/incoming/anna/LIVE.BIN")
+    assert "empty pair id" in role_or_reason("liveness/incoming//live.bin")
 
 
 def test_a_pair_id_too_long_for_its_results_is_rejected() -> None:

@@ -1,3 +1,5 @@
+"""Reading the settings: defaults, and every problem reported by name."""
+
 from __future__ import annotations
 
 import pytest

@@ -1,18 +1,21 @@
-"""The verdict table, held against the vendor's documents as they are copied out here."""
+"""The verdict table, checked against the vendor's documents as they are copied out here."""
+
+from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from liveness import verdicts
-from liveness.verdicts import OWN_REASONS, TABLE, outcome_of, own_reason
+from liveness.verdicts import OWN_REASONS, TABLE, Outcome, outcome_of, own_reason
 
 HERE = Path(__file__).parent
 
-# The error codes of the document of DetectReflectLivenessAndCompare: 19 + 6.
-DOCUMENTED = [
+# The error codes in the documentation of DetectReflectLivenessAndCompare: 19 + 6.
+DOCUMENTED: list[tuple[str, str | None, str]] = [
     ("FailedOperation.ActionLightDark", "retake", "capture"),
     ("FailedOperation.ActionLightStrong", "retake", "capture"),
     ("FailedOperation.DownLoadError", None, "bad-link"),
@@ -40,7 +43,7 @@ DOCUMENTED = [
     ("InternalError.LifePhotoSizeError", "invalid", "input"),
 ]
 
-# Codes of the product that are plausible for this action though its document does not list them.
+# Codes of the product that are plausible for this action although its document omits them.
 PLAUSIBLE = [
     ("FailedOperation.ActionCloseEye", "capture"),
     ("FailedOperation.ActionFaceClose", "capture"),
@@ -164,7 +167,7 @@ NOT_FOR_THIS_ACTION = {
     "ResourceNotFound.EKYCWebhookConfig",
 }
 
-STATUS_OF = {
+STATUS_OF: dict[str, str | None] = {
     "success": "passed",
     "liveness": "rejected",
     "match": "rejected",
@@ -178,16 +181,16 @@ STATUS_OF = {
 }
 
 
-def vendor_codes():
-    """(code, documented for this action) for every line of the copied list."""
+def vendor_codes() -> list[tuple[str, bool]]:
+    """Each code of the copied list, and whether it is documented for this action."""
     lines = (HERE / "faceid-error-codes.tsv").read_text(encoding="utf-8").splitlines()
     rows = [line.split("\t") for line in lines if not line.startswith("#")]
     assert rows[0][:2] == ["code", "documented_for_this_action"]
     return [(row[0], row[1] == "yes") for row in rows[1:]]
 
 
-def named(code):
-    """Whether a row is about this very code, not only about its family."""
+def has_own_row(code: str) -> bool:
+    """Whether a row names this very code rather than its family."""
     rows = {row.code for row in TABLE}
     family, _, suffix = code.partition(".")
     name = suffix if suffix and family in ("FailedOperation", "InternalError") else code
@@ -195,27 +198,28 @@ def named(code):
 
 
 @pytest.mark.parametrize("code, status, category", DOCUMENTED)
-def test_documented_codes_have_the_expected_outcome(code, status, category):
+def test_documented_codes_have_the_expected_outcome(
+    code: str, status: str | None, category: str
+) -> None:
     outcome = outcome_of(code)
 
     assert (outcome.code, outcome.status, outcome.category) == (code, status, category)
-    assert named(code)
+    assert has_own_row(code)
 
 
-def test_the_list_in_this_file_matches_the_vendors_document():
+def test_the_list_in_this_file_matches_the_vendors_document() -> None:
     assert len(DOCUMENTED) == 25
     assert {code for code, _, _ in DOCUMENTED} == {code for code, yes in vendor_codes() if yes}
 
 
 @pytest.mark.parametrize("code, category", PLAUSIBLE + COMMON)
-def test_undocumented_codes_have_the_expected_category(code, category):
+def test_undocumented_codes_have_the_expected_category(code: str, category: str) -> None:
     assert outcome_of(code).category == category
-
     assert outcome_of(code).code == code
-    assert named(code) or named(code.partition(".")[0])
+    assert has_own_row(code) or has_own_row(code.partition(".")[0])
 
 
-def test_success_passes_and_is_billed():
+def test_success_passes_and_is_billed() -> None:
     outcome = outcome_of("Success", "Success")
 
     assert outcome == outcome_of("Success")
@@ -223,7 +227,7 @@ def test_success_passes_and_is_billed():
 
 
 @pytest.mark.parametrize("name", [row.code for row in TABLE if "." not in row.code])
-def test_the_family_of_a_code_does_not_change_its_outcome(name):
+def test_the_family_of_a_code_does_not_change_its_outcome(name: str) -> None:
     if name == "Success":
         return
 
@@ -238,7 +242,7 @@ def test_the_family_of_a_code_does_not_change_its_outcome(name):
 @pytest.mark.parametrize(
     "code", ["FailedOperation.Success", "InternalError.Success", "success", "Success ", "Success.X"]
 )
-def test_only_the_exact_word_success_passes(code):
+def test_only_the_exact_word_success_passes(code: str) -> None:
     assert outcome_of(code).status == "failed"
 
 
@@ -252,18 +256,18 @@ def test_only_the_exact_word_success_passes(code):
         ("UnauthorizedOperation.SomethingNew", "configuration"),
         ("InvalidParameterValue.SomethingNew", "configuration"),
         ("ServiceUnavailable.SomethingNew", "transient"),
-        # These two families carry verdicts, so that a new name in them tells nothing.
+        # These two families carry verdicts, so the family alone does not classify a new name.
         ("FailedOperation.SomethingNew", "unknown"),
         ("InternalError.SomethingNew", "unknown"),
     ],
 )
-def test_an_unknown_name_gets_the_category_of_its_family(code, category):
+def test_an_unknown_name_gets_the_category_of_its_family(code: str, category: str) -> None:
     assert outcome_of(code).category == category
     assert outcome_of(code).code == code
 
 
 @pytest.mark.parametrize("code", ["SomethingNew", "Something.New", "FailedOperation.", ".", " "])
-def test_unknown_codes_end_as_failed_and_keep_their_name(code):
+def test_unknown_codes_end_as_failed_and_keep_their_name(code: str) -> None:
     outcome = outcome_of(code)
 
     assert (outcome.code, outcome.category, outcome.status) == (code, "unknown", "failed")
@@ -271,10 +275,9 @@ def test_unknown_codes_end_as_failed_and_keep_their_name(code):
 
 
 @pytest.mark.parametrize("code", ["", None, 0, 1.5, True, [], {}, b"Success"])
-def test_a_value_that_is_not_a_code_is_unknown(code):
+def test_a_value_that_is_not_a_code_is_unknown(code: Any) -> None:
     assert outcome_of(code).category == "unknown"
     assert outcome_of(code).code == ""
-
     assert outcome_of("InternalError", code).category == "transient"
 
 
@@ -295,7 +298,7 @@ def test_a_value_that_is_not_a_code_is_unknown(code):
 @pytest.mark.parametrize(
     "message", ["invalid resourceUrl", "Invalid ResourceUrl.", "MD5 Error", "LiveData md5 error"]
 )
-def test_bad_links_are_recognized_by_the_message(code, message):
+def test_bad_links_are_recognized_by_the_message(code: str, message: str) -> None:
     outcome = outcome_of(code, message)
     assert (outcome.category, outcome.code) == ("bad-link", code)
 
@@ -311,7 +314,7 @@ def test_bad_links_are_recognized_by_the_message(code, message):
         "InvalidParameterValue.InvalidResourceUrl",
     ],
 )
-def test_bad_links_are_recognized_by_the_code(code):
+def test_bad_links_are_recognized_by_the_code(code: str) -> None:
     assert outcome_of(code).category == "bad-link"
 
 
@@ -324,12 +327,14 @@ def test_bad_links_are_recognized_by_the_code(code):
         ("RequestLimitExceeded.UinLimitExceeded", "throttled"),
     ],
 )
-def test_a_message_overrides_neither_a_billed_answer_nor_another_family(code, category):
+def test_a_message_overrides_neither_a_billed_answer_nor_another_family(
+    code: str, category: str
+) -> None:
     assert outcome_of(code, "MD5 Error").category == category
 
 
 @pytest.mark.parametrize("row", TABLE + OWN_REASONS, ids=lambda row: row.code)
-def test_every_row_is_complete_and_consistent(row):
+def test_every_row_is_complete_and_consistent(row: Outcome) -> None:
     assert row.code
     assert STATUS_OF[row.category] == row.status
     assert row.final == (row.status is not None)
@@ -343,38 +348,38 @@ def test_every_row_is_complete_and_consistent(row):
         assert row.category in ("success", "match")
 
 
-def test_final_answers_are_not_retried_and_only_two_are_billed():
+def test_final_answers_are_not_retried_and_only_two_are_billed() -> None:
     assert not [row.code for row in TABLE if row.final and row.retry]
     assert {row.code for row in TABLE if row.billed} == {"Success", "CompareLowSimilarity"}
 
 
-def test_only_one_row_passes():
+def test_only_one_row_passes() -> None:
     assert [row.code for row in TABLE + OWN_REASONS if row.status == "passed"] == ["Success"]
 
 
-def test_no_code_appears_twice():
+def test_no_code_appears_twice() -> None:
     names = [row.code for row in TABLE + OWN_REASONS]
     assert len(names) == len(set(names))
 
 
-def test_every_category_constant_is_used():
+def test_every_category_constant_is_used() -> None:
     constants = {
         value for name, value in vars(verdicts).items() if name.isupper() and type(value) is str
     }
     assert constants == set(STATUS_OF) == {row.category for row in TABLE}
 
 
-def test_every_vendor_code_is_in_the_table_or_excluded():
+def test_every_vendor_code_is_in_the_table_or_excluded() -> None:
     codes = {code for code, _ in vendor_codes()}
 
-    in_table = {code for code in codes if named(code)}
+    in_table = {code for code in codes if has_own_row(code)}
 
     assert in_table.isdisjoint(NOT_FOR_THIS_ACTION)
     assert in_table | NOT_FOR_THIS_ACTION == codes
 
 
-def test_every_row_comes_from_a_documented_code():
-    """The other way round: no row is made up."""
+def test_every_row_comes_from_a_documented_code() -> None:
+    """Conversely, no row is invented."""
     known = {code for code, _ in vendor_codes()} | {code for code, _ in COMMON}
     known |= {"Success", "invalid resourceUrl", "MD5 Error"}
     for row in TABLE:
@@ -395,8 +400,11 @@ def test_every_row_comes_from_a_documented_code():
         ("GivenUp", "failed", False, True),
     ],
 )
-def test_local_outcomes_are_as_documented(name, status, billed, retry):
+def test_local_outcomes_are_as_documented(
+    name: str, status: str | None, billed: bool, retry: bool
+) -> None:
     reason = own_reason(name)
+
     assert (reason.code, reason.status, reason.billed, reason.retry) == (
         name,
         status,
@@ -404,11 +412,10 @@ def test_local_outcomes_are_as_documented(name, status, billed, retry):
         retry,
     )
     assert name in {row.code for row in OWN_REASONS}
+    assert outcome_of(name).category == "unknown"  # the API has no code of this name
 
-    assert outcome_of(name).category == "unknown"  # the API has no such code
 
-
-def test_local_outcomes_exclude_the_codes_of_the_api():
+def test_local_outcomes_exclude_the_codes_of_the_api() -> None:
     with pytest.raises(KeyError):
         own_reason("Success")
 
@@ -425,7 +432,7 @@ def test_local_outcomes_exclude_the_codes_of_the_api():
     ),
     st.text(),
 )
-def test_any_text_has_an_outcome_and_only_success_passes(code, message):
+def test_any_text_has_an_outcome_and_only_success_passes(code: str, message: str) -> None:
     outcome = outcome_of(code, message)
 
     assert outcome.code == code
