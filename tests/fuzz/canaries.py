@@ -1,7 +1,8 @@
-"""Secrets planted wherever one lives, and the search for them in whatever the function says.
+"""Canaries: secrets planted in every input, and the search for them in every output.
 
-A canary is made of letters and digits only: whatever quotes, escapes or encodes it, leaves it
-recognisable. What the clients sign is not known beforehand, so it is collected on its way.
+A canary consists of letters and digits only, so that quoting, escaping or encoding leaves it
+recognizable. The signatures of the clients are not known in advance: they are collected from the
+requests.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-# The uploader's own signature, as a COS message carries it.
+# The uploader's signature, as a COS message carries it.
 UPLOADER = "AKIDcanaryOfTheUploader"
 AUTHORIZATION = (
     f"q-sign-algorithm=sha1&q-ak={UPLOADER}&q-sign-time=1;2&q-key-time=1;2&q-header-list=host"
@@ -41,24 +42,24 @@ _URL = re.compile(r"https?://\w+")
 _SIGNATURES = re.compile(r"[Ss]ignature=([0-9a-zA-Z]{20,})")
 
 
-class Sent(NamedTuple):
-    """One request as it went over the wire."""
+class SentRequest(NamedTuple):
+    """One request as it was sent."""
 
     target: str
     headers: Mapping[str, str]
 
 
-def signatures_in(sent: Iterable[Sent]) -> set[str]:
+def signatures_in(requests: Iterable[SentRequest]) -> set[str]:
     """The signatures in headers and pre-signed URLs of these requests."""
-    said = (f"{each.target}\n{each.headers.get('authorization', '')}" for each in sent)
-    return {signature for text in said for signature in _SIGNATURES.findall(text)}
+    texts = (f"{each.target}\n{each.headers.get('authorization', '')}" for each in requests)
+    return {signature for text in texts for signature in _SIGNATURES.findall(text)}
 
 
-def found_in(text: str, secrets: Iterable[str]) -> list[str]:
-    """The canaries, and those of the other secrets, that stand in the text."""
+def secrets_in(text: str, secrets: Iterable[str]) -> list[str]:
+    """The canaries and the given secrets that the text contains."""
     return [secret for secret in (*_PLANTED, *secrets) if secret and secret in text]
 
 
 def urls_in(text: str) -> list[str]:
-    """How the URLs in the text begin: nothing that the function says of its own accord has any."""
+    """The start of each URL in the text: the function's own messages contain none."""
     return _URL.findall(text)

@@ -1,4 +1,4 @@
-"""One sandbox, one tampering proxy and one function for all examples of a file."""
+"""One sandbox, one tampering proxy and one function per test file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.fuzz.tampering import Proxy
 
 @pytest.fixture(autouse=True)
 def _collect_garbage() -> Iterator[None]:
-    # The libraries leave the connection of a reply that they cannot read to the collector.
+    # The libraries leave connections with unreadable replies to the garbage collector.
     yield
     gc.collect()
 
@@ -28,6 +28,6 @@ def harness() -> Iterator[Harness]:
         proxy = Proxy(sandbox.port)
         with proxy.serving() as url:
             patch.setenv("http_proxy", url)
-            patch.setenv("https_proxy", url)  # where no tunnel is to be had
+            patch.setenv("https_proxy", url)  # the proxy offers no tunnel
             patch.delenv("no_proxy", raising=False)
             yield Harness(Cloud(sandbox), proxy)

@@ -1,8 +1,8 @@
-"""How many examples, and which.
+"""The number of examples per property, and whether they are random.
 
-In `make test` the same ones every time, so that a change and not chance decides whether it passes.
-`HYPOTHESIS_PROFILE=deep python -m pytest tests/fuzz` draws twenty times as many, and others every
-time.
+`make test` draws the same examples every time, so that only a change of the code can make it fail.
+`HYPOTHESIS_PROFILE=deep python -m pytest tests/fuzz` draws twenty times as many, different ones
+every time.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SECONDS = 3600 if _DEEP else 120
 
 
 def examples(number: int) -> Callable[[T], T]:
-    """Run a property on so many examples; one may walk several pairs over HTTP."""
+    """Run a property on this number of examples; each may process several pairs over HTTP."""
 
     def decorate(test: T) -> T:
         decorated: T = settings(

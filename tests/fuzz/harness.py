@@ -1,9 +1,9 @@
-"""The real function in one cloud, invoked again and again; what every invocation must keep.
+"""The real function in one cloud, invoked repeatedly; the invariants of every invocation.
 
-It ends in a summary or in a named error. What it writes is log lines, each one JSON object of at
-most 8 KB. Neither its output nor its summary nor its exception, as the platform prints it, nor
-anything below the results prefix holds a secret. A pair of which it says nothing bad is
-incomplete, published or has a marker.
+An invocation ends in a summary or in a named error. Its output consists of log lines, each one JSON
+object of at most 8 KB. Neither its output nor its summary nor its exception, as the platform prints
+it, nor any object below the results prefix contains a secret. Each pair in its summary is
+incomplete, published, or has a marker.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ NAMED = {
     for kind in vars(errors).values()
     if isinstance(kind, type) and issubclass(kind, LivenessError) and kind is not LivenessError
 }
-MOST_LINE_BYTES = 8 * 1024
+MAX_LINE_BYTES = 8 * 1024
 RESULTS = "liveness/results/"
 LEDGER = "liveness/ledger/"
 MARKERS = LEDGER + "pending/"
 SLOT_SECONDS = 10
 MAX_ATTEMPTS = 3  # LIVENESS_MAX_ATTEMPTS by default
-# As the platform's, which may hold the role's credentials.
-SECRETIVE = CONTEXT | {
+# Like the platform's context, which may hold the role's credentials.
+SECRET_CONTEXT = CONTEXT | {
     "environ": f"TENCENTCLOUD_SECRETKEY={canaries.CONTEXT_KEY};A=b",
     "environment": json.dumps({"TENCENTCLOUD_SESSIONTOKEN": canaries.CONTEXT_KEY}),
 }
 
 
 class Ending(NamedTuple):
-    """How an invocation ended: by a summary or by an error."""
+    """How an invocation ended: with a summary or with an error."""
 
     summary: dict[str, Any] | None
     error: LivenessError | None
@@ -68,21 +68,21 @@ class Harness:
         self._pairs = 0
         self._calls_before = 0
 
-    # ---- what lies in the bucket
+    # ---- objects in the bucket
 
-    def fresh(self, front: str = "pair-") -> str:
-        """Empty the bucket; the id of a pair that never was, with both its inputs there."""
+    def fresh(self, prefix: str = "pair-") -> str:
+        """Empty the bucket and upload both inputs of a new pair; return its id."""
         for key in self.bucket.keys(""):
             self.bucket.delete(key)
         self.proxy.tamper = None
         self.proxy.sent.clear()
         self._calls_before = self.cloud.calls
-        return self.another(front)
+        return self.another(prefix)
 
-    def another(self, front: str = "pair-") -> str:
-        """One more pair beside those that are there."""
+    def another(self, prefix: str = "pair-") -> str:
+        """Upload both inputs of one more pair; return its id."""
         self._pairs += 1
-        pair_id = f"{front}{self._pairs}"
+        pair_id = f"{prefix}{self._pairs}"
         self.cloud.put_pair(pair_id, f"package of {pair_id}".encode())
         return pair_id
 
@@ -90,7 +90,7 @@ class Harness:
         self.bucket.put(key, body, **options)
 
     def claims(self, pair_id: str) -> str:
-        """Prefix of the ledger's objects for the pair as it lies there."""
+        """The prefix of the ledger objects for the pair's current content."""
         hashed = hashlib.sha256(pair_id.encode()).hexdigest()
         return f"{LEDGER}claims/{hashed}/{self.fingerprint(pair_id)}/"
 
@@ -100,20 +100,20 @@ class Harness:
         return f"{MARKERS}{due}-{hashlib.sha256(pair_id.encode()).hexdigest()}-{nonce}"
 
     def put_marker(self, pair_id: str, nonce: str = "0" * 24) -> str:
-        """Park a pair, as the function would have."""
+        """Park a pair as the function would; return the key of the marker."""
         key = self.marker(pair_id, nonce)
         body = {"schema": "liveness-marker/1", "pair_id": pair_id, "reason": "test", "visits": 0}
         self.put(key, json.dumps(body).encode())
         return key
 
     def put_slots(self, body: bytes) -> None:
-        """Somebody drains, now and in the slots around it."""
+        """Occupy the current drain slot and those around it."""
         now = int(time.time() // SLOT_SECONDS)
         for slot in range(now - 1, now + 3):
             self.put(f"{LEDGER}drain/{slot}", body)
 
     def fingerprint(self, pair_id: str) -> str:
-        """By the design's words: over pair id and key, ETag and size of both inputs."""
+        """The fingerprint of the current content, from its definition in the design document."""
         inputs = []
         for name in ("live.bin", "reference.jpg"):
             stored = self.bucket.get(f"liveness/incoming/{pair_id}/{name}")
@@ -123,35 +123,35 @@ class Harness:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
     def end_leases(self) -> None:
-        """Let so much time pass that every call begun so far is over, too."""
+        """Let so much time pass that every lease and every call begun so far has ended."""
         for key in self.bucket.keys(LEDGER + "claims/"):
             if key.endswith(".claim"):
                 self.bucket.backdate(key, 120)
 
     def result(self, pair_id: str) -> dict[str, Any] | None:
-        """The pair's result, if it is the one for the inputs that lie there."""
+        """The pair's result, if it belongs to the current inputs."""
         stored = self.bucket.get(f"{RESULTS}{pair_id}/result.json")
         if stored is None or _meta(stored, "liveness-fingerprint") != self.fingerprint(pair_id):
             return None
         return self.cloud.result(pair_id)
 
     def calls(self) -> int:
-        """Calls of the face API that arrived since the bucket was emptied."""
+        """Number of calls that reached the face API since the bucket was emptied."""
         return self.cloud.calls - self._calls_before
 
-    # ---- invoking
+    # ---- invocations
 
     def invoke(
-        self, event: object, transfer: str = "presign", context: object = SECRETIVE
+        self, event: object, transfer: str = "presign", context: object = SECRET_CONTEXT
     ) -> Ending:
-        """Invoke the function; whatever happens, what is promised of every invocation is kept."""
+        """Invoke the function and check the invariants of every invocation."""
         function, instance = self._function(transfer)
         out, err = _Stream(), _Stream()
         summary, raised = None, None
         with (
             contextlib.redirect_stdout(out.text),
             contextlib.redirect_stderr(err.text),
-            warnings.catch_warnings(record=True) as warned,
+            warnings.catch_warnings(record=True) as issued,
         ):
             try:
                 summary = function(event, context)
@@ -164,19 +164,19 @@ class Harness:
             {
                 "stdout": out.written(),
                 "stderr": err.written(),
-                "warnings": "".join(f"{each.message}" for each in warned),
+                "warnings": "".join(f"{each.message}" for each in issued),
                 "summary": repr(summary) + json.dumps(summary),
                 "exception": printed + repr(raised) + repr(getattr(raised, "args", "")),
                 "results": self._results(),
             },
             may_name_urls="://" in json.dumps(event),
         )
-        assert not err.written() and not [each.message for each in warned]
-        self._check_unfinished(ending)
+        assert not err.written() and not [each.message for each in issued]
+        self._check_states(ending)
         return ending
 
     def drain(self) -> None:
-        """Work the backlog off; a drainer leaves at a full minute, so another may have to go on."""
+        """Drain all markers; a drainer stops at a full minute, so several may be needed."""
         for _ in range(3):
             assert self.invoke({"drain": {}}).error is None
             if not self.bucket.keys(MARKERS):
@@ -194,48 +194,50 @@ class Harness:
         assert raised is None or type(raised).__name__ in NAMED, printed
         assert raised is None or isinstance(raised, LivenessError)
         if isinstance(raised, PairsNotFinished):
-            for why in raised.failures.values():
-                assert why.partition(":")[0] in NAMED, why
+            for reason in raised.failures.values():
+                assert reason.partition(":")[0] in NAMED, reason
         return raised
 
-    def _check_secrets(self, instance: Instance, said: dict[str, str], may_name_urls: bool) -> None:
+    def _check_secrets(
+        self, instance: Instance, outputs: dict[str, str], may_name_urls: bool
+    ) -> None:
         secrets = [
             *(instance.environ[f"TENCENTCLOUD_{name}"] for name in ("SECRETID", "SECRETKEY")),
             instance.environ["TENCENTCLOUD_SESSIONTOKEN"],
             *canaries.signatures_in(self.proxy.sent),
         ]
-        for place, text in said.items():
-            found = canaries.found_in(text, secrets)
-            found += [] if may_name_urls else canaries.urls_in(text)
-            assert not found, f"{place} holds {found[0]!r}: {text[:2000]}"
+        for output, text in outputs.items():
+            leaks = canaries.secrets_in(text, secrets)
+            leaks += [] if may_name_urls else canaries.urls_in(text)
+            assert not leaks, f"{output} contains {leaks[0]!r}: {text[:2000]}"
 
     def _results(self) -> str:
-        """Every byte below the results prefix, frames left out, and the metadata."""
-        told = []
+        """Contents and metadata of all objects below the results prefix, except the frames."""
+        texts = []
         for key in self.bucket.keys(RESULTS):
             stored = self.bucket.get(key)
             if stored is not None and not key.endswith(".jpg"):
-                told.append(f"{stored.body().decode()} {dict(stored.metadata)} {stored.headers}")
-        return "\n".join(told)
+                texts.append(f"{stored.body().decode()} {dict(stored.metadata)} {stored.headers}")
+        return "\n".join(texts)
 
-    def _check_unfinished(self, ending: Ending) -> None:
-        """What is said of a pair is true, as far as nobody lied to the function."""
-        honest = self.proxy.tamper is None
+    def _check_states(self, ending: Ending) -> None:
+        """The state reported for each pair is true, unless the function got tampered replies."""
+        untampered = self.proxy.tamper is None
         for pair_id, state in ending.states().items():
             if state in ("published", "done"):
                 assert self.bucket.get(f"{RESULTS}{pair_id}/result.json"), pair_id
-                assert not honest or self.result(pair_id) is not None
+                assert not untampered or self.result(pair_id) is not None
             elif state == "parked":
                 hashed = hashlib.sha256(pair_id.encode()).hexdigest()
                 assert any(hashed in key for key in self.bucket.keys(MARKERS)), pair_id
             else:
                 assert state == "waiting", state
                 inputs = self.bucket.keys(f"liveness/incoming/{pair_id}/")
-                assert not honest or len(inputs) < 2
+                assert not untampered or len(inputs) < 2
 
 
 class _Stream:
-    """What is written to it, as the bytes that a platform would take."""
+    """A text stream that keeps the bytes a platform would receive."""
 
     def __init__(self) -> None:
         self._raw = io.BytesIO()
@@ -248,11 +250,11 @@ class _Stream:
 def _lines(written: str) -> list[dict[str, Any]]:
     lines = []
     for line in written.split("\n")[:-1]:
-        assert len(line.encode()) < MOST_LINE_BYTES, line  # and its end
-        told = json.loads(line)
-        assert isinstance(told, dict)
-        assert told.get("error", "StoreUnavailable") in NAMED, line
-        lines.append(told)
+        assert len(line.encode()) < MAX_LINE_BYTES, line  # the newline included
+        fields = json.loads(line)
+        assert isinstance(fields, dict)
+        assert fields.get("error", "StoreUnavailable") in NAMED, line
+        lines.append(fields)
     assert written.endswith("\n") or not written
     return lines
 

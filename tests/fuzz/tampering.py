@@ -1,6 +1,6 @@
-"""A loopback proxy between the function and the sandbox that changes replies on their way.
+"""A loopback proxy between the function and the sandbox that tampers with replies.
 
-The request always has its effect; what comes back may be anything, down to the bytes.
+A request always takes effect; its reply may be replaced by anything, down to the bytes.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from tests.fuzz.canaries import Sent
+from tests.fuzz.canaries import SentRequest
 
 Headers = tuple[tuple[str, str], ...]
 
 
-class Asked(NamedTuple):
-    """What a request wants: `action` is the face API's, else empty."""
+class Target(NamedTuple):
+    """The target of a request; `action` is that of the face API, else empty."""
 
     method: str
     host: str
@@ -36,31 +36,31 @@ class Reply(NamedTuple):
     body: bytes
 
     def with_header(self, name: str, value: str | None) -> Reply:
-        """Another value for a header; None takes it away."""
+        """Set a header to another value; None removes it."""
         others = tuple(pair for pair in self.headers if pair[0] != name)
         return self._replace(headers=others if value is None else (*others, (name, value)))
 
     def with_body(self, body: bytes) -> Reply:
-        """Another body of the length that is declared."""
+        """Replace the body and declare its length."""
         return self._replace(body=body).with_header("content-length", str(len(body)))
 
     def bytes(self) -> bytes:
-        lines = [f"HTTP/1.1 {self.status} Said", *(": ".join(pair) for pair in self.headers)]
+        lines = [f"HTTP/1.1 {self.status} Tampered", *(": ".join(pair) for pair in self.headers)]
         head = "\r\n".join(lines).encode("latin-1", "replace")
         return head + b"\r\n\r\n" + self.body
 
 
-# Another reply, or the very bytes; None leaves it as it is.
-Tamper = Callable[[Asked, Reply], Reply | bytes | None]
+# Returns another reply, or its raw bytes; None leaves the reply unchanged.
+Tamper = Callable[[Target, Reply], Reply | bytes | None]
 
 
 class Proxy:
-    """Passes requests on to `upstream`; `tamper` may be set and taken away at any time."""
+    """Forwards requests to `upstream`; `tamper` may be set and removed at any time."""
 
     def __init__(self, upstream: int) -> None:
         self._upstream = upstream
         self.tamper: Tamper | None = None
-        self.sent: list[Sent] = []
+        self.sent: list[SentRequest] = []
 
     @contextmanager
     def serving(self) -> Iterator[str]:
@@ -79,13 +79,13 @@ class Proxy:
                     threads.append(threading.Thread(target=self._serve, args=(connection,)))
                     threads[-1].start()
 
-            accepting = threading.Thread(target=accept)
-            accepting.start()
+            acceptor = threading.Thread(target=accept)
+            acceptor.start()
             try:
                 yield f"http://127.0.0.1:{listener.getsockname()[1]}"
             finally:
                 listener.shutdown(socket.SHUT_RDWR)
-                accepting.join()
+                acceptor.join()
                 for connection in connections:
                     with contextlib.suppress(OSError):
                         connection.shutdown(socket.SHUT_RDWR)
@@ -94,20 +94,20 @@ class Proxy:
 
     def _serve(self, connection: socket.socket) -> None:
         upstream = socket.create_connection(("127.0.0.1", self._upstream))
-        # The function may hang up on us at any time, and the test hangs up on both at its end.
+        # The function may hang up at any time; at its end the test hangs up on both sides.
         with connection, upstream, contextlib.suppress(OSError):
             upstream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for head, body in _messages(connection):
-                asked, sent = _asked(head)
+                target, sent = _parse_request(head)
                 self.sent.append(sent)
                 upstream.sendall(head + body)
-                reply = _read_reply(upstream, asked.method)
-                tampered = self.tamper(asked, reply) if self.tamper else None
+                reply = _read_reply(upstream, target.method)
+                tampered = self.tamper(target, reply) if self.tamper else None
                 if isinstance(tampered, bytes):
                     connection.sendall(tampered)
                     return
                 connection.sendall((tampered or reply).bytes())
-                if tampered is not None and not _framed(asked, tampered):
+                if tampered is not None and not _is_framed(target, tampered):
                     return
 
 
@@ -116,63 +116,63 @@ def _messages(connection: socket.socket) -> Iterator[tuple[bytes, bytes]]:
     data = b""
     while True:
         while b"\r\n\r\n" not in data:
-            data += (more := _receive(connection))
-            if not more:
+            data += (chunk := _receive(connection))
+            if not chunk:
                 return
         head, _, data = data.partition(b"\r\n\r\n")
         length = int(dict(_headers(head)).get("content-length", "0"))
         while len(data) < length:
-            data += (more := _receive(connection))
-            if not more:
+            data += (chunk := _receive(connection))
+            if not chunk:
                 return
         yield head + b"\r\n\r\n", data[:length]
         data = data[length:]
 
 
 def _receive(connection: socket.socket) -> bytes:
-    # A client that sends head and body apart waits for the first to be acknowledged.
+    # A client that sends head and body separately waits until the head is acknowledged.
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
     return connection.recv(65536)
 
 
 def _headers(head: bytes) -> Headers:
     lines = head.decode("latin-1").split("\r\n")[1:]
-    named = (line.partition(":") for line in lines)
-    return tuple((name.lower(), value.strip()) for name, _, value in named)
+    fields = (line.partition(":") for line in lines)
+    return tuple((name.lower(), value.strip()) for name, _, value in fields)
 
 
-def _asked(head: bytes) -> tuple[Asked, Sent]:
-    method, target, _ = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
-    headers, parts = dict(_headers(head)), urlsplit(target)
+def _parse_request(head: bytes) -> tuple[Target, SentRequest]:
+    method, url, _ = head.partition(b"\r\n")[0].decode("latin-1").split(" ")
+    headers, parts = dict(_headers(head)), urlsplit(url)
     action = headers.get("x-tc-action", "")
-    asked = Asked(method, parts.netloc, unquote(parts.path)[1:], parts.query, action)
-    return asked, Sent(target, headers)
+    target = Target(method, parts.netloc, unquote(parts.path)[1:], parts.query, action)
+    return target, SentRequest(url, headers)
 
 
 def _read_reply(upstream: socket.socket, method: str) -> Reply:
     data = b""
     while b"\r\n\r\n" not in data:
-        data += _take(upstream)
+        data += _receive_upstream(upstream)
     head, _, body = data.partition(b"\r\n\r\n")
     status = int(head.split(b" ", 2)[1])
     headers = _headers(head)
     bodiless = method == "HEAD" or status in (204, 304)
     length = 0 if bodiless else int(dict(headers)["content-length"])
     while len(body) < length:
-        body += _take(upstream)
+        body += _receive_upstream(upstream)
     return Reply(status, headers, body)
 
 
-def _take(upstream: socket.socket) -> bytes:
-    more = upstream.recv(65536)
-    if not more:
+def _receive_upstream(upstream: socket.socket) -> bytes:
+    chunk = upstream.recv(65536)
+    if not chunk:
         raise ConnectionError("the sandbox hung up")
-    return more
+    return chunk
 
 
-def _framed(asked: Asked, reply: Reply) -> bool:
-    """Whether the next reply on the connection can be told from this one."""
+def _is_framed(target: Target, reply: Reply) -> bool:
+    """Whether the client can tell where this reply ends and the next one starts."""
     lengths = [value for name, value in reply.headers if name == "content-length"]
-    if asked.method == "HEAD" or reply.status in (204, 304):
+    if target.method == "HEAD" or reply.status in (204, 304):
         return reply.body == b""
     return lengths == [str(len(reply.body))]

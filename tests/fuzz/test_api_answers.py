@@ -1,7 +1,7 @@
-"""Whatever the face API says over HTTP: nobody passes by it, nothing is paid for beyond the limit.
+"""Odd replies of the face API over HTTP: none passes a person or causes calls beyond the limit.
 
-The request always arrives and counts; only what comes back is changed. Afterwards the service
-speaks sense again, and the pair must come to an end.
+The request always arrives and counts; only its reply is changed. Afterwards the service recovers,
+and the pair must get its result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.fuzz import canaries
 from tests.fuzz.examples import examples
 from tests.fuzz.harness import MAX_ATTEMPTS, Harness
-from tests.fuzz.tampering import Asked, Reply
+from tests.fuzz.tampering import Reply, Target
 from tests.fuzz.values import (
     ABYSS,
     NUMBERS,
@@ -51,8 +51,8 @@ TARGET = {
         "RequestId": "r",
     }
 }
-# How pair ids begin; one takes six times its length in a log line.
-FRONTS = ("pair-", "\x01" * 600)
+# Prefixes of pair ids; the second takes six times its length in a log line.
+PAIR_PREFIXES = ("pair-", "\x01" * 600)
 # Codes that are never billed, final and not.
 FREE = (
     "RequestLimitExceeded",
@@ -65,14 +65,14 @@ FREE = (
 )
 
 
-class Said(NamedTuple):
-    """What the service is made to say, and whether the call behind it may be billed."""
+class ScriptedReply(NamedTuple):
+    """A reply of the service, and whether its call may be billed."""
 
     body: bytes
     billed: bool = True
     status: int = 200
     headers: tuple[tuple[str, str], ...] = (("content-type", "application/json"),)
-    cut: int = 0  # so many bytes fewer than are declared
+    cut: int = 0  # number of declared bytes that are missing
 
 
 def encoded(value: Any) -> bytes:
@@ -80,7 +80,7 @@ def encoded(value: Any) -> bytes:
 
 
 @st.composite
-def errors(draw: st.DrawFn) -> Said:
+def errors(draw: st.DrawFn) -> ScriptedReply:
     """A well-formed error, with a message that quotes what it should not."""
     code = draw(st.sampled_from(FREE))
     quoted = "cannot use " + draw(secret_texts)
@@ -94,14 +94,14 @@ def errors(draw: st.DrawFn) -> Said:
             "Sim": 0,
             "RequestId": draw(secret_texts),
         }
-    return Said(encoded({"Response": response}), billed=False)
+    return ScriptedReply(encoded({"Response": response}), billed=False)
 
 
-def bodies(sound: dict[str, Any]) -> st.SearchStrategy[bytes]:
-    """Sound answers with something wrong in them, and answers that are none."""
+def bodies(valid: dict[str, Any]) -> st.SearchStrategy[bytes]:
+    """Valid answers with a defect, and replies that are not answers."""
     return st.one_of(
-        mutations(sound, json_values | secret_texts).map(encoded),
-        mutations(sound["Response"], secret_texts).map(
+        mutations(valid, json_values | secret_texts).map(encoded),
+        mutations(valid["Response"], secret_texts).map(
             lambda inside: encoded({"Response": inside})
         ),
         st.builds(
@@ -111,24 +111,24 @@ def bodies(sound: dict[str, Any]) -> st.SearchStrategy[bytes]:
         ),
         st.builds(
             lambda code, text: encoded(
-                {"Response": sound["Response"] | {"Result": code, "Description": text}}
+                {"Response": valid["Response"] | {"Result": code, "Description": text}}
             ),
             secret_texts,
             secret_texts,
         ),
         st.builds(
-            lambda text: encoded({"Response": sound["Response"] | {"DeprecatedWarning": text}}),
+            lambda text: encoded({"Response": valid["Response"] | {"DeprecatedWarning": text}}),
             secret_texts,
         ),
         (st.sampled_from(NUMBERS) | odd_values).map(
-            lambda value: encoded({"Response": sound["Response"] | {"Sim": value}})
+            lambda value: encoded({"Response": valid["Response"] | {"Sim": value}})
         ),
         st.sampled_from(("BestFrameUrl", "UploadUrl", "ResourceUrl")).map(
-            lambda name: encoded({"Response": sound["Response"] | {name: UNREACHABLE}})
+            lambda name: encoded({"Response": valid["Response"] | {name: UNREACHABLE}})
         ),
         # The same name twice: a decoder takes the last one.
-        st.just(encoded(sound).replace(b'"Sim": 96.3', b'"Sim": 96.3, "Sim": "NaN"')),
-        bytes_like(encoded(sound)),
+        st.just(encoded(valid).replace(b'"Sim": 96.3', b'"Sim": 96.3, "Sim": "NaN"')),
+        bytes_like(encoded(valid)),
     )
 
 
@@ -152,14 +152,14 @@ def odd_headers() -> st.SearchStrategy[tuple[tuple[str, str], ...]]:
     ).map(tuple)
 
 
-def answers(sound: dict[str, Any]) -> st.SearchStrategy[Said]:
-    sensible = bodies(sound).map(Said)
+def replies(valid: dict[str, Any]) -> st.SearchStrategy[ScriptedReply]:
+    ordinary = bodies(valid).map(ScriptedReply)
     return st.one_of(
         errors(),
-        sensible,
+        ordinary,
         st.builds(
-            Said,
-            bodies(sound) | st.just(encoded(sound)),
+            ScriptedReply,
+            bodies(valid) | st.just(encoded(valid)),
             st.just(True),
             st.sampled_from((200, 200, 204, 301, 307, 400, 401, 403, 429, 500, 503, 599)),
             odd_headers(),
@@ -168,44 +168,45 @@ def answers(sound: dict[str, Any]) -> st.SearchStrategy[Said]:
     )
 
 
-def sequences(sound: dict[str, Any]) -> st.SearchStrategy[list[Said]]:
-    """What is said one after the other; a service in trouble says the same several times."""
-    repeated = st.tuples(answers(sound), st.sampled_from((1, 1, 2, 4)))
+def sequences(valid: dict[str, Any]) -> st.SearchStrategy[list[ScriptedReply]]:
+    """Successive replies; a service in trouble sends the same one several times."""
+    repeated = st.tuples(replies(valid), st.sampled_from((1, 1, 2, 4)))
     return st.lists(repeated, min_size=1, max_size=3).map(
-        lambda some: [said for said, times in some for _ in range(times)]
+        lambda chosen: [reply for reply, times in chosen for _ in range(times)]
     )
 
 
 class Service:
-    """Says one thing after the other, then what the sandbox says; counts what may be billed."""
+    """Sends scripted replies, then those of the sandbox; counts the calls that may be billed."""
 
-    def __init__(self, action: str, said: list[Said]) -> None:
+    def __init__(self, action: str, script: list[ScriptedReply]) -> None:
         self._action = action
-        self._said = list(said)
+        self._script = list(script)
         self.billed = 0
         self.passing = False
 
-    def __call__(self, asked: Asked, reply: Reply) -> Reply | None:
-        if asked.action == DETECT and self._action == DETECT and self._said:
-            said = self._said.pop(0)
-            self.billed += said.billed
-            self.passing = self.passing or _passes(said.body)
-            return _reply(said)
-        if asked.action == UPLOAD == self._action and self._said:
-            return _reply(self._said.pop(0))
-        if asked.action == DETECT:
+    def __call__(self, target: Target, reply: Reply) -> Reply | None:
+        if target.action == DETECT and self._action == DETECT and self._script:
+            scripted = self._script.pop(0)
+            self.billed += scripted.billed
+            self.passing = self.passing or _passes(scripted.body)
+            return _reply(scripted)
+        if target.action == UPLOAD == self._action and self._script:
+            return _reply(self._script.pop(0))
+        if target.action == DETECT:
             self.billed += 1
             self.passing = True
         return None
 
 
-def _reply(said: Said) -> Reply:
-    declared = len(said.body) + said.cut
-    return Reply(said.status, (*said.headers, ("content-length", str(declared))), said.body)
+def _reply(scripted: ScriptedReply) -> Reply:
+    declared = len(scripted.body) + scripted.cut
+    headers = (*scripted.headers, ("content-length", str(declared)))
+    return Reply(scripted.status, headers, scripted.body)
 
 
 def _passes(body: bytes) -> bool:
-    """Whether a careful reader sees a live person in it who is similar enough."""
+    """Whether the body shows a live person who is similar enough, strictly read."""
     try:
         response = json.loads(body)["Response"]
         similarity = response["Sim"]
@@ -214,9 +215,9 @@ def _passes(body: bytes) -> bool:
         return False
 
 
-def drive(harness: Harness, service: Service, transfer: str, front: str = "pair-") -> None:
-    """Wake the function until nothing is left to be said, and once more."""
-    pair_id = harness.fresh(front)
+def drive(harness: Harness, service: Service, transfer: str, prefix: str = "pair-") -> None:
+    """Invoke the function until the script is used up, and once more."""
+    pair_id = harness.fresh(prefix)
     harness.proxy.tamper = service
     for _ in range(4):
         ending = harness.invoke({"pairs": [pair_id]}, transfer)
@@ -233,23 +234,27 @@ def drive(harness: Harness, service: Service, transfer: str, front: str = "pair-
 
 
 @examples(25)
-@given(said=sequences(SUCCESS), front=st.sampled_from(FRONTS))
-@example(said=[Said(b"", status=500)] * 5, front="pair-")
-@example(said=[Said(ABYSS)] * 5, front="pair-")
-@example(said=[Said(b'{"Response": {"Result": "Success", "Sim": NaN}}')], front="pair-")
+@given(script=sequences(SUCCESS), prefix=st.sampled_from(PAIR_PREFIXES))
+@example(script=[ScriptedReply(b"", status=500)] * 5, prefix="pair-")
+@example(script=[ScriptedReply(ABYSS)] * 5, prefix="pair-")
+@example(script=[ScriptedReply(b'{"Response": {"Result": "Success", "Sim": NaN}}')], prefix="pair-")
 @example(
-    said=[Said(encoded({"Response": {"Result": FRONTS[1], "RequestId": FRONTS[1]}}))],
-    front=FRONTS[1],
+    script=[
+        ScriptedReply(
+            encoded({"Response": {"Result": PAIR_PREFIXES[1], "RequestId": PAIR_PREFIXES[1]}})
+        )
+    ],
+    prefix=PAIR_PREFIXES[1],
 )
 def test_odd_detect_replies_neither_pass_nor_exceed_the_limit(
-    harness: Harness, said: list[Said], front: str
+    harness: Harness, script: list[ScriptedReply], prefix: str
 ) -> None:
-    drive(harness, Service(DETECT, said), "presign", front)
+    drive(harness, Service(DETECT, script), "presign", prefix)
 
 
 @examples(8)
 @given(sequences(TARGET))
 def test_odd_upload_replies_neither_pass_nor_exceed_the_limit(
-    harness: Harness, said: list[Said]
+    harness: Harness, script: list[ScriptedReply]
 ) -> None:
-    drive(harness, Service(UPLOAD, said), "upload")
+    drive(harness, Service(UPLOAD, script), "upload")

@@ -1,7 +1,7 @@
-"""Whatever COS answers over HTTP: no call without a claim, no secret told, nothing foreign touched.
+"""Odd replies of COS over HTTP: no call without a claim, no leak, no foreign object touched.
 
-The request always has its effect; only what comes back is changed, for some kinds of request or
-all. Afterwards COS speaks sense again, and the pair must come to its result.
+A request always takes effect; only the replies to some kinds of requests, or to all, are changed.
+Afterwards COS recovers, and the pair must get its result.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from tests.conftest import BUCKET, PACKAGE
 from tests.fuzz import canaries
 from tests.fuzz.examples import examples
 from tests.fuzz.harness import LEDGER, MARKERS, MAX_ATTEMPTS, RESULTS, Harness
-from tests.fuzz.tampering import Asked, Reply
+from tests.fuzz.tampering import Reply, Target
 from tests.fuzz.values import bytes_like
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # see conftest.py
 
-# Which requests: method, and how the key ends.
+# Kinds of requests: method and end of the key.
 REQUESTS = (
     ("HEAD", "live.bin"),
     ("HEAD", "reference.jpg"),
@@ -40,8 +40,8 @@ REQUESTS = (
     ("PUT", ""),
     ("DELETE", ""),
 )
-AWAY = (("location", "http://evil.example/?" + canaries.SIGNED_QUERY),)
-# What the function reads stands twice, so that it comes more often.
+REDIRECT = (("location", "http://evil.example/?" + canaries.SIGNED_QUERY),)
+# The headers that the function reads are listed twice, so that they are drawn more often.
 READ = ("date", "last-modified", "etag", "content-length")
 NAMES = (
     *READ,
@@ -99,12 +99,12 @@ STATUSES = (200, 201, 204, 206, 301, 304, 307, 400, 401, 403, 404, 409, 412, 416
 
 
 class Change(NamedTuple):
-    """What is done to a reply: each field only where it is not None."""
+    """Changes to a reply; a field that is None changes nothing."""
 
     status: int | None = None
     headers: tuple[tuple[str, str | None], ...] = ()
     body: bytes | None = None
-    cut: int = 0  # so many bytes of the body never come
+    cut: int = 0  # number of bytes of the body that never arrive
     raw: bytes | None = None
 
     def __call__(self, reply: Reply) -> Reply | bytes:
@@ -130,14 +130,14 @@ def error_body(code: str, message: str) -> bytes:
 
 
 refusals = st.builds(
-    lambda status, code, message: Change(status, AWAY, error_body(code, message)),
+    lambda status, code, message: Change(status, REDIRECT, error_body(code, message)),
     st.sampled_from(STATUSES),
     st.sampled_from(CODES),
     st.sampled_from(canaries.QUOTED),
 )
 odd_headers = st.lists(
     st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)), min_size=1, max_size=3
-).map(lambda some: Change(headers=tuple(some)))
+).map(lambda chosen: Change(headers=tuple(chosen)))
 odd_bodies = bytes_like(b'{"nonce": "a", "attempt": 1}').map(lambda body: Change(body=body))
 broken = st.sampled_from(
     (
@@ -149,48 +149,48 @@ broken = st.sampled_from(
         Change(raw=b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"),
         Change(raw=b"\x16\x03\x01" * 30),
         Change(raw=b"HTTP/1.1 302 x\r\nLocation: \xff\xff://[\r\nContent-Length: 0\r\n\r\n"),
-        Change(301, AWAY),
-        Change(307, AWAY),
+        Change(301, REDIRECT),
+        Change(307, REDIRECT),
     )
 )
 changes = st.one_of(refusals, odd_headers, odd_bodies, broken)
-tampered = st.lists(st.tuples(st.sampled_from(REQUESTS), changes), min_size=1, max_size=3)
+tampered_requests = st.lists(st.tuples(st.sampled_from(REQUESTS), changes), min_size=1, max_size=3)
 
 
 class Store:
-    """Changes some replies of COS, each of them as often as it comes."""
+    """Changes every reply to some kinds of requests."""
 
     def __init__(self, changes: list[tuple[tuple[str, str], Change]]) -> None:
         self._changes = changes
 
-    def __call__(self, asked: Asked, reply: Reply) -> Reply | bytes | None:
-        if asked.action or not asked.key:
+    def __call__(self, target: Target, reply: Reply) -> Reply | bytes | None:
+        if target.action or not target.key:
             return None
         for (method, end), change in self._changes:
-            if asked.method == method and asked.key.endswith(end):
+            if target.method == method and target.key.endswith(end):
                 return change(reply)
         return None
 
 
 class Listings:
-    """Changes what listings show, by replacing text in the XML; counts them."""
+    """Changes listings by replacing text in their XML; counts them."""
 
     def __init__(self, old: bytes, new: bytes, change: Change | None) -> None:
         self._old, self._new, self._change = re.compile(old), new, change
-        self.asked = 0
+        self.count = 0
 
-    def __call__(self, asked: Asked, reply: Reply) -> Reply | bytes | None:
-        if asked.action or asked.key or asked.method != "GET":
+    def __call__(self, target: Target, reply: Reply) -> Reply | bytes | None:
+        if target.action or target.key or target.method != "GET":
             return None
-        self.asked += 1
-        if self.asked > 200:
-            return b""  # the property is broken already, but the test shall end
+        self.count += 1
+        if self.count > 200:
+            return b""  # the property is violated already, but the test has to end
         if self._change is not None:
             return self._change(reply)
         return reply.with_body(self._old.sub(lambda _: self._new, reply.body))
 
 
-# Named as a marker could be, but an input.
+# Named like a marker, but an input.
 OTHER = "liveness/incoming/other-1-2.live"
 
 
@@ -206,7 +206,7 @@ def claims_in(harness: Harness) -> int:
 
 
 def check(harness: Harness, pair_id: str) -> None:
-    """COS is itself again: the pair comes to its result, and was not paid for beyond its claims."""
+    """Once COS has recovered, the pair gets its result, with no more calls than claims."""
     harness.proxy.tamper = None
     for _ in range(2):
         harness.end_leases()
@@ -217,17 +217,17 @@ def check(harness: Harness, pair_id: str) -> None:
     fingerprints = {key.rpartition("/")[0] for key in harness.bucket.keys(LEDGER + "claims/")}
     assert harness.calls() <= MAX_ATTEMPTS * len(fingerprints)
     assert foreign_requests(harness) == []
-    ours = (RESULTS, LEDGER, f"liveness/incoming/{pair_id}/")
-    assert all(key.startswith(ours) for key in harness.bucket.keys(""))
+    prefixes = (RESULTS, LEDGER, f"liveness/incoming/{pair_id}/")
+    assert all(key.startswith(prefixes) for key in harness.bucket.keys(""))
     assert harness.bucket.get(f"liveness/incoming/{pair_id}/live.bin") is not None
 
 
 def events_about(harness: Harness, pair_id: str) -> dict[str, dict[str, Any]]:
-    """What may wake the function."""
-    uploaded = harness.cloud.sandbox.event_for(BUCKET, f"liveness/incoming/{pair_id}/live.bin")
+    """The events that may trigger the function, by kind."""
+    upload = harness.cloud.sandbox.event_for(BUCKET, f"liveness/incoming/{pair_id}/live.bin")
     return {
         "pairs": {"pairs": [pair_id]},
-        "cos": uploaded,
+        "cos": upload,
         "drain": {"drain": {}},
         "reconcile": {"reconcile": {}},
     }
@@ -235,7 +235,7 @@ def events_about(harness: Harness, pair_id: str) -> dict[str, dict[str, Any]]:
 
 @examples(30)
 @given(
-    changes=tampered,
+    changes=tampered_requests,
     kind=st.sampled_from(("pairs", "cos", "drain", "reconcile")),
     multipart=st.booleans(),
 )
@@ -244,13 +244,13 @@ def events_about(harness: Harness, pair_id: str) -> dict[str, dict[str, Any]]:
     kind="pairs",
     multipart=False,
 )
-@example(changes=[(("GET", ""), Change(307, AWAY))], kind="pairs", multipart=True)
+@example(changes=[(("GET", ""), Change(307, REDIRECT))], kind="pairs", multipart=True)
 def test_tampered_object_replies_lose_no_result(
     harness: Harness, changes: list[tuple[tuple[str, str], Change]], kind: str, multipart: bool
 ) -> None:
     pair_id = harness.fresh()
     key = f"liveness/incoming/{pair_id}/live.bin"
-    if multipart:  # whose MD5 is not its ETag: it is read
+    if multipart:  # its ETag is not its MD5, so the object is read
         harness.put(key, PACKAGE, etag='"' + "0" * 32 + '-2"')
     event = events_about(harness, pair_id)[kind]
     if kind == "drain":
@@ -313,7 +313,7 @@ def test_tampered_listings_lose_no_result_and_touch_no_other_object(
     harness.proxy.tamper = listings
     harness.invoke({kind: {}})
     assert harness.bucket.get(OTHER) is not None
-    assert listings.asked < 50
+    assert listings.count < 50
     harness.bucket.delete(OTHER)
     assert harness.result(pair_id) is not None or harness.bucket.keys(MARKERS)
     check(harness, pair_id)

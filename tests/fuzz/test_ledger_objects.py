@@ -1,7 +1,7 @@
-"""Whatever lies in the ledger: nothing is paid for twice by it, and no other pair waits for it.
+"""Damaged ledger objects: none causes a second billing, and none delays another pair.
 
-A damaged claim stays somebody's claim. A damaged response ends all calls, by name. A damaged
-marker, drain slot or state of reconcile costs a look, and no pair.
+A damaged claim still holds its lease. A damaged response stops all calls, with a named error. A
+damaged marker, drain slot or reconcile state costs a few requests, but no pair.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ MARKER = {"schema": "liveness-marker/1", "pair_id": "a", "reason": "r", "visits"
 STATE = {"finished_pass_began": 1.0, "pass_began": 2.0, "cursor": "liveness/incoming/a"}
 
 
-def damaged(sound: dict[str, Any]) -> st.SearchStrategy[bytes]:
-    """The bytes of an object that somebody edited, cut, or replaced."""
-    written = json.dumps(sound).encode()
+def damaged(valid: dict[str, Any]) -> st.SearchStrategy[bytes]:
+    """The bytes of an object that was edited, truncated, or replaced."""
+    body = json.dumps(valid).encode()
     fields = st.builds(
-        lambda name, value: {**sound, name: value},
-        st.sampled_from(sorted(sound)),
+        lambda name, value: {**valid, name: value},
+        st.sampled_from(sorted(valid)),
         odd_texts | st.sampled_from(NUMBERS) | odd_values,
     )
     return st.one_of(
-        mutations(sound).map(lambda value: json.dumps(value).encode()),
+        mutations(valid).map(lambda value: json.dumps(value).encode()),
         fields.map(lambda value: json.dumps(value).encode()),
-        bytes_like(written),
+        bytes_like(body),
         st.sampled_from((ABYSS, b'{"a":' * 2000, b"", b"[]")),
     )
 
@@ -57,23 +57,23 @@ def damaged(sound: dict[str, Any]) -> st.SearchStrategy[bytes]:
     st.booleans(),
 )
 def test_a_damaged_claim_still_holds_its_lease(
-    harness: Harness, claim: bytes, released: bytes, claims: int, over: bool, given_back: bool
+    harness: Harness, claim: bytes, released: bytes, claims: int, expired: bool, release: bool
 ) -> None:
     pair_id = harness.fresh()
     prefix = harness.claims(pair_id)
     for number in range(1, claims + 1):
         harness.put(f"{prefix}{number}.claim", claim)
-        if given_back:
+        if release:
             harness.put(f"{prefix}{number}.released", released)
-    if over:
+    if expired:
         harness.end_leases()
 
     ending = harness.invoke({"pairs": [pair_id]})
 
-    named = _nonce(claim) is not None and _nonce(claim) == _nonce(released)
-    if given_back and named:
+    is_released = release and _nonce(claim) is not None and _nonce(claim) == _nonce(released)
+    if is_released:
         assert ending.states()[pair_id] == "published"
-    elif over:
+    elif expired:
         assert harness.calls() == (1 if claims < MAX_ATTEMPTS else 0)
         assert ending.states()[pair_id] in ("published", "parked")
     else:
@@ -91,7 +91,7 @@ def _nonce(body: bytes) -> str | None:
 
 @st.composite
 def edits(draw: st.DrawFn) -> tuple[str, Any]:
-    """Where to damage a response, and how: see `edited`."""
+    """A way to damage a response, and its arguments: see `edited`."""
     how = draw(st.sampled_from(("field", "bytes", "whole")))
     if how == "field":
         return how, (draw(st.integers(0, 30)), draw(odd_texts | st.sampled_from((None, 0, 99.9))))
@@ -101,19 +101,20 @@ def edits(draw: st.DrawFn) -> tuple[str, Any]:
 
 
 def edited(body: bytes, edit: tuple[str, Any]) -> bytes:
-    """A response with one of its fields replaced, some bytes inserted, or something else."""
-    how, what = edit
+    """A response with a field replaced, with bytes inserted, or replaced altogether."""
+    how, arguments = edit
     if how == "whole":
-        return bytes(what)
+        return bytes(arguments)
     if how == "bytes":
-        at, inserted = what
-        return body[: at % len(body)] + bytes(inserted) + body[at % len(body) :]
-    at, value = what
+        position, inserted = arguments
+        position %= len(body)
+        return body[:position] + bytes(inserted) + body[position:]
+    index, value = arguments
     record = json.loads(body)
     fields = [(record, name) for name in record]
     fields += [(record["answer"], name) for name in record["answer"]]
-    inside, name = fields[at % len(fields)]
-    inside[name] = value
+    parent, name = fields[index % len(fields)]
+    parent[name] = value
     return json.dumps(record).encode()
 
 
@@ -125,10 +126,10 @@ def test_a_damaged_response_stops_all_calls(
     pair_id = harness.fresh()
     harness.invoke({"pairs": [pair_id]})
     key = harness.claims(pair_id) + "response"
-    sound = harness.bucket.get(key)
-    assert sound is not None
-    body = edited(sound.body(), edit)
-    same = _same(body, sound.body())
+    original = harness.bucket.get(key)
+    assert original is not None
+    body = edited(original.body(), edit)
+    is_unchanged = _is_equivalent(body, original.body())
     harness.put(key, body)
     if not published:
         harness.bucket.delete(f"{RESULTS}{pair_id}/result.json")
@@ -136,7 +137,7 @@ def test_a_damaged_response_stops_all_calls(
 
     for event in ({"pairs": [pair_id]}, {"retry": [pair_id]}):
         ending = harness.invoke(event)
-        if same or (published and "pairs" in event):
+        if is_unchanged or (published and "pairs" in event):
             assert ending.error is None
         else:
             assert isinstance(ending.error, PairsNotFinished)
@@ -144,8 +145,8 @@ def test_a_damaged_response_stops_all_calls(
     assert harness.calls() == 1
 
 
-def _same(one: bytes, other: bytes) -> bool:
-    """Whether both mean the same."""
+def _is_equivalent(one: bytes, other: bytes) -> bool:
+    """Whether both are the same JSON value."""
     try:
         return bool(json.loads(one) == json.loads(other))
     except (ValueError, RecursionError):
@@ -172,20 +173,18 @@ def test_a_damaged_grant_grants_one_attempt(harness: Harness, grant: bytes, late
 
 
 @examples(20)
-@given(marker=damaged(MARKER), slot=damaged({"nonce": "a", "owner": {}}), held=st.booleans())
-@example(marker=json.dumps(MARKER | {"pair_id": "\ud800"}).encode(), slot=b"", held=False)
-@example(marker=json.dumps(MARKER | {"pair_id": "x" * 900}).encode(), slot=b"", held=False)
+@given(marker=damaged(MARKER), slot=damaged({"nonce": "a", "owner": {}}), occupied=st.booleans())
+@example(marker=json.dumps(MARKER | {"pair_id": "\ud800"}).encode(), slot=b"", occupied=False)
+@example(marker=json.dumps(MARKER | {"pair_id": "x" * 900}).encode(), slot=b"", occupied=False)
 def test_a_damaged_marker_or_slot_delays_no_other_pair(
-    harness: Harness, marker: bytes, slot: bytes, held: bool
+    harness: Harness, marker: bytes, slot: bytes, occupied: bool
 ) -> None:
     first = harness.fresh()
     second = harness.another()
     harness.put(harness.marker(first, "f" * 24), marker)
     harness.put_marker(second)
-    if held:
+    if occupied:
         harness.put_slots(slot)
-
-    if held:
         assert harness.invoke({"drain": {}}).error is None
         assert len(harness.bucket.keys(MARKERS)) == 2
         return
@@ -213,12 +212,12 @@ def test_a_damaged_reconcile_state_loses_no_pair(
     harness: Harness, state: bytes, outdated: bool
 ) -> None:
     pair_id = harness.fresh()
-    if outdated:  # a result is there, but for other content
+    if outdated:  # a result exists, but for other content
         harness.put(f"{RESULTS}{pair_id}/result.json", b"{}")
-        for key in harness.bucket.keys(""):  # longer ago than a pass looks back
+        for key in harness.bucket.keys(""):  # longer ago than a pass goes back
             harness.bucket.backdate(key, 7200)
     harness.put(LEDGER + "reconcile.json", state)
-    # A state of ours may say where to go on; the pass after it begins anew.
+    # A valid state may hold a cursor; the pass after it starts from the beginning.
     for _ in range(2):
         assert harness.invoke({"reconcile": {}}).error is None
     assert harness.bucket.keys(MARKERS)
@@ -246,8 +245,8 @@ def test_a_result_with_odd_metadata_is_billed_once(
     pair_id = harness.fresh()
     if answered:
         harness.invoke({"pairs": [pair_id]})
-    named = {f"liveness-{name}": value for name, value in metadata.items()}
-    harness.put(f"{RESULTS}{pair_id}/result.json", b"{}", metadata=named)
+    prefixed = {f"liveness-{name}": value for name, value in metadata.items()}
+    harness.put(f"{RESULTS}{pair_id}/result.json", b"{}", metadata=prefixed)
 
     assert harness.invoke({"pairs": [pair_id]}).states()[pair_id] == "published"
 

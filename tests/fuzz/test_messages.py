@@ -1,4 +1,4 @@
-"""Whatever wakes the function: it knows it or says by name why not, and goes on with the rest."""
+"""Arbitrary events: each is processed or rejected by name, and one bad record spoils no other."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from liveness.errors import ConfigurationError, EventError
 from tests.conftest import BUCKET, ROOT
 from tests.fuzz import canaries
 from tests.fuzz.examples import examples
-from tests.fuzz.harness import SECRETIVE, Harness
+from tests.fuzz.harness import SECRET_CONTEXT, Harness
 from tests.fuzz.values import NUMBERS, TEXTS, changed, json_values, mutations, odd_texts, odd_values
 
 SAMPLES = [json.loads(path.read_text()) for path in sorted((ROOT / "events").glob("*.json"))]
 RECORDS = [record for sample in SAMPLES for record in sample.get("Records", ())]
-LIVE = ("cos", "cosObject", "key")
+KEY = ("cos", "cosObject", "key")
 URL = ("cos", "cosObject", "url")
 HEADERS = ("event", "requestParameters", "requestHeaders")
 
@@ -31,15 +31,15 @@ def signed(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def about(key: str, url: str | None = None) -> dict[str, Any]:
-    """A record about an object with that key; its URL may say something else."""
-    record = changed(signed(RECORDS[0]), LIVE, f"/1250000000/faces/{key}")
-    told: dict[str, Any] = changed(record, URL, url if url is not None else f"http://x/{key}")
-    return told
+    """A record about an object with that key; its URL may name another one."""
+    record = changed(signed(RECORDS[0]), KEY, f"/1250000000/faces/{key}")
+    located: dict[str, Any] = changed(record, URL, url if url is not None else f"http://x/{key}")
+    return located
 
 
 ANNA = "liveness/incoming/anna/live.bin"
 odd_keys = st.builds(
-    lambda front, middle, end: front + middle + end,
+    lambda prefix, middle, suffix: prefix + middle + suffix,
     st.sampled_from(("liveness/incoming/", "liveness/results/", "/", "")),
     odd_texts,
     st.sampled_from(("/live.bin", "/reference.jpg", "/", "", "/result.json")),
@@ -61,7 +61,7 @@ records = st.one_of(
     st.builds(about, odd_keys, urls),
     odd_values,
 )
-# A person writes these; what they write for a pair id is no secret.
+# People write these events; a pair id that they choose is not secret.
 direct = st.one_of(
     mutations({"pairs": ["a", "b"]}),
     mutations({"retry": ["a", "b"]}),
@@ -73,7 +73,7 @@ direct = st.one_of(
 )
 events = st.one_of(
     st.sampled_from(SAMPLES).flatmap(mutations),
-    st.lists(records, max_size=3).map(lambda some: {"Records": some}),
+    st.lists(records, max_size=3).map(lambda chosen: {"Records": chosen}),
     direct,
     json_values.map(lambda value: {"Type": "Timer", "Message": value}),
     json_values,
@@ -95,14 +95,18 @@ def test_an_event_is_processed_or_rejected_by_name(harness: Harness, event: Any)
 @given(
     before=st.lists(records, min_size=2, max_size=5),
     after=st.lists(records, max_size=3),
-    which=st.integers(0, 1),
+    input_name=st.sampled_from(("live.bin", "reference.jpg")),
 )
-@example(before=[about(ANNA, f"http://x/{ANNA}?{canaries.SIGNED_QUERY}")], after=[], which=0)
+@example(
+    before=[about(ANNA, f"http://x/{ANNA}?{canaries.SIGNED_QUERY}")],
+    after=[],
+    input_name="live.bin",
+)
 def test_good_records_are_processed_among_bad_ones(
-    harness: Harness, before: list[Any], after: list[Any], which: int
+    harness: Harness, before: list[Any], after: list[Any], input_name: str
 ) -> None:
     pair_id = harness.fresh()
-    key = f"liveness/incoming/{pair_id}/{('live.bin', 'reference.jpg')[which]}"
+    key = f"liveness/incoming/{pair_id}/{input_name}"
     good = harness.cloud.sandbox.event_for(BUCKET, key)["Records"]
 
     ending = harness.invoke({"Records": [*before, *map(signed, good), *after]})
@@ -121,12 +125,12 @@ contexts = st.fixed_dictionaries(
         "function_version": odd_fields,
         "time_limit_in_ms": st.sampled_from(NUMBERS) | odd_values,
     },
-).map(SECRETIVE.__or__)
+).map(SECRET_CONTEXT.__or__)
 
 
 @examples(30)
 @given(context=contexts)
-@example(context=SECRETIVE | {"request_id": "\ud800"})
+@example(context=SECRET_CONTEXT | {"request_id": "\ud800"})
 def test_any_context_is_accepted_or_rejected_by_name(harness: Harness, context: Any) -> None:
     pair_id = harness.fresh()
 

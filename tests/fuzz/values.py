@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from tests.fuzz import canaries
 
-# What JSON can hold at most: a decoder of Python's gives up a little deeper.
+# As deep as a JSON decoder of Python follows; it gives up a little deeper.
 NESTED = "[" * 400 + "]" * 400
-# Deeper than any decoder of Python's follows.
+# Deeper than any JSON decoder of Python follows.
 ABYSS = b"[" * 3000
 TEXTS = (
     "",
@@ -32,7 +32,7 @@ TEXTS = (
 NUMBERS = (0, -1, 1, 2**63, 10**400, -0.0, 1e308, float("nan"), float("inf"), 0.1)
 
 odd_texts = st.sampled_from(TEXTS) | st.text(max_size=20)
-# As a service may quote it; where a person chooses the text, as for a pair id, it is no secret.
+# What a service may quote. Text that a person chooses, as for a pair id, is not secret.
 secret_texts = odd_texts | st.sampled_from(canaries.QUOTED)
 odd_values: st.SearchStrategy[Any] = st.one_of(
     st.none(),
@@ -48,16 +48,16 @@ json_values = st.recursive(
 
 
 def paths_in(value: Any) -> list[tuple[Any, ...]]:
-    """The way to every value inside a JSON value, itself first."""
-    inside: list[tuple[Any, ...]] = [()]
+    """The path to every value inside a JSON value, starting with the value itself."""
+    paths: list[tuple[Any, ...]] = [()]
     children = dict(enumerate(value)) if isinstance(value, list) else value
     for name, child in children.items() if isinstance(children, dict) else ():
-        inside += [(name, *path) for path in paths_in(child)]
-    return inside
+        paths += [(name, *path) for path in paths_in(child)]
+    return paths
 
 
 def changed(value: Any, path: tuple[Any, ...], new: Any, drop: bool = False) -> Any:
-    """A copy with something else, or nothing, at that path."""
+    """A copy with another value, or none, at that path."""
     if not path:
         return new
     copy = dict(value) if isinstance(value, dict) else list(value)
@@ -70,7 +70,7 @@ def changed(value: Any, path: tuple[Any, ...], new: Any, drop: bool = False) -> 
 
 @st.composite
 def mutations(draw: st.DrawFn, value: Any, odd: st.SearchStrategy[Any] = odd_values) -> Any:
-    """A JSON value with one to three of its parts replaced or missing."""
+    """A JSON value with one to three of its parts replaced or removed."""
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(paths_in(value)))
         value = changed(value, path, draw(odd), drop=draw(st.booleans()))
@@ -79,15 +79,19 @@ def mutations(draw: st.DrawFn, value: Any, odd: st.SearchStrategy[Any] = odd_val
 
 @st.composite
 def bytes_like(draw: st.DrawFn, body: bytes) -> bytes:
-    """A body cut short, with bytes replaced or inserted, repeated, or something else at all."""
+    """A body that is truncated, altered, repeated, or replaced altogether."""
     kind = draw(st.sampled_from(("cut", "replace", "insert", "repeat", "other")))
-    at = draw(st.integers(0, len(body)))
+    position = draw(st.integers(0, len(body)))
     if kind == "cut":
-        return body[:at]
+        return body[:position]
     if kind == "replace":
-        return body[:at] + draw(st.binary(min_size=1, max_size=4)) + body[at + 1 :]
+        return body[:position] + draw(st.binary(min_size=1, max_size=4)) + body[position + 1 :]
     if kind == "insert":
-        return body[:at] + draw(st.sampled_from((ABYSS, b"\xff", b"\x00", b"{"))) + body[at:]
+        return (
+            body[:position]
+            + draw(st.sampled_from((ABYSS, b"\xff", b"\x00", b"{")))
+            + body[position:]
+        )
     if kind == "repeat":
         return body * 3
     return draw(st.sampled_from((b"", ABYSS, b"null", b"\xff\xfe", b"{}")) | st.binary(max_size=99))
