@@ -1,4 +1,4 @@
-"""Draws reference.jpg, the portrait of a person who does not exist. Run by hand; needs Pillow."""
+"""Draw reference.jpg, the portrait of a person who does not exist. Run by hand; needs Pillow."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ SWEATER, SWEATER_SHADE = "#4c7286", "#34535f"
 
 
 class Canvas:
-    """Paints soft shapes; all measures are in pixels of the finished picture."""
+    """A picture painted with soft shapes; all measures are in pixels of the finished picture."""
 
     def __init__(self) -> None:
         self.size = (WIDTH * SCALE, HEIGHT * SCALE)
@@ -31,20 +31,20 @@ class Canvas:
         return mask.rotate(angle, center=(x * SCALE, y * SCALE), resample=Image.Resampling.BICUBIC)
 
     def curve(self, points):
-        """A closed outline: a Catmull-Rom spline through the points."""
+        """Return the mask of a closed outline: a Catmull-Rom spline through the points."""
         mask = Image.new("L", self.size)
         ImageDraw.Draw(mask).polygon(spline(points, closed=True), fill=255)
         return mask
 
     def stroke(self, points, widths):
-        """An open line through the points, its width running evenly through `widths`."""
+        """Return the mask of an open line through the points, of interpolated width."""
         mask = Image.new("L", self.size)
         draw = ImageDraw.Draw(mask)
         line = spline(points, closed=False)
         for i, (x, y) in enumerate(line):
-            place = i / len(line) * (len(widths) - 1)
-            low = int(place)
-            width = widths[low] + (widths[low + 1] - widths[low]) * (place - low)
+            position = i / len(line) * (len(widths) - 1)
+            low = int(position)
+            width = widths[low] + (widths[low + 1] - widths[low]) * (position - low)
             radius = width * SCALE / 2
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
         return mask
