@@ -240,9 +240,10 @@ def test_three_round_trips_before_the_call_and_three_after_it(cloud: Cloud, warm
         for request in own_requests
         if request.method == "PUT" and request.key.endswith("result.json")
     ]
-    completed = [request for request in own_requests if request.ended is not None]
-    before = [request for request in completed if request.ended <= call.started]
+    assert call.ended is not None
+    completed = [(request, request.ended) for request in own_requests if request.ended is not None]
+    before = [request for request, end in completed if end <= call.started]
     after = [
-        request for request in completed if call.ended <= request.started <= publication.started
+        request for request, _ in completed if call.ended <= request.started <= publication.started
     ]
     assert (longest_chain(before), longest_chain(after)) == (3, 3)

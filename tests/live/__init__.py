@@ -1,1 +1,1 @@
-"""The contract: what the sandbox promises of the real services, checked against either."""
+"""The contract: behaviour that the sandbox emulates, checked on it and on the real services."""

@@ -1,15 +1,16 @@
-"""Each check runs on the sandbox; on the real services only when `-m live` asks for it.
+"""Each check runs on the sandbox; `-m live` runs it on the real services.
 
-Live, the environment names a bucket that may be written to and whose credentials may be used:
+Live checks need a bucket that they may write to. The environment names it and its credentials:
 
-    LIVENESS_LIVE_BUCKET, LIVENESS_LIVE_REGION    a full name (`faces-1250000000`), its region;
-                                                  a bucket that never had versioning
+    LIVENESS_LIVE_BUCKET, LIVENESS_LIVE_REGION    full name (`faces-1250000000`) and region of a
+                                                  bucket that never had versioning
     TENCENTCLOUD_SECRETID, ..._SECRETKEY, ..._SESSIONTOKEN
-                                                  temporary credentials that may do anything below
-                                                  liveness-live-test/ in it
-    LIVENESS_LIVE_SUSPENDED_BUCKET                a bucket of suspended versioning, same rights
+                                                  temporary credentials with all permissions below
+                                                  liveness-live-test/ in that bucket
+    LIVENESS_LIVE_SUSPENDED_BUCKET                a bucket with suspended versioning, and the
+                                                  same permissions
     LIVENESS_LIVE_EVENTS                          a folder of recorded messages
-    LIVENESS_LIVE_PAID=1                          allow the one call that may cost money
+    LIVENESS_LIVE_PAID=1                          allows the one call that may cost money
 """
 
 from __future__ import annotations
@@ -32,13 +33,13 @@ _ECHO = Path(__file__).with_name("echo")
 _SUSPENDED = "once-versioned-1250000000"
 
 
-@pytest.hookimpl(trylast=True)  # after -m has had its say
+@pytest.hookimpl(trylast=True)  # after -m has deselected
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     live = [item for item in items if item.get_closest_marker("live")]
-    missing = [name for name in environment.REQUIRED if not environment.given(name)]
+    missing = [name for name in environment.REQUIRED if not environment.value(name)]
     if live and missing:
         raise pytest.UsageError(f"the live contract needs {', '.join(missing)}: tests/live")
-    if not environment.given(environment.PAID):
+    if not environment.value(environment.PAID):
         unpaid = [item for item in live if item.get_closest_marker("paid")]
         config.hook.pytest_deselected(items=unpaid)
         items[:] = [item for item in items if item not in unpaid]
@@ -65,15 +66,15 @@ def _sandbox_target(sandbox: Sandbox) -> Target:
         return sandbox.create_bucket(_SUSPENDED, versioning="Suspended").name
 
     def events(names: Sequence[str]) -> list[Any]:
-        trigger = CosTrigger(bucket, prefix=target.prefix)
+        trigger = CosTrigger(bucket, prefix=sandbox_target.prefix)
         function = sandbox.deploy("echo", _ECHO, triggers=[trigger])
-        with target.cos() as cos:
+        with sandbox_target.cos() as cos:
             for name in names:
-                cos.put_object(target.bucket, b"body", target.key(name))
+                cos.put_object(sandbox_target.bucket, b"body", sandbox_target.key(name))
         sandbox.wait_idle()
         return [json.loads(line) for each in function.invocations for line in each.logs]
 
-    target = Target(
+    sandbox_target = Target(
         "sandbox",
         bucket.name,
         sandbox.region,
@@ -85,27 +86,27 @@ def _sandbox_target(sandbox: Sandbox) -> Target:
         "http",
         sandbox.url,
     )
-    return target
+    return sandbox_target
 
 
 def _real_target() -> Target:
     def suspended_bucket() -> str:
-        return environment.demanded(
+        return environment.required(
             environment.SUSPENDED_BUCKET, "name a bucket whose versioning is suspended"
         )
 
     def events(names: Sequence[str]) -> list[Any]:
-        folder = Path(environment.demanded(environment.EVENTS, HOW_TO_RECORD))
+        folder = Path(environment.required(environment.EVENTS, HOW_TO_RECORD))
         return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"))]
 
     return Target(
         "real",
-        environment.demanded(environment.BUCKET, "name a bucket"),
-        environment.demanded(environment.REGION, "name its region"),
-        environment.demanded(environment.SECRET_ID, "give credentials"),
-        environment.demanded(environment.SECRET_KEY, "give credentials"),
-        environment.given(environment.SESSION_TOKEN),
+        environment.required(environment.BUCKET, "name a bucket"),
+        environment.required(environment.REGION, "name its region"),
+        environment.required(environment.SECRET_ID, "give credentials"),
+        environment.required(environment.SECRET_KEY, "give credentials"),
+        environment.value(environment.SESSION_TOKEN),
         suspended_bucket,
         events,
-        environment.given(environment.SCHEME) or "https",
+        environment.value(environment.SCHEME) or "https",
     )

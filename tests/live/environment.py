@@ -1,4 +1,4 @@
-"""What the environment has to name before anything real is touched."""
+"""The environment variables that live checks need before they touch the real services."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECRET_KEY = "TENCENTCLOUD_SECRETKEY"
 REQUIRED = (BUCKET, REGION, SECRET_ID, SECRET_KEY)
 
 SESSION_TOKEN = "TENCENTCLOUD_SESSIONTOKEN"
-"""Without it the credentials are permanent ones, and what is about temporary ones fails."""
+"""Without it the credentials are permanent, and checks of temporary credentials fail."""
 SUSPENDED_BUCKET = "LIVENESS_LIVE_SUSPENDED_BUCKET"
 EVENTS = "LIVENESS_LIVE_EVENTS"
 PAID = "LIVENESS_LIVE_PAID"
@@ -22,14 +22,15 @@ SCHEME = "LIVENESS_ENDPOINT_SCHEME"
 """The function's own setting; `http` for a rehearsal on `liveness sandbox`."""
 
 
-def given(name: str) -> str | None:
+def value(name: str) -> str | None:
     return os.environ.get(name) or None
 
 
-def demanded(name: str, what: str) -> str:
-    """For one check only: without it this check has failed, for it was not made."""
-    return given(name) or missing(f"{name} is not set: {what}")
+def required(name: str, remedy: str) -> str:
+    """The variable's value; without it the current check fails, since it cannot be made."""
+    return value(name) or missing(f"{name} is not set: {remedy}")
 
 
-def missing(sentence: str) -> NoReturn:
-    pytest.fail(sentence, pytrace=False)
+def missing(message: str) -> NoReturn:
+    """Fail the current check for want of something in the environment."""
+    pytest.fail(message, pytrace=False)

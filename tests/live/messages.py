@@ -1,11 +1,11 @@
-"""Awkward keys, and what a trigger message says of them."""
+"""Awkward keys, and how a trigger message spells them."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-# Each is what some encoding gets wrong: as a name at the end of an object key.
+# Ends of object keys, each of which some encoding gets wrong.
 AWKWARD_NAMES = (
     "a b",
     "a+b",
@@ -28,8 +28,8 @@ HOW_TO_RECORD = (
 )
 
 
-class Told(NamedTuple):
-    """One record of a message, both its spellings of the key read."""
+class RecordedObject(NamedTuple):
+    """The object of one record of a message, with both spellings of its key decoded."""
 
     raw_key: str
     url_key: str
@@ -38,17 +38,17 @@ class Told(NamedTuple):
     event_name: str
 
 
-def told(record: Any) -> Told:
-    about, where = record["cos"]["cosObject"], record["cos"]["cosBucket"]
-    front = f"/{where['appid']}/{where['name']}/"
-    assert about["key"].startswith(front), "key is /<appid>/<bucket>/<object key>"
-    url = urlsplit(about["url"])
+def read_record(record: Any) -> RecordedObject:
+    cos_object, bucket = record["cos"]["cosObject"], record["cos"]["cosBucket"]
+    prefix = f"/{bucket['appid']}/{bucket['name']}/"
+    assert cos_object["key"].startswith(prefix), "key is /<appid>/<bucket>/<object key>"
+    url = urlsplit(cos_object["url"])
     assert url.hostname is not None
-    assert url.hostname.startswith(f"{where['name']}-{where['appid']}.cos.")
-    return Told(
-        about["key"].removeprefix(front),
+    assert url.hostname.startswith(f"{bucket['name']}-{bucket['appid']}.cos.")
+    return RecordedObject(
+        cos_object["key"].removeprefix(prefix),
         unquote(url.path, errors="strict").removeprefix("/"),
         url.path.isascii() and " " not in url.path and not url.query and not url.fragment,
-        about["size"],
+        cos_object["size"],
         record["event"]["eventName"],
     )

@@ -1,4 +1,4 @@
-"""Where the contract is checked: the real services or the sandbox, by the same clients."""
+"""The target of a check: the real services or the sandbox, used by the same clients."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ class Target:
     secret_id: str = field(repr=False)
     secret_key: str = field(repr=False)
     token: str | None = field(repr=False)
-    """None: the credentials are permanent ones."""
+    """None for permanent credentials."""
     suspended_bucket: Callable[[], str]
-    """Its versioning was on once, and is suspended."""
+    """Returns the name of a bucket whose versioning was enabled and is now suspended."""
     events: Callable[[Sequence[str]], list[Any]] = field(repr=False)
-    """Messages about new objects whose keys end in these names."""
+    """Returns messages about new objects whose keys end in these names."""
     scheme: str
     proxy: str | None = None
-    """Where the sandbox is."""
+    """URL of the sandbox; None for the real services."""
     prefix: str = field(default_factory=lambda: f"liveness-live-test/{uuid4().hex}/")
     written: list[tuple[str, str]] = field(default_factory=list, repr=False)
-    """Bucket and key of what has to be removed."""
+    """Bucket and key of each object to remove at the end."""
 
     def key(self, name: str, bucket: str | None = None) -> str:
-        """A key that nobody else uses and that is removed at the end."""
+        """A unique key whose object is removed at the end."""
         key = self.prefix + name
         self.written.append((bucket or self.bucket, key))
         return key
 
     @contextmanager
     def session(self) -> Iterator[requests.Session]:
-        """A plain HTTP client that is nobody."""
+        """A plain HTTP client without credentials."""
         with requests.Session() as session:
             if self.proxy:
                 session.trust_env = False
@@ -85,7 +85,7 @@ class Target:
         )
 
     def clean_up(self) -> None:
-        """By the keys that were handed out: a list may miss the newest objects."""
+        """Remove objects by the keys handed out: a listing may omit the newest ones."""
         with self.cos() as cos:
             for bucket, key in self.written:
                 cos.delete_object(bucket, key)
@@ -95,7 +95,7 @@ class Target:
 
 
 def status_of(call: Callable[[], Any]) -> int:
-    """What COS answers; the SDK tells errors by raising."""
+    """The HTTP status that COS returns; the SDK raises for errors."""
     try:
         call()
     except CosServiceError as error:
@@ -105,11 +105,11 @@ def status_of(call: Callable[[], Any]) -> int:
 
 
 def wait_until_listed(cos: CosS3Client, target: Target, keys: Sequence[str]) -> None:
-    """Lists are only eventually consistent [doc 436/30614]; the function counts on minutes."""
+    """Listings are only eventually consistent [doc 436/30614]; the function relies on minutes."""
     deadline = time.monotonic() + _LIST_PATIENCE_S
     while True:
         page = cos.list_objects(target.bucket, Prefix=target.prefix)
         if set(keys) <= {entry["Key"] for entry in page.get("Contents", [])}:
             return
-        assert time.monotonic() < deadline, "the list never got complete"
+        assert time.monotonic() < deadline, "the listing never became complete"
         time.sleep(0.5)

@@ -1,4 +1,4 @@
-"""What the function relies on and no document settles, most urgent first."""
+"""Behaviour that the function relies on and no document settles, most important first."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from qcloud_cos.cos_exception import CosServiceError
 from tencentcloud.common.exception import TencentCloudSDKException
 
 from . import environment
-from .messages import AWKWARD_NAMES, HOW_TO_RECORD, told
+from .messages import AWKWARD_NAMES, HOW_TO_RECORD, read_record
 from .target import TIMEOUT_S, Target, status_of, wait_until_listed
 
 SAMPLE = Path(__file__).parents[2] / "events/sample"
@@ -50,7 +51,7 @@ def body_of(reply: dict[str, Any]) -> bytes:
 
 @pytest.mark.paid
 def test_the_face_api_accepts_links_signed_with_temporary_credentials(target: Target) -> None:
-    """The sample is no person, so a verdict about its content is what a real service can give."""
+    """The sample shows no real person, so any verdict about its content is accepted."""
     live = (SAMPLE / "live.bin").read_bytes()
     image = (SAMPLE / "reference.jpg").read_bytes()
     with target.cos() as cos:
@@ -69,24 +70,24 @@ def test_the_face_api_accepts_links_signed_with_temporary_credentials(target: Ta
     except TencentCloudSDKException as error:
         code = error.get_code()
 
-    # Its kin: DownLoadError, DownLoadTimeoutError, and a free text on an invalid resourceUrl.
+    # A rejected link would be DownLoadError, DownLoadTimeoutError or "invalid resourceUrl".
     assert code == "Success" or code.startswith("FailedOperation."), code
     assert "DownLoad" not in code and "Url" not in code and "Md5" not in code.title()
 
 
 def test_anyone_can_open_a_link_signed_with_temporary_credentials(target: Target) -> None:
-    with target.cos() as cos, target.session() as anybody:
+    with target.cos() as cos, target.session() as client:
         key = target.key("linked")
         cos.put_object(target.bucket, b"body", key)
         signed = link(target, cos, key)
-        opened = anybody.get(signed, timeout=TIMEOUT_S)
-        # The SDK leaves the token out unless told: such a link is worthless.
-        forgotten = cos.get_presigned_url(target.bucket, key, "GET", Expired=300)
-        refused = anybody.get(forgotten, timeout=TIMEOUT_S)
-        nobody = anybody.get(signed.partition("?")[0], timeout=TIMEOUT_S)
+        opened = client.get(signed, timeout=TIMEOUT_S)
+        # By default the SDK omits the token: such a link is useless.
+        without_token = cos.get_presigned_url(target.bucket, key, "GET", Expired=300)
+        refused = client.get(without_token, timeout=TIMEOUT_S)
+        unsigned = client.get(signed.partition("?")[0], timeout=TIMEOUT_S)
 
     assert (opened.status_code, opened.content) == (200, b"body")
-    assert (refused.status_code, nobody.status_code) == (403, 403)
+    assert (refused.status_code, unsigned.status_code) == (403, 403)
 
 
 def test_exactly_one_of_many_concurrent_creates_succeeds(target: Target) -> None:
@@ -113,13 +114,14 @@ def test_head_and_get_see_a_new_object_immediately(target: Target) -> None:
     with target.cos() as cos, target.cos() as other:
         for number in range(20):
             key = target.key(f"fresh-{number}")
-            assert status_of(lambda key=key: other.head_object(target.bucket, key)) == 404
+            head = partial(other.head_object, target.bucket, key)
+            assert status_of(head) == 404
             for body in (b"first", b"second"):
                 cos.put_object(target.bucket, body, key)
-                assert other.head_object(target.bucket, key)["ETag"] == quoted_md5(body)
+                assert head()["ETag"] == quoted_md5(body)
                 assert body_of(other.get_object(target.bucket, key)) == body
             cos.delete_object(target.bucket, key)
-            assert status_of(lambda key=key: other.head_object(target.bucket, key)) == 404
+            assert status_of(head) == 404
 
 
 def test_a_new_object_is_listed_within_a_minute(target: Target) -> None:
@@ -131,7 +133,7 @@ def test_a_new_object_is_listed_within_a_minute(target: Target) -> None:
 
 
 def test_suspended_versioning_defeats_create_only(target: Target) -> None:
-    """And says so by a header: how the function knows such a bucket."""
+    """COS returns a version id in a header: the function recognizes such a bucket by it."""
     bucket = target.suspended_bucket()
     key = target.key("claim", bucket)
     with target.cos() as cos:
@@ -148,7 +150,7 @@ def test_a_bucket_without_versioning_returns_no_version_id(target: Target) -> No
         assert "x-cos-version-id" not in cos.head_object(target.bucket, key)
 
 
-def simple(cos: CosS3Client, bucket: str, key: str) -> None:
+def plain(cos: CosS3Client, bucket: str, key: str) -> None:
     cos.put_object(bucket, b"body", key)
 
 
@@ -173,12 +175,12 @@ def append(cos: CosS3Client, bucket: str, key: str) -> None:
 
 @pytest.mark.parametrize(
     ("upload", "etag_is_md5"),
-    [(simple, True), (sse_cos, True), (sse_kms, False), (multipart, False), (append, False)],
+    [(plain, True), (sse_cos, True), (sse_kms, False), (multipart, False), (append, False)],
 )
 def test_only_some_uploads_have_an_md5_as_their_etag(
     target: Target, upload: Callable[[CosS3Client, str, str], None], etag_is_md5: bool
 ) -> None:
-    """And that HEAD gives away the others, which the function then reads to hash them."""
+    """HEAD shows which objects lack one: the function reads those and hashes them."""
     key = target.key("uploaded")
     with target.cos() as cos:
         upload(cos, target.bucket, key)
@@ -199,14 +201,15 @@ def test_only_some_uploads_have_an_md5_as_their_etag(
 def test_messages_spell_awkward_keys_as_documented(target: Target) -> None:
     """`key` is raw and `url` percent-encoded, and both mean the same object."""
     records = [record for event in target.events(AWKWARD_NAMES) for record in event["Records"]]
-    read = [told(record) for record in records]
-    for each in read:
+    objects = [read_record(record) for record in records]
+
+    for each in objects:
         assert each.raw_key == each.url_key
         assert each.url_is_encoded
         assert isinstance(each.size, int)
         assert each.event_name.startswith("cos:ObjectCreated:")
     unseen = {
-        name for name in AWKWARD_NAMES if not any(each.raw_key.endswith(name) for each in read)
+        name for name in AWKWARD_NAMES if not any(each.raw_key.endswith(name) for each in objects)
     }
     if unseen:
         environment.missing(f"no message about {sorted(unseen)}: {HOW_TO_RECORD}")

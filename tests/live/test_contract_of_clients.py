@@ -1,4 +1,4 @@
-"""What official clients and operators rely on; each of it is documented."""
+"""Documented behaviour that official clients and operators rely on."""
 
 from __future__ import annotations
 
@@ -47,29 +47,29 @@ def test_errors_carry_the_documented_codes(target: Target) -> None:
     ("change", "code"),
     [
         (lambda url: url.replace("q-signature=", "q-signature=0"), "SignatureDoesNotMatch"),
-        (lambda url: url.replace("q-ak=", "q-ak=AKIDnobody"), "InvalidAccessKeyId"),
+        (lambda url: url.replace("q-ak=", "q-ak=AKIDunknown"), "InvalidAccessKeyId"),
         (lambda url: url.partition("?")[0], "AccessDenied"),
     ],
 )
 def test_a_wrong_signature_is_rejected(
     target: Target, change: Callable[[str], str], code: str
 ) -> None:
-    with target.cos() as cos, target.session() as anybody:
+    with target.cos() as cos, target.session() as client:
         key = target.key("secret")
         cos.put_object(target.bucket, b"body", key)
         token = {"x-cos-security-token": target.token} if target.token else {}
         url = cos.get_presigned_url(target.bucket, key, "GET", Params=token)
-        reply = anybody.get(change(url), timeout=TIMEOUT_S)
+        reply = client.get(change(url), timeout=TIMEOUT_S)
 
     assert (reply.status_code, f"<Code>{code}</Code>" in reply.text) == (403, True)
 
 
 def test_every_reply_has_a_request_id(target: Target) -> None:
-    with target.cos() as cos, target.session() as anybody:
+    with target.cos() as cos, target.session() as client:
         key = target.key("key")
         replies = [cos.put_object(target.bucket, b"body", key), cos.head_object(target.bucket, key)]
         url = cos.get_presigned_url(target.bucket, key, "GET").partition("?")[0]
-        refused: requests.Response = anybody.head(url, timeout=TIMEOUT_S)
+        refused: requests.Response = client.head(url, timeout=TIMEOUT_S)
 
     assert all(reply["x-cos-request-id"] for reply in replies)
     assert refused.status_code == 403 and refused.headers["x-cos-request-id"]
@@ -79,9 +79,9 @@ def test_a_range_returns_that_part_of_an_object(target: Target) -> None:
     with target.cos() as cos:
         key = target.key("digits")
         etag = cos.put_object(target.bucket, b"0123456789", key)["ETag"]
-        for asked, got in (("bytes=2-4", b"234"), ("bytes=7-", b"789"), ("bytes=-1", b"9")):
-            reply = cos.get_object(target.bucket, key, Range=asked)
-            assert body_of(reply) == got
+        for requested, content in (("bytes=2-4", b"234"), ("bytes=7-", b"789"), ("bytes=-1", b"9")):
+            reply = cos.get_object(target.bucket, key, Range=requested)
+            assert body_of(reply) == content
             assert reply["Content-Range"].endswith("/10")
         assert body_of(cos.get_object(target.bucket, key, IfMatch=etag)) == b"0123456789"
         other = '"00000000000000000000000000000000"'
@@ -106,27 +106,27 @@ def test_content_type_and_metadata_are_stored_with_an_object(target: Target) -> 
     assert head["Content-Length"] == "2"
 
 
-def pages(cos: CosS3Client, target: Target, **asked: Any) -> list[dict[str, Any]]:
-    found = [cos.list_objects(target.bucket, MaxKeys=2, **asked)]
-    while found[-1]["IsTruncated"] == "true":
-        marker = found[-1]["NextMarker"]
-        found.append(cos.list_objects(target.bucket, MaxKeys=2, Marker=marker, **asked))
-    return found
+def list_pages(cos: CosS3Client, target: Target, **parameters: Any) -> list[dict[str, Any]]:
+    pages = [cos.list_objects(target.bucket, MaxKeys=2, **parameters)]
+    while pages[-1]["IsTruncated"] == "true":
+        marker = pages[-1]["NextMarker"]
+        pages.append(cos.list_objects(target.bucket, MaxKeys=2, Marker=marker, **parameters))
+    return pages
 
 
 def test_listings_are_paged_and_in_utf_8_order(target: Target) -> None:
-    # As UTF-16 the last two would change places.
+    # Sorted as UTF-16, the last two would be swapped.
     names = ["A", "a", "b/1", "b/2", "é", "\uff5e", "😀"]
     with target.cos() as cos:
         keys = [target.key(name) for name in names]
         for key in reversed(keys):
             cos.put_object(target.bucket, b"", key)
         wait_until_listed(cos, target, keys)
-        whole = pages(cos, target, Prefix=target.prefix)
-        folded = pages(cos, target, Prefix=target.prefix, Delimiter="/")
-    assert [entry["Key"] for page in whole for entry in page.get("Contents", [])] == keys
+        flat = list_pages(cos, target, Prefix=target.prefix)
+        grouped = list_pages(cos, target, Prefix=target.prefix, Delimiter="/")
+    assert [entry["Key"] for page in flat for entry in page.get("Contents", [])] == keys
 
-    prefixes = [entry["Prefix"] for page in folded for entry in page.get("CommonPrefixes", [])]
+    prefixes = [entry["Prefix"] for page in grouped for entry in page.get("CommonPrefixes", [])]
 
     assert prefixes == [f"{target.prefix}b/"]
 
@@ -135,15 +135,15 @@ def test_a_copy_is_another_object_with_the_same_bytes(target: Target) -> None:
     with target.cos() as cos:
         source, copy = target.key("source"), target.key("a copy")
         etag = cos.put_object(target.bucket, b"body", source)["ETag"]
-        place = {"Bucket": target.bucket, "Key": source, "Region": target.region}
-        copied = cos.copy_object(target.bucket, copy, place)
+        location = {"Bucket": target.bucket, "Key": source, "Region": target.region}
+        copied = cos.copy_object(target.bucket, copy, location)
         assert copied["ETag"] == etag
         assert body_of(cos.get_object(target.bucket, copy)) == b"body"
 
 
 def test_a_bulk_delete_accepts_objects_that_do_not_exist(target: Target) -> None:
     with target.cos() as cos:
-        keys = [target.key("a"), target.key("b+ c"), target.key("never there")]
+        keys = [target.key("a"), target.key("b+ c"), target.key("never created")]
         for key in keys[:2]:
             cos.put_object(target.bucket, b"", key)
         objects = {"Object": [{"Key": key} for key in keys], "Quiet": "false"}

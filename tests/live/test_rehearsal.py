@@ -1,4 +1,4 @@
-"""How `-m live` behaves: off by default, demanding, tidy; rehearsed on a sandbox as the cloud."""
+"""`-m live` is off by default, demands its environment and cleans up: rehearsed on a sandbox."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ ROOT = Path(__file__).parents[2]
 SUSPENDED = "once-versioned-1250000000"
 
 
-def run(*arguments: str, **named: str) -> subprocess.CompletedProcess[str]:
-    ours = ("LIVENESS_", "TENCENTCLOUD_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    prefixes = ("LIVENESS_", "TENCENTCLOUD_")
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith(prefixes)}
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     return subprocess.run(
         [*command, *arguments, "tests/live"],
         cwd=ROOT,
-        env={**kept, **named},
+        env={**inherited, **environ},
         capture_output=True,
         text=True,
         timeout=100,
@@ -34,8 +34,8 @@ def run(*arguments: str, **named: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture
-def named(tmp_path: Path) -> dict[str, str]:
-    """An environment that names everything but what costs money; the cloud is to be added."""
+def environ(tmp_path: Path) -> dict[str, str]:
+    """The variables that do not depend on the cloud, without the one that allows costs."""
     return {environment.SCHEME: "http", environment.EVENTS: str(tmp_path)}
 
 
@@ -54,7 +54,7 @@ def test_the_live_contract_demands_its_environment() -> None:
 
 @pytest.mark.parametrize("paid", [False, True])
 def test_the_whole_contract_passes_and_cleans_up(
-    tmp_path: Path, named: dict[str, str], paid: bool
+    tmp_path: Path, environ: dict[str, str], paid: bool
 ) -> None:
     with Sandbox() as sandbox:
         bucket = sandbox.create_bucket("faces-1250000000")
@@ -65,7 +65,7 @@ def test_the_whole_contract_passes_and_cleans_up(
             (tmp_path / f"{number}.json").write_text(message, "utf-8")
             bucket.delete(name)
         keys = sandbox.temporary_credentials()
-        named |= {
+        environ |= {
             **sandbox.client_environment(),
             environment.BUCKET: bucket.name,
             environment.REGION: sandbox.region,
@@ -75,25 +75,27 @@ def test_the_whole_contract_passes_and_cleans_up(
             environment.SUSPENDED_BUCKET: SUSPENDED,
             **({environment.PAID: "1"} if paid else {}),
         }
-        done = run("-m", "live", **named)
-        assert done.returncode == 0, done.stdout
+        completed = run("-m", "live", **environ)
+        assert completed.returncode == 0, completed.stdout
         assert len(sandbox.faceid.calls) == paid
         written = {each.key for each in sandbox.requests if each.method in ("PUT", "POST")}
         assert all(key.startswith("liveness-live-test/") for key in written if key)
-        assert bucket.keys() == suspended.keys() == [], "nothing is left"
+        assert bucket.keys() == suspended.keys() == [], "nothing is left over"
 
 
-def test_a_check_that_cannot_be_made_fails(named: dict[str, str], tmp_path: Path) -> None:
+def test_a_check_that_cannot_be_made_fails(environ: dict[str, str], tmp_path: Path) -> None:
     with Sandbox() as sandbox:
         sandbox.create_bucket("faces-1250000000")
-        named |= {
+        environ |= {
             **sandbox.client_environment(),
             environment.BUCKET: "faces-1250000000",
             environment.REGION: sandbox.region,
         }
-        done = run("-m", "live", "-k", "messages or suspended or opens_for_anybody", **named)
+        completed = run(
+            "-m", "live", "-k", "messages_spell or suspended or anyone_can_open", **environ
+        )
 
-    assert "3 failed" in done.stdout
-    assert "deploy tests/live/echo as a function" in done.stdout
-    assert "LIVENESS_LIVE_SUSPENDED_BUCKET is not set" in done.stdout
-    assert "TENCENTCLOUD_SESSIONTOKEN is not set" in done.stdout
+    assert "3 failed" in completed.stdout
+    assert "deploy tests/live/echo as a function" in completed.stdout
+    assert "LIVENESS_LIVE_SUSPENDED_BUCKET is not set" in completed.stdout
+    assert "TENCENTCLOUD_SESSIONTOKEN is not set" in completed.stdout
