@@ -11,7 +11,7 @@ from liveness.seams import SystemClock
 
 
 class ManualClock:
-    """Stands still until a test moves `time`; sleeping moves it by the time slept.
+    """A clock that stands still until a test moves `time`; sleeping moves it, too.
 
     Wall time equals monotonic time, unless a fixed wall time is given.
     """
@@ -33,13 +33,17 @@ class ManualClock:
 class SleeplessClock(SystemClock):
     """The machine's clock, except that sleeping takes no time.
 
-    `slept` lists the sleeps that were asked for; a test adds to `shift` to move the monotonic clock
-    forward.
+    `slept` lists the seconds of each sleep. A test adds to `shift` to move the monotonic clock
+    forward, and to `wall_shift` to set the wall clock wrong.
     """
 
     def __init__(self) -> None:
         self.slept: list[float] = []
         self.shift = 0.0
+        self.wall_shift = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.wall_shift
 
     def monotonic(self) -> float:
         return super().monotonic() + self.shift

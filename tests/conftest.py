@@ -13,7 +13,7 @@ import pytest
 from qcloud_cos import CosConfig, CosS3Client
 
 from liveness.handler import Function
-from liveness_sandbox import Drop, Reply, Sandbox, StoredObject
+from liveness_sandbox import Delay, Drop, Reply, Sandbox, StoredObject
 from tests.clocks import SleeplessClock
 
 # A deadline per example would fail on a busy machine; `pytest-timeout` bounds each test instead.
@@ -86,7 +86,7 @@ class Cloud:
         )
 
     def instance(self, **settings: str) -> Instance:
-        """A new instance with these `LIVENESS_*` settings."""
+        """Create an instance with these `LIVENESS_*` settings."""
         return Instance(self, settings)
 
     def put(self, pair_id: str, name: str, body: bytes, **options: Any) -> None:
@@ -100,7 +100,7 @@ class Cloud:
         self.put(pair_id, "reference.jpg", JPEG)
 
     def result(self, pair_id: str) -> dict[str, Any] | None:
-        """The published result, checked against its schema; its best frame must be stored."""
+        """Return the published result; check it against its schema and its best frame."""
         stored = self.bucket.get(f"liveness/results/{pair_id}/result.json")
         if stored is None:
             return None
@@ -117,22 +117,22 @@ class Cloud:
         return result
 
     def stored(self, key: str, bucket: str = BUCKET) -> StoredObject:
-        """An object that must exist."""
+        """Return an object that must exist."""
         stored = self.sandbox.bucket(bucket).get(key)
         assert stored is not None, f"{key} is not stored"
         return stored
 
     def ledger(self, name: str = "") -> list[str]:
-        """Names of ledger objects below `claims/<pair>/<fingerprint>/` that end in `name`."""
+        """Return the names, ending in `name`, of objects below `claims/<pair>/<fingerprint>/`."""
         keys = self.bucket.keys("liveness/ledger/claims/")
         return [key.rpartition("/")[2] for key in keys if key.endswith(name)]
 
     def ledger_keys(self, name: str) -> list[str]:
-        """Full keys of the ledger objects with this name."""
+        """Return the full keys of the ledger objects with this name."""
         return [key for key in self.bucket.keys("liveness/ledger/") if key.endswith("/" + name)]
 
     def markers(self) -> list[dict[str, Any]]:
-        """The contents of all markers."""
+        """Return the contents of all markers."""
         keys = self.bucket.keys("liveness/ledger/pending/")
         return [json.loads(self.stored(key).body()) for key in keys]
 
@@ -148,7 +148,7 @@ class Cloud:
         self,
         method: str,
         key_ends: str,
-        do: Callable[[], Any] | Drop | Reply,
+        do: Callable[[], Any] | Delay | Drop | Reply,
         *,
         phase: str = "before",
         times: int = 1,
@@ -157,19 +157,19 @@ class Cloud:
         """Run an action, or send another answer, at the next matching requests."""
         remaining = [times]
 
-        def hook(request: Any, at: str) -> Any:
+        def hook(request: Any, current_phase: str) -> Any:
             name = request.action if service == "faceid" else request.key
-            if at != phase or request.service != service or request.method != method:
+            if current_phase != phase or request.service != service or request.method != method:
                 return None
             if not (name or "").endswith(key_ends) or remaining[0] == 0:
                 return None
             remaining[0] -= 1
-            return do() if callable(do) and not isinstance(do, (Drop, Reply)) else do
+            return do() if callable(do) and not isinstance(do, (Delay, Drop, Reply)) else do
 
         self.sandbox.hooks.append(hook)
 
     def requests_of(self, instance: Instance) -> list[Any]:
-        """The instance's own requests to COS, without those to pre-signed URLs."""
+        """Return the instance's own requests to COS, without those to pre-signed URLs."""
         secret_id = instance.environ["TENCENTCLOUD_SECRETID"]
         return [
             request

@@ -49,11 +49,11 @@ class Canvas:
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=255)
         return mask
 
-    def paint(self, mask, colour, blur=0.6, opacity=1.0, inside=None):
+    def paint(self, mask, color, blur=0.6, opacity=1.0, inside=None):
         mask = mask.filter(ImageFilter.GaussianBlur(blur * SCALE))
         if inside is not None:
             mask = ImageChops.multiply(mask, inside)
-        self.image.paste(colour, (0, 0), mask.point(lambda v: int(v * opacity)))
+        self.image.paste(color, (0, 0), mask.point(lambda v: int(v * opacity)))
 
     def save(self, path):
         small = self.image.resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)

@@ -56,7 +56,6 @@ def test_the_timer_drains_due_markers(cloud: Cloud) -> None:
     assert function(DRAIN)["drain"] == {"began": True, "ended": {"published": 8}}
 
     (finished,) = function.logged("drain.ended")
-
     assert finished["overdue"] > 86400, "due since 1 January 2020"
     assert all(cloud.result(name) for name in names)
     assert cloud.markers() == []
@@ -87,6 +86,7 @@ def test_an_event_leaves_the_rate_to_an_active_drainer(cloud: Cloud) -> None:
     assert upload_event(cloud, function, "anna")["state"] == "parked"
     assert cloud.calls == 0
     assert len(cloud.markers()) == 1
+
     # A direct invocation asks for the result now.
     assert function.walk("anna")["status"] == "passed"
 
@@ -104,6 +104,7 @@ def test_a_pair_parked_while_the_drainer_leaves_is_processed(cloud: Cloud) -> No
             parked.append(park_by_hand(cloud, "bert"))
 
     cloud.sandbox.hooks.append(park_late)
+
     cloud.instance()(DRAIN)
 
     assert parked
@@ -133,7 +134,6 @@ def test_an_invalid_marker_is_removed_and_logged(cloud: Cloud, body: bytes) -> N
 def test_a_marker_stays_until_its_pair_has_its_result(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     park_by_hand(cloud, "anna")
-
     markers_at_publication: list[int] = []
     cloud.on(
         "PUT", "result.json", lambda: markers_at_publication.append(len(cloud.markers())), times=9
@@ -213,12 +213,11 @@ def test_a_configuration_error_stops_the_drain_and_keeps_the_markers(cloud: Clou
 def test_a_failing_drain_does_not_fail_the_event_that_started_it(cloud: Cloud) -> None:
     cloud.put_pair("anna", THROTTLED)
 
-    def refuse(request: Any, phase: str) -> Reply | None:
+    def fail_listings(request: Any, phase: str) -> Reply | None:
         is_listing = request.method == "GET" and not request.key
         return Reply(503) if is_listing and phase == "before" else None
 
-    cloud.sandbox.hooks.append(refuse)
-
+    cloud.sandbox.hooks.append(fail_listings)
     function = cloud.instance()
 
     assert upload_event(cloud, function, "anna")["state"] == "parked"
@@ -239,6 +238,7 @@ def test_two_concurrent_drainers_bill_nothing_twice(cloud: Cloud) -> None:
             else None
         )
     )
+
     drainers = [threading.Thread(target=cloud.instance(), args=(DRAIN,)) for _ in range(2)]
     for drainer in drainers:
         drainer.start()
@@ -263,7 +263,9 @@ def test_reconcile_parks_complete_pairs_that_no_event_finished(cloud: Cloud) -> 
 
     assert run["finished"] and run["parked"] == 1
     assert [marker["pair_id"] for marker in cloud.markers()] == ["lost"]
+
     function(DRAIN)
+
     assert cloud.result("lost") is not None
     assert function(RECONCILE)["reconcile"]["parked"] == 0
 

@@ -14,7 +14,7 @@ DETECT = "DetectReflectLivenessAndCompare"
 
 
 def writes(cloud: Cloud) -> list[str]:
-    """The kinds of ledger objects written, in order."""
+    """Return the kinds of ledger objects written, in order."""
     kinds = []
     for request in cloud.sandbox.requests:
         if request.method == "PUT" and "liveness/ledger/" in (request.key or ""):
@@ -144,6 +144,7 @@ def test_a_late_result_of_old_content_gives_way_to_the_newest(cloud: Cloud) -> N
         cloud.put("anna", "live.bin", PACKAGE)
 
     cloud.on("PUT", "result.json", replace_input)
+
     cloud.instance().walk("anna")
     other.walk("anna")
 
@@ -194,6 +195,7 @@ def test_an_input_deleted_or_replaced_during_hashing_is_not_judged(cloud: Cloud,
             cloud.put("anna", "live.bin", b"newer")
 
     cloud.on("GET", "live.bin", interfere)
+
     summary = cloud.instance().walk("anna")
 
     assert summary["state"] == ("waiting" if when == "gone" else "published")
@@ -276,6 +278,7 @@ def test_an_unusual_content_type_does_not_hide_an_error(cloud: Cloud) -> None:
             "content_type": "application/json; charset=utf-8",
         },
     )
+
     assert cloud.instance().walk("anna")["status"] == "rejected"
 
 
@@ -285,7 +288,7 @@ def test_a_call_ends_at_its_deadline_and_counts_as_billed(
     monkeypatch.setattr("liveness.call.CALL_SECONDS", 0.3)
     monkeypatch.setattr("liveness.call.LEAST_CALL_SECONDS", 0.1)
     cloud.put_pair("anna")
-    cloud.on("POST", DETECT, Delay(1.0), service="faceid", phase="after")  # type: ignore[arg-type]
+    cloud.on("POST", DETECT, Delay(1.0), service="faceid", phase="after")
 
     assert cloud.instance().walk("anna")["status"] == "passed"
 

@@ -69,7 +69,6 @@ def test_a_second_invocation_reuses_the_warm_instance(cloud: Cloud) -> None:
         function.invoke({"pairs": [name]})
 
     cold, warm = function.invocations
-
     assert (cold.cold, warm.cold) == (True, False)
     assert warm.result["pairs"][0]["status"] == "passed"
 

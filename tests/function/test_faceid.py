@@ -97,9 +97,7 @@ def test_an_answer_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         assert isinstance(client().detect(REQUEST, 5), Answer)
 
 
-def test_the_deadline_covers_the_whole_call(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_deadline_covers_the_whole_call(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every byte arrives well within the HTTP library's timeout; all of them take far longer."""
 
     def drip(connection: socket.socket) -> None:

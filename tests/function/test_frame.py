@@ -111,7 +111,9 @@ def test_transient_errors_of_the_frame_host_are_retried(cloud: Cloud) -> None:
 def test_each_person_gets_their_own_frame(cloud: Cloud) -> None:
     for name in ("anna", "bert"):
         cloud.put_pair(name, f"package of {name}".encode())
+
     cloud.instance().walk("anna", "bert")
+
     frames = {}
     for name in ("anna", "bert"):
         result = cloud.result(name)
@@ -119,7 +121,6 @@ def test_each_person_gets_their_own_frame(cloud: Cloud) -> None:
         body = cloud.stored(result["best_frame"]["key"]).body()
         frames[name] = body
         assert hashlib.md5(f"package of {name}".encode()).hexdigest().encode() in body
-
     assert frames["anna"] != frames["bert"]
 
 
@@ -153,6 +154,7 @@ def test_a_result_that_misses_a_stored_frame_is_corrected(cloud: Cloud) -> None:
         cloud.bucket.put(key, frame)
 
     cloud.on("PUT", "result.json", store_frame)
+
     cloud.instance().walk("anna")
 
     corrected = cloud.result("anna")

@@ -179,7 +179,9 @@ def test_an_invalid_input_is_published_without_a_call(cloud: Cloud) -> None:
         assert result["reason"]["detail"]
     assert codes == ["InputEmpty", "InputTooLarge", "InputAmbiguous"]
     assert cloud.calls == 0
+
     cloud.bucket.delete("liveness/incoming/two-images/reference.png")
+
     assert function.walk("two-images")["status"] == "passed"
 
 
@@ -270,9 +272,11 @@ def test_only_the_functions_own_prefixes_are_written(cloud: Cloud) -> None:
 
     function.walk("anna")
 
-    written = [r.key for r in cloud.requests_of(function) if r.method in ("PUT", "POST", "DELETE")]
-    assert written
-    for key in written:
+    written_keys = [
+        r.key for r in cloud.requests_of(function) if r.method in ("PUT", "POST", "DELETE")
+    ]
+    assert written_keys
+    for key in written_keys:
         assert key.startswith(("liveness/results/", "liveness/ledger/"))
 
 

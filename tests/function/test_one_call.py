@@ -1,4 +1,7 @@
-"""One billed call per fingerprint: claims, leases, lost replies, and what they may cost."""
+"""One billed call per fingerprint: claims, leases, lost replies, and what they may cost.
+
+A claim is a lease on a conditional write (put-if-absent), confirmed by reading it back.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ def claim_key(cloud: Cloud) -> str:
 
 
 def learn_claim_key(cloud: Cloud, pair_id: str = "anna") -> str:
-    """The key of the first claim, learnt from a walk that stops right after it."""
+    """Find the key of the first claim by a walk that stops right after it."""
     cloud.on("POST", "", Reply(500), service="faceid", times=9)
     cloud.instance().walk(pair_id)
     key = claim_key(cloud)
@@ -85,8 +88,7 @@ def test_the_age_of_a_lease_is_measured_by_the_stores_clock(cloud: Cloud) -> Non
     cloud.put_pair("anna")
     cloud.bucket.put(learn_claim_key(cloud), FOREIGN_CLAIM)
     function = cloud.instance()
-    wall = function.clock.now
-    function.clock.now = lambda: wall() + 3600  # type: ignore[method-assign]
+    function.clock.wall_shift = 3600
 
     assert function.walk("anna")["state"] == "parked"
     assert cloud.calls == 0
@@ -250,9 +252,7 @@ def test_a_given_up_pair_stays_so_without_a_grant(cloud: Cloud) -> None:
     assert cloud.calls == 1
 
 
-def test_an_answer_after_giving_up_is_stored_and_raises_an_alarm(
-    cloud: Cloud,
-) -> None:
+def test_an_answer_after_giving_up_is_stored_and_raises_an_alarm(cloud: Cloud) -> None:
     """The owner is slower than every deadline allows, and another instance gives the pair up.
 
     A grant then publishes the stored answer instead of making another call.
@@ -307,6 +307,7 @@ def test_an_owner_paused_past_its_lease_does_not_call(cloud: Cloud) -> None:
         function.clock.shift += 49
 
     cloud.on("GET", "1.claim", pause, phase="after")
+
     function.walk("anna")
 
     assert cloud.calls == 0
@@ -377,6 +378,7 @@ def test_an_edited_verdict_is_detected(cloud: Cloud) -> None:
 
     with pytest.raises(PairsNotFinished, match="LedgerDamaged"):
         cloud.instance().walk("anna")
+
     assert cloud.result("anna") is None
 
 
@@ -403,7 +405,7 @@ def test_a_release_that_names_another_nonce_releases_nothing(cloud: Cloud) -> No
 
 
 def test_overlapping_suffixes_never_mix_two_pairs(cloud: Cloud) -> None:
-    """ ".jpg" of pair "anna/reference" and "/reference.jpg" of pair "anna" are the same key."""
+    """Pair "anna" with "/reference.jpg" and pair "anna/reference" with ".jpg" share one key."""
     cloud.put_pair("anna")
     cloud.put("anna/reference", "live.bin", b"x")
     function = cloud.instance(IMAGE_SUFFIXES="/reference.jpg,.jpg")

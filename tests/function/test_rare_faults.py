@@ -84,9 +84,7 @@ def foreign_requests(cloud: Cloud) -> list[Any]:
 # ---- billing
 
 
-def test_a_late_answer_is_used_instead_of_a_granted_attempt(
-    cloud: Cloud,
-) -> None:
+def test_a_late_answer_is_used_instead_of_a_granted_attempt(cloud: Cloud) -> None:
     """A call is answered after its pair was given up and granted another attempt.
 
     The granted attempt is throttled at first. Before it is repeated, the slow call is answered
@@ -166,6 +164,7 @@ def test_a_redelivered_retry_event_grants_only_one_attempt(cloud: Cloud) -> None
     assert cloud.calls == 3
 
     function({"retry": ["anna"]}, CONTEXT | {"request_id": "invocation-2"})
+
     assert cloud.calls == 4
 
 
@@ -190,6 +189,7 @@ def test_a_conflict_with_another_request_does_not_prove_create_only(cloud: Cloud
 
     with pytest.raises(PairsNotFinished, match="x-cos-forbid-overwrite"):
         cloud.instance().walk("anna")
+
     assert cloud.calls == 0
 
 
@@ -271,6 +271,7 @@ def test_raised_errors_carry_no_other_exception(cloud: Cloud) -> None:
     function = cloud.instance()
     cloud.on("PUT", "1.claim", Drop(), times=99)
     events = [{"pairs": ["anna"]}, {"x": 1}, {"Type": "Timer", "Message": "?"}, {"Records": 3}]
+
     for event in events:
         with pytest.raises(LivenessError) as raised:
             function(event)
@@ -288,6 +289,7 @@ def test_a_hanging_frame_host_does_not_delay_the_verdict(
     end_of_test = threading.Event()
     at_host(cloud, "GET", FRAMES, Hold(end_of_test))
     started = time.monotonic()
+
     try:
         assert cloud.instance().walk("anna")["status"] == "passed"
     finally:
@@ -299,9 +301,7 @@ def test_a_hanging_frame_host_does_not_delay_the_verdict(
     assert result["best_frame"]["missing_because"] == "it could not be downloaded"
 
 
-def test_the_next_walk_restores_a_best_frame_that_a_result_lost(
-    cloud: Cloud,
-) -> None:
+def test_the_next_walk_restores_a_best_frame_that_a_result_lost(cloud: Cloud) -> None:
     """A crash may leave a result that names no best frame although the frame is stored.
 
     One instance publishes the result with its best frame. A slower one can no longer download the
@@ -323,6 +323,7 @@ def test_the_next_walk_restores_a_best_frame_that_a_result_lost(
         cloud.on("HEAD", frame_key, Reply(503), times=99)
 
     cloud.on("PUT", "result.json", publish_with_frame)
+
     with pytest.raises(PairsNotFinished):
         cloud.instance().walk("anna")
     cloud.sandbox.hooks.clear()
@@ -413,15 +414,15 @@ def test_a_stored_frame_is_found_where_etags_are_not_md5s(cloud: Cloud) -> None:
         "a/live.bin",
     ],
 )
-def test_a_pair_id_never_reaches_a_neighbouring_pair(cloud: Cloud, pair_id: str) -> None:
-    for neighbour in ("a", "b", "e\u0301"):
-        cloud.put_pair(neighbour, f"package of {neighbour}".encode())
+def test_a_pair_id_never_reaches_a_neighboring_pair(cloud: Cloud, pair_id: str) -> None:
+    for neighbor in ("a", "b", "e\u0301"):
+        cloud.put_pair(neighbor, f"package of {neighbor}".encode())
     for name, body in (("live.bin", PACKAGE), ("reference.jpg", JPEG)):
         cloud.client.put_object(BUCKET, body, f"liveness/incoming/{pair_id}/{name}")
     before = set(cloud.bucket.keys())
     function = cloud.instance()
-
     event = cloud.sandbox.event_for(BUCKET, f"liveness/incoming/{pair_id}/live.bin")
+
     summary = function(event)
 
     assert summary["pairs"] == [{"pair_id": pair_id, "state": "published", "status": "passed"}]
@@ -466,6 +467,7 @@ def test_only_the_inspected_content_is_hashed(
     environ = cloud.instance().environ
     cloud.on("GET", "live.bin", reply)
     cloud.on("PUT", "elsewhere", Reply(200))
+
     with new_session() as session:
         store = CosStore(read_settings(environ), read_credentials(environ), session)
         with pytest.raises(error):

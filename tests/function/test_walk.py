@@ -47,6 +47,7 @@ def test_a_single_input_waits_and_writes_nothing(cloud: Cloud, missing: str) -> 
 
 
 def test_duplicates_pay_once_and_write_nothing(cloud: Cloud) -> None:
+    """Events are delivered at least once, so processing is idempotent."""
     cloud.put_pair("anna")
     function = cloud.instance()
     function.walk("anna")
@@ -172,7 +173,9 @@ def test_with_upload_urls_the_service_never_reads_the_bucket(cloud: Cloud) -> No
 
 def test_presigned_urls_barely_outlive_the_call(cloud: Cloud) -> None:
     cloud.put_pair("anna")
+
     cloud.instance().walk("anna")
+
     downloads = [
         request
         for request in cloud.sandbox.requests
@@ -212,7 +215,7 @@ def test_a_package_with_a_plain_etag_is_never_read(cloud: Cloud) -> None:
 
 
 def longest_chain(requests: list[Any]) -> int:
-    """Number of requests that followed one after another: round trips in sequence."""
+    """Count the requests that followed one after another: round trips in sequence."""
     length, last_end = 0, 0.0
     for request in sorted(requests, key=lambda request: request.ended):
         if request.started >= last_end:

@@ -50,16 +50,16 @@ class SentRequest(NamedTuple):
 
 
 def signatures_in(requests: Iterable[SentRequest]) -> set[str]:
-    """The signatures in headers and pre-signed URLs of these requests."""
+    """Return the signatures in headers and pre-signed URLs of these requests."""
     texts = (f"{each.target}\n{each.headers.get('authorization', '')}" for each in requests)
     return {signature for text in texts for signature in _SIGNATURES.findall(text)}
 
 
 def secrets_in(text: str, secrets: Iterable[str]) -> list[str]:
-    """The canaries and the given secrets that the text contains."""
+    """Return the canaries and the given secrets that the text contains."""
     return [secret for secret in (*_PLANTED, *secrets) if secret and secret in text]
 
 
 def urls_in(text: str) -> list[str]:
-    """The start of each URL in the text: the function's own messages contain none."""
+    """Return the start of each URL in the text: the function's own messages contain none."""
     return _URL.findall(text)

@@ -52,7 +52,7 @@ class Ending(NamedTuple):
     lines: list[dict[str, Any]]
 
     def states(self) -> dict[str, str]:
-        """The state of each pair that the summary names."""
+        """Return the state of each pair in the summary."""
         pairs = self.summary.get("pairs", ()) if self.summary else ()
         return {pair["pair_id"]: pair["state"] for pair in pairs}
 
@@ -90,12 +90,12 @@ class Harness:
         self.bucket.put(key, body, **options)
 
     def claims(self, pair_id: str) -> str:
-        """The prefix of the ledger objects for the pair's current content."""
+        """Return the prefix of the ledger objects for the pair's current content."""
         hashed = hashlib.sha256(pair_id.encode()).hexdigest()
         return f"{LEDGER}claims/{hashed}/{self.fingerprint(pair_id)}/"
 
     def marker(self, pair_id: str, nonce: str = "0" * 24) -> str:
-        """The key of a marker that is due."""
+        """Return the key of a marker that is due."""
         due = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() - 60))
         return f"{MARKERS}{due}-{hashlib.sha256(pair_id.encode()).hexdigest()}-{nonce}"
 
@@ -113,7 +113,7 @@ class Harness:
             self.put(f"{LEDGER}drain/{slot}", body)
 
     def fingerprint(self, pair_id: str) -> str:
-        """The fingerprint of the current content, from its definition in the design document."""
+        """Compute the fingerprint of the current content from its definition in the design."""
         inputs = []
         for name in ("live.bin", "reference.jpg"):
             stored = self.bucket.get(f"liveness/incoming/{pair_id}/{name}")
@@ -129,14 +129,14 @@ class Harness:
                 self.bucket.backdate(key, 120)
 
     def result(self, pair_id: str) -> dict[str, Any] | None:
-        """The pair's result, if it belongs to the current inputs."""
+        """Return the pair's result if it belongs to the current inputs."""
         stored = self.bucket.get(f"{RESULTS}{pair_id}/result.json")
         if stored is None or _meta(stored, "liveness-fingerprint") != self.fingerprint(pair_id):
             return None
         return self.cloud.result(pair_id)
 
     def calls(self) -> int:
-        """Number of calls that reached the face API since the bucket was emptied."""
+        """Count the calls that reached the face API since the bucket was emptied."""
         return self.cloud.calls - self._calls_before
 
     # ---- invocations
@@ -212,7 +212,7 @@ class Harness:
             assert not leaks, f"{output} contains {leaks[0]!r}: {text[:2000]}"
 
     def _results(self) -> str:
-        """Contents and metadata of all objects below the results prefix, except the frames."""
+        """Return contents and metadata of all results; the frames are left out."""
         texts = []
         for key in self.bucket.keys(RESULTS):
             stored = self.bucket.get(key)
@@ -221,7 +221,7 @@ class Harness:
         return "\n".join(texts)
 
     def _check_states(self, ending: Ending) -> None:
-        """The state reported for each pair is true, unless the function got tampered replies."""
+        """Check the state reported for each pair, as far as no reply was tampered with."""
         untampered = self.proxy.tamper is None
         for pair_id, state in ending.states().items():
             if state in ("published", "done"):

@@ -37,8 +37,8 @@ class Reply(NamedTuple):
 
     def with_header(self, name: str, value: str | None) -> Reply:
         """Set a header to another value; None removes it."""
-        others = tuple(pair for pair in self.headers if pair[0] != name)
-        return self._replace(headers=others if value is None else (*others, (name, value)))
+        remaining = tuple(pair for pair in self.headers if pair[0] != name)
+        return self._replace(headers=remaining if value is None else (*remaining, (name, value)))
 
     def with_body(self, body: bytes) -> Reply:
         """Replace the body and declare its length."""
@@ -64,7 +64,7 @@ class Proxy:
 
     @contextmanager
     def serving(self) -> Iterator[str]:
-        """Listen on a free loopback port; yields the URL."""
+        """Listen on a free loopback port; yield the URL."""
         threads: list[threading.Thread] = []
         connections: list[socket.socket] = []
         with socket.create_server(("127.0.0.1", 0), backlog=128) as listener:
@@ -112,7 +112,7 @@ class Proxy:
 
 
 def _messages(connection: socket.socket) -> Iterator[tuple[bytes, bytes]]:
-    """Head (with its empty line) and body of each message, until the connection ends."""
+    """Yield head, with its empty line, and body of each message until the connection ends."""
     data = b""
     while True:
         while b"\r\n\r\n" not in data:
@@ -171,7 +171,7 @@ def _receive_upstream(upstream: socket.socket) -> bytes:
 
 
 def _is_framed(target: Target, reply: Reply) -> bool:
-    """Whether the client can tell where this reply ends and the next one starts."""
+    """Tell whether the client can see where this reply ends and the next one starts."""
     lengths = [value for name, value in reply.headers if name == "content-length"]
     if target.method == "HEAD" or reply.status in (204, 304):
         return reply.body == b""

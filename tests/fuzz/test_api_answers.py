@@ -81,7 +81,7 @@ def encoded(value: Any) -> bytes:
 
 @st.composite
 def errors(draw: st.DrawFn) -> ScriptedReply:
-    """A well-formed error, with a message that quotes what it should not."""
+    """Draw a well-formed error whose message quotes secrets."""
     code = draw(st.sampled_from(FREE))
     quoted = "cannot use " + draw(secret_texts)
     response: dict[str, Any]
@@ -98,7 +98,7 @@ def errors(draw: st.DrawFn) -> ScriptedReply:
 
 
 def bodies(valid: dict[str, Any]) -> st.SearchStrategy[bytes]:
-    """Valid answers with a defect, and replies that are not answers."""
+    """Build valid answers with a defect, and replies that are not answers."""
     return st.one_of(
         mutations(valid, json_values | secret_texts).map(encoded),
         mutations(valid["Response"], secret_texts).map(
@@ -169,7 +169,7 @@ def replies(valid: dict[str, Any]) -> st.SearchStrategy[ScriptedReply]:
 
 
 def sequences(valid: dict[str, Any]) -> st.SearchStrategy[list[ScriptedReply]]:
-    """Successive replies; a service in trouble sends the same one several times."""
+    """Build successive replies; a service in trouble sends the same one several times."""
     repeated = st.tuples(replies(valid), st.sampled_from((1, 1, 2, 4)))
     return st.lists(repeated, min_size=1, max_size=3).map(
         lambda chosen: [reply for reply, times in chosen for _ in range(times)]
@@ -206,7 +206,7 @@ def _reply(scripted: ScriptedReply) -> Reply:
 
 
 def _passes(body: bytes) -> bool:
-    """Whether the body shows a live person who is similar enough, strictly read."""
+    """Tell whether the body, read strictly, shows a live person who is similar enough."""
     try:
         response = json.loads(body)["Response"]
         similarity = response["Sim"]

@@ -195,7 +195,7 @@ OTHER = "liveness/incoming/other-1-2.live"
 
 
 def foreign_requests(harness: Harness) -> list[str]:
-    """Requests to hosts that are neither COS nor the face API."""
+    """Return the requests to hosts that are neither COS nor the face API."""
     return [sent.target for sent in harness.proxy.sent if "tencent" not in sent.target
             and ".myqcloud.com" not in sent.target.partition("?")[0]]  # fmt: skip
 
@@ -206,7 +206,7 @@ def claims_in(harness: Harness) -> int:
 
 
 def check(harness: Harness, pair_id: str) -> None:
-    """Once COS has recovered, the pair gets its result, with no more calls than claims."""
+    """Check that the pair gets its result after the faults, with no more calls than claims."""
     harness.proxy.tamper = None
     for _ in range(2):
         harness.end_leases()
@@ -223,7 +223,7 @@ def check(harness: Harness, pair_id: str) -> None:
 
 
 def events_about(harness: Harness, pair_id: str) -> dict[str, dict[str, Any]]:
-    """The events that may trigger the function, by kind."""
+    """Return the events that may trigger the function, by kind."""
     upload = harness.cloud.sandbox.event_for(BUCKET, f"liveness/incoming/{pair_id}/live.bin")
     return {
         "pairs": {"pairs": [pair_id]},

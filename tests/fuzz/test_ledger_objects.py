@@ -33,7 +33,7 @@ STATE = {"finished_pass_began": 1.0, "pass_began": 2.0, "cursor": "liveness/inco
 
 
 def damaged(valid: dict[str, Any]) -> st.SearchStrategy[bytes]:
-    """The bytes of an object that was edited, truncated, or replaced."""
+    """Build the bytes of an object that was edited, truncated, or replaced."""
     body = json.dumps(valid).encode()
     fields = st.builds(
         lambda name, value: {**valid, name: value},
@@ -91,7 +91,7 @@ def _nonce(body: bytes) -> str | None:
 
 @st.composite
 def edits(draw: st.DrawFn) -> tuple[str, Any]:
-    """A way to damage a response, and its arguments: see `edited`."""
+    """Draw a way to damage a response, and its arguments: see `edited`."""
     how = draw(st.sampled_from(("field", "bytes", "whole")))
     if how == "field":
         return how, (draw(st.integers(0, 30)), draw(odd_texts | st.sampled_from((None, 0, 99.9))))
@@ -101,7 +101,7 @@ def edits(draw: st.DrawFn) -> tuple[str, Any]:
 
 
 def edited(body: bytes, edit: tuple[str, Any]) -> bytes:
-    """A response with a field replaced, with bytes inserted, or replaced altogether."""
+    """Return a response with a field replaced or bytes inserted, or something else entirely."""
     how, arguments = edit
     if how == "whole":
         return bytes(arguments)
@@ -146,7 +146,7 @@ def test_a_damaged_response_stops_all_calls(
 
 
 def _is_equivalent(one: bytes, other: bytes) -> bool:
-    """Whether both are the same JSON value."""
+    """Tell whether both are the same JSON value."""
     try:
         return bool(json.loads(one) == json.loads(other))
     except (ValueError, RecursionError):

@@ -23,7 +23,7 @@ HEADERS = ("event", "requestParameters", "requestHeaders")
 
 
 def signed(record: dict[str, Any]) -> dict[str, Any]:
-    """A record with the uploader's signature in it."""
+    """Return the record with the uploader's signature in it."""
     authorized: dict[str, Any] = changed(
         record, HEADERS, {"Authorization": canaries.AUTHORIZATION, "x-cos-security-token": "t"}
     )
@@ -31,7 +31,7 @@ def signed(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def about(key: str, url: str | None = None) -> dict[str, Any]:
-    """A record about an object with that key; its URL may name another one."""
+    """Build a record about an object with that key; its URL may name another one."""
     record = changed(signed(RECORDS[0]), KEY, f"/1250000000/faces/{key}")
     located: dict[str, Any] = changed(record, URL, url if url is not None else f"http://x/{key}")
     return located

@@ -48,7 +48,7 @@ json_values = st.recursive(
 
 
 def paths_in(value: Any) -> list[tuple[Any, ...]]:
-    """The path to every value inside a JSON value, starting with the value itself."""
+    """Return the path to every value inside a JSON value, starting with the value itself."""
     paths: list[tuple[Any, ...]] = [()]
     children = dict(enumerate(value)) if isinstance(value, list) else value
     for name, child in children.items() if isinstance(children, dict) else ():
@@ -57,7 +57,7 @@ def paths_in(value: Any) -> list[tuple[Any, ...]]:
 
 
 def changed(value: Any, path: tuple[Any, ...], new: Any, drop: bool = False) -> Any:
-    """A copy with another value, or none, at that path."""
+    """Return a copy with another value, or none, at that path."""
     if not path:
         return new
     copy = dict(value) if isinstance(value, dict) else list(value)
@@ -70,7 +70,7 @@ def changed(value: Any, path: tuple[Any, ...], new: Any, drop: bool = False) -> 
 
 @st.composite
 def mutations(draw: st.DrawFn, value: Any, odd: st.SearchStrategy[Any] = odd_values) -> Any:
-    """A JSON value with one to three of its parts replaced or removed."""
+    """Draw a JSON value with one to three of its parts replaced or removed."""
     for _ in range(draw(st.integers(1, 3))):
         path = draw(st.sampled_from(paths_in(value)))
         value = changed(value, path, draw(odd), drop=draw(st.booleans()))
@@ -79,7 +79,7 @@ def mutations(draw: st.DrawFn, value: Any, odd: st.SearchStrategy[Any] = odd_val
 
 @st.composite
 def bytes_like(draw: st.DrawFn, body: bytes) -> bytes:
-    """A body that is truncated, altered, repeated, or replaced altogether."""
+    """Draw a body that is truncated, altered, repeated, or replaced altogether."""
     kind = draw(st.sampled_from(("cut", "replace", "insert", "repeat", "other")))
     position = draw(st.integers(0, len(body)))
     if kind == "cut":

@@ -1,1 +1,1 @@
-"""The contract: behaviour that the sandbox emulates, checked on it and on the real services."""
+"""The contract: behavior that the sandbox emulates, checked on it and on the real services."""

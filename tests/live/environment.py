@@ -27,7 +27,7 @@ def value(name: str) -> str | None:
 
 
 def required(name: str, remedy: str) -> str:
-    """The variable's value; without it the current check fails, since it cannot be made."""
+    """Return the variable's value; without it the current check fails, since it cannot be made."""
     return value(name) or missing(f"{name} is not set: {remedy}")
 
 

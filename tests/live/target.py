@@ -42,14 +42,14 @@ class Target:
     """Bucket and key of each object to remove at the end."""
 
     def key(self, name: str, bucket: str | None = None) -> str:
-        """A unique key whose object is removed at the end."""
+        """Return a unique key whose object is removed at the end."""
         key = self.prefix + name
         self.written.append((bucket or self.bucket, key))
         return key
 
     @contextmanager
     def session(self) -> Iterator[requests.Session]:
-        """A plain HTTP client without credentials."""
+        """Open a plain HTTP client without credentials."""
         with requests.Session() as session:
             if self.proxy:
                 session.trust_env = False
@@ -95,7 +95,7 @@ class Target:
 
 
 def status_of(call: Callable[[], Any]) -> int:
-    """The HTTP status that COS returns; the SDK raises for errors."""
+    """Return the HTTP status of a call, which the SDK raises for errors."""
     try:
         call()
     except CosServiceError as error:
@@ -105,7 +105,7 @@ def status_of(call: Callable[[], Any]) -> int:
 
 
 def wait_until_listed(cos: CosS3Client, target: Target, keys: Sequence[str]) -> None:
-    """Listings are only eventually consistent [doc 436/30614]; the function relies on minutes."""
+    """Wait for the listing, which is only eventually consistent [doc 436/30614]."""
     deadline = time.monotonic() + _LIST_PATIENCE_S
     while True:
         page = cos.list_objects(target.bucket, Prefix=target.prefix)

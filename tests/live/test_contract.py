@@ -1,4 +1,4 @@
-"""Behaviour that the function relies on and no document settles, most important first."""
+"""Behavior that the function relies on and no document settles, most important first."""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ def test_the_face_api_accepts_links_signed_with_temporary_credentials(target: Ta
             "ImageUrl": link(target, cos, keys[1]),
             "ImageMd5": md5(image),
         }
+
     try:
         reply = target.face_api().call_json("DetectReflectLivenessAndCompare", parameters)
         code = reply["Response"]["Result"]
@@ -80,14 +81,14 @@ def test_anyone_can_open_a_link_signed_with_temporary_credentials(target: Target
         key = target.key("linked")
         cos.put_object(target.bucket, b"body", key)
         signed = link(target, cos, key)
-        opened = client.get(signed, timeout=TIMEOUT_S)
+        reply = client.get(signed, timeout=TIMEOUT_S)
         # By default the SDK omits the token: such a link is useless.
         without_token = cos.get_presigned_url(target.bucket, key, "GET", Expired=300)
-        refused = client.get(without_token, timeout=TIMEOUT_S)
-        unsigned = client.get(signed.partition("?")[0], timeout=TIMEOUT_S)
+        tokenless_reply = client.get(without_token, timeout=TIMEOUT_S)
+        unsigned_reply = client.get(signed.partition("?")[0], timeout=TIMEOUT_S)
 
-    assert (opened.status_code, opened.content) == (200, b"body")
-    assert (refused.status_code, unsigned.status_code) == (403, 403)
+    assert (reply.status_code, reply.content) == (200, b"body")
+    assert (tokenless_reply.status_code, unsigned_reply.status_code) == (403, 403)
 
 
 def test_exactly_one_of_many_concurrent_creates_succeeds(target: Target) -> None:
@@ -105,6 +106,7 @@ def test_exactly_one_of_many_concurrent_creates_succeeds(target: Target) -> None
 
     with ThreadPoolExecutor(RACERS) as threads:
         answers = list(threads.map(create, range(RACERS)))
+
     assert sorted(answers) == [(200, "")] + [(409, "FileAlreadyExists")] * (RACERS - 1)
     with target.cos() as cos:
         assert body_of(cos.get_object(target.bucket, key)) == str(answers.index((200, ""))).encode()
@@ -136,6 +138,7 @@ def test_suspended_versioning_defeats_create_only(target: Target) -> None:
     """COS returns a version id in a header: the function recognizes such a bucket by it."""
     bucket = target.suspended_bucket()
     key = target.key("claim", bucket)
+
     with target.cos() as cos:
         for body in (b"first", b"second"):
             reply = cos.put_object(bucket, body, key, Metadata=CREATE_ONLY)
@@ -186,15 +189,14 @@ def test_only_some_uploads_have_an_md5_as_their_etag(
         upload(cos, target.bucket, key)
         head = cos.head_object(target.bucket, key)
         assert body_of(cos.get_object(target.bucket, key)) == b"body"
+
     etag = head["ETag"]
     assert (etag == quoted_md5(b"body")) is etag_is_md5
-
     looks_plain = (
         "-" not in etag
         and head.get("x-cos-object-type", "normal") == "normal"
         and head.get("x-cos-server-side-encryption", "AES256") == "AES256"
     )
-
     assert looks_plain is etag_is_md5
 
 

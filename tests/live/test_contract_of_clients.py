@@ -1,4 +1,4 @@
-"""Documented behaviour that official clients and operators rely on."""
+"""Documented behavior that official clients and operators rely on."""
 
 from __future__ import annotations
 
@@ -32,12 +32,15 @@ def test_errors_carry_the_documented_codes(target: Target) -> None:
         missing = target.key("missing")
         assert error_of(lambda: cos.get_object(target.bucket, missing)) == (404, "NoSuchKey")
         assert error_of(lambda: cos.head_object(target.bucket, missing)) == (404, "NoSuchResource")
+
         other = target.bucket.replace("-", "-no-such-", 1)
         assert error_of(lambda: cos.get_object(other, "key")) == (404, "NoSuchBucket")
-        wrong = base64.b64encode(hashlib.md5(b"other").digest()).decode()
+
+        wrong_md5 = base64.b64encode(hashlib.md5(b"other").digest()).decode()
         assert error_of(
-            lambda: cos.put_object(target.bucket, b"body", missing, ContentMD5=wrong)
+            lambda: cos.put_object(target.bucket, b"body", missing, ContentMD5=wrong_md5)
         ) == (400, "BadDigest")
+
         assert error_of(
             lambda: cos.upload_part(target.bucket, missing, b"body", 1, "no-such-upload")
         ) == (404, "NoSuchUpload")
@@ -69,24 +72,26 @@ def test_every_reply_has_a_request_id(target: Target) -> None:
         key = target.key("key")
         replies = [cos.put_object(target.bucket, b"body", key), cos.head_object(target.bucket, key)]
         url = cos.get_presigned_url(target.bucket, key, "GET").partition("?")[0]
-        refused: requests.Response = client.head(url, timeout=TIMEOUT_S)
+        rejection: requests.Response = client.head(url, timeout=TIMEOUT_S)
 
     assert all(reply["x-cos-request-id"] for reply in replies)
-    assert refused.status_code == 403 and refused.headers["x-cos-request-id"]
+    assert rejection.status_code == 403 and rejection.headers["x-cos-request-id"]
 
 
 def test_a_range_returns_that_part_of_an_object(target: Target) -> None:
     with target.cos() as cos:
         key = target.key("digits")
         etag = cos.put_object(target.bucket, b"0123456789", key)["ETag"]
+
         for requested, content in (("bytes=2-4", b"234"), ("bytes=7-", b"789"), ("bytes=-1", b"9")):
             reply = cos.get_object(target.bucket, key, Range=requested)
             assert body_of(reply) == content
             assert reply["Content-Range"].endswith("/10")
+
         assert body_of(cos.get_object(target.bucket, key, IfMatch=etag)) == b"0123456789"
         other = '"00000000000000000000000000000000"'
-        refused = error_of(lambda: cos.get_object(target.bucket, key, IfMatch=other))
-        assert refused == (412, "PreconditionFailed")
+        error = error_of(lambda: cos.get_object(target.bucket, key, IfMatch=other))
+        assert error == (412, "PreconditionFailed")
 
 
 def test_content_type_and_metadata_are_stored_with_an_object(target: Target) -> None:
@@ -124,10 +129,9 @@ def test_listings_are_paged_and_in_utf_8_order(target: Target) -> None:
         wait_until_listed(cos, target, keys)
         flat = list_pages(cos, target, Prefix=target.prefix)
         grouped = list_pages(cos, target, Prefix=target.prefix, Delimiter="/")
+
     assert [entry["Key"] for page in flat for entry in page.get("Contents", [])] == keys
-
     prefixes = [entry["Prefix"] for page in grouped for entry in page.get("CommonPrefixes", [])]
-
     assert prefixes == [f"{target.prefix}b/"]
 
 
@@ -136,7 +140,9 @@ def test_a_copy_is_another_object_with_the_same_bytes(target: Target) -> None:
         source, copy = target.key("source"), target.key("a copy")
         etag = cos.put_object(target.bucket, b"body", source)["ETag"]
         location = {"Bucket": target.bucket, "Key": source, "Region": target.region}
+
         copied = cos.copy_object(target.bucket, copy, location)
+
         assert copied["ETag"] == etag
         assert body_of(cos.get_object(target.bucket, copy)) == b"body"
 
@@ -147,7 +153,9 @@ def test_a_bulk_delete_accepts_objects_that_do_not_exist(target: Target) -> None
         for key in keys[:2]:
             cos.put_object(target.bucket, b"", key)
         objects = {"Object": [{"Key": key} for key in keys], "Quiet": "false"}
+
         deleted = cos.delete_objects(target.bucket, objects)
+
         assert {entry["Key"] for entry in deleted["Deleted"]} == set(keys)
         assert error_of(lambda: cos.get_object(target.bucket, keys[1])) == (404, "NoSuchKey")
 
@@ -158,5 +166,6 @@ def test_an_append_returns_the_next_position(target: Target) -> None:
         assert cos.append_object(target.bucket, key, 0, b"one")["x-cos-next-append-position"] == "3"
         cos.append_object(target.bucket, key, 3, b"two")
         assert body_of(cos.get_object(target.bucket, key)) == b"onetwo"
-        refused = error_of(lambda: cos.append_object(target.bucket, key, 1, b"three"))
-        assert refused == (409, "PositionNotEqualToLength")
+
+        error = error_of(lambda: cos.append_object(target.bucket, key, 1, b"three"))
+        assert error == (409, "PositionNotEqualToLength")

@@ -35,21 +35,22 @@ def run(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
-    """The variables that do not depend on the cloud, without the one that allows costs."""
+    """Return the variables that do not depend on the cloud, except the one that allows costs."""
     return {environment.SCHEME: "http", environment.EVENTS: str(tmp_path)}
 
 
 def test_the_live_contract_is_off_by_default() -> None:
-    collected = run("--collect-only").stdout
-    assert "[sandbox" in collected and "[real" not in collected
+    listing = run("--collect-only").stdout
+
+    assert "[sandbox" in listing and "[real" not in listing
 
 
 def test_the_live_contract_demands_its_environment() -> None:
     """Without one it would pass with nothing checked."""
-    refused = run("-m", "live", **{environment.BUCKET: "faces-1250000000"})
+    completed = run("-m", "live", **{environment.BUCKET: "faces-1250000000"})
 
-    assert refused.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "LIVENESS_LIVE_REGION, TENCENTCLOUD_SECRETID" in refused.stderr
+    assert completed.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "LIVENESS_LIVE_REGION, TENCENTCLOUD_SECRETID" in completed.stderr
 
 
 @pytest.mark.parametrize("paid", [False, True])
@@ -75,11 +76,13 @@ def test_the_whole_contract_passes_and_cleans_up(
             environment.SUSPENDED_BUCKET: SUSPENDED,
             **({environment.PAID: "1"} if paid else {}),
         }
+
         completed = run("-m", "live", **environ)
+
         assert completed.returncode == 0, completed.stdout
         assert len(sandbox.faceid.calls) == paid
-        written = {each.key for each in sandbox.requests if each.method in ("PUT", "POST")}
-        assert all(key.startswith("liveness-live-test/") for key in written if key)
+        written_keys = {each.key for each in sandbox.requests if each.method in ("PUT", "POST")}
+        assert all(key.startswith("liveness-live-test/") for key in written_keys if key)
         assert bucket.keys() == suspended.keys() == [], "nothing is left over"
 
 
@@ -91,6 +94,7 @@ def test_a_check_that_cannot_be_made_fails(environ: dict[str, str], tmp_path: Pa
             environment.BUCKET: "faces-1250000000",
             environment.REGION: sandbox.region,
         }
+
         completed = run(
             "-m", "live", "-k", "messages_spell or suspended or anyone_can_open", **environ
         )

@@ -177,7 +177,7 @@ JSON = st.recursive(
 
 
 def paths(value: Any, prefix: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    """The path to every value inside a JSON value."""
+    """Return the path to every value inside a JSON value."""
     paths_inside = [prefix] if prefix else []
     children: Any = ()
     if isinstance(value, dict):

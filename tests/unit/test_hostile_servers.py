@@ -44,9 +44,7 @@ def fetch_from(store: CosStore) -> object:
     return fetch_frame(store, answer, "http", SleeplessClock(), SystemChance(), Threads())
 
 
-def test_the_frame_timeout_covers_the_whole_download(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_frame_timeout_covers_the_whole_download(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that sends single bytes stays within the timeout of each read."""
     monkeypatch.setattr("liveness.frames.FETCH_SECONDS", 0.2)
     end_of_test = threading.Event()

@@ -89,14 +89,14 @@ def test_the_fingerprint_depends_on_content_but_not_on_order() -> None:
     live, image = ("a/live.bin", "e1", 1), ("a/reference.jpg", "e2", 2)
     assert fingerprint("a", [live, image]) == fingerprint("a", [image, live])
 
-    others = {
+    changed = {
         fingerprint("b", [live, image]),
         fingerprint("a", [("a/live.bin", "e3", 1), image]),
         fingerprint("a", [("a/live.bin", "e1", 9), image]),
         fingerprint("a", [("b/live.bin", "e1", 1), image]),
     }
 
-    assert len(others | {fingerprint("a", [live, image])}) == 5
+    assert len(changed | {fingerprint("a", [live, image])}) == 5
 
 
 @given(st.floats(0, 4e9), st.floats(0, 4e9))

@@ -35,7 +35,7 @@ LAYOUTS = {
 
 
 class Sequential:
-    """Concurrency that runs one task after the other."""
+    """Concurrency that runs one task after another."""
 
     def crew(self, size: int, tasks: Iterator[Callable[[], Any]]) -> None:
         for task in tasks:
@@ -138,13 +138,13 @@ class World:
     def reconcile(
         self, needs_work: Callable[[str], bool], pages: float = 1e6, prefix: str = ""
     ) -> Reconciled:
-        """One run of reconcile that has time for about this many pages of results."""
+        """Run reconcile with time for about this many pages of results."""
         limit = self.clock.time + CLOSING_SECONDS + 20 + pages - 0.5
         log = Log(lambda line: None, {})
         return reconcile(self._services._replace(ends_at=limit), log, prefix, needs_work)
 
     def expected(self, since: float) -> set[str]:
-        """The rule itself: recent and without a result, or changed since the previous pass."""
+        """Apply the rule itself: recent without a result, or changed since the previous pass."""
         oldest = NOW - LEDGER_KEPT_SECONDS
         expected = set()
         for pair_id, written in self.changed.items():

@@ -1,4 +1,4 @@
-"""The verdict table, checked against the vendor's documents as they are copied out here."""
+"""The verdict table, checked against copies of the vendor's documents."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ STATUS_OF: dict[str, str | None] = {
 
 
 def vendor_codes() -> list[tuple[str, bool]]:
-    """Each code of the copied list, and whether it is documented for this action."""
+    """Return each code of the copied list, and whether it is documented for this action."""
     lines = (HERE / "faceid-error-codes.tsv").read_text(encoding="utf-8").splitlines()
     rows = [line.split("\t") for line in lines if not line.startswith("#")]
     assert rows[0][:2] == ["code", "documented_for_this_action"]
@@ -190,7 +190,7 @@ def vendor_codes() -> list[tuple[str, bool]]:
 
 
 def has_own_row(code: str) -> bool:
-    """Whether a row names this very code rather than its family."""
+    """Tell whether a row names this very code rather than its family."""
     rows = {row.code for row in TABLE}
     family, _, suffix = code.partition(".")
     name = suffix if suffix and family in ("FailedOperation", "InternalError") else code
@@ -371,7 +371,6 @@ def test_every_category_constant_is_used() -> None:
 
 def test_every_vendor_code_is_in_the_table_or_excluded() -> None:
     codes = {code for code, _ in vendor_codes()}
-
     in_table = {code for code in codes if has_own_row(code)}
 
     assert in_table.isdisjoint(NOT_FOR_THIS_ACTION)
@@ -379,7 +378,7 @@ def test_every_vendor_code_is_in_the_table_or_excluded() -> None:
 
 
 def test_every_row_comes_from_a_documented_code() -> None:
-    """Conversely, no row is invented."""
+    """Conversely, the table invents no code."""
     known = {code for code, _ in vendor_codes()} | {code for code, _ in COMMON}
     known |= {"Success", "invalid resourceUrl", "MD5 Error"}
     for row in TABLE:
