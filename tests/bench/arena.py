@@ -82,7 +82,7 @@ class Arena:
 
     def event(self, key: str) -> dict[str, Any]:
         """The trigger message about this object."""
-        return self.sandbox.event_for(self.bucket, key)
+        return self.sandbox.trigger_event(self.bucket, key)
 
     def check_published(self, pair: str) -> None:
         """A measurement of work that was not done is worth nothing."""

@@ -58,7 +58,7 @@ def over_http() -> Outcome:
             for name, body in (("live.bin", f"{live}{' ' * number}"), ("reference.jpg", image)):
                 bucket.put(f"{folder}/{name}", body)
             for name in ("live.bin", "reference.jpg"):
-                events.append(sandbox.event_for(bucket, f"{folder}/{name}"))
+                events.append(sandbox.trigger_event(bucket, f"{folder}/{name}"))
         credentials = sandbox.temporary_credentials()
         environment = {
             **os.environ,

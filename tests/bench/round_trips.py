@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from liveness_sandbox import LoggedRequest
+from liveness_sandbox import DeployOptions, RequestRecord
 
 from .arena import BUCKET, MIB, Arena, Handler, RunFailed, results_of
 
@@ -51,13 +51,15 @@ def measure(arena: Arena, handler: Handler) -> dict[str, Sequences]:
     """One cold and one warm invocation of the handler."""
     function = arena.sandbox.deploy(
         handler.name,
-        code=handler.code,
-        handler=f"{handler.module}.main_handler",
-        environment=arena.settings,
-        instances=1,
-        python=str(handler.python),
+        handler.code,
+        DeployOptions(
+            handler=f"{handler.module}.main_handler",
+            environment=arena.settings,
+            instances=1,
+            python=str(handler.python),
+        ),
     )
-    arena.sandbox.cos_latency_s = LATENCY_SECONDS
+    arena.sandbox.cos_latency_seconds = LATENCY_SECONDS
     try:
         found: dict[str, Sequences] = {}
         for state in ("cold", "warm"):
@@ -73,10 +75,10 @@ def measure(arena: Arena, handler: Handler) -> dict[str, Sequences]:
             found[state] = _sequences(arena.sandbox.requests[seen:], pair)
         return found
     finally:
-        arena.sandbox.cos_latency_s = 0.0
+        arena.sandbox.cos_latency_seconds = 0.0
 
 
-def _sequences(requests: list[LoggedRequest], pair: str) -> Sequences:
+def _sequences(requests: list[RequestRecord], pair: str) -> Sequences:
     (call,) = (item for item in requests if item.service == "faceid")
     mine = [item for item in requests if item.service == "cos" and not _is_the_api(item, pair)]
     (published,) = (
@@ -102,12 +104,12 @@ def _sequences(requests: list[LoggedRequest], pair: str) -> Sequences:
     )
 
 
-def _is_the_api(request: LoggedRequest, pair: str) -> bool:
+def _is_the_api(request: RequestRecord, pair: str) -> bool:
     """The face API downloads the inputs by their signed URLs, which nobody else uses."""
     return request.auth == "query" and request.key.startswith(pair)
 
 
-def _span(request: LoggedRequest) -> Span:
+def _span(request: RequestRecord) -> Span:
     assert request.ended is not None
     name = "best frame" if request.bucket != BUCKET else request.key.rpartition("/")[2]
     return Span(f"{request.method} {name}", request.started, request.ended)

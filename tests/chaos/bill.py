@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from liveness_sandbox import LoggedRequest
+from liveness_sandbox import RequestRecord
 
 from .people import Work
 from .witness import Record, Seen
@@ -102,7 +102,7 @@ def _what_hit(place: int, work: Work, record: Record) -> str:
     )
 
 
-def _is_try_to_write(request: LoggedRequest, call: Seen, work: Work) -> bool:
+def _is_try_to_write(request: RequestRecord, call: Seen, work: Work) -> bool:
     return (
         request.method == "PUT"
         and request.key.startswith(f"{work.ledger}response")

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from liveness_sandbox import Effect, Fault, Match
+from liveness_sandbox import Fault, FaultAction, Match
 
 from .people import NAMES, Content, Work, image, live
 
@@ -165,7 +165,7 @@ def _seed(rng: random.Random) -> int:
 
 
 def _cos(
-    rng: random.Random, do: Effect, least: float, most: float, method: str | None = None
+    rng: random.Random, do: FaultAction, least: float, most: float, method: str | None = None
 ) -> list[Fault]:
     match = Match(
         "cos", method, BUCKET, _where(rng), probability=rng.uniform(least, most), seed=_seed(rng)
@@ -174,32 +174,39 @@ def _cos(
 
 
 def _storm(rng: random.Random) -> list[Fault]:
-    return _cos(rng, Effect(status=rng.choice((500, 503))), 0.1, 0.45)
+    return _cos(rng, FaultAction(status=rng.choice((500, 503))), 0.1, 0.45)
 
 
 def _storm_after_the_effect(rng: random.Random) -> list[Fault]:
-    return _cos(rng, Effect(status=500, when="after"), 0.1, 0.4)
+    return _cos(rng, FaultAction(status=500, when="after"), 0.1, 0.4)
 
 
 def _lost_requests(rng: random.Random) -> list[Fault]:
-    return _cos(rng, rng.choice((Effect(drop="before"), Effect(reset="before"))), 0.1, 0.4)
+    return _cos(
+        rng, rng.choice((FaultAction(drop="before"), FaultAction(reset="before"))), 0.1, 0.4
+    )
 
 
 def _lost_replies(rng: random.Random) -> list[Fault]:
-    return _cos(rng, rng.choice((Effect(drop="after"), Effect(reset="after"))), 0.1, 0.5)
+    return _cos(rng, rng.choice((FaultAction(drop="after"), FaultAction(reset="after"))), 0.1, 0.5)
 
 
 def _lost_replies_of_puts(rng: random.Random) -> list[Fault]:
-    return _cos(rng, rng.choice((Effect(drop="after"), Effect(reset="after"))), 0.3, 0.7, "PUT")
+    return _cos(
+        rng, rng.choice((FaultAction(drop="after"), FaultAction(reset="after"))), 0.3, 0.7, "PUT"
+    )
 
 
 def _slow(rng: random.Random) -> list[Fault]:
     return _cos(
-        rng, Effect(delay=rng.uniform(0.005, 0.05), when=rng.choice(("before", "after"))), 0.2, 0.6
+        rng,
+        FaultAction(delay=rng.uniform(0.005, 0.05), when=rng.choice(("before", "after"))),
+        0.2,
+        0.6,
     )
 
 
-def _face(rng: random.Random, do: Effect, most: int) -> list[Fault]:
+def _face(rng: random.Random, do: FaultAction, most: int) -> list[Fault]:
     times = rng.randint(1, most)
     return [
         Fault(do, Match("faceid", times=times, probability=rng.uniform(0.4, 1), seed=_seed(rng)))
@@ -207,41 +214,43 @@ def _face(rng: random.Random, do: Effect, most: int) -> list[Fault]:
 
 
 def _call_lost(rng: random.Random) -> list[Fault]:
-    return _face(rng, rng.choice((Effect(drop="before"), Effect(reset="before"))), 2)
+    return _face(rng, rng.choice((FaultAction(drop="before"), FaultAction(reset="before"))), 2)
 
 
 def _answer_lost(rng: random.Random) -> list[Fault]:
-    return _face(rng, rng.choice((Effect(drop="after"), Effect(reset="after"))), 5)
+    return _face(rng, rng.choice((FaultAction(drop="after"), FaultAction(reset="after"))), 5)
 
 
 def _face_storm(rng: random.Random) -> list[Fault]:
-    return _face(rng, Effect(status=502, when=rng.choice(("before", "after"))), 4)
+    return _face(rng, FaultAction(status=502, when=rng.choice(("before", "after"))), 4)
 
 
 def _throttled(rng: random.Random) -> list[Fault]:
-    return _face(rng, Effect(code="RequestLimitExceeded"), 5)
+    return _face(rng, FaultAction(code="RequestLimitExceeded"), 5)
 
 
 def _face_trouble(rng: random.Random) -> list[Fault]:
-    return _face(rng, Effect(code="InternalError"), 2)
+    return _face(rng, FaultAction(code="InternalError"), 2)
 
 
 def _download_fails(rng: random.Random) -> list[Fault]:
-    return [Fault(Effect(status=503), Match("cos", user_agent=FETCHER, times=rng.randint(1, 2)))]
+    return [
+        Fault(FaultAction(status=503), Match("cos", user_agent=FETCHER, times=rng.randint(1, 2)))
+    ]
 
 
 def _frames_fail(rng: random.Random) -> list[Fault]:
     match = Match("cos", "GET", key="faceid/*", probability=rng.uniform(0.3, 1), seed=_seed(rng))
-    return [Fault(rng.choice((Effect(status=503), Effect(reset="before"))), match)]
+    return [Fault(rng.choice((FaultAction(status=503), FaultAction(reset="before"))), match)]
 
 
 def _stale_lists(rng: random.Random) -> list[Fault]:
-    return [Fault(Effect(stale_list=rng.uniform(0.1, 5)))]
+    return [Fault(FaultAction(stale_list=rng.uniform(0.1, 5)))]
 
 
 def _stale_heads(rng: random.Random) -> list[Fault]:
     key = rng.choice(("liveness/incoming/*", "liveness/results/*"))
-    return [Fault(Effect(head_lag=rng.uniform(0.02, 0.3)), Match(key=key))]
+    return [Fault(FaultAction(head_lag=rng.uniform(0.02, 0.3)), Match(key=key))]
 
 
 _WEATHER = (

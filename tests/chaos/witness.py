@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from liveness_sandbox import (
     Bucket,
     Credentials,
-    Effect,
     FaceCall,
     Fault,
-    LoggedRequest,
+    FaultAction,
     Match,
+    RequestRecord,
     Sandbox,
 )
 
@@ -37,7 +37,7 @@ class Seen:
     """A request that had its effect, at this many seconds of the run."""
 
     at: float
-    request: LoggedRequest
+    request: RequestRecord
     status: int
     nonce: str = ""  # in the object that a PUT left there, or that a GET was given
     call: FaceCall | None = None
@@ -69,10 +69,10 @@ class Record:
     """What happened in a run."""
 
     effects: list[Seen]
-    unheard: list[LoggedRequest]
+    unheard: list[RequestRecord]
     """Requests of instances that were stopped before they had any effect."""
     killed: list[Killed]
-    requests: list[LoggedRequest]
+    requests: list[RequestRecord]
     """All of the run, whoever made them."""
     calls: list[FaceCall]
     """The API's own count."""
@@ -105,8 +105,8 @@ class Cloud(Sandbox):
     def secrets(self) -> list[str]:
         return [text for each in self.issued for text in (each.secret_key, each.token) if text]
 
-    def temporary_credentials(self, lifetime_s: float = 7200) -> Credentials:
-        credentials = super().temporary_credentials(lifetime_s)
+    def temporary_credentials(self, lifetime_seconds: float = 7200) -> Credentials:
+        credentials = super().temporary_credentials(lifetime_seconds)
         self.issued.append(credentials)
         return credentials
 
@@ -153,7 +153,7 @@ class Witness:
         """No more kills and races."""
         self._kills, self._races = {}, False
 
-    def __call__(self, request: LoggedRequest, phase: str) -> None:
+    def __call__(self, request: RequestRecord, phase: str) -> None:
         if not self._by_an_instance(request):
             return
         if phase == "before":
@@ -175,14 +175,14 @@ class Witness:
                 self._check_result(request.key)
         self._kill_now(request)
 
-    def _by_an_instance(self, request: LoggedRequest) -> bool:
+    def _by_an_instance(self, request: RequestRecord) -> bool:
         return any(request.principal == issued.secret_id for issued in self._cloud.issued)
 
     # ---- what is done
 
-    def _kill_now(self, request: LoggedRequest) -> None:
+    def _kill_now(self, request: RequestRecord) -> None:
         for kill, left in self._kills.items():
-            if kill.match.fits(request):
+            if kill.match.matches(request):
                 self._kills[kill] = left - 1
                 if left == 1:
                     loop = asyncio.get_running_loop()
@@ -192,7 +192,7 @@ class Witness:
         if kill in self._kills and self._kill(who):
             self.killed.append(Killed(self._now(), who, kill.step))
 
-    def _let_race(self, request: LoggedRequest) -> None:
+    def _let_race(self, request: RequestRecord) -> None:
         """Let this one create a claim too that somebody else created a moment ago.
 
         Only with its first PUT of it: what is repeated is not simultaneous.
@@ -206,7 +206,7 @@ class Witness:
 
     # ---- what must never be
 
-    def _check_place(self, request: LoggedRequest) -> None:
+    def _check_place(self, request: RequestRecord) -> None:
         writes = request.service == "cos" and request.method not in ("GET", "HEAD")
         if writes and not (request.bucket == BUCKET and request.key.startswith(_OURS)):
             self.wrong.append(f"I5: {request.method} of {request.bucket}/{request.key}")
@@ -233,4 +233,4 @@ class Witness:
 
 
 def _racing(match: Match) -> Fault:
-    return Fault(Effect(racing_creates=_RACE_SECONDS), match)
+    return Fault(FaultAction(racing_puts=_RACE_SECONDS), match)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from liveness_sandbox import CosTrigger, Function, LoggedRequest, Reply, Status
+from liveness_sandbox import CosTrigger, DeployOptions, Function, Reply, RequestRecord, Status
 from tests.conftest import BUCKET, Cloud
 
 from .conftest import Command, assert_one_sentence
@@ -41,7 +41,7 @@ def deploy(cloud: Cloud, tmp_path: Path) -> Deploy:
         code = tmp_path / name
         code.mkdir()
         (code / "index.py").write_text(source)
-        return cloud.sandbox.deploy(name, code, **settings)
+        return cloud.sandbox.deploy(name, code, DeployOptions(**settings))
 
     return put_up
 
@@ -96,7 +96,7 @@ CLAIMS = own("liveness-claims", f"{LEDGER}claims/", 30)
 DRAIN = own("liveness-drain", f"{LEDGER}drain/", 1)
 
 
-def changes(requests: list[LoggedRequest]) -> list[str]:
+def changes(requests: list[RequestRecord]) -> list[str]:
     return [
         each.action or each.method
         for each in requests
@@ -106,7 +106,7 @@ def changes(requests: list[LoggedRequest]) -> list[str]:
 
 
 def test_a_healthy_installation(cloud: Cloud, operator: Operator, deploy: Deploy) -> None:
-    function = deploy(retries=1, oldest_s=600)
+    function = deploy(retries=1, max_event_age_seconds=600)
 
     told = operator.set()
 
@@ -116,7 +116,7 @@ def test_a_healthy_installation(cloud: Cloud, operator: Operator, deploy: Deploy
         (None, 30, "set"),
         (None, 1, "set"),
     ]
-    assert (function.rules.retries, function.rules.oldest_s) == (2, 21600)
+    assert (function.rules.retries, function.rules.max_event_age_seconds) == (2, 21600)
     assert rules(cloud) == [CLAIMS, DRAIN]
     asked = len(cloud.sandbox.requests)
     assert {state for _, _, state in operator.set().values()} == {"unchanged"}
@@ -150,7 +150,7 @@ def test_a_dry_run_changes_nothing(cloud: Cloud, operator: Operator, deploy: Dep
 def test_an_option_sets_what_it_names_and_nothing_else(
     cloud: Cloud, operator: Operator, deploy: Deploy
 ) -> None:
-    function = deploy(retries=1, oldest_s=600)
+    function = deploy(retries=1, max_event_age_seconds=600)
     assert list(operator.set("--age", "3600").values()) == [
         (1, 1, "unchanged"),
         (600, 3600, "set"),
@@ -159,7 +159,7 @@ def test_an_option_sets_what_it_names_and_nothing_else(
         (1, 0, "set"),
         (3600, 3600, "unchanged"),
     ]
-    assert (function.rules.retries, function.rules.oldest_s) == (0, 3600)
+    assert (function.rules.retries, function.rules.max_event_age_seconds) == (0, 3600)
     assert list(operator.set("--quota", "1280").values()) == [(None, 1280, "set")]
     assert list(operator.set("--quota", "none").values()) == [(1280, None, "set")]
     with pytest.raises(Exception, match="NoSuchLifecycleConfiguration"):

@@ -13,7 +13,7 @@ from click.testing import Result
 
 from liveness.settings import read_settings
 from liveness_cli.permissions import policies
-from liveness_sandbox import CosTrigger, Drop, LoggedRequest, Reply, TimerTrigger
+from liveness_sandbox import CosTrigger, DeployOptions, Drop, Reply, RequestRecord, TimerTrigger
 from liveness_sandbox.cos.errors import CosError
 from liveness_sandbox.cos.identifiers import Identifiers
 from tests.conftest import BUCKET, Cloud
@@ -75,9 +75,11 @@ class Installation:
         code.mkdir()
         (code / "index.py").write_text(ECHO)
         settings = {"LIVENESS_BUCKET": BUCKET, "LIVENESS_ENDPOINT_SCHEME": "http"}
-        options = {"timeout_s": 900, "memory_mb": 256, "role": ROLE} | more
+        options = {"timeout_seconds": 900, "memory_mb": 256, "role": ROLE} | more
         self.cloud.sandbox.deploy(
-            "liveness", code, triggers=triggers, environment={**settings, **environment}, **options
+            "liveness",
+            code,
+            DeployOptions(triggers=triggers, environment={**settings, **environment}, **options),
         )
 
     def deploy_nothing(self) -> None:
@@ -120,7 +122,7 @@ def test_a_sound_installation(at: Installation) -> None:
 
 def test_what_liveness_configure_makes_is_sound(at: Installation, liveness: Command) -> None:
     at.cloud.client.delete_bucket_lifecycle(BUCKET)
-    at.deploy(retries=0, oldest_s=60)
+    at.deploy(retries=0, max_event_age_seconds=60)
     assert {name for name, each in at.findings(1).items() if each["state"] == "wrong"} == {
         "retries", "claims", "slots",
     }  # fmt: skip
@@ -209,7 +211,7 @@ def ahead(seconds: float) -> Break:
         (versioned("Enabled"), "versioning", "Enabled on faces-1250000000"),
         (versioned("Suspended"), "versioning", "Suspended on faces-1250000000"),
         (lambda at: at.deploy_nothing(), "function", "there is no liveness in ap-singapore"),
-        (lambda at: at.deploy(timeout_s=59), "function", "its timeout is 59 s"),
+        (lambda at: at.deploy(timeout_seconds=59), "function", "its timeout is 59 s"),
         (
             lambda at: at.deploy(environment={"LIVENESS_LEDGER_PREFIX": "elsewhere/"}),
             "settings",
@@ -276,7 +278,7 @@ def ahead(seconds: float) -> Break:
         (lambda at: at.deploy(reserved_mb=0), "quota", "is stopped"),
         (lambda at: at.deploy(reserved_mb=255), "quota", "the function never runs"),
         (lambda at: at.deploy(retries=1), "retries", "1 further tries"),
-        (lambda at: at.deploy(oldest_s=3600), "retries", "given up at 60 min"),
+        (lambda at: at.deploy(max_event_age_seconds=3600), "retries", "given up at 60 min"),
         (lambda at: at.rules(CLAIMS, SLOTS, rule("live", 400, ID="tidy")), "markers", "'tidy'"),
         (
             lambda at: at.rules(CLAIMS, SLOTS, rule("liveness/ledger/pending/2", 9)),
@@ -527,17 +529,17 @@ def test_a_link_that_nobody_answers(at: Installation) -> None:
 # ---- what cannot be read
 
 
-def refusing(action: str, code: str) -> Callable[[LoggedRequest, str], Reply | None]:
+def refusing(action: str, code: str) -> Callable[[RequestRecord, str], Reply | None]:
     error = {"Error": {"Code": code, "Message": "said http://a/?q-signature=b"}, "RequestId": "r"}
     body = json.dumps({"Response": error}).encode()
     reply = Reply(200, body, {"Content-Type": "application/json"})
     return lambda request, phase: reply if (request.action, phase) == (action, "before") else None
 
 
-def of_bucket(parameter: str | None) -> Callable[[LoggedRequest, str], Reply | None]:
+def of_bucket(parameter: str | None) -> Callable[[RequestRecord, str], Reply | None]:
     """Requests on the bucket itself; None: those without a parameter."""
 
-    def hook(request: LoggedRequest, phase: str) -> Reply | None:
+    def hook(request: RequestRecord, phase: str) -> Reply | None:
         if phase != "before" or request.service != "cos" or request.key or request.auth == "none":
             return None
         asked = parameter in request.query if parameter else request.method == "HEAD"

@@ -13,6 +13,7 @@ from liveness.settings import read_settings
 from liveness_cli.permissions.evaluator import Request, allows
 from liveness_cli.permissions.language import Policy
 from liveness_cli.permissions.roles import MOST_CHARACTERS, ROLES, policy_of
+from liveness_sandbox import DeployOptions
 from tests.conftest import BUCKET, Cloud
 from tests.permissions.asked import REGION, UIN, asked_by, cos, refused, unused
 
@@ -169,7 +170,7 @@ def put_up(cloud: Cloud, code: Path) -> None:
     (code / "index.py").write_text("")
     trust, own = (policy_of(role, SETTINGS) for role in ("trust", "function"))
     cloud.sandbox.put_role("liveness-function", trust, {"liveness": own})
-    cloud.sandbox.deploy("liveness", code, role="liveness-function")
+    cloud.sandbox.deploy("liveness", code, DeployOptions(role="liveness-function"))
 
 
 @pytest.mark.parametrize("arguments", CHANGING, ids=" ".join)

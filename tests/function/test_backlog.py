@@ -20,7 +20,7 @@ THROTTLED = {"code": "RequestLimitExceeded", "channel": "error", "times": 1}
 
 def upload_event(cloud: Cloud, function: Instance, pair_id: str) -> dict[str, Any]:
     """Invoke the function as the upload's event does; return the summary of the pair."""
-    event = cloud.sandbox.event_for("faces-1250000000", f"liveness/incoming/{pair_id}/live.bin")
+    event = cloud.sandbox.trigger_event("faces-1250000000", f"liveness/incoming/{pair_id}/live.bin")
     summary: dict[str, Any] = function(event)["pairs"][0]
     return summary
 

@@ -25,7 +25,7 @@ def deploy(cloud: Cloud, **settings: str) -> Any:
             "LIVENESS_ENDPOINT_SCHEME": "http",
             **{f"LIVENESS_{name}": value for name, value in settings.items()},
         },
-        timeout_s=60,
+        timeout_seconds=60,
         memory_mb=128,
         triggers=[CosTrigger(BUCKET, prefix="liveness/incoming/")],
         instances=2,

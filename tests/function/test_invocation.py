@@ -35,7 +35,7 @@ def test_awkward_keys_work_from_upload_to_result(cloud: Cloud, pair_id: str) -> 
     for name, body in (("live.bin", PACKAGE), ("reference.jpg", JPEG)):
         key = f"liveness/incoming/{pair_id}/{name}"
         cloud.client.put_object(BUCKET, body, key)
-        summary = function(cloud.sandbox.event_for(BUCKET, key))
+        summary = function(cloud.sandbox.trigger_event(BUCKET, key))
 
     assert summary["pairs"] == [{"pair_id": pair_id, "state": "published", "status": "passed"}]
     result = cloud.result(pair_id)
@@ -52,7 +52,7 @@ def test_keys_of_850_bytes_work(cloud: Cloud) -> None:
     cloud.bucket.put(f"{prefix}{pair_id}/r.jpg", JPEG)
     function = cloud.instance(INPUT_PREFIX=prefix, RESULT_PREFIX="r/", IMAGE_SUFFIXES="/r.jpg")
 
-    (pair,) = function(cloud.sandbox.event_for(BUCKET, key))["pairs"]
+    (pair,) = function(cloud.sandbox.trigger_event(BUCKET, key))["pairs"]
 
     assert pair["status"] == "passed"
     assert cloud.bucket.get(f"r/{pair_id}/result.json")
@@ -63,7 +63,7 @@ def test_an_overlong_pair_id_is_rejected_and_logged(cloud: Cloud) -> None:
     key = f"liveness/incoming/{'x' * 800}/live.bin"
     cloud.bucket.put(key, PACKAGE)
 
-    summary = function(cloud.sandbox.event_for(BUCKET, key))
+    summary = function(cloud.sandbox.trigger_event(BUCKET, key))
 
     assert summary["pairs"] == []
     assert "would fit only up to" in function.logged("record.ignored")[0]["why"]
@@ -76,7 +76,7 @@ def test_many_records_process_each_pair_once(cloud: Cloud) -> None:
         cloud.put_pair(name)
         for part in ("live.bin", "reference.jpg"):
             key = f"liveness/incoming/{name}/{part}"
-            records += cloud.sandbox.event_for(BUCKET, key)["Records"]
+            records += cloud.sandbox.trigger_event(BUCKET, key)["Records"]
     function = cloud.instance()
 
     summary = function({"Records": records})
@@ -87,9 +87,9 @@ def test_many_records_process_each_pair_once(cloud: Cloud) -> None:
 
 def test_bad_records_do_not_affect_good_ones(cloud: Cloud) -> None:
     cloud.put_pair("anna")
-    good = cloud.sandbox.event_for(BUCKET, "liveness/incoming/anna/live.bin")["Records"]
+    good = cloud.sandbox.trigger_event(BUCKET, "liveness/incoming/anna/live.bin")["Records"]
     foreign = json.loads((ROOT / "events/foreign-key.json").read_text())["Records"]
-    own_result = cloud.sandbox.event_for(BUCKET, "liveness/incoming/anna/live.bin")["Records"]
+    own_result = cloud.sandbox.trigger_event(BUCKET, "liveness/incoming/anna/live.bin")["Records"]
     result_key = "/1250000000/faces/liveness/results/anna/result.json"
     own_result[0]["cos"]["cosObject"] |= {"key": result_key, "url": ""}
     function = cloud.instance()
@@ -243,7 +243,7 @@ def test_no_secret_is_logged_published_or_raised(
         cloud.on("PUT", "1.claim", Reply(403), times=99)
     if fault == "proxy":
         cloud.on("POST", action, Reply(407), service="faceid", times=9)
-    event = cloud.sandbox.event_for(BUCKET, "liveness/incoming/anna/live.bin")
+    event = cloud.sandbox.trigger_event(BUCKET, "liveness/incoming/anna/live.bin")
     headers = event["Records"][0]["event"]["requestParameters"]["requestHeaders"]
     headers["Authorization"] = "q-sign-algorithm=sha1&q-signature=uploaders-own"
 

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from liveness.errors import PairsNotFinished
-from liveness_sandbox import Drop, Hold, Reply
+from liveness_sandbox import Drop, Pause, Reply
 from tests.conftest import Cloud, Instance
 
 FOREIGN_CLAIM = json.dumps({"attempt": 1, "nonce": "other-instance", "owner": {}}).encode()
@@ -261,9 +261,9 @@ def test_an_answer_after_giving_up_is_stored_and_raises_an_alarm(cloud: Cloud) -
     slow, other = cloud.instance(MAX_ATTEMPTS="1"), cloud.instance(MAX_ATTEMPTS="1")
     calling, given_up = threading.Event(), threading.Event()
 
-    def hold_the_answer() -> Hold:
+    def hold_the_answer() -> Pause:
         calling.set()
-        return Hold(given_up)
+        return Pause(given_up)
 
     action = "DetectReflectLivenessAndCompare"
     cloud.on("POST", action, hold_the_answer, phase="after", service="faceid")

@@ -68,7 +68,7 @@ def do_everything(cloud: Cloud, function: Instance) -> None:
     in_parts(cloud, settings.input_prefix + "emil" + settings.live_suffixes[0])
     for name in ("anna", "bert", "cleo", "dora", "emil"):
         key = settings.input_prefix + name + settings.live_suffixes[0]
-        function(cloud.sandbox.event_for(BUCKET, key))
+        function(cloud.sandbox.trigger_event(BUCKET, key))
     for key in ledger.keys(f"{settings.ledger_prefix}claims/"):
         if key.endswith(".claim"):
             ledger.backdate(key, 500)

@@ -15,7 +15,7 @@ from liveness.cos import CosStore, new_session
 from liveness.credentials import read_credentials
 from liveness.errors import LivenessError, ObjectChanged, PairsNotFinished, StoreUnavailable
 from liveness.settings import read_settings
-from liveness_sandbox import Drop, Hold, Reply
+from liveness_sandbox import Drop, Pause, Reply
 from tests.conftest import BUCKET, CONTEXT, JPEG, PACKAGE, Cloud, Instance
 
 DETECT = "DetectReflectLivenessAndCompare"
@@ -45,10 +45,10 @@ def end_leases(cloud: Cloud) -> None:
             cloud.bucket.backdate(key, 120)
 
 
-def at_host(cloud: Cloud, method: str, host: str, do: Reply | Hold) -> None:
+def at_host(cloud: Cloud, method: str, host: str, do: Reply | Pause) -> None:
     """Answer every request to a host with this prefix."""
 
-    def hook(request: Any, phase: str) -> Reply | Hold | None:
+    def hook(request: Any, phase: str) -> Reply | Pause | None:
         matches = request.method == method and request.host.startswith(host)
         return do if matches and phase == "before" else None
 
@@ -62,9 +62,9 @@ def paused(
     """Walk anna in a thread; hold back the reply to one request while the block runs."""
     arrived, resume = threading.Event(), threading.Event()
 
-    def hold() -> Hold:
+    def hold() -> Pause:
         arrived.set()
-        return Hold(resume)
+        return Pause(resume)
 
     cloud.on(method, name, hold, phase="after", service=service)
     walker = threading.Thread(target=function.walk, args=("anna",))
@@ -287,7 +287,7 @@ def test_a_hanging_frame_host_does_not_delay_the_verdict(
     monkeypatch.setattr("liveness.frames.FETCH_SECONDS", 0.2)
     cloud.put_pair("anna")
     end_of_test = threading.Event()
-    at_host(cloud, "GET", FRAMES, Hold(end_of_test))
+    at_host(cloud, "GET", FRAMES, Pause(end_of_test))
     started = time.monotonic()
 
     try:
@@ -421,7 +421,7 @@ def test_a_pair_id_never_reaches_a_neighboring_pair(cloud: Cloud, pair_id: str) 
         cloud.client.put_object(BUCKET, body, f"liveness/incoming/{pair_id}/{name}")
     before = set(cloud.bucket.keys())
     function = cloud.instance()
-    event = cloud.sandbox.event_for(BUCKET, f"liveness/incoming/{pair_id}/live.bin")
+    event = cloud.sandbox.trigger_event(BUCKET, f"liveness/incoming/{pair_id}/live.bin")
 
     summary = function(event)
 

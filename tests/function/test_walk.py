@@ -231,7 +231,7 @@ def test_three_round_trips_before_the_call_and_three_after_it(cloud: Cloud, warm
         function.walk("bert")
     request_count = len(cloud.sandbox.requests)
     cloud.put_pair("anna")
-    cloud.sandbox.cos_latency_s = 0.4  # so that concurrent requests overlap
+    cloud.sandbox.cos_latency_seconds = 0.4  # so that concurrent requests overlap
 
     function.walk("anna")
 

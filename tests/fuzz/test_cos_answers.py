@@ -224,7 +224,7 @@ def check(harness: Harness, pair_id: str) -> None:
 
 def events_about(harness: Harness, pair_id: str) -> dict[str, dict[str, Any]]:
     """Return the events that may trigger the function, by kind."""
-    upload = harness.cloud.sandbox.event_for(BUCKET, f"liveness/incoming/{pair_id}/live.bin")
+    upload = harness.cloud.sandbox.trigger_event(BUCKET, f"liveness/incoming/{pair_id}/live.bin")
     return {
         "pairs": {"pairs": [pair_id]},
         "cos": upload,

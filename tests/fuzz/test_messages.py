@@ -107,7 +107,7 @@ def test_good_records_are_processed_among_bad_ones(
 ) -> None:
     pair_id = harness.fresh()
     key = f"liveness/incoming/{pair_id}/{input_name}"
-    good = harness.cloud.sandbox.event_for(BUCKET, key)["Records"]
+    good = harness.cloud.sandbox.trigger_event(BUCKET, key)["Records"]
 
     ending = harness.invoke({"Records": [*before, *map(signed, good), *after]})
 

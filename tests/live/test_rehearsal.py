@@ -62,7 +62,7 @@ def test_the_whole_contract_passes_and_cleans_up(
         suspended = sandbox.create_bucket(SUSPENDED, versioning="Suspended")
         for number, name in enumerate(AWKWARD_NAMES):
             bucket.put(name, b"body")
-            message = json.dumps(sandbox.event_for(bucket, name))
+            message = json.dumps(sandbox.trigger_event(bucket, name))
             (tmp_path / f"{number}.json").write_text(message, "utf-8")
             bucket.delete(name)
         keys = sandbox.temporary_credentials()

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from liveness_sandbox import CosTrigger, Drop, Reply
+from liveness_sandbox import CosTrigger, DeployOptions, Drop, Reply
 from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud
 
 Run = Callable[..., Any]
@@ -32,15 +32,17 @@ def deploy(cloud: Cloud, unpacked: Path, python310: str) -> Run:
         return cloud.sandbox.deploy(
             "liveness",
             unpacked,
-            environment={
-                "LIVENESS_BUCKET": BUCKET,
-                "LIVENESS_ENDPOINT_SCHEME": "http",
-                **{f"LIVENESS_{name}": value for name, value in settings.items()},
-            },
-            timeout_s=60,
-            triggers=[CosTrigger(BUCKET, prefix="liveness/incoming/")],
-            python=python310,
-            dependencies=(),
+            DeployOptions(
+                environment={
+                    "LIVENESS_BUCKET": BUCKET,
+                    "LIVENESS_ENDPOINT_SCHEME": "http",
+                    **{f"LIVENESS_{name}": value for name, value in settings.items()},
+                },
+                timeout_seconds=60,
+                triggers=[CosTrigger(BUCKET, prefix="liveness/incoming/")],
+                python=python310,
+                dependencies=(),
+            ),
         )
 
     return put_up

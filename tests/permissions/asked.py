@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from liveness_cli.permissions.evaluator import Request, allows
 from liveness_cli.permissions.language import Policy
 from liveness_cli.permissions.policies import FUNCTION
-from liveness_sandbox.requestlog import LoggedRequest
+from liveness_sandbox.requestlog import RequestRecord
 
 REGION = "ap-singapore"
 APPID = "1250000000"
@@ -44,7 +44,7 @@ def cos(action: str, bucket: str, key: str, **headers: str) -> Request:
     return Request(f"name/cos:{action}", resource, context)
 
 
-def asked(request: LoggedRequest) -> Request:
+def asked(request: RequestRecord) -> Request:
     """Raises KeyError for what no table here knows."""
     if request.service == "cos":
         assert "x-cos-copy-source" not in request.headers, "a copy asks for its source, too"
@@ -60,7 +60,7 @@ def asked(request: LoggedRequest) -> Request:
     return Request(f"{request.service}:{request.action}", resource[request.service])
 
 
-def asked_by(secret_id: str, requests: Iterable[LoggedRequest]) -> list[Request]:
+def asked_by(secret_id: str, requests: Iterable[RequestRecord]) -> list[Request]:
     """All that was asked under a key, by header or by URL."""
     return [asked(request) for request in requests if request.principal == secret_id]
 

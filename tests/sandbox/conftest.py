@@ -12,7 +12,7 @@ import pytest
 import requests
 from qcloud_cos import CosS3Client
 
-from liveness_sandbox import Bucket, Function, Sandbox
+from liveness_sandbox import Bucket, DeployOptions, Function, Sandbox
 
 from .clients import BUCKET, JPEG, Pair, cos_client
 
@@ -67,6 +67,6 @@ def deploy(sandbox: Sandbox, tmp_path: Path) -> Callable[..., Function]:
         code = tmp_path / name
         code.mkdir(exist_ok=True)
         (code / "index.py").write_text(textwrap.dedent(source))
-        return sandbox.deploy(name, code, **settings)
+        return sandbox.deploy(name, code, DeployOptions(**settings))
 
     return put_up

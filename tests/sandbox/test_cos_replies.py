@@ -111,7 +111,7 @@ def test_a_checksum_is_made_piece_by_piece(pieces: list[bytes]) -> None:
 def test_without_a_compiler_big_objects_have_none(
     cos: CosS3Client, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crc64, "_MOST_BYTES", 10)
+    monkeypatch.setattr(crc64, "_MAX_BYTES", 10)
     cos.put_object(BUCKET, b"x" * 10, "small")
     assert CRC in cos.head_object(BUCKET, "small")
     assert CRC not in cos.put_object(BUCKET, b"x" * 11, "big")

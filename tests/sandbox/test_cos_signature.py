@@ -73,7 +73,7 @@ def test_anonymous(sandbox: Sandbox, http: requests.Session, bucket: Bucket) -> 
 
 
 def test_temporary_credentials(sandbox: Sandbox) -> None:
-    keys = sandbox.temporary_credentials(lifetime_s=600)
+    keys = sandbox.temporary_credentials(lifetime_seconds=600)
     client = cos_client(sandbox, keys)
     client.put_object(BUCKET, b"", "a")
     without = cos_client(sandbox, Credentials(keys.secret_id, keys.secret_key))

@@ -12,7 +12,7 @@ import pytest
 import requests
 from qcloud_cos import CosS3Client
 
-from liveness_sandbox import Bucket, CosTrigger, Function, Sandbox, TimerTrigger
+from liveness_sandbox import Bucket, CosTrigger, DeployOptions, Function, Sandbox, TimerTrigger
 
 from .clients import BUCKET
 from .test_cos_signature import signed_form
@@ -62,7 +62,7 @@ def fields(value: Any, path: str = "") -> set[str]:
 def echo(sandbox: Sandbox, tmp_path: Path) -> Function:
     (tmp_path / "index.py").write_text(ECHO)
     triggers = [CosTrigger(BUCKET, prefix="in/"), TimerTrigger("minute", "drain")]
-    return sandbox.deploy("liveness", tmp_path, triggers=triggers)
+    return sandbox.deploy("liveness", tmp_path, DeployOptions(triggers=triggers))
 
 
 def received(sandbox: Sandbox, function: Function) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ def received(sandbox: Sandbox, function: Function) -> list[dict[str, Any]]:
 
 def test_a_message_has_the_fields_of_an_observed_one(sandbox: Sandbox, bucket: Bucket) -> None:
     bucket.put("in/a", b"body")
-    assert fields(sandbox.event_for(BUCKET, "in/a")) == OBSERVED_FIELDS
+    assert fields(sandbox.trigger_event(BUCKET, "in/a")) == OBSERVED_FIELDS
 
 
 def test_what_an_upload_tells(sandbox: Sandbox, echo: Function, cos: CosS3Client) -> None:
@@ -152,7 +152,7 @@ def test_only_what_matches_wakes(sandbox: Sandbox, tmp_path: Path, cos: CosS3Cli
     (tmp_path / "index.py").write_text(ECHO)
     sandbox.create_bucket("other-1250000000")
     trigger = CosTrigger(BUCKET, prefix="in/", suffix=".jpg", events=("cos:ObjectCreated:Put",))
-    function = sandbox.deploy("picky", tmp_path, triggers=[trigger])
+    function = sandbox.deploy("picky", tmp_path, DeployOptions(triggers=[trigger]))
     cos.put_object(BUCKET, b"", "in/yes.jpg")
     cos.put_object(BUCKET, b"", "in/no.png")
     cos.put_object(BUCKET, b"", "out/no.jpg")
@@ -195,6 +195,6 @@ def test_timers(sandbox: Sandbox, echo: Function) -> None:
 
 def test_messages_are_plain_json(sandbox: Sandbox, bucket: Bucket) -> None:
     bucket.put("in/a", b"")
-    event = sandbox.event_for(bucket, "in/a", kind="Copy")
+    event = sandbox.trigger_event(bucket, "in/a", kind="Copy")
     assert json.loads(json.dumps(event)) == event
     assert event["Records"][0]["event"]["eventName"] == "cos:ObjectCreated:Copy"

@@ -37,7 +37,7 @@ def test_wrong_keys(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
 
 
 def test_temporary_credentials(sandbox: Sandbox) -> None:
-    keys = sandbox.temporary_credentials(lifetime_s=600)
+    keys = sandbox.temporary_credentials(lifetime_seconds=600)
     target = {"TargetAction": DETECT}
     face_client(sandbox, keys).call_json("CreateUploadUrl", target)
     without = face_client(sandbox, Credentials(keys.secret_id, keys.secret_key))

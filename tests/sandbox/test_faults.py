@@ -12,7 +12,7 @@ from qcloud_cos import CosS3Client
 from qcloud_cos.cos_exception import CosClientError, CosServiceError
 from tencentcloud.common.exception import TencentCloudSDKException
 
-from liveness_sandbox import Bucket, Effect, Fault, Match, Sandbox
+from liveness_sandbox import Bucket, Fault, FaultAction, Match, Sandbox
 
 from .clients import BUCKET, DETECT, Pair, cos_client, face_client
 
@@ -38,7 +38,7 @@ def listed(cos: CosS3Client, prefix: str = "") -> list[str]:
 def test_a_reply_that_never_comes(
     sandbox: Sandbox, cos: CosS3Client, bucket: Bucket, kind: str, when: str, effect: list[str]
 ) -> None:
-    sandbox.faults.add(Fault(Effect(**{kind: when}), Match(method="PUT")))  # type: ignore[arg-type]
+    sandbox.faults.add(Fault(FaultAction(**{kind: when}), Match(method="PUT")))  # type: ignore[arg-type]
     seen = {"drop": "RemoteDisconnected", "reset": "ConnectionResetError"}[kind]
     with pytest.raises(CosClientError, match=seen):
         cos.put_object(BUCKET, b"body", "a")
@@ -47,7 +47,7 @@ def test_a_reply_that_never_comes(
 
 
 def test_errors_of_cos(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
-    def error(effect: Effect) -> tuple[int, str]:
+    def error(effect: FaultAction) -> tuple[int, str]:
         sandbox.faults.clear()
         sandbox.faults.add(Fault(effect))
         with pytest.raises(CosServiceError) as caught:
@@ -56,18 +56,18 @@ def test_errors_of_cos(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> No
         assert sandbox.requests[-1].error_code == caught.value.get_error_code()
         return caught.value.get_status_code(), caught.value.get_error_code()
 
-    assert error(Effect(status=500)) == (500, "InternalError")
-    assert error(Effect(status=503)) == (503, "SlowDown")
-    assert error(Effect(status=403, code="AccessDenied")) == (403, "AccessDenied")
+    assert error(FaultAction(status=500)) == (500, "InternalError")
+    assert error(FaultAction(status=503)) == (503, "SlowDown")
+    assert error(FaultAction(status=403, code="AccessDenied")) == (403, "AccessDenied")
     assert bucket.keys() == []
-    assert error(Effect(status=500, when="after")) == (500, "InternalError")
+    assert error(FaultAction(status=500, when="after")) == (500, "InternalError")
     assert bucket.keys() == ["a"]
 
 
 def test_errors_of_the_face_api(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
     judged = pair()
 
-    def code(effect: Effect) -> str:
+    def code(effect: FaultAction) -> str:
         sandbox.faults.clear()
         sandbox.faults.add(Fault(effect, Match(service="faceid", action="Detect*")))
         with pytest.raises(TencentCloudSDKException) as caught:
@@ -75,12 +75,12 @@ def test_errors_of_the_face_api(sandbox: Sandbox, pair: Callable[..., Pair]) -> 
         told: str = caught.value.code
         return told
 
-    assert code(Effect(status=502)) == "ServerNetworkError", "the SDK's word for a bare status"
-    assert code(Effect(code="InternalError")) == "InternalError"
+    assert code(FaultAction(status=502)) == "ServerNetworkError", "the SDK's word for a bare status"
+    assert code(FaultAction(code="InternalError")) == "InternalError"
     assert sandbox.requests[-1].status == 200
-    assert code(Effect(status=500, code="InternalError")) == "ServerNetworkError"
+    assert code(FaultAction(status=500, code="InternalError")) == "ServerNetworkError"
     assert sandbox.faceid.calls == []
-    assert code(Effect(code="InternalError", when="after")) == "InternalError"
+    assert code(FaultAction(code="InternalError", when="after")) == "InternalError"
     assert len(sandbox.faceid.billed) == 1
     face_client(sandbox).call_json("CreateUploadUrl", {"TargetAction": DETECT})
 
@@ -90,33 +90,33 @@ def test_the_face_api_s_own_downloads_can_be_hit(
 ) -> None:
     judged = pair()
     match = Match(key="*/live.bin", user_agent="faceid-resource-fetcher")
-    sandbox.faults.add(Fault(Effect(status=503), match))
+    sandbox.faults.add(Fault(FaultAction(status=503), match))
     with pytest.raises(TencentCloudSDKException, match=r"FailedOperation\.DownLoadError"):
         judged.judge()
     assert requests.get(judged.params["LiveDataUrl"], proxies={"http": sandbox.url}).ok
 
 
 def test_latency(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
-    sandbox.faults.add(Fault(Effect(delay=0.2), Match(method="PUT")))
+    sandbox.faults.add(Fault(FaultAction(delay=0.2), Match(method="PUT")))
     started = time.monotonic()
     cos.put_object(BUCKET, b"", "a")
     assert time.monotonic() - started >= 0.2
 
 
 def test_a_client_may_lose_patience_after_the_effect(sandbox: Sandbox, bucket: Bucket) -> None:
-    sandbox.faults.add(Fault(Effect(delay=5, when="after"), Match(times=1)))
+    sandbox.faults.add(Fault(FaultAction(delay=5, when="after"), Match(times=1)))
     with pytest.raises(CosClientError, match=r"(?i)timed out"):
         cos_client(sandbox, Timeout=0.2).put_object(BUCKET, b"", "a")
     assert bucket.keys() == ["a"]
 
 
 def test_faults_are_asked_in_the_order_they_were_added(sandbox: Sandbox, cos: CosS3Client) -> None:
-    for effect in (Effect(delay=0.1), Effect(status=503), Effect(status=500)):
+    for effect in (FaultAction(delay=0.1), FaultAction(status=503), FaultAction(status=500)):
         sandbox.faults.add(Fault(effect))
     started = time.monotonic()
     assert put_status(cos, "a") == 503
     assert time.monotonic() - started >= 0.1
-    assert [active.struck for active in sandbox.faults.snapshot()] == [1, 1, 0]
+    assert [active.hits for active in sandbox.faults.snapshot()] == [1, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -135,12 +135,12 @@ def test_faults_are_asked_in_the_order_they_were_added(sandbox: Sandbox, cos: Co
     ],
 )
 def test_what_a_fault_hits(sandbox: Sandbox, cos: CosS3Client, match: Match, hit: bool) -> None:
-    sandbox.faults.add(Fault(Effect(status=500), match))
+    sandbox.faults.add(Fault(FaultAction(status=500), match))
     assert put_status(cos, "ledger/1.claim") == (500 if hit else 200)
 
 
 def test_lists_have_no_key(sandbox: Sandbox, cos: CosS3Client) -> None:
-    sandbox.faults.add(Fault(Effect(status=503), Match(method="GET", key="")))
+    sandbox.faults.add(Fault(FaultAction(status=503), Match(method="GET", key="")))
     with pytest.raises(CosServiceError, match="SlowDown"):
         cos.list_objects(BUCKET)
     assert put_status(cos, "a") == 200
@@ -148,14 +148,14 @@ def test_lists_have_no_key(sandbox: Sandbox, cos: CosS3Client) -> None:
 
 
 def test_so_many_times(sandbox: Sandbox, cos: CosS3Client) -> None:
-    sandbox.faults.add(Fault(Effect(status=500), Match(key="a", times=2)))
+    sandbox.faults.add(Fault(FaultAction(status=500), Match(key="a", times=2)))
     assert [put_status(cos, key) for key in "aabaa"] == [500, 500, 200, 200, 200]
 
 
 def test_luck_is_the_same_each_time(cos: CosS3Client, sandbox: Sandbox) -> None:
     def run(seed: int) -> list[int]:
         sandbox.faults.clear()
-        sandbox.faults.add(Fault(Effect(status=500), Match(probability=0.5, seed=seed)))
+        sandbox.faults.add(Fault(FaultAction(status=500), Match(probability=0.5, seed=seed)))
         return [put_status(cos, "a") for _ in range(30)]
 
     first = run(seed=7)
@@ -164,8 +164,8 @@ def test_luck_is_the_same_each_time(cos: CosS3Client, sandbox: Sandbox) -> None:
 
 
 def test_a_fault_can_be_taken_away(sandbox: Sandbox, cos: CosS3Client) -> None:
-    first = sandbox.faults.add(Fault(Effect(status=500)))
-    sandbox.faults.add(Fault(Effect(status=503)))
+    first = sandbox.faults.add(Fault(FaultAction(status=500)))
+    sandbox.faults.add(Fault(FaultAction(status=503)))
     sandbox.faults.remove(first)
     assert put_status(cos, "a") == 503
     sandbox.faults.clear()
@@ -177,7 +177,7 @@ def test_stale_lists(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None
     for key in ("pending/deleted", "pending/replaced"):
         bucket.put(key, b"old")
     old = bucket.get("pending/replaced")
-    sandbox.faults.add(Fault(Effect(stale_list=30), Match(key="pending/*")))
+    sandbox.faults.add(Fault(FaultAction(stale_list=30), Match(key="pending/*")))
     cos.put_object(BUCKET, b"", "pending/created")
     cos.put_object(BUCKET, b"new", "pending/replaced")
     cos.delete_object(BUCKET, "pending/deleted")
@@ -196,7 +196,7 @@ def test_stale_lists(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None
 def test_stale_lists_page_by_page(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
     for number in range(4):
         bucket.put(f"{number}", b"")
-    sandbox.faults.add(Fault(Effect(stale_list=30)))
+    sandbox.faults.add(Fault(FaultAction(stale_list=30)))
     cos.delete_object(BUCKET, "1")
     first = cos.list_objects(BUCKET, MaxKeys=2)
     assert [each["Key"] for each in first["Contents"]] == ["0", "1"]
@@ -205,7 +205,7 @@ def test_stale_lists_page_by_page(sandbox: Sandbox, cos: CosS3Client, bucket: Bu
 
 
 def test_a_list_may_be_stale_once(sandbox: Sandbox, cos: CosS3Client) -> None:
-    sandbox.faults.add(Fault(Effect(stale_list=30), Match(times=1)))
+    sandbox.faults.add(Fault(FaultAction(stale_list=30), Match(times=1)))
     assert listed(cos) == [], "nothing to hide yet, so it does not count"
     cos.put_object(BUCKET, b"", "a")
     sandbox.clock.advance(31)
@@ -217,14 +217,14 @@ def test_a_list_may_be_stale_once(sandbox: Sandbox, cos: CosS3Client) -> None:
 
 def test_what_was_before_the_fault_is_seen(sandbox: Sandbox, cos: CosS3Client) -> None:
     cos.put_object(BUCKET, b"", "a")
-    sandbox.faults.add(Fault(Effect(stale_list=30)))
+    sandbox.faults.add(Fault(FaultAction(stale_list=30)))
     assert listed(cos) == ["a"]
 
 
 def test_a_head_that_lags(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
     bucket.put("replaced", b"old")
     old = bucket.get("replaced")
-    sandbox.faults.add(Fault(Effect(head_lag=5)))
+    sandbox.faults.add(Fault(FaultAction(head_lag=5)))
     cos.put_object(BUCKET, b"", "created")
     cos.put_object(BUCKET, b"new", "replaced")
     with pytest.raises(CosServiceError) as caught:
@@ -238,7 +238,7 @@ def test_a_head_that_lags(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) ->
 
 
 def test_history_between_changes(sandbox: Sandbox, cos: CosS3Client) -> None:
-    sandbox.faults.add(Fault(Effect(head_lag=10)))
+    sandbox.faults.add(Fault(FaultAction(head_lag=10)))
     etags = []
     for body in (b"1", b"2", b"3"):
         etags.append(cos.put_object(BUCKET, body, "a")["ETag"])
@@ -252,7 +252,7 @@ def test_history_between_changes(sandbox: Sandbox, cos: CosS3Client) -> None:
 
 
 def test_racing_creates_both_win(sandbox: Sandbox, bucket: Bucket) -> None:
-    sandbox.faults.add(Fault(Effect(racing_creates=1), Match(key="*.claim")))
+    sandbox.faults.add(Fault(FaultAction(racing_puts=1), Match(key="*.claim")))
     clients = [cos_client(sandbox) for _ in range(2)]
 
     def create(number: int) -> int:
@@ -270,6 +270,6 @@ def test_racing_creates_both_win(sandbox: Sandbox, bucket: Bucket) -> None:
 
 
 def test_a_race_may_happen_once(sandbox: Sandbox, cos: CosS3Client) -> None:
-    sandbox.faults.add(Fault(Effect(racing_creates=60), Match(times=1)))
+    sandbox.faults.add(Fault(FaultAction(racing_puts=60), Match(times=1)))
     codes = [put_status(cos, "a", Metadata=CREATE_ONLY) for _ in range(3)]
     assert codes == [200, 200, 409]

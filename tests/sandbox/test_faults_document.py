@@ -11,8 +11,8 @@ import requests
 from qcloud_cos import CosS3Client
 from qcloud_cos.cos_exception import CosServiceError
 
-from liveness_sandbox import BadFault, Bucket, Sandbox, load_scenario
-from liveness_sandbox.faults.document import document_of, fault_in
+from liveness_sandbox import Bucket, InvalidFault, Sandbox, load_scenario
+from liveness_sandbox.faults.document import fault_document, parse_fault
 
 from .clients import BUCKET, Pair
 
@@ -31,8 +31,8 @@ def test_faults_by_admin_calls(sandbox: Sandbox, cos: CosS3Client) -> None:
     with pytest.raises(CosServiceError, match="SlowDown"):
         cos.put_object(BUCKET, b"", "a")
     faults = call(sandbox, "GET", "faults")
-    assert faults[0] == {"id": "1", "struck": 1, **SLOW_DOWN}
-    assert [each["struck"] for each in faults] == [1, 0, 0]
+    assert faults[0] == {"id": "1", "hits": 1, **SLOW_DOWN}
+    assert [each["hits"] for each in faults] == [1, 0, 0]
     assert call(sandbox, "DELETE", "faults/2") == 204
     assert [each["id"] for each in call(sandbox, "GET", "faults")] == ["1", "3"]
     assert call(sandbox, "DELETE", "faults") == 204
@@ -146,13 +146,13 @@ def test_an_empty_scenario_changes_nothing(tmp_path: Path, sandbox: Sandbox) -> 
 def test_a_wrong_file_is_told(tmp_path: Path, text: str | bytes, told: str) -> None:
     path = tmp_path / "scenario.json"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
-    with pytest.raises(BadFault) as caught:
+    with pytest.raises(InvalidFault) as caught:
         load_scenario(path)
     assert str(caught.value).startswith(f"{path}: {told}")
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(BadFault, match="No such file"):
+    with pytest.raises(InvalidFault, match="No such file"):
         load_scenario(tmp_path / "none.json")
 
 
@@ -173,7 +173,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         ({}, {"status": 500, "when": "soon"}, 'do.when is "before" or "after"'),
         ({}, {"stale_list": -1}, "do.stale_list is a number of seconds over 0"),
         ({"method": "GET"}, {"stale_list": 1}, "match takes bucket, key, times"),
-        ({"user_agent": "x"}, {"racing_creates": 1}, "do.racing_creates hits requests of COS"),
+        ({"user_agent": "x"}, {"racing_puts": 1}, "do.racing_puts hits requests of COS"),
         ({"service": "faceid"}, {"head_lag": 1}, "do.head_lag hits requests of COS"),
         ({"service": "scf"}, {"status": 500}, "match.service is one of cos, faceid"),
         ({"times": 0}, {"status": 500}, "match.times is 1 or more, not 0"),
@@ -185,15 +185,15 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_fault_is_told(match: object, do: object, told: str) -> None:
-    with pytest.raises(BadFault, match=told):
-        fault_in({"match": match, "do": do})
+    with pytest.raises(InvalidFault, match=told):
+        parse_fault({"match": match, "do": do})
 
 
 @pytest.mark.parametrize(
     "document",
     [
         SLOW_DOWN,
-        {"match": {}, "do": {"racing_creates": 1.5}},
+        {"match": {}, "do": {"racing_puts": 1.5}},
         {
             "match": {"service": "faceid", "action": "Detect*", "probability": 0.25, "seed": 3},
             "do": {"code": "InternalError", "when": "after"},
@@ -201,4 +201,4 @@ def test_a_wrong_fault_is_told(match: object, do: object, told: str) -> None:
     ],
 )
 def test_there_and_back(document: dict[str, Any]) -> None:
-    assert document_of(fault_in(document)) == document
+    assert fault_document(parse_fault(document)) == document

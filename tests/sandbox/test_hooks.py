@@ -12,14 +12,14 @@ from qcloud_cos import CosS3Client
 from qcloud_cos.cos_exception import CosClientError, CosServiceError
 from tencentcloud.common.exception import TencentCloudSDKException
 
-from liveness_sandbox import Bucket, Delay, Drop, Hold, LoggedRequest, Reply, Sandbox
+from liveness_sandbox import Bucket, Delay, Drop, Pause, Reply, RequestRecord, Sandbox
 
 from .clients import BUCKET, Pair, cos_client, wait_until
 
-Wish = Reply | Drop | Delay | Hold
+Wish = Reply | Drop | Delay | Pause
 
 
-def on(method: str, phase: str, wish: Wish) -> Callable[[LoggedRequest, str], Wish | None]:
+def on(method: str, phase: str, wish: Wish) -> Callable[[RequestRecord, str], Wish | None]:
     return lambda request, now: wish if (request.method, now) == (method, phase) else None
 
 
@@ -75,10 +75,10 @@ def test_hold_lets_a_test_set_the_order(sandbox: Sandbox, bucket: Bucket) -> Non
     """Two create-only PUTs: the one that came first is held, so the second one wins."""
     gate, arrived = threading.Event(), threading.Event()
 
-    def hold_first(request: LoggedRequest, phase: str) -> Hold | None:
+    def hold_first(request: RequestRecord, phase: str) -> Pause | None:
         if phase == "before" and request.headers.get("x-cos-meta-who") == "first":
             arrived.set()
-            return Hold(gate)
+            return Pause(gate)
         return None
 
     def create(who: str) -> int:
@@ -102,7 +102,7 @@ def test_hold_lets_a_test_set_the_order(sandbox: Sandbox, bucket: Bucket) -> Non
 
 def test_one_of_many_simultaneous_creates_wins(sandbox: Sandbox) -> None:
     gate = threading.Event()
-    sandbox.hooks.append(on("PUT", "before", Hold(gate)))
+    sandbox.hooks.append(on("PUT", "before", Pause(gate)))
     clients = [cos_client(sandbox) for _ in range(40)]
 
     def create(client: CosS3Client) -> int:
@@ -122,7 +122,7 @@ def test_one_of_many_simultaneous_creates_wins(sandbox: Sandbox) -> None:
 def test_a_hook_may_change_the_store(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
     bucket.put("a", b"old")
 
-    def swap(request: LoggedRequest, phase: str) -> None:
+    def swap(request: RequestRecord, phase: str) -> None:
         if request.method == "HEAD" and phase == "after":
             bucket.put("a", b"new")
 
@@ -144,7 +144,7 @@ def test_hooks_reach_the_face_api(sandbox: Sandbox, pair: Callable[..., Pair]) -
 
 
 def test_latency_blocks_nobody_else(sandbox: Sandbox) -> None:
-    sandbox.cos_latency_s = 0.2
+    sandbox.cos_latency_seconds = 0.2
     clients = [cos_client(sandbox) for _ in range(10)]
     started = time.monotonic()
     with ThreadPoolExecutor(10) as threads:
@@ -156,7 +156,7 @@ def test_the_end_of_a_test_frees_held_requests() -> None:
     with ThreadPoolExecutor(1) as threads:
         with Sandbox() as sandbox:
             sandbox.create_bucket(BUCKET)
-            sandbox.hooks.append(on("PUT", "before", Hold(threading.Event())))
+            sandbox.hooks.append(on("PUT", "before", Pause(threading.Event())))
             put = threads.submit(cos_client(sandbox).put_object, BUCKET, b"", "a")
             wait_until(lambda: sandbox.requests)
         with pytest.raises(CosClientError):

@@ -136,7 +136,7 @@ BUSY = """
 import requests, socket, sys, threading, time
 from pathlib import Path
 from qcloud_cos import CosConfig, CosS3Client
-from liveness_sandbox import CosTrigger, Hold, Sandbox
+from liveness_sandbox import CosTrigger, DeployOptions, Pause, Sandbox
 
 def upload():
     session = requests.Session()
@@ -149,14 +149,15 @@ def upload():
 
 with Sandbox() as sandbox:
     sandbox.create_bucket("faces-1250000000")
-    function = sandbox.deploy("busy", Path(sys.argv[1]), triggers=[CosTrigger("faces-1250000000")])
+    options = DeployOptions(triggers=[CosTrigger("faces-1250000000")])
+    function = sandbox.deploy("busy", Path(sys.argv[1]), options)
     keys = sandbox.credentials
     config = CosConfig(Region=sandbox.region, SecretId=keys.secret_id, SecretKey=keys.secret_key,
                        Scheme="http")
     link = CosS3Client(config).get_presigned_url("faces-1250000000", "key", "PUT")
     held = threading.Event()
     sandbox.hooks.append(
-        lambda request, phase: Hold(held) if request.method == "DELETE" else None)
+        lambda request, phase: Pause(held) if request.method == "DELETE" else None)
     uploaders = [threading.Thread(target=upload, daemon=True) for _ in range(4)]
     for uploader in uploaders:
         uploader.start()

@@ -40,7 +40,7 @@ def test_cold_then_warm(deploy: Deploy) -> None:
     assert (first.result, second.result) == ([pid, 1, {"n": 1}], [pid, 2, {"n": 2}])
     assert function.invocations == [first, second]
     assert first.request_id != second.request_id
-    assert first.max_rss_kb > 1000 and first.duration_s > 0
+    assert first.max_rss_kb > 1000 and first.duration_seconds > 0
 
 
 def test_one_event_at_a_time_and_so_many_instances(deploy: Deploy) -> None:
@@ -161,7 +161,7 @@ def test_the_time_limit(deploy: Deploy) -> None:
             print(os.getpid())
             time.sleep(event)
         """,
-        timeout_s=0.4,
+        timeout_seconds=0.4,
     )
     invocation = function.invoke(30)
     assert (
@@ -169,7 +169,7 @@ def test_the_time_limit(deploy: Deploy) -> None:
         and "timed out after 0.4 seconds" in invocation.error["errorMessage"]
     )
     assert invocation.status is Status.TIME_LIMIT
-    assert 0.4 <= invocation.duration_s < 5
+    assert 0.4 <= invocation.duration_seconds < 5
     with pytest.raises(ProcessLookupError):
         os.kill(int(invocation.logs[0]), 0)
     assert function.invoke(0).error is None
@@ -184,7 +184,7 @@ def test_context_and_environment(sandbox: Sandbox, deploy: Deploy) -> None:
             return {"context": context, "environ": dict(os.environ), **place}
         """,
         environment={"LIVENESS_BUCKET": BUCKET},
-        timeout_s=7,
+        timeout_seconds=7,
         memory_mb=256,
     )
     invocation = function.invoke({})
@@ -239,7 +239,7 @@ def test_wait_idle_tells_what_is_pending(sandbox: Sandbox, deploy: Deploy) -> No
     function.queue(1)
     function.queue(2)
     with pytest.raises(TimeoutError, match="liveness: 1 queued, 1 running"):
-        sandbox.wait_idle(timeout_s=0.1)
+        sandbox.wait_idle(timeout_seconds=0.1)
 
 
 def test_the_end_of_a_test_stops_every_worker(tmp_path: Path) -> None:

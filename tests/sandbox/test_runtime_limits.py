@@ -55,7 +55,7 @@ def test_empty_lines_count_too(deploy: Deploy) -> None:
 def test_who_prints_for_ever_is_out_of_time_all_the_same(deploy: Deploy) -> None:
     function = deploy(
         "def main_handler(event, context):\n    while True:\n        print('x' * 1000)\n",
-        timeout_s=0.3,
+        timeout_seconds=0.3,
     )
     assert function.invoke(None).status is Status.TIME_LIMIT
 
@@ -78,7 +78,7 @@ def test_the_memory_limit(deploy: Deploy, then: str) -> None:
     assert invocation.status is Status.MEMORY_LIMIT
     assert invocation.error is not None
     assert invocation.error["errorType"] == "MemoryLimitReached"
-    assert invocation.duration_s < 10
+    assert invocation.duration_seconds < 10
     assert function.invoke(0).cold, "the instance was thrown away"
 
 

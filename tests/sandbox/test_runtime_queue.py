@@ -54,7 +54,7 @@ def test_two_more_tries_a_minute_apart(sandbox: Sandbox, deploy: Deploy, cos: Co
     cos.put_object(BUCKET, b"", "a")
     wait_until(lambda: len(function.invocations) == 1)
     with pytest.raises(TimeoutError, match="0 queued, 0 running, 1 waiting for a retry"):
-        sandbox.wait_idle(timeout_s=0.1)
+        sandbox.wait_idle(timeout_seconds=0.1)
     minute_by_minute(sandbox, function, tries=3)
     sandbox.wait_idle()
     assert [invocation.result for invocation in function.invocations] == [None, None, 3]
@@ -100,11 +100,11 @@ def test_a_letter_that_cannot_be_kept_stops_nothing(
         function.queue(None)
     sandbox.wait_idle()
     assert len(function.dead_letters) == 3
-    assert "a dead letter could not be kept" in caplog.text
+    assert "a dead letter could not be written" in caplog.text
 
 
 def test_a_timeout_is_tried_again(sandbox: Sandbox, deploy: Deploy) -> None:
-    function = deploy(WAITS, timeout_s=0.3)
+    function = deploy(WAITS, timeout_seconds=0.3)
     function.queue("/no/such/file")
     minute_by_minute(sandbox, function, tries=3)
     assert {each.status for each in function.invocations} == {Status.TIME_LIMIT}
@@ -125,7 +125,9 @@ def test_over_the_quota_every_minute_until_the_message_is_too_old(
     sandbox: Sandbox, deploy: Deploy, tmp_path: Path
 ) -> None:
     """A reserved quota of 0 stops a function."""
-    function = deploy(ECHO, reserved_mb=0, oldest_s=300, dead_letters=tmp_path / "dead")
+    function = deploy(
+        ECHO, reserved_mb=0, max_event_age_seconds=300, dead_letters=tmp_path / "dead"
+    )
     assert function.invoke("synchronous").status is Status.OVER_QUOTA
     function.queue("asynchronous")
     minute_by_minute(sandbox, function, tries=1 + 5)
@@ -214,7 +216,7 @@ def test_every_trigger_has_a_queue_of_its_own(
 def test_a_full_queue_gives_up(
     sandbox: Sandbox, deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queues, "MOST_MESSAGES", 2)
+    monkeypatch.setattr(queues, "MAX_MESSAGES", 2)
     function = deploy(WAITS, instances=1)
     go_on = tmp_path / "go on"
     for _ in range(4):
@@ -236,7 +238,7 @@ def test_an_event_has_a_size(deploy: Deploy) -> None:
         function.queue("x" * 128 * 1024)
 
 
-@pytest.mark.parametrize("rules", [{"retries": 3}, {"retries": -1}, {"oldest_s": 59}])
+@pytest.mark.parametrize("rules", [{"retries": 3}, {"retries": -1}, {"max_event_age_seconds": 59}])
 def test_rules_have_the_platform_s_bounds(rules: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         RetryRules(**rules)

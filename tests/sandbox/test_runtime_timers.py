@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from liveness_sandbox import Function, Sandbox, TimerTrigger
+from liveness_sandbox import DeployOptions, Function, Sandbox, TimerTrigger
 
 from .clients import wait_until
 
@@ -79,5 +79,5 @@ def test_the_factor_divides_its_pauses(tmp_path: Path) -> None:
     (tmp_path / "index.py").write_text(ECHO)
     with Sandbox(speed=600) as sandbox:
         timer = TimerTrigger("minute", cron="0 * * * * * *")
-        function = sandbox.deploy("liveness", tmp_path, triggers=[timer])
+        function = sandbox.deploy("liveness", tmp_path, DeployOptions(triggers=[timer]))
         wait_until(lambda: len(function.invocations) >= 3)

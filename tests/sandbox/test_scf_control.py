@@ -42,7 +42,7 @@ def code_of(call: Call, action: str, **params: Any) -> str:
 
 
 def test_get_function(deploy: Deploy, call: Call) -> None:
-    deploy(ECHO, environment={"A": "b"}, memory_mb=256, timeout_s=900, role="a-role")
+    deploy(ECHO, environment={"A": "b"}, memory_mb=256, timeout_seconds=900, role="a-role")
 
     told = call("GetFunction", ShowCode="FALSE", Namespace="default")
 
@@ -152,7 +152,7 @@ def test_what_runs_is_counted_where_it_was_taken(
 
 def sandbox_idle(sandbox: Sandbox) -> bool:
     try:
-        sandbox.wait_idle(timeout_s=0.01)
+        sandbox.wait_idle(timeout_seconds=0.01)
     except TimeoutError:
         return False
     return True

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from liveness_sandbox import Credentials, Sandbox, serve
-from liveness_sandbox.serving import OtherRegion
+from liveness_sandbox import Credentials, DeployOptions, RegionMismatch, Sandbox, serve
 
 from .clients import BUCKET, cos_client, wait_until
 
@@ -39,9 +38,10 @@ def test_serve_as_a_command(tmp_path: Path, number: signal.Signals) -> None:
         f"""
         from functools import partial
         from pathlib import Path
-        from liveness_sandbox import serve
-        serve(port=0, data=None, region="ap-hongkong", bucket={BUCKET!r}, code=Path({str(code)!r}),
-              environment={{"NOTE": {str(note)!r}}}, print=partial(print, flush=True))
+        from liveness_sandbox import DeployOptions, serve
+        options = DeployOptions(environment={{"NOTE": {str(note)!r}}})
+        serve({BUCKET!r}, Path({str(code)!r}), options, region="ap-hongkong",
+              print=partial(print, flush=True))
         """
     )
     with subprocess.Popen(
@@ -90,7 +90,5 @@ def upload(exported: dict[str, str]) -> None:
 def test_a_bucket_of_another_region_is_refused(tmp_path: Path) -> None:
     with Sandbox(region="ap-hongkong", data=tmp_path) as sandbox:
         sandbox.create_bucket(BUCKET)
-    with pytest.raises(OtherRegion, match=f"holds {BUCKET} in ap-hongkong; .* ap-singapore"):
-        serve(
-            port=0, data=tmp_path, region="ap-singapore", bucket=BUCKET, code=None, environment={}
-        )
+    with pytest.raises(RegionMismatch, match=f"contains {BUCKET} in ap-hongkong; .* ap-singapore"):
+        serve(BUCKET, None, DeployOptions(), region="ap-singapore", data=tmp_path)

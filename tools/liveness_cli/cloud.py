@@ -61,7 +61,8 @@ def function_settings(environment: dict[str, str], region: str) -> Settings:
 @contextmanager
 def own_cloud(*, notify: bool) -> Iterator[Cloud]:
     """Start it, and stop all of it at the end; with `notify`, uploads wake the function."""
-    from liveness_sandbox import CosTrigger, Sandbox  # its HTTP server would slow every --help
+    # Its HTTP server would slow every --help.
+    from liveness_sandbox import CosTrigger, DeployOptions, Sandbox
 
     code = function_code()
     environment = function_environment(BUCKET)
@@ -71,8 +72,10 @@ def own_cloud(*, notify: bool) -> Iterator[Cloud]:
         function = sandbox.deploy(
             FUNCTION,
             code,
-            environment=environment,
-            triggers=[CosTrigger(bucket, prefix=settings.input_prefix)] if notify else [],
-            retries=0,  # somebody waits, and the next try is a minute away
+            DeployOptions(
+                environment=environment,
+                triggers=[CosTrigger(bucket, prefix=settings.input_prefix)] if notify else [],
+                retries=0,  # somebody waits, and the next try is a minute away
+            ),
         )
         yield Cloud(sandbox, bucket, function, settings)

@@ -32,7 +32,7 @@ class Report:
         """One line for every notification that woke the function, in the order of their ends."""
         for invocation in invocations:
             start = "cold start" if invocation.cold else "warm"
-            took = f"{invocation.duration_s:.2f} s, {start}"
+            took = f"{invocation.duration_seconds:.2f} s, {start}"
             name = f"{_uploaded_name(invocation):<{_NAME_WIDTH}}"
             self._line("woken by", f"{name}{_ending(invocation)} ({took})")
 

@@ -1,42 +1,48 @@
-"""A local stand-in for Tencent Cloud: COS, the face API and the function platform, on one port.
+"""A local emulator of Tencent Cloud: COS, the face API, the function platform and CAM, on one port.
 
-Written from the vendor's documents, and on purpose without a line of `liveness`: two readings of
-one document check each other.
+It is written from the vendor's documents, and deliberately imports nothing of `liveness`: two
+independent readings of the same documents check each other.
 """
 
 from .cos.store import Bucket, StoredObject
 from .credentials import Credentials
 from .faceid.ledger import FaceCall
-from .faults.fault import BadFault, Effect, Fault, Match
-from .hooks import Delay, Drop, Hold
-from .requestlog import LoggedRequest
+from .faults.fault import Fault, FaultAction, InvalidFault, Match
+from .hooks import Delay, Drop, Pause
+from .requestlog import RequestRecord
+from .runtime.deployment import DeployOptions
 from .runtime.function import Function
 from .runtime.invocation import Invocation
+from .runtime.quota import ReservationTooLarge
 from .runtime.status import Status
 from .runtime.triggers import CosTrigger, TimerTrigger
 from .sandbox import Sandbox
-from .scenario_file import Scenario, load_scenario
-from .serving import serve
+from .scenario_file import ScenarioFile, load_scenario
+from .serving import FunctionRole, RegionMismatch, serve
 from .wire import Reply
 
 __all__ = [
-    "BadFault",
     "Bucket",
     "CosTrigger",
     "Credentials",
     "Delay",
+    "DeployOptions",
     "Drop",
-    "Effect",
     "FaceCall",
     "Fault",
+    "FaultAction",
     "Function",
-    "Hold",
+    "FunctionRole",
+    "InvalidFault",
     "Invocation",
-    "LoggedRequest",
     "Match",
+    "Pause",
+    "RegionMismatch",
     "Reply",
+    "RequestRecord",
+    "ReservationTooLarge",
     "Sandbox",
-    "Scenario",
+    "ScenarioFile",
     "Status",
     "StoredObject",
     "TimerTrigger",

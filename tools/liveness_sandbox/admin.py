@@ -9,10 +9,10 @@ from typing import Any
 from .clock import Clock, iso_date
 from .faceid.service import FaceIdService
 from .faults.active import ActiveFault, Faults
-from .faults.document import document_of
-from .faults.fault import BadFault
-from .requestlog import LoggedRequest, RequestLog
-from .scenario_file import scenario_in
+from .faults.document import fault_document
+from .faults.fault import InvalidFault
+from .requestlog import RequestLog, RequestRecord
+from .scenario_file import parse_scenario_file
 from .wire import Reply, WireRequest
 
 _PREFIX = "/_sandbox/"
@@ -36,7 +36,7 @@ class Admin:
         name, _, id = request.path.removeprefix(_PREFIX).partition("/")
         try:
             return self._call(request.method, name, id, await request.read())
-        except BadFault as error:
+        except InvalidFault as error:
             return _json(400, {"error": str(error)})
 
     def _call(self, method: str, name: str, id: str, body: bytes) -> Reply:
@@ -46,7 +46,7 @@ class Admin:
             case "POST", "faults", "":
                 given = _parsed(body)
                 faults = given if isinstance(given, list) else [given]
-                return _json(201, {"ids": scenario_in({"faults": faults}).apply(self)})
+                return _json(201, {"ids": parse_scenario_file({"faults": faults}).apply(self)})
             case "DELETE", "faults", "":
                 self.faults.clear()
                 return Reply(204)
@@ -55,16 +55,16 @@ class Admin:
                 return Reply(204)
             case "GET" | "POST", "clock", "":
                 if method == "POST":
-                    scenario_in({"clock": _parsed(body)}).apply(self)
+                    parse_scenario_file({"clock": _parsed(body)}).apply(self)
                 return _json(200, {"now": iso_date(self.clock.now())})
             case "GET" | "POST", "faceid", "":
                 if method == "POST":
-                    scenario_in({"faceid": _parsed(body)}).apply(self)
+                    parse_scenario_file({"faceid": _parsed(body)}).apply(self)
                 return _json(200, self._faceid())
             case "GET", "requests", "":
                 played = (each for each in self._requests.snapshot() if each.service != "admin")
                 return _json(200, [_request(each) for each in played])
-        raise BadFault(f"the sandbox has no call {method} {_PREFIX}{name}")
+        raise InvalidFault(f"the sandbox has no call {method} {_PREFIX}{name}")
 
     def _faceid(self) -> dict[str, Any]:
         calls = self.faceid.calls
@@ -77,10 +77,10 @@ class Admin:
 
 
 def _fault(active: ActiveFault) -> dict[str, Any]:
-    return {"id": active.id, "struck": active.struck, **document_of(active.fault)}
+    return {"id": active.id, "hits": active.hits, **fault_document(active.fault)}
 
 
-def _request(logged: LoggedRequest) -> dict[str, Any]:
+def _request(logged: RequestRecord) -> dict[str, Any]:
     seconds = None if logged.ended is None else round(logged.ended - logged.started, 6)
     return {
         "service": logged.service,
@@ -103,7 +103,7 @@ def _parsed(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise BadFault("the body is no JSON") from None
+        raise InvalidFault("the body is no JSON") from None
 
 
 def _json(status: int, document: Any) -> Reply:

@@ -6,7 +6,7 @@ import hashlib
 import io
 import uuid
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -14,7 +14,7 @@ from typing import BinaryIO
 from .crc64 import Crc64
 
 SPOOL_BYTES = 1024 * 1024
-_PIECE_BYTES = 256 * 1024
+_CHUNK_BYTES = 256 * 1024
 
 
 class Blob:
@@ -53,13 +53,13 @@ class BlobSlice:
     offset: int
     length: int
 
-    def pieces(self) -> Iterator[bytes]:
+    def chunks(self) -> Iterator[bytes]:
         left = self.length
         with self.blob.open() as stream:
             stream.seek(self.offset)
-            while left > 0 and (piece := stream.read(min(_PIECE_BYTES, left))):
-                left -= len(piece)
-                yield piece
+            while left > 0 and (chunk := stream.read(min(_CHUNK_BYTES, left))):
+                left -= len(chunk)
+                yield chunk
 
 
 class BlobWriter:
@@ -112,13 +112,24 @@ class BlobStore:
         writer.write(data)
         return writer.finish()
 
+    async def receive(self, chunks: AsyncIterator[bytes]) -> Blob:
+        writer = self.writer()
+        try:
+            async for chunk in chunks:
+                writer.write(chunk)
+            return writer.finish()
+        except BaseException:
+            # Also when the client disconnects midway: half an object is not an object.
+            writer.discard()
+            raise
+
     def join(self, slices: Iterable[BlobSlice]) -> Blob:
         """A new blob of the bytes of others."""
         writer = self.writer()
         try:
             for each in slices:
-                for piece in each.pieces():
-                    writer.write(piece)
+                for chunk in each.chunks():
+                    writer.write(chunk)
             return writer.finish()
         except BaseException:
             writer.discard()

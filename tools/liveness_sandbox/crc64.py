@@ -7,7 +7,7 @@ from crcmod.crcmod import _usingExtension as _COMPILED
 
 # Where crcmod found no compiler it computes in Python, some 5 MB a second: then only small objects
 # get the header. COS leaves it out as well, of objects from before it had the feature.
-_MOST_BYTES = None if _COMPILED else 256 * 1024
+_MAX_BYTES = None if _COMPILED else 256 * 1024
 
 _crc64 = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, xorOut=0xFFFFFFFFFFFFFFFF, rev=True)
 
@@ -26,4 +26,4 @@ class Crc64:
 
     @property
     def value(self) -> int | None:
-        return self._crc if _MOST_BYTES is None or self._size <= _MOST_BYTES else None
+        return self._crc if _MAX_BYTES is None or self._size <= _MAX_BYTES else None

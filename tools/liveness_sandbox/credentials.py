@@ -34,9 +34,9 @@ class KeyRing:
         """A permanent key pair: no token, no end."""
         return self._add(appid, token=None, expires=None)
 
-    def issue_temporary(self, appid: str, lifetime_s: float) -> Credentials:
+    def issue_temporary(self, appid: str, lifetime_seconds: float) -> Credentials:
         """A key pair as a role gets it: worthless without its token, and for a limited time."""
-        expires = self._clock.now() + timedelta(seconds=lifetime_s)
+        expires = self._clock.now() + timedelta(seconds=lifetime_seconds)
         return self._add(appid, token=secrets.token_urlsafe(96), expires=expires)
 
     def find(self, secret_id: str) -> Principal | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from .requestlog import LoggedRequest
+from .requestlog import RequestRecord
 from .wire import Reply
 
 Phase = Literal["before", "after"]
@@ -29,28 +29,28 @@ class Delay:
 
 
 @dataclass(frozen=True)
-class Hold:
+class Pause:
     """Wait until the event is set: a test decides in which order requests go on."""
 
     event: threading.Event
 
 
 Outcome = Reply | Drop
-Hook = Callable[[LoggedRequest, Phase], Reply | Drop | Delay | Hold | None]
+Hook = Callable[[RequestRecord, Phase], Reply | Drop | Delay | Pause | None]
 
-_POLL_S = 0.002
+_POLL_SECONDS = 0.002
 
 
-async def run_hooks(hooks: Iterable[Hook], request: LoggedRequest, phase: Phase) -> Outcome | None:
+async def run_hooks(hooks: Iterable[Hook], request: RequestRecord, phase: Phase) -> Outcome | None:
     """Ask each hook in turn; the first Reply or Drop decides."""
     for hook in hooks:
-        wish = hook(request, phase)
-        if isinstance(wish, (Reply, Drop)):
-            return wish
-        if isinstance(wish, Delay):
-            await asyncio.sleep(wish.seconds)
-        elif isinstance(wish, Hold):
+        action = hook(request, phase)
+        if isinstance(action, (Reply, Drop)):
+            return action
+        if isinstance(action, Delay):
+            await asyncio.sleep(action.seconds)
+        elif isinstance(action, Pause):
             # A thread for each held request could run out of threads; looking again does not.
-            while not wish.event.is_set():
-                await asyncio.sleep(_POLL_S)
+            while not action.event.is_set():
+                await asyncio.sleep(_POLL_SECONDS)
     return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass
-class LoggedRequest:
+class RequestRecord:
     """Filled in as the request proceeds; `status` stays None if there never is a reply."""
 
     service: str
@@ -38,12 +38,12 @@ class LoggedRequest:
 class RequestLog:
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._requests: list[LoggedRequest] = []
+        self._requests: list[RequestRecord] = []
 
-    def add(self, request: LoggedRequest) -> None:
+    def add(self, request: RequestRecord) -> None:
         with self._lock:
             self._requests.append(request)
 
-    def snapshot(self) -> list[LoggedRequest]:
+    def snapshot(self) -> list[RequestRecord]:
         with self._lock:
             return list(self._requests)

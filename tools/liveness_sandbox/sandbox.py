@@ -1,15 +1,15 @@
-"""The sandbox as a test holds it: one `with`, and the cloud is there; after it, nothing is left."""
+"""The sandbox as a context manager: it starts the emulated cloud, and removes it on exit."""
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,30 +23,31 @@ from .cos.index import DirectoryIndex
 from .cos.notifications import trigger_message
 from .cos.service import CosService
 from .cos.signature import Authenticator
-from .cos.store import Bucket, Creation, Index, Store, StoredObject
+from .cos.store import Bucket, CreationInfo, Index, Store, StoredObject
 from .credentials import Credentials, KeyRing
 from .faceid.service import FaceIdService
 from .faults.active import Faults
 from .faults.staleness import StaleViews
 from .hooks import Hook
-from .requestlog import LoggedRequest, RequestLog
-from .runtime.environment import Deployment
+from .requestlog import RequestLog, RequestRecord
+from .runtime.deployment import Deployment, DeployOptions
 from .runtime.function import Function
 from .runtime.instances import Instances
 from .runtime.package import unpack
-from .runtime.quota import Quota
-from .runtime.retries import MOST_AGE_S, MOST_RETRIES, RetryRules
+from .runtime.quota import RegionQuota
 from .runtime.schedule import Scheduler
-from .runtime.triggers import CosTrigger, Trigger
+from .runtime.triggers import CosTrigger
 from .scf.service import ScfService
 from .server import Server
+
+_DEFAULT_OPTIONS = DeployOptions()
 
 
 class Sandbox:
     """COS, the face API and the function platform on one loopback port.
 
-    The server runs in a thread of its own with its own event loop; everything here may be called
-    from any thread.
+    The server runs in a thread of its own with its own event loop. Every method may be called from
+    any thread.
     """
 
     appid = "1250000000"
@@ -58,16 +59,16 @@ class Sandbox:
         data: Path | None = None,
         speed: float = 1,
     ) -> None:
-        """`speed` divides every delay of the function platform: retries, timers, patience."""
+        """`speed` divides every delay of the function platform, such as retries and timers."""
         self.region = region
         self.port = port
         self.clock = Clock()
         self.hooks: list[Hook] = []
         self.faults = Faults()
-        self.cos_latency_s = 0.0
+        self.cos_latency_seconds = 0.0
         self._keys = KeyRing(self.clock)
         self.credentials = self._keys.issue(self.appid)
-        self._quota = Quota(region)
+        self._quota = RegionQuota(region)
         self._scheduler = Scheduler(self.clock, speed)
         self._scratch = Path(tempfile.mkdtemp(prefix="liveness-sandbox-"))
         self._requests = RequestLog()
@@ -107,7 +108,7 @@ class Sandbox:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # From outside to inside: whoever still asks finds everything there, or nobody listening.
+        # Stop the server first, so that no request meets a half-closed backend.
         try:
             self._in_loop(self._server.stop())
             self._in_loop(self.faceid.close())
@@ -122,20 +123,20 @@ class Sandbox:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def requests(self) -> list[LoggedRequest]:
-        """Every request so far, in order of arrival."""
+    def requests(self) -> list[RequestRecord]:
+        """All requests so far, in order of arrival."""
         return self._requests.snapshot()
 
-    def temporary_credentials(self, lifetime_s: float = 7200) -> Credentials:
-        return self._keys.issue_temporary(self.appid, lifetime_s)
+    def temporary_credentials(self, lifetime_seconds: float = 7200) -> Credentials:
+        return self._keys.issue_temporary(self.appid, lifetime_seconds)
 
     def client_environment(self) -> dict[str, str]:
-        """What a client needs to take the sandbox for the cloud."""
+        """Return the environment variables that make a client use the sandbox as its cloud."""
         return {
             "http_proxy": self.url,
             "TENCENTCLOUD_SECRETID": self.credentials.secret_id,
             "TENCENTCLOUD_SECRETKEY": self.credentials.secret_key,
-            # As the API's own clients and tccli spell them.
+            # The spelling that the API's clients and tccli use.
             "TENCENTCLOUD_SECRET_ID": self.credentials.secret_id,
             "TENCENTCLOUD_SECRET_KEY": self.credentials.secret_key,
             "TENCENTCLOUD_REGION": self.region,
@@ -150,7 +151,7 @@ class Sandbox:
         region: str | None = None,
     ) -> Bucket:
         if not name.endswith(f"-{self.appid}"):
-            raise ValueError(f"a bucket's full name ends in -{self.appid}")
+            raise ValueError(f"the full name of a bucket ends in -{self.appid}")
         return self._store.create(name, region or self.region, versioning, encryption)
 
     def bucket(self, name: str) -> Bucket:
@@ -160,89 +161,43 @@ class Sandbox:
         return bucket
 
     def put_role(self, name: str, trust: Document, policies: Mapping[str, Document]) -> Role:
-        """A role that CAM tells about, with policies by name; in place of one of that name."""
+        """Create or replace a role with its policies by name, for CAM to return."""
         return self._roles.put(name, trust, policies)
 
-    def deploy(
-        self,
-        name: str,
-        code: Path,
-        handler: str = "index.main_handler",
-        environment: Mapping[str, str] | None = None,
-        timeout_s: float = 60,
-        memory_mb: int = 128,
-        triggers: Sequence[Trigger] = (),
-        instances: int | None = None,
-        reserved_mb: int | None = None,
-        python: str = sys.executable,
-        dependencies: Sequence[Path] | None = None,
-        retries: int = MOST_RETRIES,
-        oldest_s: float = MOST_AGE_S,
-        dead_letters: Path | None = None,
-        role: str | None = None,
-    ) -> Function:
-        """Put a function up: a copy of the code, read-only, and nothing else to import from.
-
-        `dependencies` are further folders to import from, instead of what is installed for
-        `python`; a package that brings its own needs none: `()`.
-        `instances` is how many run at once on this machine (default: what `reserved_mb` allows,
-        else 2): more events wait, and the platform knows nothing of it. Over the quota, which is
-        `reserved_mb` or the region's, they are refused with 432.
-        `role` is only told to who asks: whatever it allows, every key may do everything.
-        """
+    def deploy(self, name: str, code: Path, options: DeployOptions = _DEFAULT_OPTIONS) -> Function:
+        """Deploy a function from a read-only copy of the code folder."""
         if name in self._functions:
-            raise ValueError(f"there is a function {name} already")
-        rules = RetryRules(retries, oldest_s)
-        if instances is None:
-            instances = 2 if reserved_mb is None else max(1, reserved_mb // memory_mb)
-        share = self._quota.share(reserved_mb)
-        deployment = Deployment(
-            name,
-            unpack(Path(code).resolve(), self._scratch / "functions" / name),
-            handler,
-            None if dependencies is None else tuple(Path(each).resolve() for each in dependencies),
-            dict(environment or {}),
-            timeout_s,
-            memory_mb,
-            self.region,
-            self.appid,
-            python,
-            self.url,
-            role,
-        )
-        function = Function(
-            deployment,
-            triggers,
-            Instances(deployment, self.temporary_credentials, self.clock),
-            instances,
-            rules,
-            share,
-            dead_letters,
-            self._scheduler,
-            self.clock,
-        )
+            raise ValueError(f"there is already a function {name}")
+        if options.dependencies is not None:
+            folders = tuple(Path(folder).resolve() for folder in options.dependencies)
+            options = replace(options, dependencies=folders)
+        quota = self._quota.allocate(options.reserved_mb)
+        copy = unpack(Path(code).resolve(), self._scratch / "functions" / name)
+        deployment = Deployment(name, copy, options, self.region, self.appid, self.url)
+        instances = Instances(deployment, self.temporary_credentials, self.clock)
+        function = Function(deployment, instances, quota, self._scheduler, self.clock)
         self._functions[name] = function
         return function
 
-    def event_for(
+    def trigger_event(
         self, bucket: str | Bucket, key: str, kind: str = "Put", function: str = "liveness"
     ) -> dict[str, Any]:
-        """The trigger message about an object that is there, without sending it."""
-        found = self.bucket(bucket) if isinstance(bucket, str) else bucket
-        stored = found.get(key)
+        """Build the trigger message for an existing object, without sending it."""
+        source = self.bucket(bucket) if isinstance(bucket, str) else bucket
+        stored = source.get(key)
         if stored is None:
-            raise KeyError(f"no object {key!r} in {found.name}")
+            raise KeyError(f"no object {key!r} in {source.name}")
         return trigger_message(
-            found, stored, Creation(kind, request_id()), function, self.clock.now()
+            source, stored, CreationInfo(kind, request_id()), function, self.clock.now()
         )
 
-    def wait_idle(self, timeout_s: float = 30) -> None:
-        """Until no event is queued, running or waiting for a retry."""
-        deadline = time.monotonic() + timeout_s
+    def wait_idle(self, timeout_seconds: float = 30) -> None:
+        """Wait until no event is queued, running or waiting for a retry."""
+        deadline = time.monotonic() + timeout_seconds
         for function in self._functions.values():
             function.wait_idle(deadline)
 
-    def _notify(self, bucket: Bucket, stored: StoredObject, creation: Creation) -> None:
+    def _notify(self, bucket: Bucket, stored: StoredObject, creation: CreationInfo) -> None:
         event_name = f"cos:ObjectCreated:{creation.kind}"
         for function in list(self._functions.values()):
             for trigger in function.triggers:
@@ -268,7 +223,7 @@ class Sandbox:
 
 
 async def _cancel_others() -> None:
-    """Let every task that is left end, so that none is destroyed while it waits."""
+    """Cancel and await all remaining tasks, so that none is destroyed while it is pending."""
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for task in others:
         task.cancel()

@@ -20,8 +20,8 @@ from .clock import Clock
 from .faceid.rate_limit import ALGORITHMS
 from .faceid.service import FaceIdService
 from .faults.active import Faults
-from .faults.document import checked_number, checked_object, fault_in, shown
-from .faults.fault import BadFault, Fault
+from .faults.document import checked_number, checked_object, parse_fault, shown
+from .faults.fault import Fault, InvalidFault
 
 
 class Target(Protocol):
@@ -38,15 +38,15 @@ class Target(Protocol):
 
 
 @dataclass(frozen=True)
-class Scenario:
+class ScenarioFile:
     faults: tuple[Fault, ...] = ()
-    advance_s: float = 0
+    advance_seconds: float = 0
     faceid: Mapping[str, Any] = field(default_factory=dict)
     """`rate_limit` and `limiter`, as far as they are given."""
 
     def apply(self, target: Target) -> list[str]:
         """Bring it about; the ids of the faults are returned."""
-        target.clock.advance(self.advance_s)
+        target.clock.advance(self.advance_seconds)
         if "rate_limit" in self.faceid:
             target.faceid.rate_limit = self.faceid["rate_limit"]
         if "limiter" in self.faceid:
@@ -54,27 +54,27 @@ class Scenario:
         return [target.faults.add(fault) for fault in self.faults]
 
 
-def load_scenario(path: Path) -> Scenario:
-    """Raises BadFault with a text that names the file and the place in it."""
+def load_scenario(path: Path) -> ScenarioFile:
+    """Raises InvalidFault with a text that names the file and the place in it."""
     try:
-        return scenario_in(json.loads(path.read_bytes()))
+        return parse_scenario_file(json.loads(path.read_bytes()))
     except OSError as error:
-        raise BadFault(f"{path}: {error.strerror}") from None
+        raise InvalidFault(f"{path}: {error.strerror}") from None
     except json.JSONDecodeError as error:
-        raise BadFault(f"{path}: no JSON in line {error.lineno}: {error.msg}") from None
+        raise InvalidFault(f"{path}: no JSON in line {error.lineno}: {error.msg}") from None
     except (UnicodeDecodeError, RecursionError):
-        raise BadFault(f"{path}: no JSON") from None
-    except BadFault as error:
-        raise BadFault(f"{path}: {error}") from None
+        raise InvalidFault(f"{path}: no JSON") from None
+    except InvalidFault as error:
+        raise InvalidFault(f"{path}: {error}") from None
 
 
-def scenario_in(document: Any) -> Scenario:
+def parse_scenario_file(document: Any) -> ScenarioFile:
     given = checked_object(document, "", ("faults", "clock", "faceid", "comment"))
     faults = given.get("faults", [])
     if not isinstance(faults, list):
-        raise BadFault(f"faults is a list, not {shown(faults)}")
-    return Scenario(
-        tuple(fault_in(fault, f"faults[{place}]") for place, fault in enumerate(faults)),
+        raise InvalidFault(f"faults is a list, not {shown(faults)}")
+    return ScenarioFile(
+        tuple(parse_fault(fault, f"faults[{place}]") for place, fault in enumerate(faults)),
         _advance(given.get("clock", {})),
         _limits(given.get("faceid", {})),
     )
@@ -84,7 +84,7 @@ def _advance(document: Any) -> float:
     given = checked_object(document, "clock", ("advance",))
     seconds = checked_number(given.get("advance", 0), "clock.advance")
     if seconds < 0:
-        raise BadFault(f"clock.advance is 0 or more, not {seconds:g}: it never goes back")
+        raise InvalidFault(f"clock.advance is 0 or more, not {seconds:g}: it never goes back")
     return seconds
 
 
@@ -92,7 +92,9 @@ def _limits(document: Any) -> Mapping[str, Any]:
     given = checked_object(document, "faceid", ("rate_limit", "limiter"))
     limit, limiter = given.get("rate_limit"), given.get("limiter")
     if limit is not None and checked_number(limit, "faceid.rate_limit") < 0:
-        raise BadFault(f"faceid.rate_limit is 0 or more, or null for none, not {limit:g}")
+        raise InvalidFault(f"faceid.rate_limit is 0 or more, or null for none, not {limit:g}")
     if "limiter" in given and limiter not in tuple(ALGORITHMS):
-        raise BadFault(f"faceid.limiter is one of {', '.join(ALGORITHMS)}, not {shown(limiter)}")
+        raise InvalidFault(
+            f"faceid.limiter is one of {', '.join(ALGORITHMS)}, not {shown(limiter)}"
+        )
     return given

@@ -34,12 +34,12 @@ from .hosts import (
     UnknownHost,
     host_of,
 )
-from .requestlog import LoggedRequest, RequestLog
+from .requestlog import RequestLog, RequestRecord
 from .wire import MalformedTarget, Reply, WireRequest
 
 # An encoded key has up to 2,550 bytes; a session token, a prefix and a marker may come on top.
-_MOST_LINE_BYTES = 64 * 1024
-_SHUTDOWN_S = 0.5
+_MAX_LINE_BYTES = 64 * 1024
+_SHUTDOWN_SECONDS = 0.5
 
 _log = logging.getLogger(__name__)
 _SERVICES = {
@@ -57,7 +57,7 @@ class Settings(Protocol):
 
     hooks: list[Hook]
     faults: Faults
-    cos_latency_s: float
+    cos_latency_seconds: float
 
 
 class Server:
@@ -83,12 +83,12 @@ class Server:
         """Listen on the loopback address; the port that was taken is returned."""
         server = web.Server(
             self._handle,
-            max_line_size=_MOST_LINE_BYTES,
-            max_field_size=_MOST_LINE_BYTES,
+            max_line_size=_MAX_LINE_BYTES,
+            max_field_size=_MAX_LINE_BYTES,
             auto_decompress=False,
             access_log=None,
         )
-        self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_S)
+        self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port, backlog=1024).start()
         taken: int = self._runner.addresses[0][1]
@@ -110,7 +110,7 @@ class Server:
             reply = refusal.reply(connection.method, str(error), Identifiers())
             return web.Response(status=reply.status, body=reply.body, headers=reply.headers)
         host = host_of(request.host)
-        entry = _logged(request, host)
+        entry = _log_entry(request, host)
         self._requests.add(entry)
         try:
             outcome = await self._outcome(request, host, entry)
@@ -133,9 +133,9 @@ class Server:
             entry.bytes_in = request.bytes_in
             entry.ended = time.monotonic()
 
-    async def _outcome(self, request: WireRequest, host: Host, entry: LoggedRequest) -> Outcome:
-        if entry.service == "cos" and self._settings.cos_latency_s:
-            await asyncio.sleep(self._settings.cos_latency_s)
+    async def _outcome(self, request: WireRequest, host: Host, entry: RequestRecord) -> Outcome:
+        if entry.service == "cos" and self._settings.cos_latency_seconds:
+            await asyncio.sleep(self._settings.cos_latency_seconds)
         outcome = await run_hooks(self._hooks(), entry, "before")
         if outcome is None:
             outcome = await self._dispatch(request, host)
@@ -161,7 +161,7 @@ class Server:
         return Reply(502, b"the sandbox plays no such host\n", {"Content-Type": "text/plain"})
 
     async def _send(
-        self, reply: Reply, connection: web.BaseRequest, entry: LoggedRequest
+        self, reply: Reply, connection: web.BaseRequest, entry: RequestRecord
     ) -> web.StreamResponse:
         headers = {"Date": http_date(self._clock.now()), **reply.headers}
         response = web.StreamResponse(status=reply.status, headers=headers)
@@ -171,7 +171,7 @@ class Server:
         try:
             await response.prepare(connection)
             if connection.method != "HEAD":
-                for chunk in _pieces(reply.body):
+                for chunk in _chunks(reply.body):
                     entry.bytes_out += len(chunk)
                     await response.write(chunk)
             await response.write_eof()
@@ -180,12 +180,12 @@ class Server:
         return response
 
 
-def _logged(request: WireRequest, host: Host) -> LoggedRequest:
+def _log_entry(request: WireRequest, host: Host) -> RequestRecord:
     place, claim = claim_in(request)
     secret_id = claim.get("q-ak", "")
     if isinstance(host, _API_HOSTS):
         secret_id = claimed_secret_id(request.headers.get("authorization", ""))
-    return LoggedRequest(
+    return RequestRecord(
         service=host.service if isinstance(host, ControlHost) else _SERVICES[type(host)],
         method=request.method,
         host=request.host,
@@ -201,8 +201,8 @@ def _logged(request: WireRequest, host: Host) -> LoggedRequest:
     )
 
 
-def _pieces(body: bytes | BlobSlice) -> Iterator[bytes]:
-    return iter([body]) if isinstance(body, bytes) else body.pieces()
+def _chunks(body: bytes | BlobSlice) -> Iterator[bytes]:
+    return iter([body]) if isinstance(body, bytes) else body.chunks()
 
 
 def _acknowledge_at_once(connection: web.BaseRequest) -> None:

@@ -1,51 +1,57 @@
-"""The sandbox as a command runs it: until it is told to stop."""
+"""The sandbox as a command runs it: until a signal stops it."""
 
 from __future__ import annotations
 
 import shlex
 import signal
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .cam.roles import Document
-from .runtime.triggers import CosTrigger, TimerTrigger
+from .runtime.deployment import DeployOptions
+from .runtime.triggers import CosTrigger
 from .sandbox import Sandbox
-from .scenario_file import Scenario
+from .scenario_file import ScenarioFile
 
 FUNCTION = "liveness"
 ROLE = "liveness-function"
 DEFAULT_INPUT_PREFIX = "liveness/incoming/"
 
 
-class OtherRegion(Exception):
-    """The data directory holds the bucket in another region than it is to be served in."""
+class RegionMismatch(Exception):
+    """The data directory contains the bucket in another region than the requested one."""
+
+
+@dataclass(frozen=True)
+class FunctionRole:
+    """What CAM returns for the function's role."""
+
+    trust: Document
+    policy: Document
 
 
 def serve(
-    *,
-    port: int,
-    data: Path | None,
-    region: str,
     bucket: str,
     code: Path | None,
-    environment: Mapping[str, str],
-    timers: Sequence[TimerTrigger] = (),
+    options: DeployOptions,
+    role: FunctionRole | None = None,
+    *,
+    region: str,
+    port: int = 0,
+    data: Path | None = None,
     speed: float = 1,
-    instances: int | None = None,
-    reserved_mb: int | None = None,
-    dead_letters: Path | None = None,
-    scenario: Scenario | None = None,
-    trust: Document | None = None,
-    policy: Document | None = None,
+    scenario: ScenarioFile | None = None,
     print: Callable[[str], object] = print,
 ) -> None:
-    """Play the cloud until SIGINT or SIGTERM, which only the main thread gets: call it there.
+    """Emulate the cloud until SIGINT or SIGTERM. Call it in the main thread, which gets signals.
 
-    `trust` and `policy` are what CAM tells of the function's role; without them it has none.
+    Without `code` no function is deployed; the environment in `options` is then only printed. The
+    function gets a trigger on the bucket in addition to those in `options`.
     """
     stop = threading.Event()
-    previous = {
+    previous_handlers = {
         number: signal.signal(number, lambda *_: stop.set())
         for number in (signal.SIGINT, signal.SIGTERM)
     }
@@ -57,29 +63,26 @@ def serve(
             settings = {
                 "LIVENESS_ENDPOINT_SCHEME": "http",
                 "LIVENESS_BUCKET": bucket,
-                **environment,
+                **options.environment,
             }
-            role = None
-            if trust is not None and policy is not None:
-                role = sandbox.put_role(ROLE, trust, {ROLE: policy}).name
+            if role is not None:
+                sandbox.put_role(ROLE, role.trust, {ROLE: role.policy})
             if code is not None:
                 prefix = settings.get("LIVENESS_INPUT_PREFIX", DEFAULT_INPUT_PREFIX)
-                sandbox.deploy(
-                    FUNCTION,
-                    code,
+                uploads = CosTrigger(bucket, prefix=prefix)
+                function_options = replace(
+                    options,
                     environment=settings,
-                    triggers=[CosTrigger(bucket, prefix=prefix), *timers],
-                    instances=instances,
-                    reserved_mb=reserved_mb,
-                    dead_letters=dead_letters,
-                    role=role,
+                    triggers=(uploads, *options.triggers),
+                    role=None if role is None else ROLE,
                 )
+                sandbox.deploy(FUNCTION, code, function_options)
             print(f"liveness sandbox ready on {sandbox.url}")
             for name, value in {**sandbox.client_environment(), **settings}.items():
                 print(f"export {name}={shlex.quote(value)}")
             stop.wait()
     finally:
-        for number, handler in previous.items():
+        for number, handler in previous_handlers.items():
             signal.signal(number, handler)
 
 
@@ -90,6 +93,7 @@ def _provide_bucket(sandbox: Sandbox, name: str) -> None:
         sandbox.create_bucket(name)
         return
     if region != sandbox.region:
-        raise OtherRegion(
-            f"the data directory holds {name} in {region}; it cannot be served in {sandbox.region}"
+        raise RegionMismatch(
+            f"the data directory contains {name} in {region}; "
+            f"it cannot be served in {sandbox.region}"
         )

@@ -10,8 +10,8 @@ from ..wire import Reply, WireRequest
 from .errors import ApiError
 
 # "Signature v3", the document of API 3.0.
-_MOST_QUERY_BYTES = 32 * 1024
-_MOST_BODY_BYTES = 10 * 1024 * 1024
+_MAX_QUERY_BYTES = 32 * 1024
+_MAX_BODY_BYTES = 10 * 1024 * 1024
 
 
 async def read_body(request: WireRequest) -> bytes:
@@ -21,9 +21,9 @@ async def read_body(request: WireRequest) -> bytes:
     body = bytearray()
     async for chunk in request.chunks():
         # Taken in to its end, however long: who is still sending could miss the answer.
-        if len(body) <= _MOST_BODY_BYTES:
+        if len(body) <= _MAX_BODY_BYTES:
             body += chunk
-    if len(body) > _MOST_BODY_BYTES or len(request.raw_query) > _MOST_QUERY_BYTES:
+    if len(body) > _MAX_BODY_BYTES or len(request.raw_query) > _MAX_QUERY_BYTES:
         raise ApiError("RequestSizeLimitExceeded", "The request size exceeds the upper limit.")
     return bytes(body)
 

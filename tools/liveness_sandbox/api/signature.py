@@ -12,7 +12,7 @@ from ..credentials import KeyRing, Principal
 from ..wire import WireRequest
 from .errors import ApiError
 
-_LIFETIME_S = 300
+_LIFETIME_SECONDS = 300
 _AUTHORIZATION = re.compile(
     r"TC3-HMAC-SHA256 "
     r"Credential=(?P<secret_id>[^/]+)/(?P<date>[^/]+)/(?P<service>[^/]+)/tc3_request, ?"
@@ -49,7 +49,7 @@ def identify(request: WireRequest, body: bytes, service: str, keys: KeyRing) -> 
             "AuthFailure.SignatureFailure", "The Authorization header is missing or malformed."
         )
     # The client's own time, so real time: see Clock.
-    if abs(time.time() - int(timestamp)) > _LIFETIME_S:
+    if abs(time.time() - int(timestamp)) > _LIFETIME_SECONDS:
         raise ApiError(
             "AuthFailure.SignatureExpire", "The signature is more than five minutes old."
         )

@@ -13,12 +13,12 @@ from .roles import Policy, Role, Roles
 
 SERVICE = "cam"
 VERSION = "2019-01-16"
-_MOST_ROWS = 200
+_MAX_ROWS = 200
 _EITHER = {"RoleId": str, "RoleName": str}
 # As the document's examples have them.
 _CUSTOM_POLICY = 1
 _BY_POLICY_SYNTAX = 2
-_SESSION_S = 43_200
+_SESSION_SECONDS = 43_200
 
 
 class CamService(ActionService):
@@ -44,7 +44,7 @@ class CamService(ActionService):
             "UpdateTime": _time(role.added),
             "ConsoleLogin": 0,
             "RoleType": "user",
-            "SessionDuration": _SESSION_S,
+            "SessionDuration": _SESSION_SECONDS,
             "DeletionTaskId": None,
             "Tags": [],
         }
@@ -52,9 +52,9 @@ class CamService(ActionService):
 
     def _list_attached(self, params: Params) -> dict[str, Any]:
         page, rows = params["Page"], params["Rp"]
-        if page < 1 or not 1 <= rows <= _MOST_ROWS:
+        if page < 1 or not 1 <= rows <= _MAX_ROWS:
             raise ApiError(
-                "InvalidParameter.ParamError", f"Page is from 1, Rp from 1 to {_MOST_ROWS}."
+                "InvalidParameter.ParamError", f"Page is from 1, Rp from 1 to {_MAX_ROWS}."
             )
         policies = self._role(params).policies if params.get("PolicyType") != "QCS" else ()
         shown = policies[(page - 1) * rows : page * rows]

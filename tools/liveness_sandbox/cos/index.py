@@ -33,7 +33,7 @@ class DirectoryIndex(Index):
             records = [json.loads(each.read_text()) for each in path.parent.glob("objects/*.json")]
             objects = {each["key"]: _stored(each, blobs) for each in records}
             used.update(each["blob"]["name"] for each in records)
-            store.adopt(
+            store.register(
                 Bucket(
                     store,
                     record["name"],

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from ..hosts import object_url
-from .store import Bucket, Creation, StoredObject
+from .store import Bucket, CreationInfo, StoredObject
 
 # The short codes of old region names. Not all are public: else the new name's end must do.
 _SHORT_REGIONS = {
@@ -25,7 +25,7 @@ _SHORT_REGIONS = {
 
 
 def trigger_message(
-    bucket: Bucket, stored: StoredObject, creation: Creation, function: str, moment: datetime
+    bucket: Bucket, stored: StoredObject, creation: CreationInfo, function: str, moment: datetime
 ) -> dict[str, Any]:
     name = bucket.name.removesuffix(f"-{bucket.appid}")
     queue = f"qcs:0:scf:{bucket.region}:appid/{bucket.appid}"
@@ -72,7 +72,7 @@ def trigger_message(
     }
 
 
-def _meta(stored: StoredObject, creation: Creation) -> Mapping[str, str]:
+def _meta(stored: StoredObject, creation: CreationInfo) -> Mapping[str, str]:
     return {
         "Content-Type": stored.content_type,
         "ETag": stored.etag,

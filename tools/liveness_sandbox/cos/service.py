@@ -5,22 +5,22 @@ from __future__ import annotations
 from ..clock import Clock
 from ..hosts import CosHost, CosServiceHost
 from ..wire import Reply, WireRequest
-from . import copying
-from .archive import Archive
-from .buckets import BucketOperations
-from .copying import CopySources
-from .deletion import delete_object, delete_objects
 from .errors import CosError
 from .identifiers import Identifiers
-from .lifecycle import LifecycleOperations
-from .listing import list_objects, list_versions
-from .multipart_operations import MultipartOperations
-from .objects import ObjectOperations
-from .operation import Handler, Operation
+from .operations import copying
+from .operations.archive import Archive
+from .operations.buckets import BucketOperations
+from .operations.copying import CopySources
+from .operations.deletion import delete_object, delete_objects
+from .operations.lifecycle import LifecycleOperations
+from .operations.listing import list_objects, list_versions
+from .operations.multipart import MultipartOperations
+from .operations.objects import ObjectOperations
+from .operations.operation import Handler, Operation
+from .operations.put import UploadOperations
+from .operations.tagging import TaggingOperations
 from .signature import Authenticator, Identity
 from .store import Bucket, Store
-from .tagging import TaggingOperations
-from .uploads import UploadOperations
 
 # Parameters that make a request mean something else than the plain object or bucket. Those that are
 # not played have to be known as well: a PUT of ?acl must not overwrite the object.
@@ -86,7 +86,7 @@ class CosService:
             if isinstance(host, CosServiceHost):
                 reply = self._serve(request, host)
             else:
-                reply = await self._operate(request, host)
+                reply = await self._dispatch(request, host)
         except CosError as error:
             request.error_code = error.code
             return error.reply(request.method, f"{request.host}{request.path}", identifiers)
@@ -101,27 +101,27 @@ class CosService:
             )
         identity = self._authenticator.identify(request)
         if request.method != "GET":
-            raise _not_played()
+            raise _not_implemented()
         return self._buckets.list_all(identity, host.region or request.query.get("region"))
 
-    async def _operate(self, request: WireRequest, host: CosHost) -> Reply:
+    async def _dispatch(self, request: WireRequest, host: CosHost) -> Reply:
         key = request.path[1:]
-        meant = next((name for name in request.query if name in _SUBRESOURCES), "")
+        subresource = next((name for name in request.query if name in _SUBRESOURCES), "")
         bucket = self._store.find(host.bucket)
-        if not key and not meant and request.method == "PUT":
+        if not key and not subresource and request.method == "PUT":
             return self._buckets.create(request, host, self._authenticator.identify(request))
         if bucket is None or bucket.region != host.region:
             raise CosError(404, "NoSuchBucket", "The specified bucket does not exist")
-        if not key and not meant and request.method == "POST":
+        if not key and not subresource and request.method == "POST":
             # POST Object signs its form, not the request (436/14690).
             return await self._uploads.post_form(request, bucket)
         identity = self._authenticator.identify(request)
         _require_access(identity, bucket)
         if key and request.method == "PUT" and copying.HEADER in request.headers:
-            meant = f"{meant} {copying.HEADER}".lstrip()
-        handler = (self._of_object if key else self._of_bucket).get((request.method, meant))
+            subresource = f"{subresource} {copying.HEADER}".lstrip()
+        handler = (self._of_object if key else self._of_bucket).get((request.method, subresource))
         if handler is None:
-            raise _not_played()
+            raise _not_implemented()
         return await handler(Operation(request, bucket, key, identity))
 
 
@@ -130,5 +130,5 @@ def _require_access(identity: Identity, bucket: Bucket) -> None:
         raise CosError(403, "AccessDenied", "Access Denied")
 
 
-def _not_played() -> CosError:
+def _not_implemented() -> CosError:
     return CosError(405, "MethodNotAllowed", "The sandbox does not play this operation")

@@ -51,11 +51,11 @@ def form_signature_of(key: str, policy: bytes) -> str:
 
 
 def presigned_query(
-    credentials: Credentials, method: str, host: str, path: str, lifetime_s: int
+    credentials: Credentials, method: str, host: str, path: str, lifetime_seconds: int
 ) -> dict[str, str]:
     """Query parameters that let anyone do this one thing, from now on for so long."""
     now = int(time.time())
-    period = f"{now};{now + lifetime_s}"
+    period = f"{now};{now + lifetime_seconds}"
     signed = http_string(method, path, [], [("host", host)])
     return {
         "q-sign-algorithm": "sha1",

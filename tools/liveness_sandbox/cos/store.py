@@ -41,7 +41,7 @@ class StoredObject:
     version_id: str | None = None
     restored_until: datetime | None = None
     """Until then an archived object can be read."""
-    gone: datetime | None = None
+    expires_at: datetime | None = None
     """Best frames and uploaded resources live two hours."""
     redirect: str | None = None
     """Where a GET is sent to instead."""
@@ -64,7 +64,7 @@ class StoredObject:
 
 
 @dataclass(frozen=True)
-class Creation:
+class CreationInfo:
     """How an object came to be: what a trigger message tells about it."""
 
     kind: str
@@ -86,20 +86,20 @@ class Index:
     def remove_bucket(self, bucket: Bucket) -> None: ...
 
 
-class Consistency:
+class ConsistencyModel:
     """What requests get to see of the objects. This one shows all of them, at once."""
 
-    def changed(self, bucket: Bucket, key: str, before: StoredObject | None) -> None:
+    def on_change(self, bucket: Bucket, key: str, before: StoredObject | None) -> None:
         """The key is about to get or lose its object; `before` is what it had."""
 
-    def listed(self, bucket: Bucket) -> Bucket:
+    def listing_view(self, bucket: Bucket) -> Bucket:
         """The bucket as GET Bucket shows it."""
         return bucket
 
     def head(self, bucket: Bucket, key: str) -> StoredObject | None:
         return bucket.get(key)
 
-    def taken(self, bucket: Bucket, key: str) -> StoredObject | None:
+    def existing_for_create(self, bucket: Bucket, key: str) -> StoredObject | None:
         """The object that stands in the way of a create-only request."""
         return bucket.get(key)
 
@@ -141,8 +141,8 @@ class Bucket:
         stored = self._objects.get(key)
         if (
             stored is not None
-            and stored.gone is not None
-            and self._store.clock.now() >= stored.gone
+            and stored.expires_at is not None
+            and self._store.clock.now() >= stored.expires_at
         ):
             return None
         return stored
@@ -153,7 +153,7 @@ class Bucket:
 
     def listed(self) -> Bucket:
         """The bucket as a list shows it."""
-        return self._store.consistency.listed(self)
+        return self._store.consistency.listing_view(self)
 
     def keys(self, prefix: str = "") -> list[str]:
         """Those with the prefix, in UTF-8 order."""
@@ -206,11 +206,11 @@ class Bucket:
             named,
         )
         return self.commit(
-            replace(stored, **attributes), Creation("Put", request_id()) if notify else None
+            replace(stored, **attributes), CreationInfo("Put", request_id()) if notify else None
         )
 
     def commit(
-        self, stored: StoredObject, creation: Creation | None, create_only: bool = False
+        self, stored: StoredObject, creation: CreationInfo | None, create_only: bool = False
     ) -> StoredObject:
         """Make the object the current one, and tell of its creation if there is one to tell of.
 
@@ -218,10 +218,10 @@ class Bucket:
         stand-in without that trap would be worth nothing.
         """
         with self._store.lock:
-            taken = self._store.consistency.taken
-            if create_only and self.versioning is None and taken(self, stored.key):
+            existing = self._store.consistency.existing_for_create
+            if create_only and self.versioning is None and existing(self, stored.key):
                 raise ObjectExists(stored.key)
-            stored = replace(stored, version_id=self._new_version(), gone=self._end_of_life())
+            stored = replace(stored, version_id=self._new_version(), expires_at=self._end_of_life())
             self._forget(stored.key)
             self._objects[stored.key] = stored
             insort(self._order, stored.key.encode())
@@ -240,9 +240,9 @@ class Bucket:
         with self._store.lock:
             stored = self._objects[key]
             earlier = stored.last_modified - timedelta(seconds=seconds)
-            self.revise(stored, last_modified=earlier)
+            self.update_attributes(stored, last_modified=earlier)
 
-    def revise(self, stored: StoredObject, **changes: Any) -> None:
+    def update_attributes(self, stored: StoredObject, **changes: Any) -> None:
         """Change what is said of the object, if it is still there; its bytes stay."""
         with self._store.lock:
             if self._objects.get(stored.key) is stored:
@@ -258,7 +258,7 @@ class Bucket:
 
     def _forget(self, key: str) -> bool:
         stored = self._objects.pop(key, None)
-        self._store.consistency.changed(self, key, stored)
+        self._store.consistency.on_change(self, key, stored)
         if stored is None:
             return False
         del self._order[bisect_left(self._order, key.encode())]
@@ -282,8 +282,8 @@ class Store:
         self.blobs = blobs
         self.index = index
         self.lock = threading.RLock()
-        self.consistency = Consistency()
-        self.created: Callable[[Bucket, StoredObject, Creation], None] = lambda *_: None
+        self.consistency = ConsistencyModel()
+        self.created: Callable[[Bucket, StoredObject, CreationInfo], None] = lambda *_: None
         self._buckets: dict[str, Bucket] = {}
 
     def find(self, name: str) -> Bucket | None:
@@ -306,7 +306,7 @@ class Store:
             if name in self._buckets:
                 raise ValueError(f"there is a bucket {name} already")
             bucket = Bucket(self, name, region, self.index, versioning, encryption)
-            self.adopt(bucket)
+            self.register(bucket)
             self.index.save_bucket(bucket)
             return bucket
 
@@ -318,9 +318,9 @@ class Store:
     def create_volatile(self, name: str, region: str) -> Bucket:
         """A bucket that no index keeps."""
         bucket = Bucket(self, name, region, Index())
-        self.adopt(bucket)
+        self.register(bucket)
         return bucket
 
-    def adopt(self, bucket: Bucket) -> None:
+    def register(self, bucket: Bucket) -> None:
         """Take in a bucket that an index has kept."""
         self._buckets[bucket.name] = bucket

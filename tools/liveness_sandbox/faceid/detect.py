@@ -17,12 +17,18 @@ from . import frames
 from .downloads import Downloader
 from .ledger import CallLedger, FaceCall, is_billed
 from .resources import ResourceBuckets
-from .scenario import MOST_SCENARIO_BYTES, SUCCESS, BadScenario, Scenario, scenario_in
+from .scenario import (
+    MAX_SCENARIO_BYTES,
+    SUCCESS,
+    FaceScenario,
+    InvalidScenario,
+    parse_face_scenario,
+)
 
 ACTION = "DetectReflectLivenessAndCompare"
 PARAMETERS = ("LiveDataUrl", "LiveDataMd5", "ImageUrl", "ImageMd5")
 _LARGE_FRAME_BYTES = 12 * 1024 * 1024
-_MOST_REFERENCE_BYTES = 20 * 1024 * 1024
+_MAX_REFERENCE_BYTES = 20 * 1024 * 1024
 _FOREIGN_HOST = "frames.example.com"
 
 
@@ -73,21 +79,21 @@ class Detection:
             scenario, self._response(scenario, live, image, region, appid), request_id
         )
 
-    def _scenario(self, live: Blob) -> Scenario:
-        if live.size > MOST_SCENARIO_BYTES:
-            return Scenario()
+    def _scenario(self, live: Blob) -> FaceScenario:
+        if live.size > MAX_SCENARIO_BYTES:
+            return FaceScenario()
         try:
-            scenario = scenario_in(live.read())
-        except BadScenario as error:
+            scenario = parse_face_scenario(live.read())
+        except InvalidScenario as error:
             raise ApiError(
                 "InvalidParameterValue", f"the sandbox does not understand the scenario: {error}"
             ) from None
-        if scenario.times is not None and self._ledger.turn(live.md5) > scenario.times:
-            return Scenario()
+        if scenario.times is not None and self._ledger.next_occurrence(live.md5) > scenario.times:
+            return FaceScenario()
         return scenario
 
     def _response(
-        self, scenario: Scenario, live: Blob, image: Blob, region: str, appid: str
+        self, scenario: FaceScenario, live: Blob, image: Blob, region: str, appid: str
     ) -> dict[str, Any]:
         if scenario.channel == "error" and scenario.code != SUCCESS:
             return {
@@ -110,7 +116,7 @@ class Detection:
         self, kind: str, live: Blob, image: Blob, region: str, appid: str
     ) -> tuple[str, str]:
         """(URL, MD5), either of them spoilt as the scenario wants."""
-        reference = image.read() if image.size <= _MOST_REFERENCE_BYTES else b""
+        reference = image.read() if image.size <= _MAX_REFERENCE_BYTES else b""
         body = frames.best_frame(reference, live.md5)
         if kind == "not-jpeg":
             body = f"no picture, but a text about {live.md5}".encode()
@@ -133,7 +139,7 @@ class Detection:
         return url, md5
 
     @staticmethod
-    def _reply(scenario: Scenario, response: dict[str, Any], request_id: str) -> Reply:
+    def _reply(scenario: FaceScenario, response: dict[str, Any], request_id: str) -> Reply:
         response = {**response, "RequestId": request_id, **scenario.response}
         response = {
             name: value

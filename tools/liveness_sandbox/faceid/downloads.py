@@ -11,13 +11,12 @@ from yarl import URL
 
 from ..api.errors import ApiError
 from ..blobs import Blob, BlobStore
-from ..cos.upload import receive
 from ..hosts import CosHost, host_of
 from ..wire import CHUNK_BYTES
 from .resources import VENDOR_APPID, ResourceBuckets
 
 USER_AGENT = "faceid-resource-fetcher"
-_TIMEOUT_S = 30
+_TIMEOUT_SECONDS = 30
 
 
 class Downloader:
@@ -65,11 +64,11 @@ class Downloader:
                 URL(url, encoded=True),
                 proxy=self._own_url(),
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S),
+                timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECONDS),
             ) as response:
                 if response.status != 200:
                     raise ApiError("FailedOperation.DownLoadError", "File download failed.")
-                return await receive(response.content.iter_chunked(CHUNK_BYTES), self._blobs)
+                return await self._blobs.receive(response.content.iter_chunked(CHUNK_BYTES))
         except asyncio.TimeoutError:
             raise ApiError(
                 "FailedOperation.DownLoadTimeoutError", "File download timed out."

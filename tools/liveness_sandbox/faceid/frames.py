@@ -7,7 +7,7 @@ import struct
 
 _START = b"\xff\xd8"
 _COMMENT = b"\xff\xfe"
-_MOST_SEGMENT_BYTES = 65_533
+_MAX_SEGMENT_BYTES = 65_533
 
 # Eight by eight grey pixels, for references that are no JPEG.
 _GREY = base64.b64decode(
@@ -24,7 +24,7 @@ def best_frame(reference: bytes, live_md5: str) -> bytes:
 
 def enlarged(frame: bytes, size: int) -> bytes:
     """Still a valid JPEG, of at least this size: comments all the way."""
-    segment = _segment(bytes(_MOST_SEGMENT_BYTES))
+    segment = _segment(bytes(_MAX_SEGMENT_BYTES))
     count = -(-(size - len(frame)) // len(segment))
     return _START + segment * count + frame[len(_START) :]
 

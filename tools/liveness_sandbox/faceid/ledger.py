@@ -34,7 +34,7 @@ class CallLedger:
         with self._lock:
             return list(self._calls)
 
-    def turn(self, live_md5: str) -> int:
+    def next_occurrence(self, live_md5: str) -> int:
         """The how-manieth time this liveness package is judged, from 1."""
         with self._lock:
             self._seen[live_md5] = self._seen.get(live_md5, 0) + 1

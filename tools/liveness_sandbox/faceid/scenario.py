@@ -15,8 +15,8 @@ from types import NoneType
 from typing import Any
 
 SUCCESS = "Success"
-_SIMILAR = 96.3
-MOST_SCENARIO_BYTES = 1024 * 1024
+_DEFAULT_SIMILARITY = 96.3
+MAX_SCENARIO_BYTES = 1024 * 1024
 
 CHANNELS = ("result", "error")
 DROPS = (None, "before", "after")
@@ -49,12 +49,12 @@ _KINDS: Mapping[str, tuple[str, tuple[type, ...]]] = {
 }
 
 
-class BadScenario(ValueError):
+class InvalidScenario(ValueError):
     """The package says something that no scenario has: most likely a typing error in a test."""
 
 
 @dataclass(frozen=True)
-class Scenario:
+class FaceScenario:
     code: str = SUCCESS
     channel: str = "result"
     """Where a failure's code is told: in `Result` of a normal response, or as an API error."""
@@ -79,28 +79,28 @@ class Scenario:
             value = getattr(self, name)
             # bool is an int to Python.
             if isinstance(value, bool) or not isinstance(value, kinds):
-                raise BadScenario(f"{name} is {told}, not {value!r}")
+                raise InvalidScenario(f"{name} is {told}, not {value!r}")
         for name, allowed in (("channel", CHANNELS), ("drop", DROPS), ("frame", FRAMES)):
             if getattr(self, name) not in allowed:
-                raise BadScenario(f"{name} is one of {allowed}, not {getattr(self, name)!r}")
+                raise InvalidScenario(f"{name} is one of {allowed}, not {getattr(self, name)!r}")
 
     @property
     def similarity(self) -> Any:
         if self.sim is None:
-            return _SIMILAR if self.code == SUCCESS else 0.0
+            return _DEFAULT_SIMILARITY if self.code == SUCCESS else 0.0
         return self.sim
 
 
-def scenario_in(package: bytes) -> Scenario:
+def parse_face_scenario(package: bytes) -> FaceScenario:
     try:
-        wish = json.loads(package)
+        spec = json.loads(package)
     except ValueError:
-        return Scenario()
-    if not isinstance(wish, dict) or "sandbox" not in wish:
-        return Scenario()
-    known = {name: wish[name] for name in (f.name for f in fields(Scenario)) if name in wish}
-    unknown = wish.keys() - known.keys() - {"sandbox"}
+        return FaceScenario()
+    if not isinstance(spec, dict) or "sandbox" not in spec:
+        return FaceScenario()
+    known = {name: spec[name] for name in (f.name for f in fields(FaceScenario)) if name in spec}
+    unknown = spec.keys() - known.keys() - {"sandbox"}
     # A field that is nearly right must not be taken for a note to the reader.
     if unknown - {"comment"}:
-        raise BadScenario(f"unknown fields: {', '.join(sorted(unknown))}")
-    return Scenario(**known)
+        raise InvalidScenario(f"unknown fields: {', '.join(sorted(unknown))}")
+    return FaceScenario(**known)

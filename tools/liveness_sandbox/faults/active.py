@@ -10,9 +10,9 @@ from ..api.errors import ApiError, new_request_id
 from ..cos.errors import CosError
 from ..cos.identifiers import Identifiers
 from ..hooks import Delay, Drop, Hook, Phase
-from ..requestlog import LoggedRequest
+from ..requestlog import RequestRecord
 from ..wire import Reply
-from .fault import BadFault, Fault
+from .fault import Fault, InvalidFault
 
 _MESSAGE = "A fault of the sandbox, as it was told"
 
@@ -21,24 +21,29 @@ class ActiveFault:
     def __init__(self, number: int, fault: Fault) -> None:
         self.id = str(number)
         self.fault = fault
-        self.struck = 0
-        self._dice = random.Random(fault.match.seed)
+        self.hits = 0
+        self._random = random.Random(fault.match.seed)
         self._lock = threading.Lock()
 
-    def strikes(self) -> bool:
+    def should_fire(self) -> bool:
         """Asked once for each request that fits: whether this one is hit; if so, it is counted."""
         match = self.fault.match
         with self._lock:
-            if match.times is not None and self.struck >= match.times:
+            if match.times is not None and self.hits >= match.times:
                 return False
-            if self._dice.random() >= match.probability:
+            if self._random.random() >= match.probability:
                 return False
-            self.struck += 1
+            self.hits += 1
             return True
 
-    def hook(self, request: LoggedRequest, phase: Phase) -> Reply | Drop | Delay | None:
-        do, match = self.fault.do, self.fault.match
-        if do.stale_kind or phase != do.phase or not match.fits(request) or not self.strikes():
+    def hook(self, request: RequestRecord, phase: Phase) -> Reply | Drop | Delay | None:
+        do, match = self.fault.action, self.fault.match
+        if (
+            do.stale_kind
+            or phase != do.phase
+            or not match.matches(request)
+            or not self.should_fire()
+        ):
             return None
         if do.delay is not None:
             return Delay(do.delay)
@@ -62,7 +67,7 @@ class Faults:
 
     def remove(self, id: str) -> None:
         if self._active.pop(id, None) is None:
-            raise BadFault(f"there is no fault {id!r}")
+            raise InvalidFault(f"there is no fault {id!r}")
 
     def clear(self) -> None:
         self._active.clear()
@@ -76,14 +81,14 @@ class Faults:
         return [active.hook for active in self.snapshot()]
 
     def stale(self, kind: str) -> list[ActiveFault]:
-        return [active for active in self.snapshot() if active.fault.do.stale_kind == kind]
+        return [active for active in self.snapshot() if active.fault.action.stale_kind == kind]
 
 
-def _error(request: LoggedRequest, status: int | None, code: str | None) -> Reply:
+def _error(request: RequestRecord, status: int | None, code: str | None) -> Reply:
     return (_api_error if request.service == "faceid" else _cos_error)(request, status, code)
 
 
-def _api_error(request: LoggedRequest, status: int | None, code: str | None) -> Reply:
+def _api_error(request: RequestRecord, status: int | None, code: str | None) -> Reply:
     if code is None:
         # It is not the API that speaks, but what stands before it.
         return Reply(status or 502, b"<html>out of order</html>", {"Content-Type": "text/html"})
@@ -91,7 +96,7 @@ def _api_error(request: LoggedRequest, status: int | None, code: str | None) -> 
     return ApiError(code, _MESSAGE).reply(new_request_id(), status or 200)
 
 
-def _cos_error(request: LoggedRequest, status: int | None, code: str | None) -> Reply:
+def _cos_error(request: RequestRecord, status: int | None, code: str | None) -> Reply:
     status = status or 500
     # The two that clients meet (436/7730).
     error = CosError(status, code or ("SlowDown" if status == 503 else "InternalError"), _MESSAGE)

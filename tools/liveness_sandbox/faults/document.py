@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from .fault import STALE_KINDS, BadFault, Effect, Fault, Match
+from .fault import STALE_KINDS, Fault, FaultAction, InvalidFault, Match
 
 _NUMBERS = ("delay", *STALE_KINDS, "probability")
 # More seconds than that a calendar cannot take.
@@ -16,38 +16,38 @@ _MOST = 1_000_000_000
 _INTEGERS = ("status", "times", "seed")
 
 
-def fault_in(document: Any, place: str = "") -> Fault:
-    """`{"match": {...}, "do": {...}}`; raises BadFault."""
+def parse_fault(document: Any, place: str = "") -> Fault:
+    """`{"match": {...}, "do": {...}}`; raises InvalidFault."""
     given = checked_object(document, place, ("match", "do", "comment"))
     try:
         match = Match(**_fields(given.get("match", {}), "match", Match))
-        return Fault(Effect(**_fields(given.get("do", {}), "do", Effect)), match)
-    except BadFault as error:
-        raise BadFault(f"{place}.{error}" if place else str(error)) from None
+        return Fault(FaultAction(**_fields(given.get("do", {}), "do", FaultAction)), match)
+    except InvalidFault as error:
+        raise InvalidFault(f"{place}.{error}" if place else str(error)) from None
 
 
-def document_of(fault: Fault) -> dict[str, Any]:
-    """What `fault_in` would read back, without what is at its default."""
-    return {"match": _given(fault.match), "do": _given(fault.do)}
+def fault_document(fault: Fault) -> dict[str, Any]:
+    """What `parse_fault` would read back, without what is at its default."""
+    return {"match": _given(fault.match), "do": _given(fault.action)}
 
 
 def checked_object(document: Any, place: str, names: tuple[str, ...]) -> Mapping[str, Any]:
     """A field that is nearly right must not be passed over."""
     if not isinstance(document, dict):
-        raise BadFault(f"{place or 'this'} is an object, not {shown(document)}")
+        raise InvalidFault(f"{place or 'this'} is an object, not {shown(document)}")
     for name in document:
         if name not in names:
             where = f"{place}.{name}" if place else name
-            raise BadFault(f"{where} is no field; there are {', '.join(names)}")
+            raise InvalidFault(f"{where} is no field; there are {', '.join(names)}")
     return document
 
 
 def checked_number(value: Any, place: str) -> float:
     # bool is an int to Python, and NaN is JSON to Python's reader.
     if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
-        raise BadFault(f"{place} is a number, not {shown(value)}")
+        raise InvalidFault(f"{place} is a number, not {shown(value)}")
     if abs(value) > _MOST:
-        raise BadFault(f"{place} is at most {_MOST:,}, not {shown(value)}")
+        raise InvalidFault(f"{place} is at most {_MOST:,}, not {shown(value)}")
     return value
 
 
@@ -55,7 +55,7 @@ def shown(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)[:60]
 
 
-def _fields(document: Any, place: str, kind: type[Match] | type[Effect]) -> dict[str, Any]:
+def _fields(document: Any, place: str, kind: type[Match] | type[FaultAction]) -> dict[str, Any]:
     names = tuple(field.name for field in fields(kind))
     given = checked_object(document, place, names)
     return {name: _checked(value, name, f"{place}.{name}") for name, value in given.items()}
@@ -66,13 +66,13 @@ def _checked(value: Any, name: str, place: str) -> Any:
         return checked_number(value, place)
     if name in _INTEGERS:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise BadFault(f"{place} is a whole number, not {shown(value)}")
+            raise InvalidFault(f"{place} is a whole number, not {shown(value)}")
     elif not isinstance(value, str):
-        raise BadFault(f"{place} is a text, not {shown(value)}")
+        raise InvalidFault(f"{place} is a text, not {shown(value)}")
     return value
 
 
-def _given(value: Match | Effect) -> dict[str, Any]:
+def _given(value: Match | FaultAction) -> dict[str, Any]:
     return {
         field.name: getattr(value, field.name)
         for field in fields(value)

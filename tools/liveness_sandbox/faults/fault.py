@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from ..hooks import Phase
-from ..requestlog import LoggedRequest
+from ..requestlog import RequestRecord
 
 SERVICES = ("cos", "faceid")
 PHASES = ("before", "after")
-KINDS = ("delay", "status", "code", "drop", "reset", "stale_list", "head_lag", "racing_creates")
-STALE_KINDS = ("stale_list", "head_lag", "racing_creates")
+KINDS = ("delay", "status", "code", "drop", "reset", "stale_list", "head_lag", "racing_puts")
+STALE_KINDS = ("stale_list", "head_lag", "racing_puts")
 
 
-class BadFault(ValueError):
+class InvalidFault(ValueError):
     """It makes no sense; the text says where and what would."""
 
 
@@ -40,27 +40,31 @@ class Match:
 
     def __post_init__(self) -> None:
         if self.service not in (None, *SERVICES):
-            raise BadFault(f"match.service is one of {', '.join(SERVICES)}, not {self.service!r}")
+            raise InvalidFault(
+                f"match.service is one of {', '.join(SERVICES)}, not {self.service!r}"
+            )
         if self.times is not None and self.times < 1:
-            raise BadFault(f"match.times is 1 or more, not {self.times}")
+            raise InvalidFault(f"match.times is 1 or more, not {self.times}")
         if not 0 < self.probability <= 1:
-            raise BadFault(f"match.probability is over 0 and at most 1, not {self.probability:g}")
+            raise InvalidFault(
+                f"match.probability is over 0 and at most 1, not {self.probability:g}"
+            )
 
-    def fits(self, request: LoggedRequest) -> bool:
+    def matches(self, request: RequestRecord) -> bool:
         return (
             request.service in ((self.service,) if self.service else SERVICES)
             and self.method in (None, request.method)
-            and self.fits_object(request.bucket, request.key)
+            and self.matches_object(request.bucket, request.key)
             and fnmatchcase(request.action, self.action)
             and fnmatchcase(request.user_agent, self.user_agent)
         )
 
-    def fits_object(self, bucket: str, key: str) -> bool:
+    def matches_object(self, bucket: str, key: str) -> bool:
         return fnmatchcase(bucket, self.bucket) and fnmatchcase(key, self.key)
 
 
 @dataclass(frozen=True)
-class Effect:
+class FaultAction:
     """Exactly one of these; only `status` and `code` go together."""
 
     delay: float | None = None
@@ -77,7 +81,7 @@ class Effect:
     """Lists show objects as they were so many seconds of the sandbox's clock ago [436/30614]."""
     head_lag: float | None = None
     """HEAD sees the object as it was then."""
-    racing_creates: float | None = None
+    racing_puts: float | None = None
     """Create-only requests this close together all succeed, and the last one's object stays."""
     when: Phase = "before"
     """`after`: the request has its effect, and only then comes the delay or the error."""
@@ -86,18 +90,18 @@ class Effect:
         given = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(given) != 1 and given != ["status", "code"]:
             told = " and ".join(given) or "nothing"
-            raise BadFault(f"do takes one of {', '.join(KINDS)}, not {told}")
+            raise InvalidFault(f"do takes one of {', '.join(KINDS)}, not {told}")
         for kind in ("delay", *STALE_KINDS):
             seconds = getattr(self, kind)
             if seconds is not None and seconds <= 0:
-                raise BadFault(f"do.{kind} is a number of seconds over 0, not {seconds:g}")
+                raise InvalidFault(f"do.{kind} is a number of seconds over 0, not {seconds:g}")
         for kind in ("drop", "reset", "when"):
             if getattr(self, kind) not in (None, *PHASES):
-                raise BadFault(f'do.{kind} is "before" or "after", not {getattr(self, kind)!r}')
+                raise InvalidFault(f'do.{kind} is "before" or "after", not {getattr(self, kind)!r}')
         if self.status is not None and not 400 <= self.status <= 599:
-            raise BadFault(f"do.status is from 400 to 599, not {self.status}")
+            raise InvalidFault(f"do.status is from 400 to 599, not {self.status}")
         if self.when != "before" and given[0] not in ("delay", "status", "code"):
-            raise BadFault(f"do.when does not go with do.{given[0]}")
+            raise InvalidFault(f"do.when does not go with do.{given[0]}")
 
     @property
     def phase(self) -> Phase:
@@ -111,18 +115,20 @@ class Effect:
 
 @dataclass(frozen=True)
 class Fault:
-    do: Effect
+    action: FaultAction
     match: Match = field(default_factory=Match)
 
     def __post_init__(self) -> None:
-        do, match = self.do, self.match
+        do, match = self.action, self.match
         if do.status is not None and do.status < 500 and do.code is None:
-            raise BadFault(f"do.status {do.status} needs do.code: the error's name")
+            raise InvalidFault(f"do.status {do.status} needs do.code: the error's name")
         if do.status is None and do.code is not None and match.service != "faceid":
-            raise BadFault('do.code alone needs match.service "faceid": COS errors have a status')
+            raise InvalidFault(
+                'do.code alone needs match.service "faceid": COS errors have a status'
+            )
         narrowed = match.method or (match.action, match.user_agent) != ("*", "*")
         if do.stale_kind and (match.service == "faceid" or narrowed):
-            raise BadFault(
+            raise InvalidFault(
                 f"do.{do.stale_kind} hits requests of COS by itself: "
                 "match takes bucket, key, times, probability and seed"
             )

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ..clock import Clock
-from ..cos.store import Bucket, Consistency, StoredObject
+from ..cos.store import Bucket, ConsistencyModel, StoredObject
 from .active import ActiveFault, Faults
 
 
@@ -20,7 +20,7 @@ class Change(NamedTuple):
     """None: there was nothing."""
 
 
-class StaleViews(Consistency):
+class StaleViews(ConsistencyModel):
     """Answers as the faults in force want it, from changes that were made since they are.
 
     Only a request that would notice counts as one of so many times.
@@ -31,7 +31,7 @@ class StaleViews(Consistency):
         self._clock = clock
         self._changes: dict[tuple[str, str], list[Change]] = defaultdict(list)
 
-    def changed(self, bucket: Bucket, key: str, before: StoredObject | None) -> None:
+    def on_change(self, bucket: Bucket, key: str, before: StoredObject | None) -> None:
         longest = self._longest_lag()
         if not longest:
             self._changes.clear()
@@ -41,31 +41,31 @@ class StaleViews(Consistency):
         changes[:] = [change for change in changes if now - change.at <= longest]
         changes.append(Change(now, before))
 
-    def listed(self, bucket: Bucket) -> Bucket:
+    def listing_view(self, bucket: Bucket) -> Bucket:
         past: dict[str, StoredObject | None] = {}
         for active in self._faults.stale("stale_list"):
             seen = {
                 key: self._at(bucket, key, _lag(active))
                 for name, key in list(self._changes)
-                if name == bucket.name and active.fault.match.fits_object(name, key)
+                if name == bucket.name and active.fault.match.matches_object(name, key)
             }
             hidden = {key: was for key, was in seen.items() if was is not bucket.get(key)}
-            if hidden and active.strikes():
+            if hidden and active.should_fire():
                 past.update(hidden)
         return bucket.with_objects(past) if past else bucket
 
     def head(self, bucket: Bucket, key: str) -> StoredObject | None:
         return self._seen("head_lag", bucket, key)
 
-    def taken(self, bucket: Bucket, key: str) -> StoredObject | None:
-        return self._seen("racing_creates", bucket, key)
+    def existing_for_create(self, bucket: Bucket, key: str) -> StoredObject | None:
+        return self._seen("racing_puts", bucket, key)
 
     def _seen(self, kind: str, bucket: Bucket, key: str) -> StoredObject | None:
         now = bucket.get(key)
         for active in self._faults.stale(kind):
-            if active.fault.match.fits_object(bucket.name, key):
+            if active.fault.match.matches_object(bucket.name, key):
                 past = self._at(bucket, key, _lag(active))
-                if past is not now and active.strikes():
+                if past is not now and active.should_fire():
                     return past
         return now
 
@@ -77,10 +77,10 @@ class StaleViews(Consistency):
         return bucket.get(key)
 
     def _longest_lag(self) -> timedelta:
-        stale = [active for active in self._faults.snapshot() if active.fault.do.stale_kind]
+        stale = [active for active in self._faults.snapshot() if active.fault.action.stale_kind]
         return max(map(_lag, stale), default=timedelta())
 
 
 def _lag(active: ActiveFault) -> timedelta:
-    do = active.fault.do
-    return timedelta(seconds=do.stale_list or do.head_lag or do.racing_creates or 0)
+    do = active.fault.action
+    return timedelta(seconds=do.stale_list or do.head_lag or do.racing_puts or 0)

@@ -1,4 +1,4 @@
-"""Dead letters: events that the platform has given up, in the form of its queue (583/39704)."""
+"""Dead letters: events that the platform gave up on, in the format of its queue (583/39704)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from .environment import NAMESPACE, UIN, Deployment
+from .deployment import Deployment
+from .environment import NAMESPACE, UIN
 from .status import Status
 
 _ZONE = timezone(timedelta(hours=8))
-_ERROR_OF_THE_FUNCTION = -1
+_FUNCTION_ERROR = -1
 
 
 def dead_letter(
@@ -28,7 +29,7 @@ def dead_letter(
     over_quota = status is Status.OVER_QUOTA
     return {
         "RequestId": request_id,
-        "ErrorCode": int(status) if over_quota else _ERROR_OF_THE_FUNCTION,
+        "ErrorCode": int(status) if over_quota else _FUNCTION_ERROR,
         "ErrorMessage": message,
         "Body": {
             "AppId": int(deployment.appid),
@@ -50,11 +51,11 @@ def dead_letter(
     }
 
 
-def keep(letter: dict[str, Any], folder: Path) -> None:
-    """All or nothing: whoever watches the folder never reads half a letter."""
+def write(letter: dict[str, Any], folder: Path) -> None:
+    """Write the letter atomically: a reader of the folder never sees half of one."""
     path = folder / f"{letter['RequestId']}.json"
     draft = path.with_suffix(".draft")
-    # The event holds its uploader's signature.
+    # The event contains its uploader's signature.
     with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:
         json.dump(letter, stream, indent=1)
     os.replace(draft, path)

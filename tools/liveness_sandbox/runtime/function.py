@@ -1,4 +1,4 @@
-"""A deployed function: what becomes of each event, from its arrival to its end."""
+"""A deployed function: what happens to each event, from its arrival until it is finished."""
 
 from __future__ import annotations
 
@@ -6,26 +6,24 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from ..clock import Clock
-from .deadletters import dead_letter, keep
-from .environment import Deployment
+from .deadletters import dead_letter, write
+from .deployment import Deployment
 from .instances import Instances
 from .invocation import Invocation
 from .queues import Job, Queues
-from .quota import Share
+from .quota import MemoryQuota
 from .retries import RetryRules
 from .schedule import Scheduler
 from .status import Status, error
 from .triggers import TimerTrigger, Trigger
 
-# 406 of 583/35311.
-EVENT_BYTES = 6 * 1024 * 1024
-ASYNC_EVENT_BYTES = 128 * 1024
+# 406 in 583/35311.
+MAX_EVENT_BYTES = 6 * 1024 * 1024
+MAX_ASYNC_EVENT_BYTES = 128 * 1024
 
 _log = logging.getLogger(__name__)
 
@@ -34,72 +32,71 @@ class Function:
     def __init__(
         self,
         deployment: Deployment,
-        triggers: Sequence[Trigger],
         instances: Instances,
-        most_at_once: int,
-        rules: RetryRules,
-        share: Share,
-        dead_letters: Path | None,
+        memory_quota: MemoryQuota,
         scheduler: Scheduler,
         clock: Clock,
     ) -> None:
+        options = deployment.options
         self.name = deployment.name
-        self.triggers = tuple(triggers)
+        self.triggers = tuple(options.triggers)
         self.deployment = deployment
         self._instances = instances
-        self._most_at_once = most_at_once
-        self._rules = rules
-        self._share = share
-        self._dead_letter_folder = dead_letters
+        self._memory_quota = memory_quota
         self._scheduler = scheduler
         self._clock = clock
-        if dead_letters is not None:
-            dead_letters.mkdir(parents=True, exist_ok=True)
+        self._max_concurrency = options.max_concurrency
+        self._rules = options.retry_rules()
+        self._dead_letter_folder = options.dead_letters
+        if self._dead_letter_folder is not None:
+            self._dead_letter_folder.mkdir(parents=True, exist_ok=True)
         self._changed = threading.Condition()
         self._queues = Queues(self.triggers)
         self._running = 0
         self._finished: list[Invocation] = []
-        self._dead: list[dict[str, Any]] = []
+        self._dead_letters: list[dict[str, Any]] = []
         self._closed = False
-        self._threads = ThreadPoolExecutor(most_at_once, thread_name_prefix=f"function-{self.name}")
+        self._threads = ThreadPoolExecutor(
+            self._max_concurrency, thread_name_prefix=f"function-{self.name}"
+        )
         for trigger in self.triggers:
             if isinstance(trigger, TimerTrigger) and trigger.enabled:
-                self._expect(trigger)
+                self._schedule_timer(trigger)
 
     @property
     def invocations(self) -> list[Invocation]:
-        """Finished ones, in the order of their ends."""
+        """The finished invocations, in the order in which they finished."""
         with self._changed:
             return list(self._finished)
 
     @property
     def dead_letters(self) -> list[dict[str, Any]]:
-        """What was given up, as the platform's dead-letter queue would hold it."""
+        """The events that were given up, as in the platform's dead-letter queue."""
         with self._changed:
-            return list(self._dead)
+            return list(self._dead_letters)
 
     def invoke(self, event: Any) -> Invocation:
-        """Synchronously: wait for the end, no retry."""
-        _require_size(event, EVENT_BYTES, "a synchronous event has at most 6 MB")
+        """Invoke the function synchronously: wait until it has finished, and never retry."""
+        _require_size(event, MAX_EVENT_BYTES, "a synchronous event has at most 6 MB")
         done: Future[Invocation] = Future()
         with self._changed:
             self._submit(Job(event, self._queues.synchronous, self._scheduler.now(), done))
         return done.result()
 
     def queue(self, event: Any, trigger: Trigger | None = None) -> None:
-        """Asynchronously, as a trigger does, or as InvokeFunction with the type Event."""
-        _require_size(event, ASYNC_EVENT_BYTES, "an asynchronous event has at most 128 KB")
+        """Invoke the function asynchronously, as a trigger or InvokeFunction of type Event does."""
+        _require_size(event, MAX_ASYNC_EVENT_BYTES, "an asynchronous event has at most 128 KB")
         with self._changed:
             job = Job(event, self._queues.of(trigger), self._scheduler.now())
             if job.queue.is_full:
-                job.last = (Status.OVER_QUOTA, "The queue is full")
-                self._give_up(job)
+                job.last_failure = (Status.OVER_QUOTA, "The queue is full")
+                self._dead_letter(job)
             else:
                 self._submit(job)
 
     @property
     def rules(self) -> RetryRules:
-        """For events that wait already, too."""
+        """The retry rules; they also apply to events that are already queued."""
         return self._rules
 
     @rules.setter
@@ -108,17 +105,17 @@ class Function:
             self._rules = rules
 
     @property
-    def share(self) -> Share:
-        return self._share
+    def memory_quota(self) -> MemoryQuota:
+        return self._memory_quota
 
-    @share.setter
-    def share(self, share: Share) -> None:
-        """Of starts from now on; what runs gives back to where it took from."""
+    @memory_quota.setter
+    def memory_quota(self, quota: MemoryQuota) -> None:
+        """Set the quota for new instances; running ones release to where they acquired."""
         with self._changed:
-            self._share = share
+            self._memory_quota = quota
 
     def fire_timer(self, name: str) -> None:
-        """Now, whatever its cron expression says."""
+        """Fire a timer now, whatever its cron expression says."""
         for trigger in self.triggers:
             if isinstance(trigger, TimerTrigger) and trigger.name == name:
                 self._fire(trigger)
@@ -126,27 +123,27 @@ class Function:
         raise KeyError(f"{self.name} has no timer {name!r}")
 
     def wait_idle(self, deadline: float) -> None:
-        """Until nothing is left to do but by timers; `deadline` by time.monotonic()."""
+        """Wait until nothing is left to do except for timers; `deadline` is in monotonic time."""
         with self._changed:
-            while self._running or self._queues.waiting or self._queues.later:
+            while self._running or self._queues.waiting or self._queues.retrying:
                 if (
                     not self._changed.wait(deadline - time.monotonic())
                     and time.monotonic() >= deadline
                 ):
                     raise TimeoutError(
                         f"{self.name}: {self._queues.waiting} queued, {self._running} "
-                        f"running, {self._queues.later} waiting for a retry"
+                        f"running, {self._queues.retrying} waiting for a retry"
                     )
 
     def kill(self, secret_id: str) -> bool:
-        """SIGKILL, at any moment, to the instance at work whose requests are signed with this.
+        """Send SIGKILL to the busy instance whose requests are signed with this key.
 
-        False where there is none.
+        Return False if there is none.
         """
         return self._instances.kill(secret_id)
 
     def close(self) -> None:
-        """Stop every worker; what is queued is lost."""
+        """Stop every worker; queued events are lost."""
         with self._changed:
             self._closed = True
             abandoned = [job.done for job in self._queues.synchronous.waiting if job.done]
@@ -155,7 +152,7 @@ class Function:
         for done in abandoned:
             done.cancel()
 
-    # All that follows but `_work` and the timers' is called with the lock held.
+    # Everything below is called with the lock held, except for `_work` and the timers.
 
     def _submit(self, job: Job) -> None:
         if self._closed:
@@ -164,114 +161,122 @@ class Function:
         self._start_waiting()
 
     def _start_waiting(self) -> None:
-        """Start what may run, refuse what is over the quota, leave what this machine cannot yet."""
+        """Start every job that may run, and reject the ones that exceed the quota.
+
+        A job that only exceeds the limit of this machine stays in its queue.
+        """
         while not self._closed and (job := self._queues.peek()) is not None:
-            if job.done is None and self._scheduler.now() - job.arrived > self._rules.oldest_s:
+            age = self._scheduler.now() - job.arrived
+            if job.done is None and age > self._rules.max_event_age_seconds:
                 self._queues.pop(job)
-                self._give_up(job)
-            elif not (share := self._share).take(self.deployment.memory_mb):
+                self._dead_letter(job)
+            elif not (quota := self._memory_quota).acquire(self._memory_mb):
                 self._queues.pop(job)
-                self._end(job, _over_quota(job))
-            elif self._running >= self._most_at_once:
-                share.give_back(self.deployment.memory_mb)
+                self._finish(job, _over_quota(job))
+            elif self._running >= self._max_concurrency:
+                quota.release(self._memory_mb)
                 return
             else:
                 self._queues.pop(job)
                 self._running += 1
                 job.tries += 1
-                self._threads.submit(self._work, job, share)
+                self._threads.submit(self._work, job, quota)
 
-    def _end(self, job: Job, invocation: Invocation) -> None:
-        """The end of one try."""
+    def _finish(self, job: Job, invocation: Invocation) -> None:
+        """Record the outcome of one try, and schedule the next try if there is one."""
         self._finished.append(invocation)
         if job.done is not None:
             job.done.set_result(invocation)
         elif invocation.error is not None and not self._closed:
-            job.last = (invocation.status, invocation.error["errorMessage"])
+            job.last_failure = (invocation.status, invocation.error["errorMessage"])
             pause = self._rules.pause_after(invocation.status, job.tries)
             if pause is None:
-                self._give_up(job)
+                self._dead_letter(job)
             else:
-                self._try_later(job, pause)
+                self._retry_later(job, pause)
 
-    def _try_later(self, job: Job, pause_s: float) -> None:
-        """A retry is the same request again, under the same request id."""
-        job.queue.later += 1
+    def _retry_later(self, job: Job, pause_seconds: float) -> None:
+        """Submit the job again after a pause, under the same request id."""
+        job.queue.retrying += 1
 
-        def again() -> None:
+        def retry() -> None:
             with self._changed:
-                job.queue.later -= 1
+                job.queue.retrying -= 1
                 if not self._closed:
                     self._submit(job)
                 self._changed.notify_all()
 
-        self._scheduler.call_at(self._scheduler.now() + pause_s, again)
+        self._scheduler.call_at(self._scheduler.now() + pause_seconds, retry)
 
-    def _give_up(self, job: Job) -> None:
+    def _dead_letter(self, job: Job) -> None:
         letter = dead_letter(
             self.deployment,
             job.queue.source,
             job.request_id,
             job.event,
             max(0, job.tries - 1),
-            job.last,
+            job.last_failure,
             self._clock.now(),
         )
-        self._dead.append(letter)
+        self._dead_letters.append(letter)
         if self._dead_letter_folder is not None:
             try:
-                keep(letter, self._dead_letter_folder)
+                write(letter, self._dead_letter_folder)
             except OSError:
-                _log.exception("%s: a dead letter could not be kept", self.name)
+                _log.exception("%s: a dead letter could not be written", self.name)
         self._changed.notify_all()
 
-    def _work(self, job: Job, share: Share) -> None:
-        """In a thread of its own, without the lock: one try in one instance."""
+    def _work(self, job: Job, quota: MemoryQuota) -> None:
+        """Run one try in one instance. Runs in a thread of its own, without the lock."""
         try:
             invocation = self._instances.work(job.event, job.request_id)
         except Exception as problem:
-            # No instance could be had (no such interpreter?): not the function's failure.
+            # No instance could be started (no such interpreter?): not the function's failure.
             _log.exception("%s: an event is lost", self.name)
             with self._changed:
-                self._free(share)
+                self._release(quota)
             if job.done is not None:
                 job.done.set_exception(problem)
             return
         with self._changed:
-            self._end(job, invocation)
-            self._free(share)
+            self._finish(job, invocation)
+            self._release(quota)
 
-    def _free(self, share: Share) -> None:
+    def _release(self, quota: MemoryQuota) -> None:
         self._running -= 1
-        share.give_back(self.deployment.memory_mb)
+        quota.release(self._memory_mb)
         self._start_waiting()
         self._changed.notify_all()
 
-    def _expect(self, trigger: TimerTrigger) -> None:
-        """Have the timer fire when its expression says so next, and ever after.
+    @property
+    def _memory_mb(self) -> int:
+        return self.deployment.options.memory_mb
 
-        What a jump of the clock leaps over is made up for once, not as often as it was.
+    def _schedule_timer(self, trigger: TimerTrigger) -> None:
+        """Have the timer fire whenever its cron expression is due, starting with the next time.
+
+        If the clock is advanced past several due times, the timer fires once, not once for each.
         """
         moment = trigger.next(self._scheduler.now())
         if moment is None:
             return
 
-        def due() -> None:
+        def fire_and_reschedule() -> None:
             with self._changed:
                 if self._closed:
                     return
             self._fire(trigger)
-            self._expect(trigger)
+            self._schedule_timer(trigger)
 
-        self._scheduler.call_at(moment, due)
+        self._scheduler.call_at(moment, fire_and_reschedule)
 
     def _fire(self, trigger: TimerTrigger) -> None:
         self.queue(trigger.event(self._clock.now()), trigger)
 
 
-def _require_size(event: Any, most: int, sentence: str) -> None:
-    if len(json.dumps(event).encode()) > most:
-        raise ValueError(sentence)
+def _require_size(event: Any, max_bytes: int, message: str) -> None:
+    if len(json.dumps(event).encode()) > max_bytes:
+        raise ValueError(message)
 
 
 def _over_quota(job: Job) -> Invocation:

@@ -9,13 +9,14 @@ from typing import Any
 
 from ..clock import Clock
 from ..credentials import Credentials
-from .environment import Deployment, context, worker_environment
+from .deployment import Deployment
+from .environment import context, worker_environment
 from .invocation import Invocation
 from .worker import Worker
 
 # A role's keys live up to 6 hours; an instance is taken away before its keys end.
-_KEYS_LIVE_S = 6 * 3600
-_INSTANCE_LIVES_S = 5 * 3600
+_KEYS_LIFETIME_SECONDS = 6 * 3600
+_INSTANCE_LIFETIME_SECONDS = 5 * 3600
 
 
 class Instances:
@@ -80,7 +81,7 @@ class Instances:
             while self._idle:
                 worker = self._idle.pop()
                 age = self._clock.monotonic() - worker.started
-                if worker.alive and age < _INSTANCE_LIVES_S:
+                if worker.alive and age < _INSTANCE_LIFETIME_SECONDS:
                     self._busy.add(worker)
                     return worker
                 worker.stop()
@@ -88,7 +89,9 @@ class Instances:
         return None
 
     def _start(self) -> Worker:
-        environment = worker_environment(self._deployment, self._new_credentials(_KEYS_LIVE_S))
+        environment = worker_environment(
+            self._deployment, self._new_credentials(_KEYS_LIFETIME_SECONDS)
+        )
         worker = Worker(self._deployment, environment, self._clock.monotonic())
         with self._lock:
             self._busy.add(worker)

@@ -20,7 +20,7 @@ class Invocation:
     logs: list[str]
     """Lines of stdout."""
     stderr: str
-    duration_s: float
+    duration_seconds: float
     cold: bool
     request_id: str
     max_rss_kb: int

@@ -29,9 +29,9 @@ class Stream:
         self._lines: list[bytes] = []
         self._line = bytearray()
 
-    def feed(self, piece: bytes) -> None:
+    def feed(self, chunk: bytes) -> None:
         """The next bytes, cut anywhere."""
-        first, *others = piece.split(b"\n")
+        first, *others = chunk.split(b"\n")
         self._extend(first)
         for start in others:
             self._end_line()
@@ -45,9 +45,9 @@ class Stream:
     def text(self) -> str:
         return "".join(line + "\n" for line in self.lines())
 
-    def _extend(self, piece: bytes) -> None:
+    def _extend(self, chunk: bytes) -> None:
         room = _LINE_BYTES - len(self._line)
-        self._line += piece[: self._logs.grant(min(len(piece), room))]
+        self._line += chunk[: self._logs.grant(min(len(chunk), room))]
 
     def _end_line(self) -> None:
         if self._line or self._logs.grant(1):

@@ -1,4 +1,4 @@
-"""Who waits for an instance: synchronous callers first, then every trigger's queue in turn."""
+"""Events that wait for an instance: synchronous ones first, then every trigger's queue in turn."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from .invocation import Invocation
 from .status import Status
 from .triggers import CosTrigger, Trigger
 
-MOST_MESSAGES = 100_000
-"""Of one trigger [doc 583/39851]."""
+MAX_MESSAGES = 100_000
+"""The limit of one trigger's queue [doc 583/39851]."""
 
 _DIRECT = "API"
 
 
 @dataclass(eq=False)
 class Job:
-    """A request, from its arrival to its end, through all its tries."""
+    """A request, from its arrival until it is finished, with all its tries."""
 
     event: Any
     queue: Queue
     arrived: float
     """In the platform's time."""
     done: Future[Invocation] | None = None
-    """Somebody waits for it: it is synchronous."""
+    """Set if a caller waits for the result, that is, if the request is synchronous."""
     tries: int = 0
-    """In an instance: being over the quota is none."""
-    last: tuple[Status, str] = (Status.OVER_QUOTA, "The message was never tried")
+    """The number of tries in an instance; a rejection for exceeding the quota does not count."""
+    last_failure: tuple[Status, str] = (Status.OVER_QUOTA, "The message was never tried")
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
 @dataclass(eq=False)
 class Queue:
-    """Events of one source."""
+    """The events of one source."""
 
     source: str
     waiting: deque[Job] = field(default_factory=deque)
-    later: int = 0
-    """How many wait for their next try."""
+    retrying: int = 0
+    """The number of jobs that wait for their next try."""
 
     @property
     def is_full(self) -> bool:
-        return len(self.waiting) + self.later >= MOST_MESSAGES
+        return len(self.waiting) + self.retrying >= MAX_MESSAGES
 
 
 class Queues:
-    """A function's. Not thread-safe: the function's lock is held."""
+    """The queues of one function. Not thread-safe: the function holds its lock."""
 
     def __init__(self, triggers: Sequence[Trigger]) -> None:
         self.synchronous = Queue(_DIRECT)
@@ -58,33 +58,33 @@ class Queues:
             None: Queue(_DIRECT),
             **{trigger: Queue(_source(trigger)) for trigger in triggers},
         }
-        self._turns = deque(self._asynchronous.values())
+        self._round_robin = deque(self._asynchronous.values())
 
     def of(self, trigger: Trigger | None) -> Queue:
-        """A trigger's own; None: of asynchronous calls of InvokeFunction."""
+        """Return a trigger's queue; None stands for asynchronous calls of InvokeFunction."""
         return self._asynchronous[trigger]
 
     @property
     def waiting(self) -> int:
-        return sum(len(queue.waiting) for queue in (self.synchronous, *self._turns))
+        return sum(len(queue.waiting) for queue in (self.synchronous, *self._round_robin))
 
     @property
-    def later(self) -> int:
-        return sum(queue.later for queue in self._turns)
+    def retrying(self) -> int:
+        return sum(queue.retrying for queue in self._round_robin)
 
     def peek(self) -> Job | None:
-        """Who is next."""
-        for queue in (self.synchronous, *self._turns):
+        """Return the job that is next."""
+        for queue in (self.synchronous, *self._round_robin):
             if queue.waiting:
                 return queue.waiting[0]
         return None
 
     def pop(self, job: Job) -> None:
-        """Take out whom `peek` named; the queue has had its turn."""
+        """Remove the job that `peek` returned, and move its queue to the end of the round."""
         job.queue.waiting.popleft()
         if job.queue is not self.synchronous:
-            self._turns.remove(job.queue)
-            self._turns.append(job.queue)
+            self._round_robin.remove(job.queue)
+            self._round_robin.append(job.queue)
 
 
 def _source(trigger: Trigger) -> str:

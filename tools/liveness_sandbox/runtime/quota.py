@@ -1,4 +1,4 @@
-"""Concurrency, counted in memory: what a region's functions may use at one time."""
+"""Concurrency, measured in memory: how much a region's functions may use at the same time."""
 
 from __future__ import annotations
 
@@ -7,76 +7,81 @@ import threading
 # Some regions have less than the 128,000 MB of the others.
 _REGION_MB = {"ap-singapore": 64_000}
 _DEFAULT_MB = 128_000
-_UNRESERVED_MB = 12_800
-"""So much must stay for functions without a reserved quota."""
+_MIN_UNRESERVED_MB = 12_800
+"""The part of the quota that stays available to functions without a reserved quota."""
 
 
-class TooMuchReserved(ValueError):
-    """Other functions would be left with too little."""
+class ReservationTooLarge(ValueError):
+    """The reservation would leave too little for the other functions."""
 
 
-class Share:
-    """Memory that the running instances of one function, or of several, have to fit in."""
+class MemoryQuota:
+    """The memory that the running instances of one or several functions have to fit in."""
 
     def __init__(self, limit_mb: int) -> None:
         self._lock = threading.Lock()
         self._limit_mb = limit_mb
-        self._taken_mb = 0
+        self._used_mb = 0
 
     @property
     def limit_mb(self) -> int:
         return self._limit_mb
 
-    def take(self, memory_mb: int) -> bool:
-        """True if so much was left."""
+    def acquire(self, memory_mb: int) -> bool:
+        """Acquire the memory and return True, or return False if too little is left."""
         with self._lock:
-            if self._taken_mb + memory_mb > self._limit_mb:
+            if self._used_mb + memory_mb > self._limit_mb:
                 return False
-            self._taken_mb += memory_mb
+            self._used_mb += memory_mb
             return True
 
-    def give_back(self, memory_mb: int) -> None:
+    def release(self, memory_mb: int) -> None:
         with self._lock:
-            self._taken_mb -= memory_mb
+            self._used_mb -= memory_mb
 
     def resize(self, limit_mb: int) -> None:
-        """What is taken stays taken: over a smaller limit nothing more is, until enough ended."""
+        """Change the limit. Running instances keep their memory even if it exceeds the new limit;
+        new ones have to wait until enough is released."""
         with self._lock:
             self._limit_mb = limit_mb
 
 
-class Quota:
-    """A region's. Functions share what no other function has reserved."""
+class RegionQuota:
+    """The quota of a region. Functions share what no other function has reserved."""
 
     def __init__(self, region: str) -> None:
         self._lock = threading.Lock()
-        self._unreserved = Share(_REGION_MB.get(region, _DEFAULT_MB))
+        self._unreserved = MemoryQuota(_REGION_MB.get(region, _DEFAULT_MB))
 
-    def share(self, reserved_mb: int | None) -> Share:
-        """For one function: a part of its own, a hard limit (0 stops it), or everybody's."""
-        return self.exchange(self._unreserved, reserved_mb)
+    def allocate(self, reserved_mb: int | None) -> MemoryQuota:
+        """Return a function's quota: its own hard limit (0 stops it), or None for the shared one.
 
-    def exchange(self, share: Share, reserved_mb: int | None) -> Share:
-        """The share that a function has from now on, in place of this one.
+        Raise ReservationTooLarge if too little would stay unreserved.
+        """
+        return self.reallocate(self._unreserved, reserved_mb)
 
-        Raises TooMuchReserved.
+    def reallocate(self, quota: MemoryQuota, reserved_mb: int | None) -> MemoryQuota:
+        """Return the quota that replaces a function's present one.
+
+        Raise ReservationTooLarge if too little would stay unreserved.
         """
         with self._lock:
-            shares_all = share is self._unreserved
-            given_back = 0 if shares_all else share.limit_mb
-            left = self._unreserved.limit_mb + given_back - (reserved_mb or 0)
-            if (reserved_mb or 0) < 0 or left < _UNRESERVED_MB:
-                raise TooMuchReserved(
-                    f"{reserved_mb} MB cannot be reserved: {_UNRESERVED_MB} MB must stay unreserved"
+            is_shared = quota is self._unreserved
+            freed_mb = 0 if is_shared else quota.limit_mb
+            unreserved_mb = self._unreserved.limit_mb + freed_mb - (reserved_mb or 0)
+            if (reserved_mb or 0) < 0 or unreserved_mb < _MIN_UNRESERVED_MB:
+                raise ReservationTooLarge(
+                    f"{reserved_mb} MB cannot be reserved: "
+                    f"{_MIN_UNRESERVED_MB} MB must stay unreserved"
                 )
-            self._unreserved.resize(left)
+            self._unreserved.resize(unreserved_mb)
             if reserved_mb is None:
                 return self._unreserved
-            if shares_all:
-                return Share(reserved_mb)
-            share.resize(reserved_mb)
-            return share
+            if is_shared:
+                return MemoryQuota(reserved_mb)
+            quota.resize(reserved_mb)
+            return quota
 
-    def reserved_mb(self, share: Share) -> int | None:
-        """None where it is everybody's."""
-        return None if share is self._unreserved else share.limit_mb
+    def reserved_mb(self, quota: MemoryQuota) -> int | None:
+        """Return how much is reserved for a function, or None if it uses the shared quota."""
+        return None if quota is self._unreserved else quota.limit_mb

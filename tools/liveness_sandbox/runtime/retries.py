@@ -1,4 +1,4 @@
-"""When the platform tries an asynchronous invocation again, and when it gives up (583/39851)."""
+"""When the platform retries an asynchronous invocation, and when it gives up (583/39851)."""
 
 from __future__ import annotations
 
@@ -6,33 +6,36 @@ from dataclasses import dataclass
 
 from .status import Status
 
-MOST_RETRIES = 2
-LEAST_AGE_S, MOST_AGE_S = 60, 6 * 3600
-_PAUSE_S = 60
+MAX_RETRIES = 2
+MIN_EVENT_AGE_SECONDS, MAX_EVENT_AGE_SECONDS = 60, 6 * 3600
+"""The range of the setting `max_event_age_seconds`."""
+_PAUSE_SECONDS = 60
 
 
 @dataclass(frozen=True)
 class RetryRules:
     """What UpdateFunctionEventInvokeConfig sets: RetryNum and MsgTTL."""
 
-    retries: int = MOST_RETRIES
+    retries: int = MAX_RETRIES
     """Further tries after an error or a timeout."""
-    oldest_s: float = MOST_AGE_S
-    """A message older than this is not tried any more, whatever became of it."""
+    max_event_age_seconds: float = MAX_EVENT_AGE_SECONDS
+    """An older event is given up, whatever the outcome of its tries."""
 
     def __post_init__(self) -> None:
-        if not 0 <= self.retries <= MOST_RETRIES:
-            raise ValueError(f"retries are 0 to {MOST_RETRIES}, not {self.retries}")
-        if not LEAST_AGE_S <= self.oldest_s <= MOST_AGE_S:
+        if not 0 <= self.retries <= MAX_RETRIES:
+            raise ValueError(f"retries must be 0 to {MAX_RETRIES}, not {self.retries}")
+        if not MIN_EVENT_AGE_SECONDS <= self.max_event_age_seconds <= MAX_EVENT_AGE_SECONDS:
             raise ValueError(
-                f"a message waits {LEAST_AGE_S} to {MOST_AGE_S} seconds, not {self.oldest_s}"
+                f"max_event_age_seconds must be {MIN_EVENT_AGE_SECONDS} to "
+                f"{MAX_EVENT_AGE_SECONDS}, not {self.max_event_age_seconds}"
             )
 
     def pause_after(self, status: Status, failures: int) -> float | None:
-        """Seconds to the next try of an invocation that failed so many times by itself.
+        """Return the seconds until the next try, or None if there is none.
 
-        Being over the quota is not its failure: that is tried until the message is too old.
+        `failures` does not include rejections for exceeding the quota: those are not failures of
+        the function, and are retried until the event is too old.
         """
         if status is Status.OVER_QUOTA or failures <= self.retries:
-            return _PAUSE_S
+            return _PAUSE_SECONDS
         return None

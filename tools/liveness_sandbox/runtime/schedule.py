@@ -32,7 +32,7 @@ class Scheduler:
         self._numbers = itertools.count()  # what is due at one moment is called in order
         self._thread: threading.Thread | None = None
         self._closed = False
-        clock.on_advance(self._look_again)
+        clock.on_advance(self._wake)
 
     def now(self) -> float:
         """Seconds of the platform's time since 1970."""
@@ -57,7 +57,7 @@ class Scheduler:
         if self._thread is not None:
             self._thread.join()
 
-    def _look_again(self) -> None:
+    def _wake(self) -> None:
         with self._changed:
             self._changed.notify()
 

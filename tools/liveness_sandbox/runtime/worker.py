@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .environment import Deployment
+from .deployment import Deployment
 from .logs import RequestLogs, Stream
 from .package import site_packages
 from .status import Status, error
 
 RESPONSE_BYTES = 6 * 1024 * 1024
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
-_PIECE_BYTES = 65536
-_TERMINATION_S = 2.0
-_MEMORY_LOOK_S = 0.05
+_CHUNK_BYTES = 65536
+_TERMINATION_SECONDS = 2.0
+_MEMORY_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -41,16 +41,17 @@ class Worker:
     ) -> None:
         self.started = started
         self.secret_id = environment["TENCENTCLOUD_SECRETID"]
-        self._timeout_s = deployment.timeout_s
-        self._memory_kb = deployment.memory_mb * 1024
-        dependencies = deployment.dependencies
+        options = deployment.options
+        self._timeout_seconds = options.timeout_seconds
+        self._memory_kb = options.memory_mb * 1024
+        dependencies = options.dependencies
         if dependencies is None:
-            dependencies = site_packages(deployment.python)
+            dependencies = site_packages(options.python)
         request_out, self._requests = os.pipe()
         self._responses, response_in = os.pipe()
         command = [
-            *(deployment.python, "-I", "-S", "-B", str(_BOOTSTRAP)),
-            *(str(request_out), str(response_in), deployment.handler, str(deployment.code)),
+            *(options.python, "-I", "-S", "-B", str(_BOOTSTRAP)),
+            *(str(request_out), str(response_in), options.handler, str(deployment.code)),
             *map(str, dependencies),
         ]
         try:
@@ -89,30 +90,32 @@ class Worker:
     def run(self, event: Any, context: Mapping[str, Any]) -> Outcome:
         """Hand the event over, wait for the response, gather the logs."""
         exchange = _Exchange(json.dumps({"event": event, "context": context}).encode() + b"\n")
-        cut_off = self._converse(exchange, time.monotonic() + self._timeout_s)
-        if cut_off is not None:
+        limit_reached = self._exchange_until_done(
+            exchange, time.monotonic() + self._timeout_seconds
+        )
+        if limit_reached is not None:
             self.stop(kill=True)
         exchange.drain(self._stdout, exchange.logs.stdout)
         exchange.drain(self._stderr, exchange.logs.stderr)
         response = exchange.response_document()
         peak_kb = response.get("maxRssKb", 0)
         if peak_kb > self._memory_kb:
-            cut_off = Status.MEMORY_LIMIT
-        status, failure = self._judge(response, cut_off, len(exchange.response))
+            limit_reached = Status.MEMORY_LIMIT
+        status, failure = self._status_of(response, limit_reached, len(exchange.response))
         if status in (Status.MEMORY_LIMIT, Status.PROCESS_EXIT, Status.LOAD_FAILURE):
             self.stop()
         result = response.get("result") if failure is None else None
         return Outcome(result, failure, status, exchange.logs, peak_kb)
 
-    def _judge(
-        self, response: Mapping[str, Any], cut_off: Status | None, size: int
+    def _status_of(
+        self, response: Mapping[str, Any], limit_reached: Status | None, size: int
     ) -> tuple[Status, dict[str, Any] | None]:
-        if cut_off is Status.TIME_LIMIT:
-            message = f"Invoking task timed out after {self._timeout_s:g} seconds"
-            return cut_off, error(message, "TimeoutError")
-        if cut_off is Status.MEMORY_LIMIT:
+        if limit_reached is Status.TIME_LIMIT:
+            message = f"Invoking task timed out after {self._timeout_seconds:g} seconds"
+            return limit_reached, error(message, "TimeoutError")
+        if limit_reached is Status.MEMORY_LIMIT:
             limit = self._memory_kb // 1024
-            return cut_off, error(f"Memory limit of {limit} MB reached", "MemoryLimitReached")
+            return limit_reached, error(f"Memory limit of {limit} MB reached", "MemoryLimitReached")
         if not response:
             # The response pipe ended without a response: the process is gone.
             message = "Process exited before completing request"
@@ -133,7 +136,7 @@ class Worker:
         if not kill:
             self._process.terminate()
             try:
-                self._process.wait(_TERMINATION_S)
+                self._process.wait(_TERMINATION_SECONDS)
                 return
             except subprocess.TimeoutExpired:
                 pass
@@ -156,7 +159,7 @@ class Worker:
         os.close(self._requests)
         os.close(self._responses)
 
-    def _converse(self, exchange: _Exchange, deadline: float) -> Status | None:
+    def _exchange_until_done(self, exchange: _Exchange, deadline: float) -> Status | None:
         """None when the response pipe said all it has to say, else the limit that was reached."""
         logs = {self._stdout: exchange.logs.stdout, self._stderr: exchange.logs.stderr}
         with selectors.DefaultSelector() as selector:
@@ -165,7 +168,7 @@ class Worker:
                 selector.register(descriptor, selectors.EVENT_READ)
             while True:
                 left = max(0.0, deadline - time.monotonic())
-                ready = selector.select(min(left, _MEMORY_LOOK_S))
+                ready = selector.select(min(left, _MEMORY_POLL_SECONDS))
                 for key, _ in ready:
                     if key.fd == self._requests:
                         if exchange.write(self._requests):
@@ -215,15 +218,15 @@ class _Exchange:
 
     def read_response(self, descriptor: int) -> bool:
         """True when the response is complete, or will never be."""
-        piece = os.read(descriptor, _PIECE_BYTES)
-        self.response += piece
-        return not piece or piece.endswith(b"\n")
+        chunk = os.read(descriptor, _CHUNK_BYTES)
+        self.response += chunk
+        return not chunk or chunk.endswith(b"\n")
 
     def read_log(self, descriptor: int, stream: Stream) -> bool:
         """False at the end of the pipe."""
-        piece = os.read(descriptor, _PIECE_BYTES)
-        stream.feed(piece)
-        return bool(piece)
+        chunk = os.read(descriptor, _CHUNK_BYTES)
+        stream.feed(chunk)
+        return bool(chunk)
 
     def drain(self, descriptor: int, stream: Stream) -> None:
         """What the process wrote before it responded is in the pipes already."""

@@ -16,8 +16,8 @@ _SOME_TIME = "2026-01-01 00:00:00"
 
 def describe_function(function: Function, region: str) -> dict[str, Any]:
     """Of GetFunction, what there is here; the code is not shown."""
-    deployment = function.deployment
-    variables = [{"Key": key, "Value": text} for key, text in deployment.environment.items()]
+    options = function.deployment.options
+    variables = [{"Key": key, "Value": text} for key, text in options.environment.items()]
     return {
         "FunctionName": function.name,
         "Namespace": NAMESPACE,
@@ -25,13 +25,13 @@ def describe_function(function: Function, region: str) -> dict[str, Any]:
         "Qualifier": VERSION,
         "Type": "Event",
         "Description": "",
-        "Handler": deployment.handler,
+        "Handler": options.handler,
         "Runtime": "Python3.10",
-        "MemorySize": deployment.memory_mb,
-        "Timeout": int(deployment.timeout_s),
+        "MemorySize": options.memory_mb,
+        "Timeout": int(options.timeout_seconds),
         "InitTimeout": 65,
         "Environment": {"Variables": variables},
-        "Role": deployment.role or "",
+        "Role": options.role or "",
         "Status": "Active",
         "StatusDesc": "",
         "StatusReasons": [],

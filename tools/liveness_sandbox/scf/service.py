@@ -13,8 +13,8 @@ from ..api.service import Action, ActionService, Params
 from ..credentials import KeyRing
 from ..runtime.environment import NAMESPACE, VERSION
 from ..runtime.function import Function
-from ..runtime.quota import Quota, TooMuchReserved
-from ..runtime.retries import LEAST_AGE_S, MOST_AGE_S, MOST_RETRIES, RetryRules
+from ..runtime.quota import RegionQuota, ReservationTooLarge
+from ..runtime.retries import MAX_EVENT_AGE_SECONDS, MAX_RETRIES, MIN_EVENT_AGE_SECONDS, RetryRules
 from ..runtime.triggers import DEFAULT_QUALIFIER
 from .descriptions import describe_function, describe_trigger
 
@@ -31,7 +31,7 @@ class ScfService(ActionService):
     def __init__(
         self,
         find: Callable[[str], Function | None],
-        quota: Quota,
+        quota: RegionQuota,
         region: str,
         keys: KeyRing,
     ) -> None:
@@ -83,7 +83,7 @@ class ScfService(ActionService):
 
     def _get_reserved(self, params: Params) -> dict[str, Any]:
         """Null where nothing is reserved."""
-        return {"ReservedMem": self._quota.reserved_mb(self._function(params).share)}
+        return {"ReservedMem": self._quota.reserved_mb(self._function(params).memory_quota)}
 
     def _put_reserved(self, params: Params) -> dict[str, Any]:
         return self._reserve(params, params["ReservedConcurrencyMem"])
@@ -94,8 +94,9 @@ class ScfService(ActionService):
     def _reserve(self, params: Params, reserved_mb: int | None) -> dict[str, Any]:
         function = self._function(params)
         try:
-            function.share = self._quota.exchange(function.share, reserved_mb)
-        except TooMuchReserved as error:
+            quota = self._quota.reallocate(function.memory_quota, reserved_mb)
+            function.memory_quota = quota
+        except ReservationTooLarge as error:
             raise ApiError("LimitExceeded.FunctionReservedConcurrencyMemory", str(error)) from None
         return {}
 
@@ -103,7 +104,7 @@ class ScfService(ActionService):
         rules = self._function(params).rules
         return {
             "AsyncTriggerConfig": {
-                "MsgTTL": int(rules.oldest_s),
+                "MsgTTL": int(rules.max_event_age_seconds),
                 # For errors of the function; for those of the platform, without an end (583/39921).
                 "RetryConfig": [{"RetryNum": rules.retries}, {"RetryNum": -1}],
             }
@@ -134,10 +135,13 @@ def _rules(config: Any) -> RetryRules:
         raise _malformed("MsgTTL and RetryConfig.0.RetryNum must be given.") from None
     if type(age) is not int or type(retries) is not int:
         raise _malformed("MsgTTL and RetryNum must be integers.")
-    if not 0 <= retries <= MOST_RETRIES:
-        raise ApiError("LimitExceeded.RetryNum", f"RetryNum is from 0 to {MOST_RETRIES}.")
-    if not LEAST_AGE_S <= age <= MOST_AGE_S:
-        raise ApiError("LimitExceeded.MsgTTL", f"MsgTTL is from {LEAST_AGE_S} to {MOST_AGE_S}.")
+    if not 0 <= retries <= MAX_RETRIES:
+        raise ApiError("LimitExceeded.RetryNum", f"RetryNum is from 0 to {MAX_RETRIES}.")
+    if not MIN_EVENT_AGE_SECONDS <= age <= MAX_EVENT_AGE_SECONDS:
+        raise ApiError(
+            "LimitExceeded.MsgTTL",
+            f"MsgTTL is from {MIN_EVENT_AGE_SECONDS} to {MAX_EVENT_AGE_SECONDS}.",
+        )
     return RetryRules(retries, age)
 
 

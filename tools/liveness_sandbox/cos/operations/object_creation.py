@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
-from ..blobs import SPOOL_BYTES, Blob, BlobSlice, BlobStore
-from ..clock import Clock
-from ..wire import WireRequest
-from . import archive, configuration, encryption, tagging
-from .encryption import Encryption
-from .errors import CosError
+from ...blobs import SPOOL_BYTES, Blob, BlobSlice, BlobStore
+from ...clock import Clock
+from ...wire import WireRequest
+from .. import encryption, request_body
+from ..attributes import Attributes
+from ..errors import CosError
+from ..store import METADATA_PREFIX, Bucket, CreationInfo, ObjectExists, StoredObject
+from . import archive, tagging
 from .operation import Operation
-from .store import METADATA_PREFIX, Bucket, Creation, ObjectExists, StoredObject
 
-MOST_KEY_BYTES = 850
-MOST_METADATA_BYTES = 2048
+MAX_KEY_BYTES = 850
+MAX_METADATA_BYTES = 2048
 KEPT_HEADERS = (
     "cache-control",
     "content-disposition",
@@ -29,17 +29,6 @@ KEPT_HEADERS = (
 CREATE_ONLY = "x-cos-forbid-overwrite"
 
 
-@dataclass(frozen=True)
-class Attributes:
-    """What the headers of an upload say about the object to be."""
-
-    headers: Mapping[str, str]
-    metadata: Mapping[str, str]
-    tags: Mapping[str, str]
-    storage_class: str
-    encryption: Encryption | None
-
-
 def requested(operation: Operation) -> Attributes:
     check_key(operation.key)
     return attributes(operation.request.headers, operation.bucket)
@@ -49,7 +38,7 @@ def attributes(headers: Mapping[str, str], bucket: Bucket) -> Attributes:
     metadata = {name: value for name, value in headers.items() if name.startswith(METADATA_PREFIX)}
     names = sum(len(name) - len(METADATA_PREFIX) for name in metadata)
     values = sum(len(value.encode("utf-8", "surrogateescape")) for value in metadata.values())
-    if names + values > MOST_METADATA_BYTES:
+    if names + values > MAX_METADATA_BYTES:
         raise CosError(400, "MetadataTooLarge", "Your metadata headers exceed 2 KB")
     return Attributes(
         {name: headers[name] for name in KEPT_HEADERS if name in headers},
@@ -61,8 +50,8 @@ def attributes(headers: Mapping[str, str], bucket: Bucket) -> Attributes:
 
 
 def check_key(key: str) -> None:
-    if len(key.encode()) > MOST_KEY_BYTES:
-        raise CosError(400, "KeyTooLong", f"A key has at most {MOST_KEY_BYTES} bytes")
+    if len(key.encode()) > MAX_KEY_BYTES:
+        raise CosError(400, "KeyTooLong", f"A key has at most {MAX_KEY_BYTES} bytes")
 
 
 def describe(
@@ -91,7 +80,7 @@ def commit(
 ) -> StoredObject:
     """`create_only`: None where the request's own header rules."""
     request = operation.request
-    creation = Creation(
+    creation = CreationInfo(
         kind, request.request_id, operation.identity.authorization, request.source_ip
     )
     if create_only is None:
@@ -111,24 +100,12 @@ def wants_create_only(headers: Mapping[str, str]) -> bool:
 
 async def receive_body(request: WireRequest, blobs: BlobStore) -> Blob:
     """The request's body; with a Content-MD5 it has to match it."""
-    expected = configuration.content_md5(request)
-    blob = await receive(request.chunks(), blobs)
+    expected = request_body.content_md5(request)
+    blob = await blobs.receive(request.chunks())
     if expected is not None and blob.md5 != expected:
         blob.release()
-        raise configuration.bad_digest()
+        raise request_body.bad_digest()
     return blob
-
-
-async def receive(chunks: AsyncIterator[bytes], blobs: BlobStore) -> Blob:
-    writer = blobs.writer()
-    try:
-        async for chunk in chunks:
-            writer.write(chunk)
-        return writer.finish()
-    except BaseException:
-        # Also when the client goes away in the middle: half an object is no object.
-        writer.discard()
-        raise
 
 
 async def join(blobs: BlobStore, slices: Sequence[BlobSlice]) -> Blob:

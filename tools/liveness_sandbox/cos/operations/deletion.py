@@ -5,14 +5,14 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 
-from ..wire import Reply
-from . import configuration
-from .errors import CosError
-from .markup import Markup, document, element
+from ...wire import Reply
+from .. import request_body
+from ..errors import CosError
+from ..markup import Markup, document, element
+from ..store import Bucket
 from .operation import XML, Operation, find
-from .store import Bucket
 
-MOST_OBJECTS = 1000
+MAX_OBJECTS = 1000
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ async def delete_object(operation: Operation) -> Reply:
 async def delete_objects(operation: Operation) -> Reply:
     if "content-md5" not in operation.request.headers:
         raise CosError(400, "InvalidRequest", "Content-MD5 is required")
-    tree = await configuration.read(operation.request, "Delete")
+    tree = await request_body.read(operation.request, "Delete")
     named = tree.findall("Object")
-    if not 1 <= len(named) <= MOST_OBJECTS:
-        raise configuration.malformed(f"Name 1 to {MOST_OBJECTS} objects")
+    if not 1 <= len(named) <= MAX_OBJECTS:
+        raise request_body.malformed(f"Name 1 to {MAX_OBJECTS} objects")
     quiet = tree.findtext("Quiet", "").lower() == "true"
     told: list[Markup] = []
     for each in named:

@@ -9,13 +9,13 @@ from datetime import datetime
 from xml.etree import ElementTree
 
 from ..blobs import Blob
-from . import configuration
+from . import request_body
+from .attributes import Attributes
 from .errors import CosError
 from .store import Bucket
-from .upload import Attributes
 
-SMALLEST_PART_BYTES = 1024 * 1024
-MOST_PARTS = 10000
+MIN_PART_BYTES = 1024 * 1024
+MAX_PARTS = 10000
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class MultipartUpload:
         """The parts that the body of Complete names, checked."""
         named = _named_parts(order)
         if not named:
-            raise configuration.malformed("No part is named")
+            raise request_body.malformed("No part is named")
         if [number for number, _ in named] != sorted({number for number, _ in named}):
             raise CosError(400, "InvalidPartOrder", "The parts are not in ascending order")
         for number, etag in named:
@@ -58,7 +58,7 @@ class MultipartUpload:
                     400, "InvalidPart", f"Part {number} was not uploaded, or has another ETag"
                 )
         blobs = [self.parts[number].blob for number, _ in named]
-        if any(blob.size < SMALLEST_PART_BYTES for blob in blobs[:-1]):
+        if any(blob.size < MIN_PART_BYTES for blob in blobs[:-1]):
             raise CosError(400, "EntityTooSmall", "Every part but the last has at least 1 MB")
         return blobs
 
@@ -90,8 +90,8 @@ class MultipartUploads:
 
 
 def part_number(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= MOST_PARTS:
-        raise CosError(400, "InvalidArgument", f"partNumber must be between 1 and {MOST_PARTS}")
+    if not text.isdigit() or not 1 <= int(text) <= MAX_PARTS:
+        raise CosError(400, "InvalidArgument", f"partNumber must be between 1 and {MAX_PARTS}")
     return int(text)
 
 
@@ -105,4 +105,4 @@ def _named_parts(order: ElementTree.Element) -> list[tuple[int, str]]:
             for part in order.iter("Part")
         ]
     except ValueError:
-        raise configuration.malformed("A part's number is none") from None
+        raise request_body.malformed("A part's number is none") from None

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
-from ..wire import Reply
-from . import configuration
-from .errors import CosError
+from ...wire import Reply
+from .. import request_body
+from ..errors import CosError
+from ..store import Bucket
 from .operation import XML, Operation
-from .store import Bucket
 
-MOST_RULES = 1000
-MOST_ID_CHARACTERS = 255
-MOST_DAYS = 3650
+MAX_RULES = 1000
+MAX_ID_CHARACTERS = 255
+MAX_DAYS = 3650
 _ACTIONS = (
     "Expiration",
     "Transition",
@@ -29,7 +29,7 @@ class LifecycleOperations:
 
     async def put(self, operation: Operation) -> Reply:
         """PUT Bucket lifecycle (436/8280): all rules at once, in place of those there were."""
-        tree = await configuration.read(operation.request, "LifecycleConfiguration")
+        tree = await request_body.read(operation.request, "LifecycleConfiguration")
         _check(tree.findall("Rule"))
         operation.bucket.configure(lifecycle=ElementTree.tostring(tree, encoding="unicode"))
         return Reply(200)
@@ -51,31 +51,31 @@ def _rules(bucket: Bucket) -> str:
 
 def _check(rules: list[ElementTree.Element]) -> None:
     if not rules:
-        raise configuration.malformed("No rule is given")
-    if len(rules) > MOST_RULES:
-        raise _invalid(f"A bucket has at most {MOST_RULES} rules")
+        raise request_body.malformed("No rule is given")
+    if len(rules) > MAX_RULES:
+        raise _invalid(f"A bucket has at most {MAX_RULES} rules")
     ids = [id for rule in rules if (id := rule.findtext("ID")) is not None]
     if len(set(ids)) < len(ids):
         raise _invalid("Two rules have the same ID")
-    if any(len(id) > MOST_ID_CHARACTERS for id in ids):
-        raise _invalid(f"An ID has at most {MOST_ID_CHARACTERS} characters")
+    if any(len(id) > MAX_ID_CHARACTERS for id in ids):
+        raise _invalid(f"An ID has at most {MAX_ID_CHARACTERS} characters")
     for rule in rules:
         _check_rule(rule)
 
 
 def _check_rule(rule: ElementTree.Element) -> None:
     if rule.findtext("Status") not in ("Enabled", "Disabled"):
-        raise configuration.malformed("Status must be Enabled or Disabled")
+        raise request_body.malformed("Status must be Enabled or Disabled")
     if rule.find("Filter") is None:
-        raise configuration.malformed("A rule has no Filter")
+        raise request_body.malformed("A rule has no Filter")
     if not any(rule.find(action) is not None for action in _ACTIONS):
-        raise configuration.malformed("A rule has no action")
+        raise request_body.malformed("A rule has no action")
     named = {each.tag for action in _ACTIONS[:2] for each in rule.findall(f"{action}/*")}
     if {"Days", "Date"} <= named:
         raise _invalid("A rule cannot have both Days and Date")
     for days in rule.findall("Expiration/Days"):
-        if not (days.text or "").isdecimal() or not 1 <= int(days.text or "") <= MOST_DAYS:
-            raise _invalid(f"Days of Expiration is from 1 to {MOST_DAYS}")
+        if not (days.text or "").isdecimal() or not 1 <= int(days.text or "") <= MAX_DAYS:
+            raise _invalid(f"Days of Expiration is from 1 to {MAX_DAYS}")
 
 
 def _invalid(message: str) -> CosError:

@@ -11,11 +11,10 @@ from datetime import datetime
 
 from aiohttp import BodyPartReader
 
-from ..blobs import Blob, BlobStore
-from ..clock import Clock
-from ..wire import CHUNK_BYTES, WireRequest
-from .errors import CosError
-from .upload import receive
+from ...blobs import Blob, BlobStore
+from ...clock import Clock
+from ...wire import CHUNK_BYTES, WireRequest
+from ..errors import CosError
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ async def read(request: WireRequest, blobs: BlobStore) -> PostedForm:
         if not isinstance(part, BodyPartReader):
             continue
         if part.name == "file":
-            blob = await receive(_chunks(part), blobs)
+            blob = await blobs.receive(_chunks(part))
             request.bytes_in += blob.size
             key = fields.get("key", "").replace("${filename}", part.filename or "")
             if not key:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from ..wire import Reply, WireRequest
-from .errors import CosError
-from .signature import Identity
-from .store import Bucket, StoredObject
+from ...wire import Reply, WireRequest
+from ..errors import CosError
+from ..signature import Identity
+from ..store import Bucket, StoredObject
 
 XML = {"Content-Type": "application/xml"}
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import uuid
 
-from ..blobs import Blob, BlobStore
-from ..clock import Clock, iso_date
-from ..hosts import object_url
-from ..wire import Reply
-from . import configuration, multipart_lists
+from ...blobs import Blob, BlobStore
+from ...clock import Clock, iso_date
+from ...hosts import object_url
+from ...wire import Reply
+from .. import request_body
+from ..errors import CosError
+from ..markup import document, element
+from ..multipart_uploads import MultipartUpload, MultipartUploads, Part, part_number
+from ..store import Bucket, Store
+from . import multipart_listing
 from .copying import CopySources, source_range
-from .errors import CosError
-from .markup import document, element
-from .multipart import MultipartUpload, MultipartUploads, Part, part_number
+from .object_creation import commit, describe, join, receive_body, requested, wants_create_only
 from .objects import checksum_header, creation_headers
 from .operation import XML, Operation
-from .store import Bucket, Store
-from .upload import commit, describe, join, receive_body, requested, wants_create_only
 
 
 class MultipartOperations:
@@ -65,7 +66,7 @@ class MultipartOperations:
 
     async def complete(self, operation: Operation) -> Reply:
         upload = self._upload(operation)
-        order = await configuration.read(operation.request, "CompleteMultipartUpload")
+        order = await request_body.read(operation.request, "CompleteMultipartUpload")
         parts = upload.assemble(order)
         blob = await join(self._blobs, [part.whole() for part in parts])
         self._still(operation, blob)
@@ -92,13 +93,13 @@ class MultipartOperations:
 
     async def list_parts(self, operation: Operation) -> Reply:
         upload = self._upload(operation)
-        body = multipart_lists.part_list(upload, operation.bucket, operation.request.query)
+        body = multipart_listing.part_list(upload, operation.bucket, operation.request.query)
         return Reply(200, body, XML)
 
     async def list_uploads(self, operation: Operation) -> Reply:
         bucket = operation.bucket
         uploads = self._uploads.of(bucket)
-        body = multipart_lists.upload_list(bucket, uploads, operation.request.query)
+        body = multipart_listing.upload_list(bucket, uploads, operation.request.query)
         return Reply(200, body, XML)
 
     @property

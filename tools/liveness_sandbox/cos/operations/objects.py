@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from ..blobs import Blob, BlobSlice
-from ..clock import http_date
-from ..wire import Reply
-from . import archive, encryption
+from ...blobs import Blob, BlobSlice
+from ...clock import http_date
+from ...wire import Reply
+from .. import encryption
+from ..store import StoredObject
+from . import archive
 from .archive import Archive
 from .conditions import byte_range, is_unmodified
+from .object_creation import KEPT_HEADERS
 from .operation import Operation
-from .store import StoredObject
-from .upload import KEPT_HEADERS
 
 
 class ObjectOperations:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ..clock import iso_date
-from ..hosts import CosHost
-from ..wire import Reply, WireRequest
-from . import configuration
-from .errors import CosError
-from .markup import document, element
+from ...clock import iso_date
+from ...hosts import CosHost
+from ...wire import Reply, WireRequest
+from .. import request_body
+from ..errors import CosError
+from ..markup import document, element
+from ..signature import Identity
+from ..store import Bucket, Store
 from .operation import XML, Operation
-from .signature import Identity
-from .store import Bucket, Store
 
-MOST_NAME_CHARACTERS = 60
+MAX_NAME_CHARACTERS = 60
 """With the appid [doc 436/13312]."""
 
 
@@ -44,7 +44,7 @@ class BucketOperations:
     def create(self, request: WireRequest, host: CosHost, identity: Identity) -> Reply:
         if not host.bucket.endswith(f"-{identity.principal.appid}"):
             raise CosError(403, "AccessDenied", "The bucket's name must end with your own APPID")
-        if len(host.bucket) > MOST_NAME_CHARACTERS or not re.match(
+        if len(host.bucket) > MAX_NAME_CHARACTERS or not re.match(
             r"[a-z0-9](-?[a-z0-9])*-\d+$", host.bucket
         ):
             raise CosError(400, "InvalidBucketName", "The specified bucket is not valid")
@@ -78,9 +78,9 @@ class BucketOperations:
 
     async def put_versioning(self, operation: Operation) -> Reply:
         """PUT Bucket versioning (436/19889). There is no way back to never."""
-        tree = await configuration.read(operation.request, "VersioningConfiguration")
+        tree = await request_body.read(operation.request, "VersioningConfiguration")
         status = tree.findtext("Status", "")
         if status not in ("Enabled", "Suspended"):
-            raise configuration.malformed("Status must be Enabled or Suspended")
+            raise request_body.malformed("Status must be Enabled or Suspended")
         operation.bucket.configure(versioning=status)
         return Reply(200)

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
-from .errors import CosError
-from .store import StoredObject
+from ..errors import CosError
+from ..store import StoredObject
 
 _BYTE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 

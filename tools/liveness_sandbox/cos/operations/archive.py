@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from ..clock import Clock, http_date
-from ..wire import Reply
-from . import configuration
-from .errors import CosError
+from ...clock import Clock, http_date
+from ...wire import Reply
+from .. import request_body
+from ..errors import CosError
+from ..store import StoredObject
 from .operation import Operation
-from .store import StoredObject
 
 HEADER = "x-cos-storage-class"
 STANDARD = "STANDARD"
@@ -24,7 +24,7 @@ _CLASSES = (
     "MAZ_INTELLIGENT_TIERING",
     *_ARCHIVED,
 )
-_MOST_DAYS = 365
+_MAX_DAYS = 365
 
 
 def requested_class(headers: Mapping[str, str]) -> str:
@@ -60,10 +60,10 @@ class Archive:
         stored = operation.stored()
         if stored.storage_class not in _ARCHIVED:
             raise CosError(403, "InvalidObjectState", "Only an archived object can be restored")
-        tree = await configuration.read(operation.request, "RestoreRequest")
+        tree = await request_body.read(operation.request, "RestoreRequest")
         days = tree.findtext("Days", "")
-        if not days.isdigit() or not 1 <= int(days) <= _MOST_DAYS:
-            raise configuration.malformed(f"Days must be between 1 and {_MOST_DAYS}")
+        if not days.isdigit() or not 1 <= int(days) <= _MAX_DAYS:
+            raise request_body.malformed(f"Days must be between 1 and {_MAX_DAYS}")
         until = self._clock.now() + timedelta(days=int(days))
-        operation.bucket.revise(stored, restored_until=until)
+        operation.bucket.update_attributes(stored, restored_until=until)
         return Reply(202 if stored.restored_until is None else 200)

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from ..clock import iso_date
-from ..wire import Reply
-from .errors import CosError
-from .markup import Markup, document, element
+from ...clock import iso_date
+from ...wire import Reply
+from ..errors import CosError
+from ..markup import Markup, document, element
+from ..store import Bucket, StoredObject
 from .operation import XML, Operation
-from .store import Bucket, StoredObject
 
-MOST_KEYS = 1000
+MAX_KEYS = 1000
 
 
 async def list_objects(operation: Operation) -> Reply:
@@ -105,7 +105,7 @@ class _Page:
 
 def _page(bucket: Bucket, query: Mapping[str, str], marker: str) -> _Page:
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-    most = count(query, "max-keys", MOST_KEYS)
+    most = count(query, "max-keys", MAX_KEYS)
     objects: list[StoredObject] = []
     folders: list[str] = []
     last = ""
@@ -148,7 +148,7 @@ def _common(page: _Page, bucket: Bucket, query: Mapping[str, str]) -> Iterator[M
     if "encoding-type" in query:
         yield element("EncodingType", "url")
     yield element("Prefix", encoded(query.get("prefix", "")))
-    yield element("MaxKeys", count(query, "max-keys", MOST_KEYS))
+    yield element("MaxKeys", count(query, "max-keys", MAX_KEYS))
     if delimiter := query.get("delimiter"):
         yield element("Delimiter", encoded(delimiter))
     yield element("IsTruncated", "false" if page.next_marker is None else "true")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from urllib.parse import parse_qsl
 
-from ..wire import Reply
-from . import configuration
-from .errors import CosError
-from .markup import document, element
+from ...wire import Reply
+from .. import request_body
+from ..errors import CosError
+from ..markup import document, element
 from .operation import XML, Operation
 
-MOST_TAGS = 10
-MOST_KEY_CHARACTERS = 128
-MOST_VALUE_CHARACTERS = 256
+MAX_TAGS = 10
+MAX_KEY_CHARACTERS = 128
+MAX_VALUE_CHARACTERS = 256
 
 HEADER = "x-cos-tagging"
 DIRECTIVE = "x-cos-tagging-directive"
@@ -27,11 +27,11 @@ def of_header(headers: Mapping[str, str]) -> dict[str, str]:
 class TaggingOperations:
     async def put(self, operation: Operation) -> Reply:
         stored = operation.stored()
-        tree = await configuration.read(operation.request, "Tagging")
+        tree = await request_body.read(operation.request, "Tagging")
         tags = _checked(
             (tag.findtext("Key", ""), tag.findtext("Value", "")) for tag in tree.iter("Tag")
         )
-        operation.bucket.revise(stored, tags=tags)
+        operation.bucket.update_attributes(stored, tags=tags)
         return Reply(200)
 
     async def get(self, operation: Operation) -> Reply:
@@ -42,18 +42,18 @@ class TaggingOperations:
         return Reply(200, document(element("Tagging", element("TagSet", *tags))), XML)
 
     async def delete(self, operation: Operation) -> Reply:
-        operation.bucket.revise(operation.stored(), tags={})
+        operation.bucket.update_attributes(operation.stored(), tags={})
         return Reply(204)
 
 
 def _checked(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     listed = list(pairs)
     tags = dict(listed)
-    if len(listed) > MOST_TAGS:
-        raise CosError(400, "BadRequest", f"An object has at most {MOST_TAGS} tags")
+    if len(listed) > MAX_TAGS:
+        raise CosError(400, "BadRequest", f"An object has at most {MAX_TAGS} tags")
     if len(tags) < len(listed):
         raise CosError(400, "InvalidTag", "Two tags have the same key")
     for name, value in listed:
-        if not 1 <= len(name) <= MOST_KEY_CHARACTERS or len(value) > MOST_VALUE_CHARACTERS:
+        if not 1 <= len(name) <= MAX_KEY_CHARACTERS or len(value) > MAX_VALUE_CHARACTERS:
             raise CosError(400, "InvalidTag", "A tag's key or value has not the length it may have")
     return tags

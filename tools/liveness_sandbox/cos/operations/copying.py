@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from urllib.parse import parse_qs, unquote
 
-from ..blobs import BlobSlice
-from ..hosts import CosHost, host_of
-from . import encryption
+from ...blobs import BlobSlice
+from ...hosts import CosHost, host_of
+from .. import encryption
+from ..errors import CosError
+from ..store import Store, StoredObject
 from .archive import Archive
 from .conditions import is_unmodified
-from .errors import CosError
 from .operation import Operation, find
-from .store import Store, StoredObject
 
 HEADER = "x-cos-copy-source"
 _RANGE = re.compile(r"bytes=(\d+)-(\d+)")

@@ -5,18 +5,16 @@ from __future__ import annotations
 import uuid
 from dataclasses import replace
 
-from ..clock import Clock, iso_date
-from ..hosts import object_url
-from ..wire import Reply, WireRequest
+from ...clock import Clock, iso_date
+from ...hosts import object_url
+from ...wire import Reply, WireRequest
+from ..errors import CosError
+from ..markup import document, element
+from ..signature import Authenticator
+from ..store import Bucket, Store
 from . import form, tagging
 from .copying import CopySources
-from .errors import CosError
-from .markup import document, element
-from .objects import creation_headers
-from .operation import XML, Operation
-from .signature import Authenticator
-from .store import Bucket, Store
-from .upload import (
+from .object_creation import (
     attributes,
     check_key,
     commit,
@@ -26,6 +24,8 @@ from .upload import (
     requested,
     wants_create_only,
 )
+from .objects import creation_headers
+from .operation import XML, Operation
 
 
 class UploadOperations:

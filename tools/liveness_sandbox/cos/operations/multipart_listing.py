@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from ..clock import iso_date
+from ...clock import iso_date
+from ..markup import Markup, document, element
+from ..multipart_uploads import MultipartUpload, Part
+from ..store import Bucket
 from .listing import common_prefix, count, key_encoder
-from .markup import Markup, document, element
-from .multipart import MultipartUpload, Part
-from .store import Bucket
 
-MOST_UPLOADS = 1000
-MOST_PARTS_LISTED = 1000
+MAX_UPLOADS = 1000
+MAX_PARTS_LISTED = 1000
 
 
 def upload_list(
@@ -21,7 +21,7 @@ def upload_list(
     """`uploads`: all of the bucket, in order."""
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
     key_marker, id_marker = query.get("key-marker", ""), query.get("upload-id-marker", "")
-    most = count(query, "max-uploads", MOST_UPLOADS, least=1)
+    most = count(query, "max-uploads", MAX_UPLOADS, least=1)
     encoded = key_encoder(query)
     listed: list[Markup] = []
     next_markers: list[Markup] = []
@@ -63,7 +63,7 @@ def upload_list(
 
 
 def part_list(upload: MultipartUpload, bucket: Bucket, query: Mapping[str, str]) -> bytes:
-    most = count(query, "max-parts", MOST_PARTS_LISTED, least=1)
+    most = count(query, "max-parts", MAX_PARTS_LISTED, least=1)
     marker = count(query, "part-number-marker", None, default=0)
     parts = [(number, part) for number, part in sorted(upload.parts.items()) if number > marker]
     page = list(islice(parts, most))
