@@ -1,4 +1,4 @@
-"""Server-side encryption: who holds the key, and what becomes of the ETag."""
+"""Server-side encryption: where the key is kept, and its effect on the ETag."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SSE_C = "customer"
 class Encryption:
     kind: str
     key_id: str = ""
-    """SSE-KMS: the key's id. SSE-C: the key's MD5, the only thing that is kept of it."""
+    """SSE-KMS: the id of the key. SSE-C: the MD5 of the key, which itself is not kept."""
 
     @property
     def etag_is_md5(self) -> bool:
@@ -40,7 +40,7 @@ class Encryption:
 
 
 def requested(headers: Mapping[str, str], bucket_default: str | None) -> Encryption | None:
-    """What an upload asks for, else what the bucket does by default."""
+    """Return the encryption that an upload requests, or else the default of the bucket."""
     if CUSTOMER_ALGORITHM in headers:
         return Encryption(SSE_C, _customer_key_md5(headers))
     kind = headers.get(SSE) or bucket_default
@@ -52,7 +52,7 @@ def requested(headers: Mapping[str, str], bucket_default: str | None) -> Encrypt
 
 
 def require_key(encryption: Encryption | None, headers: Mapping[str, str]) -> None:
-    """GET and HEAD of an SSE-C object need the very key it was written with."""
+    """Require the key that an SSE-C object was stored with, as GET and HEAD do."""
     if encryption is None or encryption.kind != SSE_C:
         return
     if CUSTOMER_ALGORITHM not in headers:

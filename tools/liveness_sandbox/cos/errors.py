@@ -1,4 +1,4 @@
-"""Errors of COS, and the XML they are told in (436/7730)."""
+"""Errors of COS, and their XML (436/7730)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .markup import document, element
 
 class CosError(Exception):
     def __init__(self, status: int, code: str, message: str, **details: str) -> None:
-        """`details`: what else the XML tells of this error, by the element's name."""
+        """`details`: further elements of the XML, by their names."""
         super().__init__(f"{status} {code}: {message}")
         self.status = status
         self.code = code
@@ -17,9 +17,9 @@ class CosError(Exception):
         self.details = details
 
     def reply(self, method: str, resource: str, identifiers: Identifiers) -> Reply:
-        """`resource`: host and path of the request."""
+        """Build the reply; `resource` is the host and path of the request."""
         if method == "HEAD":
-            # It has no body: the status must do, and the SDK has learned to live with that.
+            # A reply to HEAD has no body, only a status; the SDK can handle that.
             return Reply(self.status, headers=identifiers.headers())
         body = document(
             element(

@@ -1,4 +1,4 @@
-"""The names that COS gives to requests, in the shape they have in its replies (436/7729)."""
+"""The identifiers that COS gives to requests, in the format of its replies (436/7729)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _numbers = itertools.count(secrets.randbits(20))
 
 
 def request_id() -> str:
-    """Seconds, machine, process and a number, in base64."""
+    """Build an id from the time, the machine, the process and a counter, in base64."""
     name = f"{int(time.time()):x}_{_MACHINE}_{_PROCESS}_{next(_numbers):x}"
     return b64encode(name.encode()).decode()
 
@@ -26,7 +26,7 @@ def _trace_id() -> str:
 
 @dataclass(frozen=True)
 class Identifiers:
-    """What every reply of COS carries, whatever else it says."""
+    """The headers that every reply of COS has."""
 
     request_id: str = field(default_factory=request_id)
     trace_id: str = field(default_factory=_trace_id)

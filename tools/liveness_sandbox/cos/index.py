@@ -1,6 +1,6 @@
-"""Buckets and objects written down, so that a sandbox with a data directory finds them again.
+"""An index of buckets and objects on disk, which a later sandbox loads from the data directory.
 
-Keys are no file names (850 bytes, slashes, emoji): a file is named by the hash of its object's key.
+Keys cannot be file names (850 bytes, slashes, emoji), so a file is named for the hash of the key.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .store import Bucket, Index, Store, StoredObject
 
 
 class DirectoryIndex(Index):
-    """Takes directories of earlier releases as well, which lack some of the fields."""
+    """Also reads directories of earlier releases, which lack some of the fields."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -74,7 +74,7 @@ class DirectoryIndex(Index):
 
 
 def _record(stored: StoredObject) -> dict[str, Any]:
-    assert stored.blob.path is not None, "a blob store that keeps has every blob in a file"
+    assert stored.blob.path is not None, "a durable blob store has every blob in a file"
     return {
         "key": stored.key,
         "blob": {
@@ -100,7 +100,7 @@ def _stored(record: dict[str, Any], blobs: BlobStore) -> StoredObject:
     return StoredObject(
         **{
             **record,
-            "blob": blobs.kept(**record["blob"]),
+            "blob": blobs.existing(**record["blob"]),
             "last_modified": datetime.fromisoformat(record["last_modified"]),
             "restored_until": _moment(record.get("restored_until")),
             "encryption": Encryption(**record["encryption"]) if record["encryption"] else None,
@@ -113,7 +113,7 @@ def _moment(text: str | None) -> datetime | None:
 
 
 def _write(path: Path, record: dict[str, Any]) -> None:
-    """All or nothing, also when the sandbox is killed in the middle."""
+    """Write the file atomically, even if the sandbox is killed in the middle."""
     draft = path.with_suffix(".draft")
     draft.write_text(json.dumps(record, indent=1))
     os.replace(draft, path)

@@ -1,4 +1,4 @@
-"""XML, as little of it as COS needs: written, and read."""
+"""Writing and reading the subset of XML that COS needs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 
 class Markup(str):
-    """Text that is XML already."""
+    """Text that is already XML."""
 
 
 def element(name: str, *content: str | int | Markup) -> Markup:
@@ -20,10 +20,10 @@ def document(root: Markup) -> bytes:
 
 
 def parsed(text: bytes, root: str) -> ElementTree.Element | None:
-    """The root element, if the text is XML with such a root. Its namespace does not matter."""
+    """Return the root element if the text is XML with this root. Namespaces are ignored."""
     try:
         tree = ElementTree.fromstring(text)
-    except (ElementTree.ParseError, ValueError, LookupError):  # also of an unheard-of encoding
+    except (ElementTree.ParseError, ValueError, LookupError):  # including an unknown encoding
         return None
     for each in tree.iter():
         each.tag = each.tag.rpartition("}")[2]

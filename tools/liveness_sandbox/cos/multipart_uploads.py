@@ -1,4 +1,4 @@
-"""Multipart uploads in progress (436/14112): what is kept between their requests."""
+"""Multipart uploads in progress (436/14112): the state between their requests."""
 
 from __future__ import annotations
 
@@ -32,39 +32,39 @@ class Part:
 class MultipartUpload:
     bucket: str
     key: str
-    described: Attributes
+    attributes: Attributes
     create_only: bool
     initiated: datetime
     upload_id: str = field(default_factory=lambda: uuid.uuid4().hex)
     parts: dict[int, Part] = field(default_factory=dict)
 
     def add(self, number: int, part: Part) -> None:
-        """A part that comes again replaces the one before."""
+        """Add a part, which replaces an earlier one of the same number."""
         replaced = self.parts.get(number)
         self.parts[number] = part
         if replaced is not None:
             replaced.blob.release()
 
-    def assemble(self, order: ElementTree.Element) -> list[Blob]:
-        """The parts that the body of Complete names, checked."""
-        named = _named_parts(order)
-        if not named:
-            raise request_body.malformed("No part is named")
-        if [number for number, _ in named] != sorted({number for number, _ in named}):
+    def assemble(self, request: ElementTree.Element) -> list[Blob]:
+        """Check the parts that the body of Complete lists, and return their bytes."""
+        listed = _listed_parts(request)
+        if not listed:
+            raise request_body.malformed("No part is listed")
+        if [number for number, _ in listed] != sorted({number for number, _ in listed}):
             raise CosError(400, "InvalidPartOrder", "The parts are not in ascending order")
-        for number, etag in named:
+        for number, etag in listed:
             if number not in self.parts or self.parts[number].blob.md5 != etag:
                 raise CosError(
                     400, "InvalidPart", f"Part {number} was not uploaded, or has another ETag"
                 )
-        blobs = [self.parts[number].blob for number, _ in named]
+        blobs = [self.parts[number].blob for number, _ in listed]
         if any(blob.size < MIN_PART_BYTES for blob in blobs[:-1]):
-            raise CosError(400, "EntityTooSmall", "Every part but the last has at least 1 MB")
+            raise CosError(400, "EntityTooSmall", "Every part but the last must have at least 1 MB")
         return blobs
 
 
 class MultipartUploads:
-    """All uploads that are neither completed nor aborted. None outlives the sandbox."""
+    """The uploads that are neither completed nor aborted. They do not outlive the sandbox."""
 
     def __init__(self) -> None:
         self._uploads: dict[str, MultipartUpload] = {}
@@ -84,9 +84,9 @@ class MultipartUploads:
             part.blob.release()
 
     def of(self, bucket: Bucket) -> list[MultipartUpload]:
-        """Those of one bucket, by key in UTF-8 order, then by upload id."""
-        own = (upload for upload in self._uploads.values() if upload.bucket == bucket.name)
-        return sorted(own, key=lambda upload: (upload.key.encode(), upload.upload_id))
+        """Return the uploads of one bucket, by key in UTF-8 order, then by upload id."""
+        uploads = (upload for upload in self._uploads.values() if upload.bucket == bucket.name)
+        return sorted(uploads, key=lambda upload: (upload.key.encode(), upload.upload_id))
 
 
 def part_number(text: str) -> int:
@@ -95,14 +95,14 @@ def part_number(text: str) -> int:
     return int(text)
 
 
-def _named_parts(order: ElementTree.Element) -> list[tuple[int, str]]:
+def _listed_parts(request: ElementTree.Element) -> list[tuple[int, str]]:
     try:
         return [
             (
                 int(part.findtext("PartNumber", "")),
                 re.sub(r'^"|"$', "", part.findtext("ETag", "").strip()),
             )
-            for part in order.iter("Part")
+            for part in request.iter("Part")
         ]
     except ValueError:
-        raise request_body.malformed("A part's number is none") from None
+        raise request_body.malformed("A part number is not a number") from None

@@ -1,6 +1,6 @@
-"""Trigger messages: what the platform tells a function about a new object.
+"""Trigger messages, which tell a function about a new object.
 
-The fields are those of a message that a real bucket sent in 2022, its `unkown` included.
+The fields are those of a message that a real bucket sent in 2022, including its `unkown`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from ..hosts import object_url
 from .store import Bucket, CreationInfo, StoredObject
 
-# The short codes of old region names. Not all are public: else the new name's end must do.
+# The short codes of old region names. Not all are public; the fallback is the end of the name.
 _SHORT_REGIONS = {
     "ap-bangkok": "th",
     "ap-beijing": "bj",
@@ -35,7 +35,7 @@ def trigger_message(
                 "cos": {
                     "cosSchemaVersion": "1.0",
                     "cosObject": {
-                        # Raw here, percent-encoded in `url` [obs].
+                        # Not encoded here, but percent-encoded in `url` [obs].
                         "key": f"/{bucket.appid}/{name}/{stored.key}",
                         "url": object_url(bucket.name, bucket.region, stored.key),
                         "size": stored.size,
@@ -62,7 +62,7 @@ def trigger_message(
                     "reqid": 0,
                     "requestParameters": {
                         "requestSourceIP": creation.source_ip,
-                        # The uploader's own, as the platform does: logging an event leaks it.
+                        # The uploader's signature, as on the platform: logging an event leaks it.
                         "requestHeaders": {"Authorization": creation.authorization},
                     },
                     "reservedInfo": "",

@@ -1,4 +1,4 @@
-"""What a request's XML body says, checked as COS checks it."""
+"""The XML body of a request, checked as COS checks it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from .markup import parsed
 
 async def read(request: WireRequest, root: str) -> ElementTree.Element:
     body = await request.read()
-    if (wanted := content_md5(request)) is not None and hashlib.md5(body).hexdigest() != wanted:
+    expected = content_md5(request)
+    if expected is not None and hashlib.md5(body).hexdigest() != expected:
         raise bad_digest()
     tree = parsed(body, root)
     if tree is None:
-        raise malformed(f"The body is no {root}")
+        raise malformed(f"The body is not a {root}")
     return tree
 
 
 def content_md5(request: WireRequest) -> str | None:
-    """The MD5 that the body must have (RFC 1864), in hexadecimal digits."""
+    """Return the MD5 that the body must have (RFC 1864), in hexadecimal digits."""
     header = request.headers.get("content-md5")
     if header is None:
         return None

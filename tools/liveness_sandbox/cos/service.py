@@ -1,4 +1,4 @@
-"""The COS XML API: which request means which operation, and what every reply has in common."""
+"""The COS XML API: maps requests to operations, and adds what all replies have in common."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from .operations.tagging import TaggingOperations
 from .signature import Authenticator, Identity
 from .store import Bucket, Store
 
-# Parameters that make a request mean something else than the plain object or bucket. Those that are
-# not played have to be known as well: a PUT of ?acl must not overwrite the object.
+# Parameters that make a request address something other than the object or bucket itself. Those of
+# operations that are not implemented are needed too: a PUT of ?acl must not overwrite the object.
 # fmt: off
 _SUBRESOURCES = frozenset((
     "accelerate", "acl", "append", "cors", "delete", "domain", "encryption", "intelligenttiering",
@@ -84,7 +84,7 @@ class CosService:
         request.request_id = identifiers.request_id
         try:
             if isinstance(host, CosServiceHost):
-                reply = self._serve(request, host)
+                reply = self._handle_service(request, host)
             else:
                 reply = await self._dispatch(request, host)
         except CosError as error:
@@ -92,7 +92,7 @@ class CosService:
             return error.reply(request.method, f"{request.host}{request.path}", identifiers)
         return Reply(reply.status, reply.body, {**identifiers.headers(), **reply.headers})
 
-    def _serve(self, request: WireRequest, host: CosServiceHost) -> Reply:
+    def _handle_service(self, request: WireRequest, host: CosServiceHost) -> Reply:
         if request.path != "/":
             raise CosError(
                 403,
@@ -131,4 +131,4 @@ def _require_access(identity: Identity, bucket: Bucket) -> None:
 
 
 def _not_implemented() -> CosError:
-    return CosError(405, "MethodNotAllowed", "The sandbox does not play this operation")
+    return CosError(405, "MethodNotAllowed", "The sandbox does not implement this operation")

@@ -1,4 +1,4 @@
-"""The request signature of COS, from the document (436/7778): made, and verified."""
+"""The request signature of COS, from the document (436/7778): signing and verification."""
 
 from __future__ import annotations
 
@@ -32,19 +32,22 @@ def sign_key(secret_key: str, key_time: str) -> str:
 def http_string(
     method: str, path: str, params: Iterable[tuple[str, str]], headers: Iterable[tuple[str, str]]
 ) -> str:
-    """Path decoded; parameters and headers encoded, their names in lower case and in order."""
+    """Build the HttpString from the decoded path and the encoded, sorted parameters and headers.
+
+    The names of parameters and headers are in lower case.
+    """
     return f"{method.lower()}\n{path}\n{_canonical(params)}\n{_canonical(headers)}\n"
 
 
 def signature_of(key: str, sign_time: str, signed: str) -> str:
-    """`key` is the SignKey, `signed` the HttpString."""
+    """Sign; `key` is the SignKey, `signed` the HttpString."""
     return hmac.new(
         key.encode(), _string_to_sign(sign_time, signed).encode(), hashlib.sha1
     ).hexdigest()
 
 
 def form_signature_of(key: str, policy: bytes) -> str:
-    """POST Object signs its policy instead of the request (436/14690)."""
+    """Sign the policy of POST Object, which it signs instead of the request (436/14690)."""
     return hmac.new(
         key.encode(), hashlib.sha1(policy).hexdigest().encode(), hashlib.sha1
     ).hexdigest()
@@ -53,7 +56,7 @@ def form_signature_of(key: str, policy: bytes) -> str:
 def presigned_query(
     credentials: Credentials, method: str, host: str, path: str, lifetime_seconds: int
 ) -> dict[str, str]:
-    """Query parameters that let anyone do this one thing, from now on for so long."""
+    """Return query parameters that permit this one request to anyone, until they expire."""
     now = int(time.time())
     period = f"{now};{now + lifetime_seconds}"
     signed = http_string(method, path, [], [("host", host)])
@@ -70,10 +73,10 @@ def presigned_query(
 
 @dataclass(frozen=True)
 class Identity:
-    """Who asks, and where the signature was: `header`, `query`, `form` or `none`."""
+    """The caller of a request, and where the signature was: `header`, `query` or `form`."""
 
     principal: Principal
-    place: str
+    auth_location: str
     authorization: str
 
 
@@ -82,8 +85,8 @@ class Authenticator:
         self._keys = keys
 
     def identify(self, request: WireRequest) -> Identity:
-        place, claim = claim_in(request)
-        if place == "none":
+        auth_location, claim = claim_in(request)
+        if auth_location == "none":
             raise CosError(403, "AccessDenied", "Anonymous requests are not allowed here")
         missing = [name for name in _FIELDS if name not in claim]
         if missing:
@@ -96,8 +99,8 @@ class Authenticator:
             claim["q-ak"], request.headers.get(TOKEN) or request.query.get(TOKEN)
         )
         header_names = _names(claim["q-header-list"])
-        if place == "header" and "host" not in header_names:
-            # It would fit every bucket. A link may leave the host out [doc 440/35217].
+        if auth_location == "header" and "host" not in header_names:
+            # It would be valid for every bucket. A link need not cover the host [doc 440/35217].
             raise CosError(403, "AccessDenied", "The signature does not cover the host")
         signed = http_string(
             request.method,
@@ -111,14 +114,14 @@ class Authenticator:
         if not hmac.compare_digest(
             signature_of(key, claim["q-sign-time"], signed), claim["q-signature"]
         ):
-            # What was signed here, as COS tells it too, so that one sees where the two differ.
+            # The strings that were signed here, as in COS, to show where the two sides differ.
             raise _mismatch(
                 StringToSign=_string_to_sign(claim["q-sign-time"], signed), FormatString=signed
             )
-        return Identity(principal, place, request.headers.get("authorization", ""))
+        return Identity(principal, auth_location, request.headers.get("authorization", ""))
 
     def identify_form(self, fields: Mapping[str, str], policy: bytes) -> Identity:
-        """The same for POST Object, whose form fields carry the signature."""
+        """Identify the caller of POST Object, whose form fields contain the signature."""
         if "q-signature" not in fields:
             raise CosError(403, "AccessDenied", "Anonymous requests are not allowed here")
         check_period(fields.get("q-key-time", ""))
@@ -132,7 +135,7 @@ class Authenticator:
         principal = self._keys.find(secret_id)
         expected = principal.credentials.token if principal else None
         if principal is None or (expected is not None and token is None):
-            # A temporary key without its token is not known as a key at all.
+            # A temporary key without its token is reported as an unknown key.
             raise CosError(
                 403,
                 "InvalidAccessKeyId",
@@ -146,7 +149,7 @@ class Authenticator:
 
 
 def claim_in(request: WireRequest) -> tuple[str, dict[str, str]]:
-    """Where the signature stands, and its fields; nothing is verified yet."""
+    """Return where the signature is, and its fields, without verifying them."""
     if authorization := request.headers.get("authorization"):
         return "header", dict(item.partition("=")[::2] for item in authorization.split("&"))
     if "q-signature" in request.query:
@@ -155,7 +158,7 @@ def claim_in(request: WireRequest) -> tuple[str, dict[str, str]]:
 
 
 def check_period(period: str) -> None:
-    """The client made these times by its own clock: real time, not the sandbox's."""
+    """Check a validity period against real time, because the client's own clock defined it."""
     start, _, end = period.partition(";")
     if not (start.isdigit() and end.isdigit()):
         raise CosError(403, "AccessDenied", "The signature's time must be start;end")

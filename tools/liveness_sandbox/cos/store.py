@@ -1,4 +1,4 @@
-"""Buckets and objects. Every change happens under one lock, so each is atomic for all."""
+"""Buckets and objects. All changes happen under one lock, so each of them is atomic."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ METADATA_PREFIX = "x-cos-meta-"
 
 
 class ObjectExists(Exception):
-    """Create-only, and the key is taken."""
+    """A create-only request found an object at its key."""
 
 
 @dataclass(frozen=True)
@@ -28,27 +28,27 @@ class StoredObject:
     key: str
     blob: Blob
     etag: str
-    """Quoted, as in HTTP. The MD5 of the bytes only where COS promises that."""
+    """Quoted, as in HTTP. It is the MD5 of the bytes only where COS guarantees that."""
     last_modified: datetime
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Content headers kept with the object, by lower-case name."""
+    """The content headers stored with the object, by lower-case name."""
     metadata: Mapping[str, str] = field(default_factory=dict)
-    """By full header name: `x-cos-meta-...`."""
+    """Keyed by the full header name: `x-cos-meta-...`."""
     tags: Mapping[str, str] = field(default_factory=dict)
     object_type: str = "normal"
     storage_class: str = "STANDARD"
     encryption: Encryption | None = None
     version_id: str | None = None
     restored_until: datetime | None = None
-    """Until then an archived object can be read."""
+    """When an archived object stops being readable."""
     expires_at: datetime | None = None
-    """Best frames and uploaded resources live two hours."""
+    """When the object disappears: best frames and uploaded resources exist for two hours."""
     redirect: str | None = None
-    """Where a GET is sent to instead."""
+    """The target that a GET is redirected to."""
 
     @property
     def version(self) -> str:
-        """How a request names this version."""
+        """The id of this version in requests."""
         return self.version_id or "null"
 
     @property
@@ -65,7 +65,7 @@ class StoredObject:
 
 @dataclass(frozen=True)
 class CreationInfo:
-    """How an object came to be: what a trigger message tells about it."""
+    """How an object was created, for the trigger message."""
 
     kind: str
     """Put, Post, Copy, Append or CompleteMultipartUpload."""
@@ -75,7 +75,7 @@ class CreationInfo:
 
 
 class Index:
-    """Where buckets and objects are written down to outlive the sandbox. This one forgets."""
+    """Persists buckets and objects beyond the life of the sandbox. This base class does not."""
 
     def save_bucket(self, bucket: Bucket) -> None: ...
 
@@ -87,20 +87,20 @@ class Index:
 
 
 class ConsistencyModel:
-    """What requests get to see of the objects. This one shows all of them, at once."""
+    """Which state of the objects requests see. This base class is strongly consistent."""
 
     def on_change(self, bucket: Bucket, key: str, before: StoredObject | None) -> None:
-        """The key is about to get or lose its object; `before` is what it had."""
+        """Note that the object of a key is about to change; `before` is the present one."""
 
     def listing_view(self, bucket: Bucket) -> Bucket:
-        """The bucket as GET Bucket shows it."""
+        """Return the bucket as GET Bucket shows it."""
         return bucket
 
     def head(self, bucket: Bucket, key: str) -> StoredObject | None:
         return bucket.get(key)
 
     def existing_for_create(self, bucket: Bucket, key: str) -> StoredObject | None:
-        """The object that stands in the way of a create-only request."""
+        """Return the object that makes a create-only request fail."""
         return bucket.get(key)
 
 
@@ -122,15 +122,15 @@ class Bucket:
         self.versioning = versioning
         self.encryption = encryption
         self.lifecycle = lifecycle
-        """The rules as XML, if there are any."""
+        """The rules as XML, or None."""
         self.created = created or store.clock.now()
         self.requires_length = False
-        """Refuse chunked uploads, as the links of the face API do."""
+        """Whether chunked uploads are rejected, as by the upload links of the face API."""
         self.object_lifetime: timedelta | None = None
         self._store = store
         self._index = index
         self._objects: dict[str, StoredObject] = dict(objects or {})
-        # Listings are in UTF-8 order: sort the bytes.
+        # Listings are in UTF-8 order, so the encoded keys are sorted.
         self._order: list[bytes] = sorted(key.encode() for key in self._objects)
 
     @property
@@ -148,15 +148,15 @@ class Bucket:
         return stored
 
     def head(self, key: str) -> StoredObject | None:
-        """The object as a HEAD sees it."""
+        """Return the object as HEAD sees it."""
         return self._store.consistency.head(self, key)
 
-    def listed(self) -> Bucket:
-        """The bucket as a list shows it."""
+    def listing_view(self) -> Bucket:
+        """Return the bucket as a listing shows it."""
         return self._store.consistency.listing_view(self)
 
     def keys(self, prefix: str = "") -> list[str]:
-        """Those with the prefix, in UTF-8 order."""
+        """Return the keys with the prefix, in UTF-8 order."""
         encoded = prefix.encode()
         with self._store.lock:
             start = bisect_left(self._order, encoded)
@@ -168,19 +168,19 @@ class Bucket:
             ]
 
     def key_after(self, prefix: str, position: bytes) -> str | None:
-        """The next key with the prefix after a position in UTF-8 order, which need not be a key."""
+        """Return the next key with the prefix after a position, which need not be a key."""
         encoded = prefix.encode()
         with self._store.lock:
             index = max(bisect_left(self._order, encoded), bisect_right(self._order, position))
             key = self._order[index] if index < len(self._order) else b""
         return key.decode() if key and key.startswith(encoded) else None
 
-    def with_objects(self, others: Mapping[str, StoredObject | None]) -> Bucket:
-        """A copy in which these keys have other objects, or none: a view of the past."""
+    def with_objects(self, overrides: Mapping[str, StoredObject | None]) -> Bucket:
+        """Return a copy in which these keys have other objects or none, as a view of the past."""
         with self._store.lock:
-            objects = {**self._objects, **others}
-        kept = {key: stored for key, stored in objects.items() if stored is not None}
-        return Bucket(self._store, self.name, self.region, Index(), objects=kept)
+            objects = {**self._objects, **overrides}
+        existing = {key: stored for key, stored in objects.items() if stored is not None}
+        return Bucket(self._store, self.name, self.region, Index(), objects=existing)
 
     def put(
         self,
@@ -191,9 +191,9 @@ class Bucket:
         content_type: str = "application/octet-stream",
         **attributes: Any,
     ) -> StoredObject:
-        """Store an object directly, without HTTP. `attributes`: further fields of StoredObject."""
+        """Store an object directly; `attributes` are further fields of StoredObject."""
         blob = self._store.blobs.put(body.encode() if isinstance(body, str) else body)
-        named = {
+        prefixed = {
             name if name.startswith(METADATA_PREFIX) else METADATA_PREFIX + name: value
             for name, value in (metadata or {}).items()
         }
@@ -203,7 +203,7 @@ class Bucket:
             f'"{blob.md5}"',
             self._store.clock.now(),
             {"content-type": content_type},
-            named,
+            prefixed,
         )
         return self.commit(
             replace(stored, **attributes), CreationInfo("Put", request_id()) if notify else None
@@ -212,17 +212,17 @@ class Bucket:
     def commit(
         self, stored: StoredObject, creation: CreationInfo | None, create_only: bool = False
     ) -> StoredObject:
-        """Make the object the current one, and tell of its creation if there is one to tell of.
+        """Make the object the current one, and send a notification of its creation if there is one.
 
-        `create_only` is silently ignored on a bucket that has or ever had versioning [obs]: a
-        stand-in without that trap would be worth nothing.
+        `create_only` is silently ignored on a bucket that has or ever had versioning [obs]: an
+        emulator without that trap would be useless.
         """
         with self._store.lock:
             existing = self._store.consistency.existing_for_create
             if create_only and self.versioning is None and existing(self, stored.key):
                 raise ObjectExists(stored.key)
-            stored = replace(stored, version_id=self._new_version(), expires_at=self._end_of_life())
-            self._forget(stored.key)
+            stored = replace(stored, version_id=self._new_version(), expires_at=self._new_expiry())
+            self._drop_current(stored.key)
             self._objects[stored.key] = stored
             insort(self._order, stored.key.encode())
             self._index.save_object(self, stored)
@@ -232,18 +232,18 @@ class Bucket:
 
     def delete(self, key: str) -> None:
         with self._store.lock:
-            if self._forget(key):
+            if self._drop_current(key):
                 self._index.remove_object(self, key)
 
     def backdate(self, key: str, seconds: float) -> None:
-        """Make the object look older, so that a test of leases need not wait."""
+        """Make the object look older, so that a test of leases does not have to wait."""
         with self._store.lock:
             stored = self._objects[key]
             earlier = stored.last_modified - timedelta(seconds=seconds)
             self.update_attributes(stored, last_modified=earlier)
 
     def update_attributes(self, stored: StoredObject, **changes: Any) -> None:
-        """Change what is said of the object, if it is still there; its bytes stay."""
+        """Change attributes of the object, but not its bytes, if it is still the current one."""
         with self._store.lock:
             if self._objects.get(stored.key) is stored:
                 self._objects[stored.key] = replace(stored, **changes)
@@ -256,7 +256,7 @@ class Bucket:
                 setattr(self, name, value)
             self._index.save_bucket(self)
 
-    def _forget(self, key: str) -> bool:
+    def _drop_current(self, key: str) -> bool:
         stored = self._objects.pop(key, None)
         self._store.consistency.on_change(self, key, stored)
         if stored is None:
@@ -265,7 +265,7 @@ class Bucket:
         stored.blob.release()
         return True
 
-    def _end_of_life(self) -> datetime | None:
+    def _new_expiry(self) -> datetime | None:
         return (
             None if self.object_lifetime is None else self._store.clock.now() + self.object_lifetime
         )
@@ -290,21 +290,23 @@ class Store:
         return self._buckets.get(name)
 
     def buckets(self, appid: str) -> list[Bucket]:
-        """All of one owner, by name."""
+        """Return the buckets of one owner, by name."""
         with self.lock:
-            own = [bucket for bucket in self._buckets.values() if bucket.appid == appid]
-        return sorted(own, key=lambda bucket: bucket.name)
+            buckets = [bucket for bucket in self._buckets.values() if bucket.appid == appid]
+        return sorted(buckets, key=lambda bucket: bucket.name)
 
     def create(
         self, name: str, region: str, versioning: str | None = None, encryption: str | None = None
     ) -> Bucket:
         if versioning not in (None, "Enabled", "Suspended"):
-            raise ValueError(f"versioning is None, 'Enabled' or 'Suspended', not {versioning!r}")
+            raise ValueError(
+                f"versioning must be None, 'Enabled' or 'Suspended', not {versioning!r}"
+            )
         if encryption not in (None, "AES256", "cos/kms"):
-            raise ValueError(f"encryption is None, 'AES256' or 'cos/kms', not {encryption!r}")
+            raise ValueError(f"encryption must be None, 'AES256' or 'cos/kms', not {encryption!r}")
         with self.lock:
             if name in self._buckets:
-                raise ValueError(f"there is a bucket {name} already")
+                raise ValueError(f"there is already a bucket {name}")
             bucket = Bucket(self, name, region, self.index, versioning, encryption)
             self.register(bucket)
             self.index.save_bucket(bucket)
@@ -316,11 +318,11 @@ class Store:
             self.index.remove_bucket(bucket)
 
     def create_volatile(self, name: str, region: str) -> Bucket:
-        """A bucket that no index keeps."""
+        """Create a bucket that is not persisted."""
         bucket = Bucket(self, name, region, Index())
         self.register(bucket)
         return bucket
 
     def register(self, bucket: Bucket) -> None:
-        """Take in a bucket that an index has kept."""
+        """Add a bucket that already exists, such as one from the index."""
         self._buckets[bucket.name] = bucket

@@ -1,4 +1,4 @@
-"""Storage classes (436/33417), and the archived ones' restoration (436/12633)."""
+"""Storage classes (436/33417), and the restoration of archived objects (436/12633)."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _MAX_DAYS = 365
 
 
 def requested_class(headers: Mapping[str, str]) -> str:
-    wanted = headers.get(HEADER, STANDARD).upper()
-    if wanted not in _CLASSES:
+    storage_class = headers.get(HEADER, STANDARD).upper()
+    if storage_class not in _CLASSES:
         raise CosError(400, "InvalidArgument", "The storage class you specified is not valid")
-    return wanted
+    return storage_class
 
 
 def class_headers(stored: StoredObject) -> dict[str, str]:
-    """COS leaves the standard class out."""
+    """Return the headers of the storage class; COS omits the standard class."""
     headers = {} if stored.storage_class == STANDARD else {HEADER: stored.storage_class}
     if stored.restored_until is not None:
         date = http_date(stored.restored_until)
@@ -56,7 +56,7 @@ class Archive:
             )
 
     async def restore(self, operation: Operation) -> Reply:
-        """Done at once, where the cloud takes minutes to hours."""
+        """Restore an object immediately, where the cloud takes minutes to hours."""
         stored = operation.stored()
         if stored.storage_class not in _ARCHIVED:
             raise CosError(403, "InvalidObjectState", "Only an archived object can be restored")

@@ -1,4 +1,4 @@
-"""Buckets themselves: GET Service (436/8291), PUT, HEAD and DELETE Bucket, place and versioning."""
+"""Buckets: GET Service (436/8291), PUT, HEAD and DELETE Bucket, location and versioning."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..store import Bucket, Store
 from .operation import XML, Operation
 
 MAX_NAME_CHARACTERS = 60
-"""With the appid [doc 436/13312]."""
+"""Including the appid [doc 436/13312]."""
 
 
 class BucketOperations:
@@ -49,9 +49,9 @@ class BucketOperations:
         ):
             raise CosError(400, "InvalidBucketName", "The specified bucket is not valid")
         if self._store.find(host.bucket) is not None:
-            # Also where it lies in another region: the name is taken everywhere.
+            # Even in another region: names are unique across regions.
             raise CosError(
-                409, "BucketAlreadyOwnedByYou", "The bucket exists already, and you own it"
+                409, "BucketAlreadyOwnedByYou", "The bucket already exists, and you own it"
             )
         self._store.create(host.bucket, host.region)
         return Reply(200, headers={"Location": f"/{host.bucket}"})
@@ -71,13 +71,13 @@ class BucketOperations:
         return Reply(200, document(element("LocationConstraint", operation.bucket.region)), XML)
 
     async def versioning(self, operation: Operation) -> Reply:
-        """GET Bucket versioning (436/19888); empty where it never was on."""
+        """GET Bucket versioning (436/19888); empty if it was never enabled."""
         status = operation.bucket.versioning
-        told = () if status is None else (element("Status", status),)
-        return Reply(200, document(element("VersioningConfiguration", *told)), XML)
+        content = () if status is None else (element("Status", status),)
+        return Reply(200, document(element("VersioningConfiguration", *content)), XML)
 
     async def put_versioning(self, operation: Operation) -> Reply:
-        """PUT Bucket versioning (436/19889). There is no way back to never."""
+        """PUT Bucket versioning (436/19889). It can be suspended, but never removed."""
         tree = await request_body.read(operation.request, "VersioningConfiguration")
         status = tree.findtext("Status", "")
         if status not in ("Enabled", "Suspended"):

@@ -14,7 +14,7 @@ _BYTE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 def is_unmodified(stored: StoredObject, headers: Mapping[str, str]) -> bool:
-    """True if 304 is the answer; raises 412 if a precondition fails."""
+    """Return whether the reply is 304. Raise a 412 error if a precondition fails."""
     modified = stored.last_modified.replace(microsecond=0)
     if "if-match" in headers:
         if not _matches(headers["if-match"], stored.etag):
@@ -28,7 +28,10 @@ def is_unmodified(stored: StoredObject, headers: Mapping[str, str]) -> bool:
 
 
 def byte_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """(offset, length), or None for the whole; a header that is no single byte range is ignored."""
+    """Return offset and length, or None for the whole object.
+
+    A header that is not a single byte range is ignored.
+    """
     match = _BYTE_RANGE.fullmatch(header or "")
     if match is None or match.group(0) == "bytes=-":
         return None

@@ -24,7 +24,10 @@ class CopySources:
         self._archive = archive
 
     def find(self, operation: Operation) -> StoredObject:
-        """`<bucket-appid>.cos.<region>.myqcloud.com/<encoded key>[?versionId=<id>]`."""
+        """Find the object that the header names.
+
+        Its format is `<bucket-appid>.cos.<region>.myqcloud.com/<encoded key>[?versionId=<id>]`.
+        """
         location, _, query = operation.request.headers[HEADER].partition("?")
         name, _, path = location.partition("/")
         host = host_of(name.lower())
@@ -34,15 +37,15 @@ class CopySources:
         if bucket.appid != operation.identity.principal.appid:
             raise CosError(403, "AccessDenied", "Access Denied")
         stored = find(bucket, unquote(path), parse_qs(query).get("versionId", [None])[0])
-        encryption.require_key(stored.encryption, _about_source(operation))
+        encryption.require_key(stored.encryption, _source_headers(operation))
         self._archive.require_readable(stored)
-        if is_unmodified(stored, _about_source(operation)):
-            raise CosError(412, "PreconditionFailed", "The source is not what you asked for")
+        if is_unmodified(stored, _source_headers(operation)):
+            raise CosError(412, "PreconditionFailed", "The source does not meet the preconditions")
         return stored
 
 
 def source_range(operation: Operation, stored: StoredObject) -> BlobSlice:
-    """`bytes=first-last`, both needed; the SDK sends an empty header for the whole."""
+    """Parse `bytes=first-last`; both are required. The SDK sends an empty header for the whole."""
     header = operation.request.headers.get(f"{HEADER}-range")
     if not header:
         return stored.blob.whole()
@@ -53,8 +56,11 @@ def source_range(operation: Operation, stored: StoredObject) -> BlobSlice:
     return BlobSlice(stored.blob, first, last - first + 1)
 
 
-def _about_source(operation: Operation) -> dict[str, str]:
-    """`x-cos-copy-source-if-match` is `if-match` of the source; its customer key is told so too."""
+def _source_headers(operation: Operation) -> dict[str, str]:
+    """Return the headers that concern the source, under the names they have in a GET.
+
+    `x-cos-copy-source-if-match` becomes `if-match`; the customer key of the source likewise.
+    """
     headers = {}
     for name, value in operation.request.headers.items():
         if (plain := name.removeprefix(f"{HEADER}-")) != name:

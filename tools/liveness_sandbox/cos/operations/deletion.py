@@ -17,21 +17,21 @@ MAX_OBJECTS = 1000
 
 @dataclass(frozen=True)
 class Deletion:
-    """What is left behind in a versioned bucket."""
+    """The result of a deletion in a versioned bucket."""
 
     version_id: str | None = None
-    """Deleted for good."""
+    """The version that was deleted permanently."""
     marker: str | None = None
-    """The delete marker that now hides the object."""
+    """The new delete marker that hides the object."""
 
 
 async def delete_object(operation: Operation) -> Reply:
-    done = _delete(operation.bucket, operation.key, operation.request.query.get("versionId"))
+    deletion = _delete(operation.bucket, operation.key, operation.request.query.get("versionId"))
     headers = {}
-    if done.version_id is not None:
-        headers["x-cos-version-id"] = done.version_id
-    if done.marker is not None:
-        headers = {"x-cos-delete-marker": "true", "x-cos-version-id": done.marker}
+    if deletion.version_id is not None:
+        headers["x-cos-version-id"] = deletion.version_id
+    if deletion.marker is not None:
+        headers = {"x-cos-delete-marker": "true", "x-cos-version-id": deletion.marker}
     return Reply(204, headers=headers)
 
 
@@ -39,25 +39,25 @@ async def delete_objects(operation: Operation) -> Reply:
     if "content-md5" not in operation.request.headers:
         raise CosError(400, "InvalidRequest", "Content-MD5 is required")
     tree = await request_body.read(operation.request, "Delete")
-    named = tree.findall("Object")
-    if not 1 <= len(named) <= MAX_OBJECTS:
-        raise request_body.malformed(f"Name 1 to {MAX_OBJECTS} objects")
+    objects = tree.findall("Object")
+    if not 1 <= len(objects) <= MAX_OBJECTS:
+        raise request_body.malformed(f"The request must list 1 to {MAX_OBJECTS} objects")
     quiet = tree.findtext("Quiet", "").lower() == "true"
-    told: list[Markup] = []
-    for each in named:
+    results: list[Markup] = []
+    for each in objects:
         key, version_id = each.findtext("Key", ""), each.findtext("VersionId") or None
         try:
-            done = _delete(operation.bucket, key, version_id)
+            deletion = _delete(operation.bucket, key, version_id)
         except CosError as error:
-            told.append(_refused(key, version_id, error))
+            results.append(_failed(key, version_id, error))
         else:
             if not quiet:
-                told.append(_deleted(key, done))
-    return Reply(200, document(element("DeleteResult", *told)), XML)
+                results.append(_deleted(key, deletion))
+    return Reply(200, document(element("DeleteResult", *results)), XML)
 
 
 def _delete(bucket: Bucket, key: str, version_id: str | None) -> Deletion:
-    """Deleting what is not there succeeds as well, unless a version of it is named."""
+    """Delete an object. That also succeeds if there is none, unless the request names a version."""
     if version_id is not None:
         find(bucket, key, version_id)
         bucket.delete(key)
@@ -68,16 +68,19 @@ def _delete(bucket: Bucket, key: str, version_id: str | None) -> Deletion:
     return Deletion(marker=uuid.uuid4().hex if bucket.versioning == "Enabled" else "null")
 
 
-def _deleted(key: str, done: Deletion) -> Markup:
-    told = [element("Key", key)]
-    if done.version_id is not None:
-        told.append(element("VersionId", done.version_id))
-    if done.marker is not None:
-        told += [element("DeleteMarker", "true"), element("DeleteMarkerVersionId", done.marker)]
-    return element("Deleted", *told)
+def _deleted(key: str, deletion: Deletion) -> Markup:
+    content = [element("Key", key)]
+    if deletion.version_id is not None:
+        content.append(element("VersionId", deletion.version_id))
+    if deletion.marker is not None:
+        content += [
+            element("DeleteMarker", "true"),
+            element("DeleteMarkerVersionId", deletion.marker),
+        ]
+    return element("Deleted", *content)
 
 
-def _refused(key: str, version_id: str | None, error: CosError) -> Markup:
+def _failed(key: str, version_id: str | None, error: CosError) -> Markup:
     return element(
         "Error",
         element("Key", key),

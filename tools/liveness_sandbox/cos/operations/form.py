@@ -1,4 +1,4 @@
-"""The form of POST Object: fields first, the file last."""
+"""The form of POST Object, whose last field is the file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..errors import CosError
 @dataclass(frozen=True)
 class PostedForm:
     fields: Mapping[str, str]
-    """By lower-case name."""
+    """Keyed by lower-case name."""
     key: str
     blob: Blob
 
@@ -47,12 +47,12 @@ async def read(request: WireRequest, blobs: BlobStore) -> PostedForm:
 
 
 def policy(fields: Mapping[str, str], clock: Clock) -> bytes:
-    """The policy that the form signs, if it is still valid. Its conditions are not checked."""
+    """Return the policy that the form signs, if it has not expired. Its conditions are ignored."""
     try:
         raw = base64.b64decode(fields.get("policy", ""), validate=True)
         expiration = datetime.fromisoformat(json.loads(raw)["expiration"].replace("Z", "+00:00"))
     except (binascii.Error, ValueError, KeyError, TypeError, AttributeError):
-        raise CosError(403, "AccessDenied", "The form's policy is no policy") from None
+        raise CosError(403, "AccessDenied", "The policy of the form is malformed") from None
     if expiration <= clock.now():
         raise CosError(403, "AccessDenied", "Policy has expired")
     return raw

@@ -1,4 +1,4 @@
-"""Lifecycle rules of a bucket (436/8280, 436/17029): checked, kept, given back, and never run."""
+"""Lifecycle rules of a bucket (436/8280, 436/17029): checked and stored, but never run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class LifecycleOperations:
         return Reply(200, _rules(operation.bucket).encode(), XML)
 
     async def put(self, operation: Operation) -> Reply:
-        """PUT Bucket lifecycle (436/8280): all rules at once, in place of those there were."""
+        """PUT Bucket lifecycle (436/8280): replaces all rules."""
         tree = await request_body.read(operation.request, "LifecycleConfiguration")
         _check(tree.findall("Rule"))
         operation.bucket.configure(lifecycle=ElementTree.tostring(tree, encoding="unicode"))
@@ -51,7 +51,7 @@ def _rules(bucket: Bucket) -> str:
 
 def _check(rules: list[ElementTree.Element]) -> None:
     if not rules:
-        raise request_body.malformed("No rule is given")
+        raise request_body.malformed("There is no rule")
     if len(rules) > MAX_RULES:
         raise _invalid(f"A bucket has at most {MAX_RULES} rules")
     ids = [id for rule in rules if (id := rule.findtext("ID")) is not None]
@@ -70,12 +70,12 @@ def _check_rule(rule: ElementTree.Element) -> None:
         raise request_body.malformed("A rule has no Filter")
     if not any(rule.find(action) is not None for action in _ACTIONS):
         raise request_body.malformed("A rule has no action")
-    named = {each.tag for action in _ACTIONS[:2] for each in rule.findall(f"{action}/*")}
-    if {"Days", "Date"} <= named:
+    elements = {each.tag for action in _ACTIONS[:2] for each in rule.findall(f"{action}/*")}
+    if {"Days", "Date"} <= elements:
         raise _invalid("A rule cannot have both Days and Date")
     for days in rule.findall("Expiration/Days"):
         if not (days.text or "").isdecimal() or not 1 <= int(days.text or "") <= MAX_DAYS:
-            raise _invalid(f"Days of Expiration is from 1 to {MAX_DAYS}")
+            raise _invalid(f"Days of Expiration must be from 1 to {MAX_DAYS}")
 
 
 def _invalid(message: str) -> CosError:

@@ -1,4 +1,4 @@
-"""GET Bucket (List Objects), version 1 (436/7734), and the list of versions."""
+"""Listings of a bucket: its objects, and their versions."""
 
 from __future__ import annotations
 
@@ -17,86 +17,103 @@ MAX_KEYS = 1000
 
 
 async def list_objects(operation: Operation) -> Reply:
-    bucket, query = operation.bucket, operation.request.query
-    marker = query.get("marker", "")
-    page = _page(bucket.listed(), query, marker)
-    encoded = key_encoder(query)
-    body = document(
-        element(
-            "ListBucketResult",
-            element("Marker", encoded(marker)),
-            element("NextMarker", encoded(page.next_marker)) if page.next_marker else Markup(),
-            *_common(page, bucket, query),
-            *(
-                element("Contents", *_described(stored, encoded(stored.key), bucket))
-                for stored in page.objects
-            ),
-        )
-    )
-    return Reply(200, body, {**XML, "x-cos-bucket-region": bucket.region})
+    """GET Bucket, version 1 (436/7734)."""
+    marker = operation.request.query.get("marker", "")
+    body = _listing("ListBucketResult", operation, "Marker", marker, _contents)
+    return Reply(200, body, {**XML, "x-cos-bucket-region": operation.bucket.region})
 
 
 async def list_versions(operation: Operation) -> Reply:
     """GET Bucket Object versions (436/31551), of which the sandbox keeps the current ones."""
-    bucket, query = operation.bucket, operation.request.query
-    marker = query.get("key-marker", "")
-    page = _page(bucket.listed(), query, marker)
-    encoded = key_encoder(query)
-    body = document(
-        element(
-            "ListVersionsResult",
-            element("KeyMarker", encoded(marker)),
-            element("VersionIdMarker", query.get("version-id-marker", "")),
-            element("NextKeyMarker", encoded(page.next_marker)) if page.next_marker else Markup(),
-            *_common(page, bucket, query),
-            *(
-                element(
-                    "Version",
-                    *_described(stored, encoded(stored.key), bucket),
-                    element("VersionId", stored.version),
-                    element("IsLatest", "true"),
-                )
-                for stored in page.objects
-            ),
-        )
+    query = operation.request.query
+    id_marker = element("VersionIdMarker", query.get("version-id-marker", ""))
+    body = _listing(
+        "ListVersionsResult",
+        operation,
+        "KeyMarker",
+        query.get("key-marker", ""),
+        _version,
+        id_marker,
     )
     return Reply(200, body, XML)
 
 
+def _listing(
+    root: str,
+    operation: Operation,
+    marker_name: str,
+    marker: str,
+    entry: Callable[[StoredObject, str, Bucket], Markup],
+    *further_markers: Markup,
+) -> bytes:
+    bucket, query = operation.bucket, operation.request.query
+    page = _page(bucket.listing_view(), query, marker)
+    encoded = key_encoder(query)
+    next_marker = Markup()
+    if page.next_marker:
+        next_marker = element(f"Next{marker_name}", encoded(page.next_marker))
+    return document(
+        element(
+            root,
+            element(marker_name, encoded(marker)),
+            *further_markers,
+            next_marker,
+            *_common(page, bucket, query),
+            *(entry(stored, encoded(stored.key), bucket) for stored in page.objects),
+        )
+    )
+
+
+def _contents(stored: StoredObject, key: str, bucket: Bucket) -> Markup:
+    return element("Contents", *_description(stored, key, bucket))
+
+
+def _version(stored: StoredObject, key: str, bucket: Bucket) -> Markup:
+    return element(
+        "Version",
+        *_description(stored, key, bucket),
+        element("VersionId", stored.version),
+        element("IsLatest", "true"),
+    )
+
+
 def key_encoder(query: Mapping[str, str]) -> Callable[[str], str]:
-    """Names of keys may hold what XML cannot: `encoding-type=url` has them percent-encoded."""
-    wanted = query.get("encoding-type")
-    if wanted not in (None, "url"):
+    """Return the encoding of keys, which may contain characters that XML does not allow.
+
+    With `encoding-type=url` they are percent-encoded.
+    """
+    encoding = query.get("encoding-type")
+    if encoding not in (None, "url"):
         raise CosError(400, "InvalidArgument", "encoding-type must be url")
-    return (lambda key: quote(key, safe="/-_.~")) if wanted else (lambda key: key)
+    return (lambda key: quote(key, safe="/-_.~")) if encoding else (lambda key: key)
 
 
 def count(
     query: Mapping[str, str],
     name: str,
-    most: int | None,
+    maximum: int | None,
     *,
-    least: int = 0,
+    minimum: int = 0,
     default: int | None = None,
 ) -> int:
-    """A number in the query. Where there is none, `default`, else the most that there may be."""
-    text = query.get(name) or str(most if default is None else default)
-    if not text.isdigit() or int(text) < least or (most is not None and int(text) > most):
-        raise CosError(400, "InvalidArgument", f"{name} is not in the range it must be in")
+    """Return a number in the query, which is `default` if absent, or else the maximum."""
+    text = query.get(name) or str(maximum if default is None else default)
+    if not text.isdigit() or int(text) < minimum or (maximum is not None and int(text) > maximum):
+        raise CosError(400, "InvalidArgument", f"{name} is out of range")
     return int(text)
 
 
 def common_prefix(key: str, prefix: str, delimiter: str) -> str:
-    """What stands for the key, and for all others that share it; or nothing."""
+    """Return the common prefix that replaces the key in the listing, or an empty string."""
     if not delimiter:
         return ""
-    head, found, _ = key[len(prefix) :].partition(delimiter)
-    return prefix + head + delimiter if found else ""
+    head, separator, _ = key[len(prefix) :].partition(delimiter)
+    return prefix + head + delimiter if separator else ""
 
 
 @dataclass(frozen=True)
 class _Page:
-    """Some entries, and the marker to go on from if there are more."""
+    """A page of entries, and the marker to continue from if there are more."""
 
     objects: list[StoredObject]
     folders: list[str]
@@ -105,12 +122,12 @@ class _Page:
 
 def _page(bucket: Bucket, query: Mapping[str, str], marker: str) -> _Page:
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
-    most = count(query, "max-keys", MAX_KEYS)
+    limit = count(query, "max-keys", MAX_KEYS)
     objects: list[StoredObject] = []
     folders: list[str] = []
     last = ""
-    for entry in _entries(bucket, prefix, marker, delimiter) if most else ():
-        if len(objects) + len(folders) == most:
+    for entry in _entries(bucket, prefix, marker, delimiter) if limit else ():
+        if len(objects) + len(folders) == limit:
             return _Page(objects, folders, last)
         if isinstance(entry, str):
             folders.append(entry)
@@ -124,7 +141,7 @@ def _page(bucket: Bucket, query: Mapping[str, str], marker: str) -> _Page:
 def _entries(
     bucket: Bucket, prefix: str, marker: str, delimiter: str
 ) -> Iterator[StoredObject | str]:
-    """What comes after the marker: objects, and once in place of many their common prefix."""
+    """Yield what comes after the marker: objects, or a common prefix in place of many objects."""
     position = marker.encode()
     if marker.startswith(prefix) and (folder := common_prefix(marker, prefix, delimiter)):
         position = _end_of(folder)
@@ -137,12 +154,12 @@ def _entries(
 
 
 def _end_of(folder: str) -> bytes:
-    """After every key in it: no UTF-8 has this byte."""
+    """Return a position after all keys in the folder: UTF-8 never contains this byte."""
     return folder.encode() + b"\xff"
 
 
 def _common(page: _Page, bucket: Bucket, query: Mapping[str, str]) -> Iterator[Markup]:
-    """What both lists tell alike."""
+    """Yield the elements that both listings have in common."""
     encoded = key_encoder(query)
     yield element("Name", bucket.name)
     if "encoding-type" in query:
@@ -156,7 +173,7 @@ def _common(page: _Page, bucket: Bucket, query: Mapping[str, str]) -> Iterator[M
         yield element("CommonPrefixes", element("Prefix", encoded(folder)))
 
 
-def _described(stored: StoredObject, key: str, bucket: Bucket) -> tuple[Markup, ...]:
+def _description(stored: StoredObject, key: str, bucket: Bucket) -> tuple[Markup, ...]:
     return (
         element("Key", key),
         element("LastModified", iso_date(stored.last_modified).replace("Z", ".000Z")),

@@ -1,4 +1,4 @@
-"""The requests of a multipart upload (436/14112): initiate, parts, complete, abort, lists."""
+"""The requests of a multipart upload (436/14112): initiate, parts, complete, abort, listings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from ..multipart_uploads import MultipartUpload, MultipartUploads, Part, part_nu
 from ..store import Bucket, Store
 from . import multipart_listing
 from .copying import CopySources, source_range
-from .object_creation import commit, describe, join, receive_body, requested, wants_create_only
+from .object_creation import (
+    commit,
+    describe,
+    join,
+    receive_body,
+    requested_attributes,
+    wants_create_only,
+)
 from .objects import checksum_header, creation_headers
 from .operation import XML, Operation
 
@@ -34,7 +41,7 @@ class MultipartOperations:
         upload = MultipartUpload(
             operation.bucket.name,
             operation.key,
-            requested(operation),
+            requested_attributes(operation),
             wants_create_only(operation.request.headers),
             self._clock.now(),
         )
@@ -66,13 +73,13 @@ class MultipartOperations:
 
     async def complete(self, operation: Operation) -> Reply:
         upload = self._upload(operation)
-        order = await request_body.read(operation.request, "CompleteMultipartUpload")
-        parts = upload.assemble(order)
+        body_tree = await request_body.read(operation.request, "CompleteMultipartUpload")
+        parts = upload.assemble(body_tree)
         blob = await join(self._blobs, [part.whole() for part in parts])
-        self._still(operation, blob)
-        # Not the MD5 of the whole, whatever it looks like.
+        self._require_open(operation, blob)
+        # It looks like an MD5, but is not the MD5 of the object.
         etag = f"{uuid.uuid4().hex}-{len(parts)}"
-        stored = describe(upload.key, blob, upload.described, self._clock, etag)
+        stored = describe(upload.key, blob, upload.attributes, self._clock, etag)
         create_only = upload.create_only or wants_create_only(operation.request.headers)
         stored = commit(operation, stored, "CompleteMultipartUpload", create_only)
         self._uploads.remove(upload)
@@ -107,17 +114,17 @@ class MultipartOperations:
         return self._store.blobs
 
     def _number(self, operation: Operation) -> int:
-        """Of a part that may come: asked before its bytes are taken in."""
+        """Return the part number. Call it before the bytes are received, to report errors early."""
         self._upload(operation)
         return part_number(operation.request.query.get("partNumber", ""))
 
     def _add(self, operation: Operation, number: int, blob: Blob) -> Part:
         part = Part(blob, self._clock.now())
-        self._still(operation, blob).add(number, part)
+        self._require_open(operation, blob).add(number, part)
         return part
 
-    def _still(self, operation: Operation, blob: Blob) -> MultipartUpload:
-        """The upload, unless it was completed or aborted while the bytes came."""
+    def _require_open(self, operation: Operation, blob: Blob) -> MultipartUpload:
+        """Return the upload, unless it was completed or aborted while the bytes arrived."""
         try:
             return self._upload(operation)
         except CosError:

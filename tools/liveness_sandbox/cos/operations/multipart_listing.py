@@ -18,10 +18,10 @@ MAX_PARTS_LISTED = 1000
 def upload_list(
     bucket: Bucket, uploads: Iterable[MultipartUpload], query: Mapping[str, str]
 ) -> bytes:
-    """`uploads`: all of the bucket, in order."""
+    """List uploads; `uploads` are all those of the bucket, in order."""
     prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
     key_marker, id_marker = query.get("key-marker", ""), query.get("upload-id-marker", "")
-    most = count(query, "max-uploads", MAX_UPLOADS, least=1)
+    limit = count(query, "max-uploads", MAX_UPLOADS, minimum=1)
     encoded = key_encoder(query)
     listed: list[Markup] = []
     next_markers: list[Markup] = []
@@ -33,7 +33,7 @@ def upload_list(
         folder = common_prefix(upload.key, prefix, delimiter)
         if folder and (key_marker.startswith(folder) or folder in folders[-1:]):
             continue
-        if len(listed) + len(folders) >= most:
+        if len(listed) + len(folders) >= limit:
             next_markers = [
                 element("NextKeyMarker", encoded(last[0])),
                 element("NextUploadIdMarker", last[1]),
@@ -51,7 +51,7 @@ def upload_list(
             _encoding_type(query),
             element("KeyMarker", encoded(key_marker)),
             element("UploadIdMarker", id_marker),
-            element("MaxUploads", most),
+            element("MaxUploads", limit),
             element("Prefix", encoded(prefix)),
             element("Delimiter", encoded(delimiter)) if delimiter else Markup(),
             element("IsTruncated", "true" if next_markers else "false"),
@@ -63,10 +63,10 @@ def upload_list(
 
 
 def part_list(upload: MultipartUpload, bucket: Bucket, query: Mapping[str, str]) -> bytes:
-    most = count(query, "max-parts", MAX_PARTS_LISTED, least=1)
+    limit = count(query, "max-parts", MAX_PARTS_LISTED, minimum=1)
     marker = count(query, "part-number-marker", None, default=0)
     parts = [(number, part) for number, part in sorted(upload.parts.items()) if number > marker]
-    page = list(islice(parts, most))
+    page = list(islice(parts, limit))
     truncated = len(page) < len(parts)
     owner = _owner(bucket)
     return document(
@@ -78,10 +78,10 @@ def part_list(upload: MultipartUpload, bucket: Bucket, query: Mapping[str, str])
             element("UploadId", upload.upload_id),
             element("Initiator", *owner),
             element("Owner", *owner),
-            element("StorageClass", upload.described.storage_class),
+            element("StorageClass", upload.attributes.storage_class),
             element("PartNumberMarker", marker),
             element("NextPartNumberMarker", page[-1][0]) if truncated else Markup(),
-            element("MaxParts", most),
+            element("MaxParts", limit),
             element("IsTruncated", "true" if truncated else "false"),
             *(_part(number, part) for number, part in page),
         )
@@ -99,7 +99,7 @@ def _upload(upload: MultipartUpload, bucket: Bucket, key: str) -> Markup:
         "Upload",
         element("Key", key),
         element("UploadId", upload.upload_id),
-        element("StorageClass", upload.described.storage_class),
+        element("StorageClass", upload.attributes.storage_class),
         element("Initiator", *owner),
         element("Owner", *owner),
         element("Initiated", iso_date(upload.initiated)),

@@ -1,4 +1,4 @@
-"""What every way to create an object shares: receive its bytes, describe it, commit it."""
+"""What all ways to create an object share: receive its bytes, describe it, commit it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .operation import Operation
 
 MAX_KEY_BYTES = 850
 MAX_METADATA_BYTES = 2048
-KEPT_HEADERS = (
+STORED_HEADERS = (
     "cache-control",
     "content-disposition",
     "content-encoding",
@@ -29,21 +29,21 @@ KEPT_HEADERS = (
 CREATE_ONLY = "x-cos-forbid-overwrite"
 
 
-def requested(operation: Operation) -> Attributes:
+def requested_attributes(operation: Operation) -> Attributes:
     check_key(operation.key)
-    return attributes(operation.request.headers, operation.bucket)
+    return parse_attributes(operation.request.headers, operation.bucket)
 
 
-def attributes(headers: Mapping[str, str], bucket: Bucket) -> Attributes:
+def parse_attributes(headers: Mapping[str, str], bucket: Bucket) -> Attributes:
     metadata = {name: value for name, value in headers.items() if name.startswith(METADATA_PREFIX)}
     names = sum(len(name) - len(METADATA_PREFIX) for name in metadata)
     values = sum(len(value.encode("utf-8", "surrogateescape")) for value in metadata.values())
     if names + values > MAX_METADATA_BYTES:
         raise CosError(400, "MetadataTooLarge", "Your metadata headers exceed 2 KB")
     return Attributes(
-        {name: headers[name] for name in KEPT_HEADERS if name in headers},
+        {name: headers[name] for name in STORED_HEADERS if name in headers},
         metadata,
-        tagging.of_header(headers),
+        tagging.from_headers(headers),
         archive.requested_class(headers),
         encryption.requested(headers, bucket.encryption),
     )
@@ -55,30 +55,30 @@ def check_key(key: str) -> None:
 
 
 def describe(
-    key: str, blob: Blob, described: Attributes, clock: Clock, etag: str | None = None
+    key: str, blob: Blob, attributes: Attributes, clock: Clock, etag: str | None = None
 ) -> StoredObject:
-    """`etag`: unquoted, where the way of uploading rules it (multipart, append)."""
+    """Build the stored object; pass an unquoted `etag` if it is not derived from the bytes."""
     if etag is None:
-        hidden = described.encryption is not None and not described.encryption.etag_is_md5
-        # With SSE-KMS and SSE-C the ETag looks like an MD5 and is none.
-        etag = uuid.uuid4().hex if hidden else blob.md5
+        encrypted = attributes.encryption is not None and not attributes.encryption.etag_is_md5
+        # With SSE-KMS and SSE-C the ETag looks like an MD5 but is not one.
+        etag = uuid.uuid4().hex if encrypted else blob.md5
     return StoredObject(
         key,
         blob,
         f'"{etag}"',
         clock.now(),
-        described.headers,
-        described.metadata,
-        tags=described.tags,
-        storage_class=described.storage_class,
-        encryption=described.encryption,
+        attributes.headers,
+        attributes.metadata,
+        tags=attributes.tags,
+        storage_class=attributes.storage_class,
+        encryption=attributes.encryption,
     )
 
 
 def commit(
     operation: Operation, stored: StoredObject, kind: str, create_only: bool | None = None
 ) -> StoredObject:
-    """`create_only`: None where the request's own header rules."""
+    """Commit the object; `create_only` None means that the header of the request decides."""
     request = operation.request
     creation = CreationInfo(
         kind, request.request_id, operation.identity.authorization, request.source_ip
@@ -99,7 +99,7 @@ def wants_create_only(headers: Mapping[str, str]) -> bool:
 
 
 async def receive_body(request: WireRequest, blobs: BlobStore) -> Blob:
-    """The request's body; with a Content-MD5 it has to match it."""
+    """Receive the body, and check it against Content-MD5 if there is one."""
     expected = request_body.content_md5(request)
     blob = await blobs.receive(request.chunks())
     if expected is not None and blob.md5 != expected:
@@ -109,7 +109,7 @@ async def receive_body(request: WireRequest, blobs: BlobStore) -> Blob:
 
 
 async def join(blobs: BlobStore, slices: Sequence[BlobSlice]) -> Blob:
-    """Copy bytes at rest. Many of them in a thread, or all other clients would have to wait."""
+    """Concatenate stored bytes; many of them in a thread, so that other clients need not wait."""
     if sum(each.length for each in slices) <= SPOOL_BYTES:
         return blobs.join(slices)
     return await asyncio.to_thread(blobs.join, slices)

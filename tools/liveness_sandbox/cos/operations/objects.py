@@ -10,7 +10,7 @@ from ..store import StoredObject
 from . import archive
 from .archive import Archive
 from .conditions import byte_range, is_unmodified
-from .object_creation import KEPT_HEADERS
+from .object_creation import STORED_HEADERS
 from .operation import Operation
 
 
@@ -19,7 +19,7 @@ class ObjectOperations:
         self._archive = archive
 
     async def get(self, operation: Operation) -> Reply:
-        """GET and HEAD; the server leaves the body out of a HEAD."""
+        """Handle GET and HEAD; the server omits the body for HEAD."""
         request = operation.request
         stored = operation.stored()
         encryption.require_key(stored.encryption, request.headers)
@@ -30,22 +30,22 @@ class ObjectOperations:
         headers = object_headers(stored)
         if is_unmodified(stored, request.headers):
             return Reply(304, headers=headers)
-        for name in KEPT_HEADERS:
+        for name in STORED_HEADERS:
             if f"response-{name}" in request.query:
                 headers[name.title()] = request.query[f"response-{name}"]
-        wanted = byte_range(request.headers.get("range"), stored.size)
-        if wanted is None:
+        requested_range = byte_range(request.headers.get("range"), stored.size)
+        if requested_range is None:
             return Reply(200, stored.blob.whole(), headers)
-        offset, length = wanted
+        offset, length = requested_range
         headers["Content-Range"] = f"bytes {offset}-{offset + length - 1}/{stored.size}"
         return Reply(206, BlobSlice(stored.blob, offset, length), headers)
 
 
 def object_headers(stored: StoredObject) -> dict[str, str]:
-    # The SDK hands the names on in the case they came in, and its users look for `ETag`.
+    # The SDK keeps the case of header names, and its users look for `ETag`.
     headers = {
         "Content-Type": stored.content_type,
-        # Buckets made since 2024 do this on the default domain.
+        # Buckets created since 2024 do this on the default domain.
         "Content-Disposition": "attachment",
         "x-cos-force-download": "true",
         **{name.title(): value for name, value in stored.headers.items()},
@@ -62,7 +62,7 @@ def object_headers(stored: StoredObject) -> dict[str, str]:
 
 
 def creation_headers(stored: StoredObject) -> dict[str, str]:
-    """What the reply to an upload says of the new object, and every later reply repeats."""
+    """Return the headers of the reply to an upload, which later replies repeat."""
     headers = {"ETag": stored.etag, **checksum_header(stored.blob)}
     if stored.version_id is not None:
         headers["x-cos-version-id"] = stored.version_id

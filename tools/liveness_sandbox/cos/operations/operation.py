@@ -1,4 +1,4 @@
-"""One authorised request on one bucket."""
+"""An authenticated request on a bucket or object."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Operation:
     identity: Identity
 
     def stored(self) -> StoredObject:
-        """The object that is meant. Of all its versions the sandbox keeps the current one."""
+        """Return the requested object, of whose versions the sandbox keeps only the current one."""
         is_head = self.request.method == "HEAD"
         return find(self.bucket, self.key, self.request.query.get("versionId"), head=is_head)
 

@@ -1,4 +1,4 @@
-"""Ways to create an object by one request: put, copy, append, and a form."""
+"""Creating an object with a single request: put, copy, append, and form upload."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..store import Bucket, Store
 from . import form, tagging
 from .copying import CopySources
 from .object_creation import (
-    attributes,
     check_key,
     commit,
     describe,
     join,
+    parse_attributes,
     receive_body,
-    requested,
+    requested_attributes,
     wants_create_only,
 )
 from .objects import creation_headers
@@ -39,27 +39,27 @@ class UploadOperations:
 
     async def put(self, operation: Operation) -> Reply:
         request = operation.request
-        described = requested(operation)
+        attributes = requested_attributes(operation)
         chunked = "transfer-encoding" in request.headers
         if not request.has_length and (operation.bucket.requires_length or not chunked):
             raise CosError(
                 411, "MissingContentLength", "You must provide the Content-Length HTTP header"
             )
         blob = await receive_body(request, self._store.blobs)
-        stored = commit(operation, describe(operation.key, blob, described, self._clock), "Put")
+        stored = commit(operation, describe(operation.key, blob, attributes, self._clock), "Put")
         return Reply(200, headers=creation_headers(stored))
 
     async def copy(self, operation: Operation) -> Reply:
         """PUT Object - Copy (436/10881)."""
         headers = operation.request.headers
         source = self._sources.find(operation)
-        described = requested(operation)
+        attributes = requested_attributes(operation)
         if _copies(headers.get("x-cos-metadata-directive", "Copy")):
-            described = replace(described, headers=source.headers, metadata=source.metadata)
+            attributes = replace(attributes, headers=source.headers, metadata=source.metadata)
         if _copies(headers.get(tagging.DIRECTIVE, "Copy")):
-            described = replace(described, tags=source.tags)
+            attributes = replace(attributes, tags=source.tags)
         blob = await join(self._store.blobs, [source.blob.whole()])
-        stored = commit(operation, describe(operation.key, blob, described, self._clock), "Copy")
+        stored = commit(operation, describe(operation.key, blob, attributes, self._clock), "Copy")
         body = element("ETag", stored.etag), element("LastModified", iso_date(stored.last_modified))
         return Reply(
             200, document(element("CopyObjectResult", *body)), {**XML, **creation_headers(stored)}
@@ -67,27 +67,27 @@ class UploadOperations:
 
     async def append(self, operation: Operation) -> Reply:
         """APPEND Object (436/7741)."""
-        described = requested(operation)
+        attributes = requested_attributes(operation)
         before = operation.bucket.get(operation.key)
         if before is not None and before.object_type != "appendable":
             raise CosError(409, "ObjectNotAppendable", "The object is not appendable")
         if operation.request.query.get("position") != str(before.size if before else 0):
-            raise _not_at_the_end()
-        pieces = [await receive_body(operation.request, self._store.blobs)]
+            raise _wrong_position()
+        blobs = [await receive_body(operation.request, self._store.blobs)]
         if before is not None:
-            pieces.insert(0, before.blob)
-            described = replace(
-                described,
+            blobs.insert(0, before.blob)
+            attributes = replace(
+                attributes,
                 headers=before.headers,
                 metadata=before.metadata,
                 storage_class=before.storage_class,
             )
-        blob = await join(self._store.blobs, [piece.whole() for piece in pieces])
-        pieces[-1].release()
+        blob = await join(self._store.blobs, [each.whole() for each in blobs])
+        blobs[-1].release()
         if operation.bucket.get(operation.key) is not before:
             blob.release()  # another client was faster
-            raise _not_at_the_end()
-        stored = describe(operation.key, blob, described, self._clock, etag=uuid.uuid4().hex)
+            raise _wrong_position()
+        stored = describe(operation.key, blob, attributes, self._clock, etag=uuid.uuid4().hex)
         stored = commit(operation, replace(stored, object_type="appendable"), "Append")
         return Reply(
             200,
@@ -95,7 +95,7 @@ class UploadOperations:
         )
 
     async def post_form(self, request: WireRequest, bucket: Bucket) -> Reply:
-        """POST Object, as a browser's form uploads (436/14690)."""
+        """POST Object, the upload of a browser form (436/14690)."""
         posted = await form.read(request, self._store.blobs)
         identity = self._authenticator.identify_form(
             posted.fields, form.policy(posted.fields, self._clock)
@@ -103,18 +103,18 @@ class UploadOperations:
         if identity.principal.appid != bucket.appid:
             raise CosError(403, "AccessDenied", "Access Denied")
         operation = Operation(request, bucket, posted.key, identity)
-        described = attributes(posted.fields, bucket)
+        attributes = parse_attributes(posted.fields, bucket)
         check_key(posted.key)
         stored = commit(
             operation,
-            describe(posted.key, posted.blob, described, self._clock),
+            describe(posted.key, posted.blob, attributes, self._clock),
             "Post",
             wants_create_only(posted.fields),
         )
         headers = creation_headers(stored)
-        wanted = posted.fields.get("success_action_status")
-        if wanted != "201":
-            return Reply(200 if wanted == "200" else 204, headers=headers)
+        status = posted.fields.get("success_action_status")
+        if status != "201":
+            return Reply(200 if status == "200" else 204, headers=headers)
         body = element(
             "PostResponse",
             element("Location", object_url(bucket.name, bucket.region, posted.key)),
@@ -131,7 +131,7 @@ def _copies(directive: str) -> bool:
     return directive == "Copy"
 
 
-def _not_at_the_end() -> CosError:
+def _wrong_position() -> CosError:
     return CosError(
         409, "PositionNotEqualToLength", "The position is not equal to the object's length"
     )

@@ -1,4 +1,4 @@
-"""Tags of an object: ?tagging (436/35709), and `x-cos-tagging` of an upload."""
+"""Tags of an object: `?tagging` (436/35709), and `x-cos-tagging` of an upload."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ HEADER = "x-cos-tagging"
 DIRECTIVE = "x-cos-tagging-directive"
 
 
-def of_header(headers: Mapping[str, str]) -> dict[str, str]:
-    """`name=value&name=value`, percent-encoded."""
+def from_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Parse the header: `name=value&name=value`, percent-encoded."""
     return _checked(parse_qsl(headers.get(HEADER, ""), keep_blank_values=True))
 
 
@@ -55,5 +55,5 @@ def _checked(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         raise CosError(400, "InvalidTag", "Two tags have the same key")
     for name, value in listed:
         if not 1 <= len(name) <= MAX_KEY_CHARACTERS or len(value) > MAX_VALUE_CHARACTERS:
-            raise CosError(400, "InvalidTag", "A tag's key or value has not the length it may have")
+            raise CosError(400, "InvalidTag", "The length of a tag's key or value is not allowed")
     return tags
