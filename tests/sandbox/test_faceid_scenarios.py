@@ -219,5 +219,5 @@ def test_a_fault_may_pass(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
     ],
 )
 def test_a_typing_error_is_told(pair: Callable[..., Pair], typo: dict[str, str]) -> None:
-    with pytest.raises(TencentCloudSDKException, match="sandbox does not understand"):
+    with pytest.raises(TencentCloudSDKException, match="invalid scenario of the sandbox"):
         pair(**typo).judge()

@@ -79,12 +79,12 @@ def test_requests_by_an_admin_call(sandbox: Sandbox, cos: CosS3Client, bucket: B
     ("method", "path", "body", "told"),
     [
         ("POST", "faults", {}, "faults[0].do takes one of delay"),
-        ("POST", "faults", [SLOW_DOWN, 7], "faults[1] is an object, not 7"),
-        ("POST", "clock", {"advance": -1}, "clock.advance is 0 or more"),
-        ("POST", "faceid", {"limiter": "x"}, "faceid.limiter is one of sliding-window"),
+        ("POST", "faults", [SLOW_DOWN, 7], "faults[1] must be an object, not 7"),
+        ("POST", "clock", {"advance": -1}, "clock.advance must be 0 or more"),
+        ("POST", "faceid", {"limiter": "x"}, "faceid.limiter must be one of sliding-window"),
         ("DELETE", "faults/9", None, "there is no fault '9'"),
-        ("PUT", "faults", None, "no call PUT /_sandbox/faults"),
-        ("GET", "moon", None, "no call GET /_sandbox/moon"),
+        ("PUT", "faults", None, "does not implement PUT /_sandbox/faults"),
+        ("GET", "moon", None, "does not implement GET /_sandbox/moon"),
     ],
 )
 def test_a_wrong_call_is_told(
@@ -96,7 +96,7 @@ def test_a_wrong_call_is_told(
 
 def test_a_body_that_is_no_json(sandbox: Sandbox) -> None:
     reply = requests.post(f"{sandbox.url}/_sandbox/faults", data=b"\xff", timeout=10)
-    assert (reply.status_code, reply.json()) == (400, {"error": "the body is no JSON"})
+    assert (reply.status_code, reply.json()) == (400, {"error": "the body is not valid JSON"})
 
 
 def test_a_scenario_file(tmp_path: Path, sandbox: Sandbox, cos: CosS3Client) -> None:
@@ -127,20 +127,26 @@ def test_an_empty_scenario_changes_nothing(tmp_path: Path, sandbox: Sandbox) -> 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[]", "this is an object, not []"),
-        ("{\n]", "no JSON in line 2"),
-        (b"\xff\xfe\xff", "no JSON"),
-        ("[" * 100_000, "no JSON"),
-        ('{"fault": []}', "fault is no field; there are faults, clock, faceid, comment"),
-        ('{"faults": {}}', "faults is a list, not {}"),
-        ('{"faults": [{"on": {}}]}', "faults[0].on is no field; there are match, do"),
-        ('{"clock": {"advance": "1h"}}', 'clock.advance is a number, not "1h"'),
-        ('{"clock": {"advance": 1e300}}', "clock.advance is at most 1,000,000,000, not 1e+300"),
-        ('{"clock": {"advance": Infinity}}', "clock.advance is at most 1,000,000,000"),
-        ('{"clock": {"advance": NaN}}', "clock.advance is a number, not NaN"),
-        ('{"faceid": {"rate_limit": -1}}', "faceid.rate_limit is 0 or more, or null"),
-        ('{"faceid": {"rate_limit": true}}', "faceid.rate_limit is a number, not true"),
-        ('{"faceid": {"limiter": ["fixed-window"]}}', "faceid.limiter is one of"),
+        ("[]", "this must be an object, not []"),
+        ("{\n]", "invalid JSON in line 2"),
+        (b"\xff\xfe\xff", "invalid JSON"),
+        ("[" * 100_000, "invalid JSON"),
+        (
+            '{"fault": []}',
+            "fault is not a known field; known fields: faults, clock, faceid, comment",
+        ),
+        ('{"faults": {}}', "faults must be a list, not {}"),
+        ('{"faults": [{"on": {}}]}', "faults[0].on is not a known field; known fields: match, do"),
+        ('{"clock": {"advance": "1h"}}', 'clock.advance must be a number, not "1h"'),
+        (
+            '{"clock": {"advance": 1e300}}',
+            "clock.advance must be at most 1,000,000,000, not 1e+300",
+        ),
+        ('{"clock": {"advance": Infinity}}', "clock.advance must be at most 1,000,000,000"),
+        ('{"clock": {"advance": NaN}}', "clock.advance must be a number, not NaN"),
+        ('{"faceid": {"rate_limit": -1}}', "faceid.rate_limit must be 0 or more, or null"),
+        ('{"faceid": {"rate_limit": true}}', "faceid.rate_limit must be a number, not true"),
+        ('{"faceid": {"limiter": ["fixed-window"]}}', "faceid.limiter must be one of"),
     ],
 )
 def test_a_wrong_file_is_told(tmp_path: Path, text: str | bytes, told: str) -> None:
@@ -161,27 +167,31 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     [
         ({}, {}, "do takes one of delay, status, code, drop, reset, .* not nothing"),
         ({}, {"delay": 1, "drop": "after"}, "not delay and drop"),
-        ({}, {"delay": 0}, "do.delay is a number of seconds over 0, not 0"),
-        ({}, {"delay": "1"}, 'do.delay is a number, not "1"'),
-        ({}, {"delay": True}, "do.delay is a number, not true"),
-        ({}, {"status": 200}, "do.status is from 400 to 599, not 200"),
-        ({}, {"status": 503.0}, "do.status is a whole number, not 503.0"),
+        ({}, {"delay": 0}, "do.delay must be a number of seconds over 0, not 0"),
+        ({}, {"delay": "1"}, 'do.delay must be a number, not "1"'),
+        ({}, {"delay": True}, "do.delay must be a number, not true"),
+        ({}, {"status": 200}, "do.status must be from 400 to 599, not 200"),
+        ({}, {"status": 503.0}, "do.status must be an integer, not 503.0"),
         ({}, {"status": 403}, "do.status 403 needs do.code"),
-        ({}, {"code": "InternalError"}, 'do.code alone needs match.service "faceid"'),
-        ({}, {"drop": "now"}, 'do.drop is "before" or "after", not \'now\''),
-        ({}, {"drop": "after", "when": "after"}, "do.when does not go with do.drop"),
-        ({}, {"status": 500, "when": "soon"}, 'do.when is "before" or "after"'),
-        ({}, {"stale_list": -1}, "do.stale_list is a number of seconds over 0"),
-        ({"method": "GET"}, {"stale_list": 1}, "match takes bucket, key, times"),
-        ({"user_agent": "x"}, {"racing_puts": 1}, "do.racing_puts hits requests of COS"),
-        ({"service": "faceid"}, {"head_lag": 1}, "do.head_lag hits requests of COS"),
-        ({"service": "scf"}, {"status": 500}, "match.service is one of cos, faceid"),
-        ({"times": 0}, {"status": 500}, "match.times is 1 or more, not 0"),
-        ({"times": 1.5}, {"status": 500}, "match.times is a whole number, not 1.5"),
-        ({"probability": 0}, {"status": 500}, "match.probability is over 0 and at most 1"),
-        ({"keys": "a"}, {"status": 500}, "match.keys is no field; there are service, method"),
-        ({"key": None}, {"status": 500}, "match.key is a text, not null"),
-        ([], {"status": 500}, r"match is an object, not \[\]"),
+        ({}, {"code": "InternalError"}, 'do.code without do.status needs match.service "faceid"'),
+        ({}, {"drop": "now"}, 'do.drop must be "before" or "after", not \'now\''),
+        ({}, {"drop": "after", "when": "after"}, "do.when cannot be combined with do.drop"),
+        ({}, {"status": 500, "when": "soon"}, 'do.when must be "before" or "after"'),
+        ({}, {"stale_list": -1}, "do.stale_list must be a number of seconds over 0"),
+        ({"method": "GET"}, {"stale_list": 1}, "match may have only bucket, key, times"),
+        ({"user_agent": "x"}, {"racing_puts": 1}, "do.racing_puts selects the requests to COS"),
+        ({"service": "faceid"}, {"head_lag": 1}, "do.head_lag selects the requests to COS"),
+        ({"service": "scf"}, {"status": 500}, "match.service must be one of cos, faceid"),
+        ({"times": 0}, {"status": 500}, "match.times must be 1 or more, not 0"),
+        ({"times": 1.5}, {"status": 500}, "match.times must be an integer, not 1.5"),
+        ({"probability": 0}, {"status": 500}, "match.probability must be over 0 and at most 1"),
+        (
+            {"keys": "a"},
+            {"status": 500},
+            "match.keys is not a known field; known fields: service, method",
+        ),
+        ({"key": None}, {"status": 500}, "match.key must be a string, not null"),
+        ([], {"status": 500}, r"match must be an object, not \[\]"),
     ],
 )
 def test_a_wrong_fault_is_told(match: object, do: object, told: str) -> None:

@@ -60,7 +60,7 @@ def test_never(cron: str | None) -> None:
     ],
 )
 def test_what_is_no_expression(cron: str) -> None:
-    with pytest.raises(ValueError, match="no cron expression"):
+    with pytest.raises(ValueError, match="not a cron expression"):
         TimerTrigger("timer", cron=cron)
 
 

@@ -103,7 +103,7 @@ def test_who_comes_by_https_is_told_why_it_fails(sandbox: Sandbox, cli: CommandL
     target = ("--TargetAction", DETECT)
     done = cli.run("faceid", "CreateUploadUrl", *target, https_proxy=sandbox.url)
     assert done.returncode == 255
-    assert "The sandbox speaks no TLS: use http" in done.stderr
+    assert "The sandbox does not support TLS: use http" in done.stderr
 
 
 def calls(sandbox: Sandbox) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Calls on the sandbox itself, JSON in and out: `http://127.0.0.1:PORT/_sandbox/...`."""
+"""The sandbox's own API, in JSON: `http://127.0.0.1:PORT/_sandbox/...`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .wire import Reply, WireRequest
 
 _PREFIX = "/_sandbox/"
 _GREETING = Reply(200, b"liveness sandbox\n", {"Content-Type": "text/plain"})
-# Whoever has these could fetch what was signed.
+# These parameters would let a reader of the log repeat the signed request.
 _SECRETS = ("q-signature", "x-cos-security-token")
 
 
@@ -44,8 +44,8 @@ class Admin:
             case "GET", "faults", "":
                 return _json(200, [_fault(active) for active in self.faults.snapshot()])
             case "POST", "faults", "":
-                given = _parsed(body)
-                faults = given if isinstance(given, list) else [given]
+                document = _parsed(body)
+                faults = document if isinstance(document, list) else [document]
                 return _json(201, {"ids": parse_scenario_file({"faults": faults}).apply(self)})
             case "DELETE", "faults", "":
                 self.faults.clear()
@@ -60,13 +60,13 @@ class Admin:
             case "GET" | "POST", "faceid", "":
                 if method == "POST":
                     parse_scenario_file({"faceid": _parsed(body)}).apply(self)
-                return _json(200, self._faceid())
+                return _json(200, self._face_api())
             case "GET", "requests", "":
-                played = (each for each in self._requests.snapshot() if each.service != "admin")
-                return _json(200, [_request(each) for each in played])
-        raise InvalidFault(f"the sandbox has no call {method} {_PREFIX}{name}")
+                records = self._requests.snapshot()
+                return _json(200, [_request(each) for each in records if each.service != "admin"])
+        raise InvalidFault(f"the sandbox does not implement {method} {_PREFIX}{name}")
 
-    def _faceid(self) -> dict[str, Any]:
+    def _face_api(self) -> dict[str, Any]:
         calls = self.faceid.calls
         return {
             "rate_limit": self.faceid.rate_limit,
@@ -80,21 +80,21 @@ def _fault(active: ActiveFault) -> dict[str, Any]:
     return {"id": active.id, "hits": active.hits, **fault_document(active.fault)}
 
 
-def _request(logged: RequestRecord) -> dict[str, Any]:
-    seconds = None if logged.ended is None else round(logged.ended - logged.started, 6)
+def _request(record: RequestRecord) -> dict[str, Any]:
+    seconds = None if record.ended is None else round(record.ended - record.started, 6)
     return {
-        "service": logged.service,
-        "method": logged.method,
-        "host": logged.host,
-        "bucket": logged.bucket,
-        "key": logged.key,
-        "query": {name: text for name, text in logged.query.items() if name not in _SECRETS},
-        "action": logged.action,
-        "user_agent": logged.user_agent,
-        "status": logged.status,
-        "error_code": logged.error_code,
-        "bytes_in": logged.bytes_in,
-        "bytes_out": logged.bytes_out,
+        "service": record.service,
+        "method": record.method,
+        "host": record.host,
+        "bucket": record.bucket,
+        "key": record.key,
+        "query": {name: text for name, text in record.query.items() if name not in _SECRETS},
+        "action": record.action,
+        "user_agent": record.user_agent,
+        "status": record.status,
+        "error_code": record.error_code,
+        "bytes_in": record.bytes_in,
+        "bytes_out": record.bytes_out,
         "seconds": seconds,
     }
 
@@ -103,10 +103,10 @@ def _parsed(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise InvalidFault("the body is no JSON") from None
+        raise InvalidFault("the body is not valid JSON") from None
 
 
 def _json(status: int, document: Any) -> Reply:
-    # A surrogate that a client sent for a byte that is no UTF-8 stays readable as an escape.
+    # Escaping keeps surrogates readable, which stand for bytes of a request that are not UTF-8.
     body = json.dumps(document, indent=1).encode() + b"\n"
     return Reply(status, body, {"Content-Type": "application/json"})

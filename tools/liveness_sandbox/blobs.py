@@ -1,4 +1,4 @@
-"""Bytes at rest: small ones in memory, big ones in a file, so that huge objects work."""
+"""Stored bytes: small ones in memory, large ones in a file, so that huge objects work."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Blob:
         return BlobSlice(self, 0, self.size)
 
     def release(self) -> None:
-        """No object has these bytes any more: free them once nobody holds this value either."""
+        """Free the bytes once this blob, which no object uses any more, is garbage-collected."""
         if self.path is not None:
             weakref.finalize(self, self.path.unlink, missing_ok=True)
 
@@ -63,7 +63,7 @@ class BlobSlice:
 
 
 class BlobWriter:
-    """Takes chunks, gives a Blob. A file that is never finished is removed by `discard`."""
+    """Build a Blob from chunks: call `finish`, or `discard` to remove an unfinished file."""
 
     def __init__(self, directory: Path, spool_bytes: int) -> None:
         self._path = directory / uuid.uuid4().hex
@@ -98,10 +98,10 @@ class BlobWriter:
 
 
 class BlobStore:
-    def __init__(self, directory: Path, keep: bool) -> None:
-        """`keep`: the directory outlives the sandbox, so every byte has to be in a file."""
+    def __init__(self, directory: Path, durable: bool) -> None:
+        """`durable`: the directory outlives the sandbox, so every blob has to be in a file."""
         self._directory = directory
-        self._spool_bytes = -1 if keep else SPOOL_BYTES
+        self._spool_bytes = -1 if durable else SPOOL_BYTES
         directory.mkdir(parents=True, exist_ok=True)
 
     def writer(self) -> BlobWriter:
@@ -124,7 +124,7 @@ class BlobStore:
             raise
 
     def join(self, slices: Iterable[BlobSlice]) -> Blob:
-        """A new blob of the bytes of others."""
+        """Create a blob by concatenating slices of other blobs."""
         writer = self.writer()
         try:
             for each in slices:
@@ -135,12 +135,12 @@ class BlobStore:
             writer.discard()
             raise
 
-    def kept(self, name: str, size: int, md5: str, crc64: int | None = None) -> Blob:
-        """A blob that an earlier sandbox left in the directory."""
+    def existing(self, name: str, size: int, md5: str, crc64: int | None = None) -> Blob:
+        """Return a blob that an earlier sandbox left in the directory."""
         return Blob(size, md5, crc64, None, self._directory / name)
 
     def sweep(self, used: set[str]) -> None:
-        """Remove what no object refers to: a sandbox that was killed leaves such files."""
+        """Remove files that no object refers to; a sandbox that was killed leaves such files."""
         for path in self._directory.iterdir():
             if path.name not in used:
                 path.unlink()

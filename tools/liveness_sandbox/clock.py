@@ -9,11 +9,11 @@ from email.utils import format_datetime
 
 
 class Clock:
-    """Real time plus an offset that only ever grows.
+    """Real time plus an offset that never decreases.
 
-    It rules what the sandbox itself issues: `Date`, `Last-Modified`, the life of temporary
-    credentials, of best frames and of upload links, the seconds of a rate limit, how long a stale
-    view lasts. What a client signs is judged by real time, because the client's clock stays there.
+    It governs what the sandbox itself issues: `Date`, `Last-Modified`, the lifetime of temporary
+    credentials, of best frames and of upload links, the seconds of a rate limit, and how long a
+    stale view lasts. Signatures are checked against real time, which the client's clock shows.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Clock:
         return datetime.now(timezone.utc) + self._offset
 
     def monotonic(self) -> float:
-        """Seconds for measuring: they pass at their own rate even where the machine's date is set.
+        """Return seconds for measuring intervals, independent of changes to the machine's date.
 
         Only `advance` makes them jump.
         """
@@ -32,21 +32,21 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         if seconds < 0:
-            raise ValueError("the sandbox's clock never goes back")
+            raise ValueError("the sandbox's clock never moves backwards")
         self._offset += timedelta(seconds=seconds)
         for listener in self._on_advance:
             listener()
 
     def on_advance(self, listener: Callable[[], None]) -> None:
-        """Call it after each jump: what waits by this clock has to look again."""
+        """Call the listener after each jump, so that a waiter can check its deadline again."""
         self._on_advance.append(listener)
 
 
 def http_date(moment: datetime) -> str:
-    """`Sun, 06 Nov 1994 08:49:37 GMT`; whole seconds, as HTTP has no finer ones."""
+    """Format as `Sun, 06 Nov 1994 08:49:37 GMT`; HTTP dates have whole seconds only."""
     return format_datetime(moment.replace(microsecond=0), usegmt=True)
 
 
 def iso_date(moment: datetime) -> str:
-    """`2018-11-12T00:00:00Z`, as listings and timer messages write it."""
+    """Format as `2018-11-12T00:00:00Z`, the form of listings and timer messages."""
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""Keys: permanent ones, temporary ones with a session token, and the ring that knows them all."""
+"""Keys, permanent or temporary with a session token, and the ring that contains all of them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Principal:
-    """Who a secret id stands for. Only buckets of the same appid are open to it."""
+    """The owner of a secret id, who may access only buckets of the same appid."""
 
     credentials: Credentials
     appid: str
@@ -31,11 +31,11 @@ class KeyRing:
         self._principals: dict[str, Principal] = {}
 
     def issue(self, appid: str) -> Credentials:
-        """A permanent key pair: no token, no end."""
+        """Issue a permanent key pair: it has no token and does not expire."""
         return self._add(appid, token=None, expires=None)
 
     def issue_temporary(self, appid: str, lifetime_seconds: float) -> Credentials:
-        """A key pair as a role gets it: worthless without its token, and for a limited time."""
+        """Issue a key pair as a role gets it: with a session token, and for a limited time."""
         expires = self._clock.now() + timedelta(seconds=lifetime_seconds)
         return self._add(appid, token=secrets.token_urlsafe(96), expires=expires)
 

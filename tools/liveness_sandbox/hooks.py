@@ -1,4 +1,4 @@
-"""What may be done to a request from outside, before anything has happened or after it all has."""
+"""Hooks, which may change the outcome of a request before or after it takes effect."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ Phase = Literal["before", "after"]
 
 @dataclass(frozen=True)
 class Drop:
-    """End the connection: before, the request has no effect; after, its reply is lost."""
+    """End the connection: before the request takes effect, or after it, so its reply is lost."""
 
     reset: bool = True
-    """With a RST, as a connection that breaks does; else with the polite end of a server that
-    closes, which a client sees as an end without a reply."""
+    """Whether to send a RST, as a broken connection does, or to close the connection in the orderly
+    way, which a client sees as an end without a reply."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Delay:
 
 @dataclass(frozen=True)
 class Pause:
-    """Wait until the event is set: a test decides in which order requests go on."""
+    """Wait until the event is set, so that a test can decide in which order requests continue."""
 
     event: threading.Event
 
@@ -42,7 +42,7 @@ _POLL_SECONDS = 0.002
 
 
 async def run_hooks(hooks: Iterable[Hook], request: RequestRecord, phase: Phase) -> Outcome | None:
-    """Ask each hook in turn; the first Reply or Drop decides."""
+    """Call each hook in turn, until one returns a Reply or a Drop."""
     for hook in hooks:
         action = hook(request, phase)
         if isinstance(action, (Reply, Drop)):
@@ -50,7 +50,7 @@ async def run_hooks(hooks: Iterable[Hook], request: RequestRecord, phase: Phase)
         if isinstance(action, Delay):
             await asyncio.sleep(action.seconds)
         elif isinstance(action, Pause):
-            # A thread for each held request could run out of threads; looking again does not.
+            # Polling needs no thread for each paused request, so it cannot run out of threads.
             while not action.event.is_set():
                 await asyncio.sleep(_POLL_SECONDS)
     return None

@@ -1,4 +1,4 @@
-"""Which service a Host header means: one server plays them all."""
+"""Map a host name to the service that it addresses: one server implements all of them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class CosHost:
     bucket: str
     region: str
     plain: bool
-    """The plain COS domain name, the only one that the face API accepts [doc 1061/46849]."""
+    """Whether it is the default COS domain: the face API accepts no other [doc 1061/46849]."""
 
 
 @dataclass(frozen=True)
 class CosServiceHost:
-    """`service.cos.myqcloud.com`, or of one region `cos.<region>.myqcloud.com`: no bucket."""
+    """`service.cos.myqcloud.com`, or `cos.<region>.myqcloud.com` for one region; has no bucket."""
 
     region: str | None
 
@@ -43,26 +43,26 @@ class FaceIdHost:
 
 @dataclass(frozen=True)
 class ControlHost:
-    """Where an account is set up: roles (cam) and functions (scf)."""
+    """The API that manages roles (cam) or functions (scf)."""
 
     service: str
 
 
 @dataclass(frozen=True)
 class LocalHost:
-    """The sandbox itself, addressed by no cloud name."""
+    """The sandbox itself, not addressed by any host name of the cloud."""
 
 
 @dataclass(frozen=True)
 class UnknownHost:
-    """A name outside the played cloud: a forward proxy would have to go to the internet for it."""
+    """A host outside the emulated cloud, which a real proxy would look up on the internet."""
 
 
 Host = CosHost | CosServiceHost | FaceIdHost | ControlHost | LocalHost | UnknownHost
 
 
 def host_of(name: str) -> Host:
-    """Sort a host name (lower case, without a port)."""
+    """Classify a host name, which is in lower case and without a port."""
     if match := _VIRTUAL_HOST.fullmatch(name):
         return CosHost(
             match["bucket"],

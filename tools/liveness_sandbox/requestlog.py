@@ -1,4 +1,4 @@
-"""Every request that ever arrived, in order, for tests to look at."""
+"""A log of all requests in the order of their arrival, for tests to inspect."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass
 class RequestRecord:
-    """Filled in as the request proceeds; `status` stays None if there never is a reply."""
+    """Filled in as the request proceeds; `status` stays None if no reply is sent."""
 
     service: str
     """cam, cos, faceid, scf, admin (the sandbox itself) or unknown (a host outside the cloud)."""
@@ -18,16 +18,16 @@ class RequestRecord:
     key: str
     query: dict[str, str]
     headers: dict[str, str]
-    """By lower-case name."""
+    """Keyed by lower-case name."""
     action: str
-    """Of API 3.0."""
+    """The action of an API 3.0 request."""
     auth: str
-    """header, query, form or none: where the signature is, right or wrong."""
+    """Where the signature is, valid or not: header, query, form or none."""
     principal: str
-    """The secret id that is claimed."""
+    """The secret id that the request claims."""
     user_agent: str
     started: float
-    """time.monotonic()"""
+    """In seconds of time.monotonic()."""
     ended: float | None = None
     status: int | None = None
     error_code: str = ""

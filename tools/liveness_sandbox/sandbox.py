@@ -73,7 +73,7 @@ class Sandbox:
         self._scratch = Path(tempfile.mkdtemp(prefix="liveness-sandbox-"))
         self._requests = RequestLog()
         self._functions: dict[str, Function] = {}
-        blobs = BlobStore((data or self._scratch) / "blobs", keep=data is not None)
+        blobs = BlobStore((data or self._scratch) / "blobs", durable=data is not None)
         index = DirectoryIndex(data / "buckets") if data is not None else Index()
         self._store = Store(self.clock, blobs, index)
         self._store.created = self._notify

@@ -1,10 +1,10 @@
-"""A scenario file: what the sandbox shall do wrong from its start on.
+"""A scenario file: what goes wrong in the sandbox, from its start on.
 
 {
   "faults": [{"match": {"method": "PUT", "key": "*.claim", "times": 1}, "do": {"drop": "after"}}],
   "clock": {"advance": 3600},
   "faceid": {"rate_limit": 10, "limiter": "token-bucket"},
-  "comment": "yours"
+  "comment": "a note of yours"
 }
 """
 
@@ -25,7 +25,7 @@ from .faults.fault import Fault, InvalidFault
 
 
 class Target(Protocol):
-    """What a scenario is played in: a Sandbox is one."""
+    """What a scenario is applied to, such as a Sandbox."""
 
     @property
     def faults(self) -> Faults: ...
@@ -42,10 +42,10 @@ class ScenarioFile:
     faults: tuple[Fault, ...] = ()
     advance_seconds: float = 0
     faceid: Mapping[str, Any] = field(default_factory=dict)
-    """`rate_limit` and `limiter`, as far as they are given."""
+    """May contain `rate_limit` and `limiter`."""
 
     def apply(self, target: Target) -> list[str]:
-        """Bring it about; the ids of the faults are returned."""
+        """Apply the scenario, and return the ids of its faults."""
         target.clock.advance(self.advance_seconds)
         if "rate_limit" in self.faceid:
             target.faceid.rate_limit = self.faceid["rate_limit"]
@@ -55,46 +55,48 @@ class ScenarioFile:
 
 
 def load_scenario(path: Path) -> ScenarioFile:
-    """Raises InvalidFault with a text that names the file and the place in it."""
+    """Read a scenario file. Raise InvalidFault with the file and the place of the problem."""
     try:
         return parse_scenario_file(json.loads(path.read_bytes()))
     except OSError as error:
         raise InvalidFault(f"{path}: {error.strerror}") from None
     except json.JSONDecodeError as error:
-        raise InvalidFault(f"{path}: no JSON in line {error.lineno}: {error.msg}") from None
+        raise InvalidFault(f"{path}: invalid JSON in line {error.lineno}: {error.msg}") from None
     except (UnicodeDecodeError, RecursionError):
-        raise InvalidFault(f"{path}: no JSON") from None
+        raise InvalidFault(f"{path}: invalid JSON") from None
     except InvalidFault as error:
         raise InvalidFault(f"{path}: {error}") from None
 
 
 def parse_scenario_file(document: Any) -> ScenarioFile:
-    given = checked_object(document, "", ("faults", "clock", "faceid", "comment"))
-    faults = given.get("faults", [])
+    fields = checked_object(document, "", ("faults", "clock", "faceid", "comment"))
+    faults = fields.get("faults", [])
     if not isinstance(faults, list):
-        raise InvalidFault(f"faults is a list, not {shown(faults)}")
+        raise InvalidFault(f"faults must be a list, not {shown(faults)}")
     return ScenarioFile(
-        tuple(parse_fault(fault, f"faults[{place}]") for place, fault in enumerate(faults)),
-        _advance(given.get("clock", {})),
-        _limits(given.get("faceid", {})),
+        tuple(parse_fault(fault, f"faults[{index}]") for index, fault in enumerate(faults)),
+        _advance(fields.get("clock", {})),
+        _limits(fields.get("faceid", {})),
     )
 
 
 def _advance(document: Any) -> float:
-    given = checked_object(document, "clock", ("advance",))
-    seconds = checked_number(given.get("advance", 0), "clock.advance")
+    fields = checked_object(document, "clock", ("advance",))
+    seconds = checked_number(fields.get("advance", 0), "clock.advance")
     if seconds < 0:
-        raise InvalidFault(f"clock.advance is 0 or more, not {seconds:g}: it never goes back")
+        raise InvalidFault(f"clock.advance must be 0 or more, not {seconds:g}")
     return seconds
 
 
 def _limits(document: Any) -> Mapping[str, Any]:
-    given = checked_object(document, "faceid", ("rate_limit", "limiter"))
-    limit, limiter = given.get("rate_limit"), given.get("limiter")
+    fields = checked_object(document, "faceid", ("rate_limit", "limiter"))
+    limit, limiter = fields.get("rate_limit"), fields.get("limiter")
     if limit is not None and checked_number(limit, "faceid.rate_limit") < 0:
-        raise InvalidFault(f"faceid.rate_limit is 0 or more, or null for none, not {limit:g}")
-    if "limiter" in given and limiter not in tuple(ALGORITHMS):
         raise InvalidFault(
-            f"faceid.limiter is one of {', '.join(ALGORITHMS)}, not {shown(limiter)}"
+            f"faceid.rate_limit must be 0 or more, or null for no limit, not {limit:g}"
         )
-    return given
+    if "limiter" in fields and limiter not in tuple(ALGORITHMS):
+        raise InvalidFault(
+            f"faceid.limiter must be one of {', '.join(ALGORITHMS)}, not {shown(limiter)}"
+        )
+    return fields

@@ -1,4 +1,4 @@
-"""The HTTP server: every host on one port, each request logged, hooked, dispatched and answered."""
+"""The HTTP server: logs, hooks, dispatches and answers requests for all hosts on one port."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from .hosts import (
 from .requestlog import RequestLog, RequestRecord
 from .wire import MalformedTarget, Reply, WireRequest
 
-# An encoded key has up to 2,550 bytes; a session token, a prefix and a marker may come on top.
+# An encoded key has up to 2,550 bytes; a session token, a prefix and a marker may be added to it.
 _MAX_LINE_BYTES = 64 * 1024
 _SHUTDOWN_SECONDS = 0.5
 
@@ -53,7 +53,7 @@ _API_HOSTS = (ControlHost, FaceIdHost)
 
 
 class Settings(Protocol):
-    """What a test may turn while the server runs."""
+    """What a test may change while the server runs."""
 
     hooks: list[Hook]
     faults: Faults
@@ -80,7 +80,7 @@ class Server:
         self._runner: web.ServerRunner | None = None
 
     async def start(self, port: int) -> int:
-        """Listen on the loopback address; the port that was taken is returned."""
+        """Listen on the loopback address, and return the port."""
         server = web.Server(
             self._handle,
             max_line_size=_MAX_LINE_BYTES,
@@ -91,8 +91,8 @@ class Server:
         self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port, backlog=1024).start()
-        taken: int = self._runner.addresses[0][1]
-        return taken
+        bound_port: int = self._runner.addresses[0][1]
+        return bound_port
 
     async def stop(self) -> None:
         if self._runner is not None:
@@ -101,8 +101,8 @@ class Server:
     async def _handle(self, connection: web.BaseRequest) -> web.StreamResponse:
         _acknowledge_at_once(connection)
         if connection.method == "CONNECT":
-            # The reason is what clients show of a refused tunnel.
-            return web.Response(status=501, reason="The sandbox speaks no TLS: use http")
+            # The reason phrase is what clients show when a tunnel is refused.
+            return web.Response(status=501, reason="The sandbox does not support TLS: use http")
         try:
             request = WireRequest(connection)
         except MalformedTarget as error:
@@ -115,19 +115,19 @@ class Server:
         try:
             outcome = await self._outcome(request, host, entry)
             if isinstance(outcome, Drop):
-                # Take the body in first: a client that is still sending could miss the reset, and
+                # Receive the body first: a client that is still sending could miss the reset, and
                 # see an end without a reply instead.
                 await request.discard()
-            # Before the reply goes out: whoever has it may look at the log at once.
+            # Before the reply is sent: a client that has it may inspect the log immediately.
             entry.bytes_in = request.bytes_in
             entry.ended = time.monotonic()
             if isinstance(outcome, Drop):
-                return _ended(connection, outcome)
+                return _end(connection, outcome)
             return await self._send(outcome, connection, entry)
         except ConnectionError:
             if connection.transport is not None:
                 raise
-            _log.debug("the client went away in the middle of its request")
+            _log.debug("the client disconnected in the middle of its request")
             return web.Response()
         finally:
             entry.bytes_in = request.bytes_in
@@ -158,7 +158,9 @@ class Server:
             return await self._control[host.service].handle(request)
         if isinstance(host, LocalHost):
             return await self._admin.handle(request)
-        return Reply(502, b"the sandbox plays no such host\n", {"Content-Type": "text/plain"})
+        return Reply(
+            502, b"the sandbox does not emulate this host\n", {"Content-Type": "text/plain"}
+        )
 
     async def _send(
         self, reply: Reply, connection: web.BaseRequest, entry: RequestRecord
@@ -176,12 +178,12 @@ class Server:
                     await response.write(chunk)
             await response.write_eof()
         except ConnectionError:
-            _log.debug("the client went away before the end of the reply")
+            _log.debug("the client disconnected before the end of the reply")
         return response
 
 
 def _log_entry(request: WireRequest, host: Host) -> RequestRecord:
-    place, claim = claim_in(request)
+    auth_location, claim = claim_in(request)
     secret_id = claim.get("q-ak", "")
     if isinstance(host, _API_HOSTS):
         secret_id = claimed_secret_id(request.headers.get("authorization", ""))
@@ -194,7 +196,7 @@ def _log_entry(request: WireRequest, host: Host) -> RequestRecord:
         query=request.query,
         headers=request.headers,
         action=request.headers.get("x-tc-action", ""),
-        auth=place,
+        auth=auth_location,
         principal=secret_id,
         user_agent=request.headers.get("user-agent", ""),
         started=time.monotonic(),
@@ -208,17 +210,17 @@ def _chunks(body: bytes | BlobSlice) -> Iterator[bytes]:
 def _acknowledge_at_once(connection: web.BaseRequest) -> None:
     """Spare a proxied client the 40 ms that a delayed ACK costs.
 
-    urllib3 leaves Nagle's algorithm on where it talks to a proxy, so it sends a body only once its
-    headers are acknowledged. Straight to the cloud it does not wait.
+    urllib3 leaves Nagle's algorithm enabled when it talks to a proxy, so it sends a body only after
+    the headers are acknowledged. When it talks to the cloud directly it does not wait.
     """
     transport = connection.transport
-    taken = transport.get_extra_info("socket") if transport is not None else None
-    if taken is not None and hasattr(socket, "TCP_QUICKACK"):  # Linux
-        taken.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+    sock = transport.get_extra_info("socket") if transport is not None else None
+    if sock is not None and hasattr(socket, "TCP_QUICKACK"):  # Linux
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
 
 
-def _ended(connection: web.BaseRequest, drop: Drop) -> web.StreamResponse:
-    """Without a reply: what is returned here goes to nobody."""
+def _end(connection: web.BaseRequest, drop: Drop) -> web.StreamResponse:
+    """End the connection without a reply: what is returned here is never sent."""
     transport = connection.transport
     if transport is not None:
         sock = transport.get_extra_info("socket")

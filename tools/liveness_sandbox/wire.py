@@ -1,4 +1,4 @@
-"""HTTP as the services see it: a request, its target decoded exactly once, and a reply."""
+"""HTTP as the services see it: a request, whose target is decoded exactly once, and a reply."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ CHUNK_BYTES = 256 * 1024
 
 
 class MalformedTarget(Exception):
-    """The request target is no UTF-8 once decoded."""
+    """The decoded request target is not UTF-8."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What is sent back. `body` may be a slice of a stored blob, which is streamed."""
+    """A reply. `body` may be a slice of a stored blob, which is streamed."""
 
     status: int
     body: bytes | BlobSlice = b""
@@ -27,7 +27,7 @@ class Reply:
 
 
 class WireRequest:
-    """One request. Names of headers are lower case; the first one of a name counts."""
+    """A request. Header names are in lower case; of repeated headers only the first counts."""
 
     def __init__(self, request: web.BaseRequest) -> None:
         self._request = request
@@ -41,8 +41,8 @@ class WireRequest:
         self.host = authority.rpartition("@")[2].partition(":")[0].lower()
         self.path = _decode_path(raw_path)
         self.raw_query = raw_query
-        # `requests` and the SDKs write a space in a query as `+`: here a plus is a space, in a path
-        # it is a plus.
+        # `requests` and the SDKs write a space in a query as `+`, so a plus is a space here. In a
+        # path it is a plus.
         self.query: dict[str, str] = dict(parse_qsl(raw_query, keep_blank_values=True))
         self.source_ip = request.remote or "127.0.0.1"
         self.bytes_in = 0
@@ -54,7 +54,7 @@ class WireRequest:
         return "content-length" in self.headers
 
     async def chunks(self) -> AsyncIterator[bytes]:
-        """The body, piece by piece, so that it need not fit in memory."""
+        """Yield the body in chunks, so that it need not fit in memory."""
         if (
             self.headers.get("expect", "").lower() == "100-continue"
             and self._request.transport is not None
@@ -68,28 +68,31 @@ class WireRequest:
         return b"".join([chunk async for chunk in self.chunks()])
 
     async def discard(self) -> None:
-        """Take in what is left of the body."""
+        """Read and discard the rest of the body."""
         async for _ in self.chunks():
             pass
 
     def form(self) -> MultipartReader:
-        """The body as multipart/form-data."""
+        """Return a reader of the body as multipart/form-data."""
         return MultipartReader(self._request.headers, self._request.content)
 
 
 def _split_target(target: str, host_header: str) -> tuple[str, str, str]:
-    """(authority, path, query), undecoded, of an origin or absolute form (RFC 9112, 3.2)."""
+    """Split an origin-form or absolute-form target (RFC 9112, 3.2), without decoding it.
+
+    Return authority, path and query.
+    """
     if target.startswith("/"):
         path, _, query = target.partition("?")
         return host_header, path, query
     parts = urlsplit(target)
-    # A proxy must take the host from the target and ignore the Host header (RFC 9112, 3.2.2).
+    # A proxy must take the host from the target, and ignore the Host header (RFC 9112, 3.2.2).
     return parts.netloc, parts.path or "/", parts.query
 
 
 def _decode_path(raw: str) -> str:
     try:
-        # Clients may send UTF-8 unescaped; the parser hands it over with surrogate escapes.
+        # Clients may send UTF-8 unescaped; the parser returns it with surrogate escapes.
         return unquote(raw.encode("utf-8", "surrogateescape"), errors="strict")
     except UnicodeDecodeError as error:
         raise MalformedTarget(quote(raw, errors="surrogateescape")) from error

@@ -1,4 +1,4 @@
-"""Errors of API 3.0: a code in a normal HTTP reply."""
+"""Errors of API 3.0, which are codes in a normal HTTP reply."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every action of API 3.0 has in common: the headers it is named in, and its body."""
+"""What all actions of API 3.0 have in common: the headers that name them, and the body."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _MAX_BODY_BYTES = 10 * 1024 * 1024
 
 
 async def read_body(request: WireRequest) -> bytes:
-    """Raises ApiError for what cannot be a request of an API, or is too long."""
+    """Read the body. Raise ApiError if the request is too large, or not a request to an API."""
     if request.method not in ("GET", "POST"):
         raise ApiError("UnsupportedProtocol", "Only GET and POST requests are supported.")
     body = bytearray()
     async for chunk in request.chunks():
-        # Taken in to its end, however long: who is still sending could miss the answer.
+        # Read to the end, however long: a client that is still sending could miss the reply.
         if len(body) <= _MAX_BODY_BYTES:
             body += chunk
     if len(body) > _MAX_BODY_BYTES or len(request.raw_query) > _MAX_QUERY_BYTES:
@@ -29,14 +29,14 @@ async def read_body(request: WireRequest) -> bytes:
 
 
 def action_of(request: WireRequest, version: str, actions: Collection[str]) -> str:
-    """The action that the headers name, if there is one of that name in that version."""
-    action, asked = (header(request, name) for name in ("Action", "Version"))
-    if asked != version:
-        raise ApiError("NoSuchVersion", f"The API version `{asked}` does not exist.")
+    """Return the action that the headers name. Raise ApiError if the version does not have it."""
+    action, requested = (header(request, name) for name in ("Action", "Version"))
+    if requested != version:
+        raise ApiError("NoSuchVersion", f"The API version `{requested}` does not exist.")
     if action not in actions:
         raise ApiError(
             "InvalidAction",
-            f"The API action `{action}` does not exist, or the sandbox does not play it.",
+            f"The API action `{action}` does not exist, or the sandbox does not implement it.",
         )
     return action
 
@@ -51,7 +51,7 @@ def region_of(request: WireRequest, regions: Collection[str]) -> str:
 
 
 def header(request: WireRequest, name: str) -> str:
-    """A common parameter, which must be there: X-TC-<name>."""
+    """Return a required common parameter, the header X-TC-<name>."""
     value = request.headers.get(f"x-tc-{name.lower()}", "")
     if not value:
         raise ApiError("MissingParameter", f"The request is missing a required parameter `{name}`.")
@@ -60,13 +60,13 @@ def header(request: WireRequest, name: str) -> str:
 
 def json_object(request: WireRequest, body: bytes) -> dict[str, Any]:
     if request.headers.get("content-type", "").partition(";")[0] != "application/json":
-        raise ApiError("UnsupportedProtocol", "The sandbox plays application/json only.")
+        raise ApiError("UnsupportedProtocol", "The sandbox implements only application/json.")
     try:
         params = json.loads(body)
     except (ValueError, RecursionError):
         params = None
     if not isinstance(params, dict):
-        raise ApiError("InvalidParameter", "The body is no JSON object.")
+        raise ApiError("InvalidParameter", "The body is not a JSON object.")
     return params
 
 

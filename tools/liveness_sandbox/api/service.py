@@ -1,4 +1,4 @@
-"""A product of API 3.0 whose actions take JSON and answer it."""
+"""A product of API 3.0 whose actions take and return JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Action:
 
 
 class ActionService:
-    """POST with JSON only. Every key of the account may do everything."""
+    """Accepts only POST with JSON. Every key of the account may do everything."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class ActionService:
         keys: KeyRing,
         regions: Collection[str] | None = None,
     ) -> None:
-        """`regions` is None for a product that has none: what the header says is ignored."""
+        """`regions` is None for a product without regions, which ignores the header."""
         self._name = name
         self._version = version
         self._actions = actions
@@ -56,18 +56,18 @@ class ActionService:
             return error.reply(request_id)
 
 
-def _checked(action: Action, given: Params) -> Params:
-    """Null is as good as absent."""
+def _checked(action: Action, values: Params) -> Params:
+    """Check names and types of the parameters. Null means that a parameter is absent."""
     types = {**action.required, **action.optional}
-    require_known(given, types)
-    params = {name: value for name, value in given.items() if value is not None}
+    require_known(values, types)
+    params = {name: value for name, value in values.items() if value is not None}
     for name in action.required:
         if name not in params:
             raise ApiError(
                 "MissingParameter", f"The request is missing a required parameter `{name}`."
             )
     for name, value in params.items():
-        # bool is an int to Python, and none to the API.
+        # In Python bool is a subclass of int; in the API it is not an Integer.
         if type(value) is not types[name]:
             raise ApiError(
                 "InvalidParameter",

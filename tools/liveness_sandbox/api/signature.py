@@ -1,4 +1,4 @@
-"""TC3-HMAC-SHA256, verified, from the document of API 3.0 ("Signature v3")."""
+"""Verification of TC3-HMAC-SHA256 signatures, from the document of API 3.0 ("Signature v3")."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def signature_of(
 
 
 def identify(request: WireRequest, body: bytes, service: str, keys: KeyRing) -> Principal:
-    """Who calls; AuthFailure.* for all whose signature is not right, fresh and complete.
+    """Return the caller. Raise AuthFailure.* unless the signature is valid, fresh and complete.
 
-    A signature is for one service (cam, faceid, scf) and opens no other.
+    A signature is valid for one service only (cam, faceid, scf).
     """
     match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     timestamp = request.headers.get("x-tc-timestamp", "")
@@ -48,7 +48,7 @@ def identify(request: WireRequest, body: bytes, service: str, keys: KeyRing) -> 
         raise ApiError(
             "AuthFailure.SignatureFailure", "The Authorization header is missing or malformed."
         )
-    # The client's own time, so real time: see Clock.
+    # The time of the client's clock, so it is compared with real time: see Clock.
     if abs(time.time() - int(timestamp)) > _LIFETIME_SECONDS:
         raise ApiError(
             "AuthFailure.SignatureExpire", "The signature is more than five minutes old."
@@ -89,4 +89,4 @@ def _canonical(request: WireRequest, body: bytes, signed_names: list[str]) -> st
 
 
 def _failure() -> ApiError:
-    return ApiError("AuthFailure.SignatureFailure", "The signature is not right.")
+    return ApiError("AuthFailure.SignatureFailure", "The signature is not valid.")

@@ -1,4 +1,4 @@
-"""Roles, and the policies that are attached to them. They are told, never enforced."""
+"""Roles and the policies attached to them. They are returned by the API but not enforced."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Role:
     id: str
     name: str
     trust: Document
-    """Who may take it on."""
+    """The policy that defines who may assume the role."""
     added: datetime
     policies: tuple[Policy, ...]
 
@@ -42,7 +42,7 @@ class Roles:
         self._policy_ids = itertools.count(_FIRST_POLICY_ID)
 
     def put(self, name: str, trust: Document, policies: Mapping[str, Document]) -> Role:
-        """A role with these policies by name, in place of what had the name before."""
+        """Create a role with these policies by name, or replace the role of that name."""
         now = self._clock.now()
         attached = []
         for policy_name, document in policies.items():
@@ -54,9 +54,9 @@ class Roles:
         return role
 
     def find(self, *, name: str | None = None, id: str | None = None) -> Role | None:
-        """By one of the two."""
-        found = (role for role in self._roles.values() if role.name == name or role.id == id)
-        return next(found, None)
+        """Find a role by its name or by its id."""
+        matching = (role for role in self._roles.values() if role.name == name or role.id == id)
+        return next(matching, None)
 
     def policy(self, id: int) -> Policy | None:
         return self._policies.get(id)

@@ -1,4 +1,4 @@
-"""CAM, as far as one looks at a role and its policies (API 3.0, version 2019-01-16)."""
+"""The read-only part of CAM: roles and their policies (API 3.0, version 2019-01-16)."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .roles import Policy, Role, Roles
 SERVICE = "cam"
 VERSION = "2019-01-16"
 _MAX_ROWS = 200
-_EITHER = {"RoleId": str, "RoleName": str}
-# As the document's examples have them.
+_ROLE = {"RoleId": str, "RoleName": str}
+# The values in the document's examples.
 _CUSTOM_POLICY = 1
 _BY_POLICY_SYNTAX = 2
 _SESSION_SECONDS = 43_200
@@ -25,9 +25,9 @@ class CamService(ActionService):
     def __init__(self, roles: Roles, keys: KeyRing) -> None:
         self._roles = roles
         actions = {
-            "GetRole": Action(self._get_role, {}, _EITHER),
+            "GetRole": Action(self._get_role, {}, _ROLE),
             "ListAttachedRolePolicies": Action(
-                self._list_attached, {"Page": int, "Rp": int}, {**_EITHER, "PolicyType": str}
+                self._list_attached, {"Page": int, "Rp": int}, {**_ROLE, "PolicyType": str}
             ),
             "GetPolicy": Action(self._get_policy, {"PolicyId": int}, {}),
         }
@@ -35,7 +35,7 @@ class CamService(ActionService):
 
     def _get_role(self, params: Params) -> dict[str, Any]:
         role = self._role(params)
-        told = {
+        info = {
             "RoleId": role.id,
             "RoleName": role.name,
             "PolicyDocument": json.dumps(role.trust),
@@ -48,13 +48,13 @@ class CamService(ActionService):
             "DeletionTaskId": None,
             "Tags": [],
         }
-        return {"RoleInfo": told}
+        return {"RoleInfo": info}
 
     def _list_attached(self, params: Params) -> dict[str, Any]:
         page, rows = params["Page"], params["Rp"]
         if page < 1 or not 1 <= rows <= _MAX_ROWS:
             raise ApiError(
-                "InvalidParameter.ParamError", f"Page is from 1, Rp from 1 to {_MAX_ROWS}."
+                "InvalidParameter.ParamError", f"Page must be at least 1, Rp from 1 to {_MAX_ROWS}."
             )
         policies = self._role(params).policies if params.get("PolicyType") != "QCS" else ()
         shown = policies[(page - 1) * rows : page * rows]
@@ -63,7 +63,7 @@ class CamService(ActionService):
     def _get_policy(self, params: Params) -> dict[str, Any]:
         policy = self._roles.policy(params["PolicyId"])
         if policy is None:
-            raise ApiError("InvalidParameter.PolicyIdNotExist", "There is no policy of this id.")
+            raise ApiError("InvalidParameter.PolicyIdNotExist", "The policy does not exist.")
         return {
             "PolicyName": policy.name,
             "Description": "",

@@ -1,4 +1,4 @@
-"""DetectReflectLivenessAndCompare: fetch both, check them, answer as the package wishes."""
+"""DetectReflectLivenessAndCompare: fetch and check both inputs, and reply as the package says."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Detection:
             scenario = parse_face_scenario(live.read())
         except InvalidScenario as error:
             raise ApiError(
-                "InvalidParameterValue", f"the sandbox does not understand the scenario: {error}"
+                "InvalidParameterValue", f"invalid scenario of the sandbox: {error}"
             ) from None
         if scenario.times is not None and self._ledger.next_occurrence(live.md5) > scenario.times:
             return FaceScenario()
@@ -115,11 +115,11 @@ class Detection:
     def _frame(
         self, kind: str, live: Blob, image: Blob, region: str, appid: str
     ) -> tuple[str, str]:
-        """(URL, MD5), either of them spoilt as the scenario wants."""
+        """Store a best frame, and return its URL and MD5, with the defect the scenario asks for."""
         reference = image.read() if image.size <= _MAX_REFERENCE_BYTES else b""
         body = frames.best_frame(reference, live.md5)
         if kind == "not-jpeg":
-            body = f"no picture, but a text about {live.md5}".encode()
+            body = f"not an image, but a text about {live.md5}".encode()
         elif kind == "too-large":
             body = frames.enlarged(body, _LARGE_FRAME_BYTES)
         md5 = hashlib.md5(body).hexdigest()

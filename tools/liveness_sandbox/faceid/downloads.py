@@ -1,4 +1,4 @@
-"""How the face API fetches what it is given: by GET, from plain COS names of its region only."""
+"""How the face API downloads its inputs: by GET, from default COS domains of its region only."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ class Downloader:
             await self._session.close()
 
     def _signed(self, parts: SplitResult, host: CosHost, region: str) -> str:
-        """The vendor may read its own bucket; all else has to open to whoever has the URL."""
+        """Sign links to the vendor's own bucket; any other link must work for anyone who has it."""
         if host.bucket.endswith(f"-{VENDOR_APPID}") and not parts.query:
             return self._resources.presigned_url("GET", region, unquote(parts.path[1:]))
-        # TLS ends before COS, and the signature does not cover the scheme: play https over http.
+        # TLS ends before COS, and the signature does not cover the scheme, so http replaces https.
         return parts._replace(scheme="http").geturl()
 
     async def _get(self, url: str) -> Blob:
         if self._session is None:
-            # No limit: concurrency is the rate limiter's business, not a connection pool's.
+            # Unlimited, because the rate limiter bounds concurrency, not the connection pool.
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0),
                 headers={"User-Agent": USER_AGENT},

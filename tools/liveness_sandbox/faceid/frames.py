@@ -1,4 +1,4 @@
-"""Best frames: real JPEGs, another one for every pair, without any picture tool."""
+"""Best frames: real JPEGs, a different one for each pair, made without an image library."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _START = b"\xff\xd8"
 _COMMENT = b"\xff\xfe"
 _MAX_SEGMENT_BYTES = 65_533
 
-# Eight by eight grey pixels, for references that are no JPEG.
+# Eight by eight grey pixels, for references that are not a JPEG.
 _GREY = base64.b64decode(
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1x"
     "eXBkeFxlZ2P/wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAAP/EABQQAQAAAAAAAAAAAAAAAAAAAAD/2gAIAQEAAD8AP//Z"
@@ -17,13 +17,13 @@ _GREY = base64.b64decode(
 
 
 def best_frame(reference: bytes, live_md5: str) -> bytes:
-    """The reference (or grey) with a comment segment that names the liveness package."""
+    """Return the reference, or a grey image, with a comment segment that names the package."""
     picture = reference if reference.startswith(_START + b"\xff") else _GREY
     return _with_comment(picture, f"sandbox best frame of {live_md5}".encode())
 
 
 def enlarged(frame: bytes, size: int) -> bytes:
-    """Still a valid JPEG, of at least this size: comments all the way."""
+    """Enlarge a JPEG to at least this size with comment segments; it stays valid."""
     segment = _segment(bytes(_MAX_SEGMENT_BYTES))
     count = -(-(size - len(frame)) // len(segment))
     return _START + segment * count + frame[len(_START) :]

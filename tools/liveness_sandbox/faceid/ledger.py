@@ -1,4 +1,4 @@
-"""What the face API was asked, and what of it would be on the bill."""
+"""The calls of the face API, and which of them would be billed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class FaceCall:
     live_md5: str
     image_md5: str
     live_url: str
-    """Host and path only: the query would be a signature."""
+    """Host and path only, because the query contains a signature."""
     code: str
     sim: object
     request_id: str
@@ -24,7 +24,7 @@ class CallLedger:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._calls: list[FaceCall] = []
-        self._seen: dict[str, int] = {}
+        self._occurrences: dict[str, int] = {}
 
     def add(self, call: FaceCall) -> None:
         with self._lock:
@@ -35,12 +35,12 @@ class CallLedger:
             return list(self._calls)
 
     def next_occurrence(self, live_md5: str) -> int:
-        """The how-manieth time this liveness package is judged, from 1."""
+        """Return how many times this liveness package has been judged, starting at 1."""
         with self._lock:
-            self._seen[live_md5] = self._seen.get(live_md5, 0) + 1
-            return self._seen[live_md5]
+            self._occurrences[live_md5] = self._occurrences.get(live_md5, 0) + 1
+            return self._occurrences[live_md5]
 
 
 def is_billed(code: str) -> bool:
-    """Only these two, as the document says (eKYC error table, 2023-06)."""
+    """Whether the code is one of the two that are billed (eKYC error table, 2023-06)."""
     return code == "Success" or code.rpartition(".")[2] == "CompareLowSimilarity"

@@ -1,6 +1,6 @@
-"""So many requests a second, counted on arrival per action and region [doc 1278/109059].
+"""A limit of requests per second, counted on arrival for each action and region [doc 1278/109059].
 
-The document does not say how the vendor counts a second, so a test can choose.
+The document does not specify how the vendor counts a second, so a test can choose.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from ..clock import Clock
 
 class Algorithm(Protocol):
     def admit(self, limit: float, now: float) -> bool:
-        """Whether one more request may pass; if so, it is counted."""
+        """Return whether one more request may pass, and count it if so."""
 
 
 class SlidingWindow:
-    """Never more than the limit in any one second: the strictest way to count."""
+    """At most the limit in any period of one second: the strictest way to count."""
 
     def __init__(self) -> None:
         self._admitted: deque[float] = deque()
@@ -34,7 +34,7 @@ class SlidingWindow:
 
 
 class FixedWindow:
-    """The limit in each second of the clock: twice as many can pass around its turn."""
+    """At most the limit in each second of the clock: twice as many can pass around its boundary."""
 
     def __init__(self) -> None:
         self._window = 0
@@ -50,7 +50,7 @@ class FixedWindow:
 
 
 class TokenBucket:
-    """Full at first, then refilled steadily: after a burst, one request each 1/limit seconds."""
+    """Initially full, then refilled steadily: after a burst, one request per 1/limit seconds."""
 
     def __init__(self) -> None:
         self._tokens = math.inf
@@ -60,7 +60,7 @@ class TokenBucket:
         size = max(limit, 1)
         self._tokens = min(size, self._tokens + (now - self._filled_at) * limit)
         self._filled_at = now
-        # A float can end a hair below the whole token that time has brought.
+        # Rounding can leave slightly less than the whole token that has accumulated.
         if self._tokens < 1 - 1e-9:
             return False
         self._tokens -= 1
@@ -86,9 +86,9 @@ class RateLimiter:
 
     @algorithm.setter
     def algorithm(self, name: str) -> None:
-        """Count in another way from now on, beginning at nothing."""
+        """Change the algorithm, and start counting anew."""
         if name not in ALGORITHMS:
-            raise ValueError(f"the limiter is one of {', '.join(ALGORITHMS)}, not {name!r}")
+            raise ValueError(f"the limiter must be one of {', '.join(ALGORITHMS)}, not {name!r}")
         self._algorithm = name
         self._counts = {}
 

@@ -1,4 +1,4 @@
-"""The vendor's own buckets: best frames go out of them, uploads come in, both for two hours."""
+"""The vendor's own buckets, which keep best frames and uploaded resources for two hours."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..hosts import bucket_host
 
 VENDOR_APPID = "1254418846"
 LIFETIME = timedelta(hours=2)
-# `sg` is in the document's sample; the others are guessed after it.
+# `sg` is in the document's sample; the others are guesses modelled on it.
 _BUCKETS = {
     "ap-bangkok": f"faceid-resource-bk-{VENDOR_APPID}",
     "ap-hongkong": f"faceid-resource-hk-{VENDOR_APPID}",
@@ -53,5 +53,5 @@ class ResourceBuckets:
     def plain_url(self, region: str, key: str) -> str:
         return f"https://{bucket_host(self.bucket(region).name, region)}/{quote(key, safe='')}"
 
-    def end_of_life(self) -> datetime:
+    def expiry(self) -> datetime:
         return self._clock.now() + LIFETIME

@@ -1,9 +1,9 @@
-"""A liveness package decides its own fate: a JSON object with the key "sandbox" is an order.
+"""A liveness package decides its own outcome: JSON with the key "sandbox" is an instruction.
 
     {"sandbox": true, "code": "FailedOperation.LivessDetectFail"}
     {"sandbox": true, "delay": 2, "frame": "missing"}
 
-Any other bytes are a live person: Success, 96.3.
+Any other bytes represent a live person: Success, 96.3.
 """
 
 from __future__ import annotations
@@ -33,56 +33,59 @@ FRAMES = (
 )
 
 
-# What JSON gives for each field; None stands for its default. `sim` may be anything.
-_KINDS: Mapping[str, tuple[str, tuple[type, ...]]] = {
-    "code": ("a text", (str,)),
-    "channel": ("a text", (str,)),
-    "description": ("a text", (str, NoneType)),
+# The JSON types of each field; None means its default. `sim` may have any type.
+_TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {
+    "code": ("a string", (str,)),
+    "channel": ("a string", (str,)),
+    "description": ("a string", (str, NoneType)),
     "delay": ("a number", (int, float)),
-    "frame": ("a text", (str,)),
-    "drop": ("a text", (str, NoneType)),
-    "body": ("a text", (str, NoneType)),
-    "http_status": ("a whole number", (int,)),
-    "content_type": ("a text", (str,)),
+    "frame": ("a string", (str,)),
+    "drop": ("a string", (str, NoneType)),
+    "body": ("a string", (str, NoneType)),
+    "http_status": ("an integer", (int,)),
+    "content_type": ("a string", (str,)),
     "response": ("an object", (dict,)),
-    "times": ("a whole number", (int, NoneType)),
+    "times": ("an integer", (int, NoneType)),
 }
 
 
 class InvalidScenario(ValueError):
-    """The package says something that no scenario has: most likely a typing error in a test."""
+    """The package has a field or value that no scenario has, most likely a typo in a test."""
 
 
 @dataclass(frozen=True)
 class FaceScenario:
     code: str = SUCCESS
     channel: str = "result"
-    """Where a failure's code is told: in `Result` of a normal response, or as an API error."""
+    """How a failure is reported: in `Result` of a normal response, or as an API error."""
     sim: Any = None
-    """None: 96.3 for Success, else 0."""
+    """None means 96.3 for Success, else 0."""
     description: str | None = None
     delay: float = 0.0
     frame: str = "ok"
     drop: str | None = None
-    """Reset the connection `before` the call counts, or `after`."""
+    """Reset the connection `before` or `after` the call counts."""
     body: str | None = None
     """Sent verbatim as the HTTP body."""
     http_status: int = 200
     content_type: str = "application/json"
     response: Mapping[str, Any] = field(default_factory=dict)
-    """Merged over the Response object at the end; null takes a field away."""
+    """Merged into the Response object at the end; null removes a field."""
     times: int | None = None
-    """All this for the first so many calls of this package only; later ones succeed."""
+    """Apply all this only to this number of calls with the package, the first ones; later ones
+    succeed."""
 
     def __post_init__(self) -> None:
-        for name, (told, kinds) in _KINDS.items():
+        for name, (type_name, types) in _TYPES.items():
             value = getattr(self, name)
-            # bool is an int to Python.
-            if isinstance(value, bool) or not isinstance(value, kinds):
-                raise InvalidScenario(f"{name} is {told}, not {value!r}")
+            # In Python bool is a subclass of int.
+            if isinstance(value, bool) or not isinstance(value, types):
+                raise InvalidScenario(f"{name} must be {type_name}, not {value!r}")
         for name, allowed in (("channel", CHANNELS), ("drop", DROPS), ("frame", FRAMES)):
             if getattr(self, name) not in allowed:
-                raise InvalidScenario(f"{name} is one of {allowed}, not {getattr(self, name)!r}")
+                raise InvalidScenario(
+                    f"{name} must be one of {allowed}, not {getattr(self, name)!r}"
+                )
 
     @property
     def similarity(self) -> Any:
@@ -100,7 +103,7 @@ def parse_face_scenario(package: bytes) -> FaceScenario:
         return FaceScenario()
     known = {name: spec[name] for name in (f.name for f in fields(FaceScenario)) if name in spec}
     unknown = spec.keys() - known.keys() - {"sandbox"}
-    # A field that is nearly right must not be taken for a note to the reader.
+    # A misspelled field must not be mistaken for a comment.
     if unknown - {"comment"}:
         raise InvalidScenario(f"unknown fields: {', '.join(sorted(unknown))}")
     return FaceScenario(**known)

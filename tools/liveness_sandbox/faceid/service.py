@@ -1,4 +1,4 @@
-"""The face API: common headers, signature, rate, then the action."""
+"""The face API: checks the signature, the common headers and the rate, then runs the action."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ SERVICE = "faceid"
 VERSION = "2018-03-01"
 CREATE_UPLOAD_URL = "CreateUploadUrl"
 _PARAMETERS = {detect.ACTION: detect.PARAMETERS, CREATE_UPLOAD_URL: ("TargetAction",)}
-# Actions that take uploaded resources, the last one from the document's example of a request; the
-# sandbox plays the first one only.
+# Actions that take uploaded resources, the last one from the document's example of a request. The
+# sandbox implements only the first one.
 _TARGETS = (
     detect.ACTION,
     "GenerateReflectSequence",
@@ -54,7 +54,7 @@ class FaceIdService:
         own_url: Callable[[], str],
     ) -> None:
         self.rate_limit: float | None = 5
-        """Detections a second, per region; None lets everything in."""
+        """Detections per second and region; None means no limit."""
         self.limiter = RateLimiter(clock)
         self._keys = keys
         self._ledger = CallLedger()
@@ -64,7 +64,7 @@ class FaceIdService:
 
     @property
     def calls(self) -> list[FaceCall]:
-        """Every call that was let in, failed ones too."""
+        """All calls that the rate limit admitted, including failed ones."""
         return self._ledger.snapshot()
 
     @property
@@ -103,13 +103,13 @@ class FaceIdService:
     ) -> Reply:
         if target not in _TARGETS:
             raise ApiError(
-                "InvalidParameterValue", "TargetAction is no action that takes resources."
+                "InvalidParameterValue", "TargetAction is not an action that takes resources."
             )
         key = self._resources.new_key(target, principal.appid)
         response = {
             "UploadUrl": self._resources.presigned_url("PUT", region, key),
             "ResourceUrl": self._resources.plain_url(region, key),
-            "ExpiredTimestamp": int(self._resources.end_of_life().timestamp()),
+            "ExpiredTimestamp": int(self._resources.expiry().timestamp()),
         }
         return success(response, request_id)
 

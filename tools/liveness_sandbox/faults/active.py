@@ -1,4 +1,4 @@
-"""The faults in force: each asked at every request, and counting how often it struck."""
+"""The active faults: each is consulted at every request, and counts its hits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..requestlog import RequestRecord
 from ..wire import Reply
 from .fault import Fault, InvalidFault
 
-_MESSAGE = "A fault of the sandbox, as it was told"
+_MESSAGE = "An error injected by a fault of the sandbox"
 
 
 class ActiveFault:
@@ -26,7 +26,10 @@ class ActiveFault:
         self._lock = threading.Lock()
 
     def should_fire(self) -> bool:
-        """Asked once for each request that fits: whether this one is hit; if so, it is counted."""
+        """Decide whether to hit a matching request, and count it as a hit if so.
+
+        Call it once for each matching request.
+        """
         match = self.fault.match
         with self._lock:
             if match.times is not None and self.hits >= match.times:
@@ -37,30 +40,27 @@ class ActiveFault:
             return True
 
     def hook(self, request: RequestRecord, phase: Phase) -> Reply | Drop | Delay | None:
-        do, match = self.fault.action, self.fault.match
-        if (
-            do.stale_kind
-            or phase != do.phase
-            or not match.matches(request)
-            or not self.should_fire()
-        ):
+        action = self.fault.action
+        if action.stale_kind or phase != action.phase:
             return None
-        if do.delay is not None:
-            return Delay(do.delay)
-        if do.drop or do.reset:
-            return Drop(reset=do.reset is not None)
-        return _error(request, do.status, do.code)
+        if not self.fault.match.matches(request) or not self.should_fire():
+            return None
+        if action.delay is not None:
+            return Delay(action.delay)
+        if action.drop or action.reset:
+            return Drop(reset=action.reset is not None)
+        return _error(request, action.status, action.code)
 
 
 class Faults:
-    """May be changed at any time and from any thread."""
+    """The active faults, which may be changed at any time and from any thread."""
 
     def __init__(self) -> None:
         self._active: dict[str, ActiveFault] = {}
         self._numbers = count(1)
 
     def add(self, fault: Fault) -> str:
-        """From now on; the id that is returned takes it away again."""
+        """Activate a fault, and return the id to remove it with."""
         active = ActiveFault(next(self._numbers), fault)
         self._active[active.id] = active
         return active.id
@@ -73,7 +73,7 @@ class Faults:
         self._active.clear()
 
     def snapshot(self) -> list[ActiveFault]:
-        """In the order they were added, which is the order they are asked in."""
+        """Return the faults in the order in which they were added and are consulted."""
         return list(self._active.values())
 
     @property
@@ -90,7 +90,7 @@ def _error(request: RequestRecord, status: int | None, code: str | None) -> Repl
 
 def _api_error(request: RequestRecord, status: int | None, code: str | None) -> Reply:
     if code is None:
-        # It is not the API that speaks, but what stands before it.
+        # Not an error of the API, but of the gateway in front of it.
         return Reply(status or 502, b"<html>out of order</html>", {"Content-Type": "text/html"})
     request.error_code = code
     return ApiError(code, _MESSAGE).reply(new_request_id(), status or 200)
@@ -98,7 +98,7 @@ def _api_error(request: RequestRecord, status: int | None, code: str | None) -> 
 
 def _cos_error(request: RequestRecord, status: int | None, code: str | None) -> Reply:
     status = status or 500
-    # The two that clients meet (436/7730).
+    # The two server errors that clients encounter (436/7730).
     error = CosError(status, code or ("SlowDown" if status == 503 else "InternalError"), _MESSAGE)
     request.error_code = error.code
     return error.reply(request.method, f"{request.host}/{request.key}", Identifiers())

@@ -1,4 +1,7 @@
-"""Faults as JSON, for files and for calls: whatever is wrong is told by its place."""
+"""Faults as JSON, for scenario files and for the sandbox's API.
+
+An error names the place of the problem in the document.
+"""
 
 from __future__ import annotations
 
@@ -11,43 +14,44 @@ from typing import Any
 from .fault import STALE_KINDS, Fault, FaultAction, InvalidFault, Match
 
 _NUMBERS = ("delay", *STALE_KINDS, "probability")
-# More seconds than that a calendar cannot take.
-_MOST = 1_000_000_000
+# datetime cannot represent a time that is many more seconds away.
+_MAX_NUMBER = 1_000_000_000
 _INTEGERS = ("status", "times", "seed")
 
 
 def parse_fault(document: Any, place: str = "") -> Fault:
-    """`{"match": {...}, "do": {...}}`; raises InvalidFault."""
-    given = checked_object(document, place, ("match", "do", "comment"))
+    """Parse `{"match": {...}, "do": {...}}`. Raise InvalidFault if it is not a fault."""
+    parts = checked_object(document, place, ("match", "do", "comment"))
     try:
-        match = Match(**_fields(given.get("match", {}), "match", Match))
-        return Fault(FaultAction(**_fields(given.get("do", {}), "do", FaultAction)), match)
+        match = Match(**_fields(parts.get("match", {}), "match", Match))
+        return Fault(FaultAction(**_fields(parts.get("do", {}), "do", FaultAction)), match)
     except InvalidFault as error:
         raise InvalidFault(f"{place}.{error}" if place else str(error)) from None
 
 
 def fault_document(fault: Fault) -> dict[str, Any]:
-    """What `parse_fault` would read back, without what is at its default."""
-    return {"match": _given(fault.match), "do": _given(fault.action)}
+    """Return the document that `parse_fault` reads, without the fields that have their default."""
+    return {"match": _non_default(fault.match), "do": _non_default(fault.action)}
 
 
 def checked_object(document: Any, place: str, names: tuple[str, ...]) -> Mapping[str, Any]:
-    """A field that is nearly right must not be passed over."""
+    """Return the document if it is an object without unknown fields: a misspelled field must not be
+    ignored."""
     if not isinstance(document, dict):
-        raise InvalidFault(f"{place or 'this'} is an object, not {shown(document)}")
+        raise InvalidFault(f"{place or 'this'} must be an object, not {shown(document)}")
     for name in document:
         if name not in names:
             where = f"{place}.{name}" if place else name
-            raise InvalidFault(f"{where} is no field; there are {', '.join(names)}")
+            raise InvalidFault(f"{where} is not a known field; known fields: {', '.join(names)}")
     return document
 
 
 def checked_number(value: Any, place: str) -> float:
-    # bool is an int to Python, and NaN is JSON to Python's reader.
+    # In Python bool is a subclass of int, and the JSON parser accepts NaN.
     if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
-        raise InvalidFault(f"{place} is a number, not {shown(value)}")
-    if abs(value) > _MOST:
-        raise InvalidFault(f"{place} is at most {_MOST:,}, not {shown(value)}")
+        raise InvalidFault(f"{place} must be a number, not {shown(value)}")
+    if abs(value) > _MAX_NUMBER:
+        raise InvalidFault(f"{place} must be at most {_MAX_NUMBER:,}, not {shown(value)}")
     return value
 
 
@@ -57,8 +61,8 @@ def shown(value: Any) -> str:
 
 def _fields(document: Any, place: str, kind: type[Match] | type[FaultAction]) -> dict[str, Any]:
     names = tuple(field.name for field in fields(kind))
-    given = checked_object(document, place, names)
-    return {name: _checked(value, name, f"{place}.{name}") for name, value in given.items()}
+    values = checked_object(document, place, names)
+    return {name: _checked(value, name, f"{place}.{name}") for name, value in values.items()}
 
 
 def _checked(value: Any, name: str, place: str) -> Any:
@@ -66,13 +70,13 @@ def _checked(value: Any, name: str, place: str) -> Any:
         return checked_number(value, place)
     if name in _INTEGERS:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise InvalidFault(f"{place} is a whole number, not {shown(value)}")
+            raise InvalidFault(f"{place} must be an integer, not {shown(value)}")
     elif not isinstance(value, str):
-        raise InvalidFault(f"{place} is a text, not {shown(value)}")
+        raise InvalidFault(f"{place} must be a string, not {shown(value)}")
     return value
 
 
-def _given(value: Match | FaultAction) -> dict[str, Any]:
+def _non_default(value: Match | FaultAction) -> dict[str, Any]:
     return {
         field.name: getattr(value, field.name)
         for field in fields(value)

@@ -1,4 +1,4 @@
-"""A fault as a value: which requests it hits, how often, and what becomes of them."""
+"""A fault as a value: which requests it hits, how often, and what it does to them."""
 
 from __future__ import annotations
 
@@ -15,39 +15,42 @@ STALE_KINDS = ("stale_list", "head_lag", "racing_puts")
 
 
 class InvalidFault(ValueError):
-    """It makes no sense; the text says where and what would."""
+    """The fault makes no sense; the message states where, and what is allowed."""
 
 
 @dataclass(frozen=True)
 class Match:
-    """Every field that is given has to fit; bucket, key, action and user_agent are patterns with
-    `*`, `?` and `[...]`. The sandbox's own calls are never hit."""
+    """The requests that a fault hits: those that match all the fields.
+
+    bucket, key, action and user_agent are patterns with `*`, `?` and `[...]`. Requests to the
+    sandbox's own API never match.
+    """
 
     service: str | None = None
     method: str | None = None
     bucket: str = "*"
     key: str = "*"
-    """The object's key, decoded. Requests on a bucket as a whole have the empty key."""
+    """The decoded object key, which is empty for requests on a whole bucket."""
     action: str = "*"
-    """Of the face API."""
+    """The action of a face API request."""
     user_agent: str = "*"
-    """`faceid-resource-fetcher` is the face API when it fetches what it was given."""
+    """The face API downloads its inputs as `faceid-resource-fetcher`."""
     times: int | None = None
-    """The first so many of these requests only."""
+    """Hit only this number of matching requests, the first ones."""
     probability: float = 1.0
     seed: int = 0
-    """What the dice are thrown with: the same requests in the same order meet the same luck."""
+    """Seeds the random numbers: the same requests in the same order get the same outcomes."""
 
     def __post_init__(self) -> None:
         if self.service not in (None, *SERVICES):
             raise InvalidFault(
-                f"match.service is one of {', '.join(SERVICES)}, not {self.service!r}"
+                f"match.service must be one of {', '.join(SERVICES)}, not {self.service!r}"
             )
         if self.times is not None and self.times < 1:
-            raise InvalidFault(f"match.times is 1 or more, not {self.times}")
+            raise InvalidFault(f"match.times must be 1 or more, not {self.times}")
         if not 0 < self.probability <= 1:
             raise InvalidFault(
-                f"match.probability is over 0 and at most 1, not {self.probability:g}"
+                f"match.probability must be over 0 and at most 1, not {self.probability:g}"
             )
 
     def matches(self, request: RequestRecord) -> bool:
@@ -65,43 +68,44 @@ class Match:
 
 @dataclass(frozen=True)
 class FaultAction:
-    """Exactly one of these; only `status` and `code` go together."""
+    """What a fault does: exactly one of these, except that `status` and `code` may be combined."""
 
     delay: float | None = None
-    """Seconds of real time, for the client waits in real time."""
+    """Seconds of real time, because the client waits in real time."""
     status: int | None = None
-    """Answer with this HTTP status instead."""
+    """Reply with this HTTP status instead."""
     code: str | None = None
-    """The error's code in that answer. Alone: an error of the face API, which has status 200."""
+    """The error code of that reply. Without `status`: an error of the face API, with status 200."""
     drop: Phase | None = None
-    """Close the connection without a reply: nothing has happened (before), or it has (after)."""
+    """Close the connection without a reply, before or after the request takes effect."""
     reset: Phase | None = None
-    """The same with a RST."""
+    """Like `drop`, but with a RST."""
     stale_list: float | None = None
-    """Lists show objects as they were so many seconds of the sandbox's clock ago [436/30614]."""
+    """Listings show the objects as they were this long ago, by the sandbox's clock [436/30614]."""
     head_lag: float | None = None
-    """HEAD sees the object as it was then."""
+    """HEAD sees the object as it was this many seconds ago."""
     racing_puts: float | None = None
-    """Create-only requests this close together all succeed, and the last one's object stays."""
+    """Create-only requests within this many seconds all succeed; the last one's object remains."""
     when: Phase = "before"
-    """`after`: the request has its effect, and only then comes the delay or the error."""
+    """`after`: the delay or the error comes only after the request has taken effect."""
 
     def __post_init__(self) -> None:
-        given = [kind for kind in KINDS if getattr(self, kind) is not None]
-        if len(given) != 1 and given != ["status", "code"]:
-            told = " and ".join(given) or "nothing"
-            raise InvalidFault(f"do takes one of {', '.join(KINDS)}, not {told}")
+        kinds = [kind for kind in KINDS if getattr(self, kind) is not None]
+        if len(kinds) != 1 and kinds != ["status", "code"]:
+            found = " and ".join(kinds) or "nothing"
+            raise InvalidFault(f"do takes one of {', '.join(KINDS)}, not {found}")
         for kind in ("delay", *STALE_KINDS):
             seconds = getattr(self, kind)
             if seconds is not None and seconds <= 0:
-                raise InvalidFault(f"do.{kind} is a number of seconds over 0, not {seconds:g}")
+                raise InvalidFault(f"do.{kind} must be a number of seconds over 0, not {seconds:g}")
         for kind in ("drop", "reset", "when"):
-            if getattr(self, kind) not in (None, *PHASES):
-                raise InvalidFault(f'do.{kind} is "before" or "after", not {getattr(self, kind)!r}')
+            phase = getattr(self, kind)
+            if phase not in (None, *PHASES):
+                raise InvalidFault(f'do.{kind} must be "before" or "after", not {phase!r}')
         if self.status is not None and not 400 <= self.status <= 599:
-            raise InvalidFault(f"do.status is from 400 to 599, not {self.status}")
-        if self.when != "before" and given[0] not in ("delay", "status", "code"):
-            raise InvalidFault(f"do.when does not go with do.{given[0]}")
+            raise InvalidFault(f"do.status must be from 400 to 599, not {self.status}")
+        if self.when != "before" and kinds[0] not in ("delay", "status", "code"):
+            raise InvalidFault(f"do.when cannot be combined with do.{kinds[0]}")
 
     @property
     def phase(self) -> Phase:
@@ -109,7 +113,7 @@ class FaultAction:
 
     @property
     def stale_kind(self) -> str | None:
-        """The kind, if this is one that makes COS show its past."""
+        """The kind, if it is one of those that make COS show an earlier state."""
         return next((kind for kind in STALE_KINDS if getattr(self, kind) is not None), None)
 
 
@@ -119,16 +123,16 @@ class Fault:
     match: Match = field(default_factory=Match)
 
     def __post_init__(self) -> None:
-        do, match = self.action, self.match
-        if do.status is not None and do.status < 500 and do.code is None:
-            raise InvalidFault(f"do.status {do.status} needs do.code: the error's name")
-        if do.status is None and do.code is not None and match.service != "faceid":
+        action, match = self.action, self.match
+        if action.status is not None and action.status < 500 and action.code is None:
+            raise InvalidFault(f"do.status {action.status} needs do.code, the error code")
+        if action.status is None and action.code is not None and match.service != "faceid":
             raise InvalidFault(
-                'do.code alone needs match.service "faceid": COS errors have a status'
+                'do.code without do.status needs match.service "faceid": COS errors have a status'
             )
-        narrowed = match.method or (match.action, match.user_agent) != ("*", "*")
-        if do.stale_kind and (match.service == "faceid" or narrowed):
+        has_other_fields = match.method or (match.action, match.user_agent) != ("*", "*")
+        if action.stale_kind and (match.service == "faceid" or has_other_fields):
             raise InvalidFault(
-                f"do.{do.stale_kind} hits requests of COS by itself: "
-                "match takes bucket, key, times, probability and seed"
+                f"do.{action.stale_kind} selects the requests to COS by itself: "
+                "match may have only bucket, key, times, probability and seed"
             )

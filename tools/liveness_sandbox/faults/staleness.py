@@ -1,6 +1,6 @@
-"""COS that shows its past for a while: lists, HEADs, and whether a key is taken.
+"""COS that shows an earlier state for a while: in listings, to HEAD, and to create-only requests.
 
-The vendor documents GET Bucket as eventually consistent [436/30614] and says nothing of the rest.
+The vendor documents GET Bucket as eventually consistent [436/30614], and does not mention the rest.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from .active import ActiveFault, Faults
 class Change(NamedTuple):
     at: datetime
     before: StoredObject | None
-    """None: there was nothing."""
+    """None if there was no object."""
 
 
 class StaleViews(ConsistencyModel):
-    """Answers as the faults in force want it, from changes that were made since they are.
+    """Show the earlier states that the active faults ask for, from changes since they are active.
 
-    Only a request that would notice counts as one of so many times.
+    Only a request that sees a difference counts as a hit.
     """
 
     def __init__(self, faults: Faults, clock: Clock) -> None:
@@ -32,42 +32,42 @@ class StaleViews(ConsistencyModel):
         self._changes: dict[tuple[str, str], list[Change]] = defaultdict(list)
 
     def on_change(self, bucket: Bucket, key: str, before: StoredObject | None) -> None:
-        longest = self._longest_lag()
-        if not longest:
+        max_lag = self._max_lag()
+        if not max_lag:
             self._changes.clear()
             return
         now = self._clock.now()
         changes = self._changes[bucket.name, key]
-        changes[:] = [change for change in changes if now - change.at <= longest]
+        changes[:] = [change for change in changes if now - change.at <= max_lag]
         changes.append(Change(now, before))
 
     def listing_view(self, bucket: Bucket) -> Bucket:
-        past: dict[str, StoredObject | None] = {}
+        overrides: dict[str, StoredObject | None] = {}
         for active in self._faults.stale("stale_list"):
-            seen = {
+            views = {
                 key: self._at(bucket, key, _lag(active))
                 for name, key in list(self._changes)
                 if name == bucket.name and active.fault.match.matches_object(name, key)
             }
-            hidden = {key: was for key, was in seen.items() if was is not bucket.get(key)}
-            if hidden and active.should_fire():
-                past.update(hidden)
-        return bucket.with_objects(past) if past else bucket
+            differences = {key: past for key, past in views.items() if past is not bucket.get(key)}
+            if differences and active.should_fire():
+                overrides.update(differences)
+        return bucket.with_objects(overrides) if overrides else bucket
 
     def head(self, bucket: Bucket, key: str) -> StoredObject | None:
-        return self._seen("head_lag", bucket, key)
+        return self._view("head_lag", bucket, key)
 
     def existing_for_create(self, bucket: Bucket, key: str) -> StoredObject | None:
-        return self._seen("racing_puts", bucket, key)
+        return self._view("racing_puts", bucket, key)
 
-    def _seen(self, kind: str, bucket: Bucket, key: str) -> StoredObject | None:
-        now = bucket.get(key)
+    def _view(self, kind: str, bucket: Bucket, key: str) -> StoredObject | None:
+        current = bucket.get(key)
         for active in self._faults.stale(kind):
             if active.fault.match.matches_object(bucket.name, key):
                 past = self._at(bucket, key, _lag(active))
-                if past is not now and active.should_fire():
+                if past is not current and active.should_fire():
                     return past
-        return now
+        return current
 
     def _at(self, bucket: Bucket, key: str, lag: timedelta) -> StoredObject | None:
         moment = self._clock.now() - lag
@@ -76,11 +76,12 @@ class StaleViews(ConsistencyModel):
                 return change.before
         return bucket.get(key)
 
-    def _longest_lag(self) -> timedelta:
+    def _max_lag(self) -> timedelta:
         stale = [active for active in self._faults.snapshot() if active.fault.action.stale_kind]
         return max(map(_lag, stale), default=timedelta())
 
 
 def _lag(active: ActiveFault) -> timedelta:
-    do = active.fault.action
-    return timedelta(seconds=do.stale_list or do.head_lag or do.racing_puts or 0)
+    action = active.fault.action
+    seconds = action.stale_list or action.head_lag or action.racing_puts or 0
+    return timedelta(seconds=seconds)

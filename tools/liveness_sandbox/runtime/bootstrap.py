@@ -1,12 +1,12 @@
-"""Runs inside a worker process: load the handler, then work on one event at a time.
+"""The program of a worker process: load the handler, then process one event at a time.
 
     python -I -S -B bootstrap.py REQUEST_FD RESPONSE_FD HANDLER CODE_FOLDER [DEPENDENCIES ...]
 
-Nothing can be imported but the standard library and what lies in the given folders: started like
-this, the interpreter has looked at no environment, no site-packages and no .pth file.
+Only the standard library and the given folders can be imported: with these flags the interpreter
+ignores the environment, site-packages and .pth files.
 
-Requests and responses are lines of JSON over pipes of their own, so that whatever the handler
-prints is log and nothing else. Only the standard library is imported: any interpreter must do.
+Requests and responses are lines of JSON on pipes of their own, so that everything the handler
+prints is log output. This file imports only the standard library, to run in any interpreter.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import Any
 Handler = Callable[[Any, dict[str, Any]], Any]
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
-# What changes a file system, by audit event, and how many paths come first in its arguments.
+# The audit events of changes to the file system; the first arguments of each are this many paths.
 _CHANGES = {
     "os.chmod": 1,
     "os.chown": 1,
@@ -41,9 +41,9 @@ _CHANGES = {
 
 
 def make_read_only(folder: str) -> None:
-    """Refuse what Python code does to the folder as a read-only file system would, for root too.
+    """Reject changes to the folder as a read-only file system does, even for root.
 
-    Not seen here: what a child process or a C extension does by itself.
+    This covers changes by Python code, but not those by child processes or C extensions.
     """
     root = os.path.join(os.path.realpath(folder), "")
 
@@ -65,8 +65,8 @@ def make_read_only(folder: str) -> None:
 
 def load(handler: str) -> Handler:
     module, _, name = handler.rpartition(".")
-    found: Handler = getattr(importlib.import_module(module), name)
-    return found
+    function: Handler = getattr(importlib.import_module(module), name)
+    return function
 
 
 def failure(error: BaseException) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def invoke(handler: Handler, event: Any, context: dict[str, Any]) -> dict[str, A
 
 
 def peak_memory_kb() -> int:
-    """Of this program alone: `ru_maxrss` would begin at the peak of the process that forked it."""
+    """Return the peak of this program; `ru_maxrss` may include the peak of the forking process."""
     try:
         with open("/proc/self/status", encoding="ascii") as status:
             return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
@@ -103,9 +103,9 @@ def main() -> None:
     request_fd, response_fd, handler_name, code, *dependencies = sys.argv[1:]
     sys.argv[1:] = []
     sys.path[:] = [code, *sys.path, *dependencies]
-    site.setquit()  # `exit()`, the one thing of site's that code relies on
+    site.setquit()  # `exit()` is the only part of site that code relies on
     make_read_only(code)
-    # A worker that is killed in the middle must not take its last lines with it.
+    # The last lines of a worker must not be lost if it is killed in the middle.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     with (
         os.fdopen(int(request_fd), encoding="utf-8") as requests,
@@ -113,7 +113,7 @@ def main() -> None:
     ):
 
         def respond(response: dict[str, Any]) -> None:
-            # The logs first: the parent takes what is in their pipes once the response is there.
+            # Flush the logs first: the parent reads their pipes when the response arrives.
             sys.stdout.flush()
             sys.stderr.flush()
             response["maxRssKb"] = peak_memory_kb()

@@ -1,4 +1,4 @@
-"""What a worker finds in its environment and in the context of an invocation, as documented."""
+"""The environment of a worker and the context of an invocation, as documented."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VERSION = "$LATEST"
 
 
 def worker_environment(deployment: Deployment, credentials: Credentials) -> dict[str, str]:
-    """Nothing of the machine's own environment but PATH: a function must not lean on it."""
+    """Build a worker's environment. Of this machine's environment it inherits only PATH."""
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
@@ -37,7 +37,7 @@ def worker_environment(deployment: Deployment, credentials: Credentials) -> dict
 
 
 def context(deployment: Deployment, request_id: str) -> dict[str, Any]:
-    own = {"SCF_NAMESPACE": NAMESPACE, **deployment.options.environment}
+    variables = {"SCF_NAMESPACE": NAMESPACE, **deployment.options.environment}
     return {
         "request_id": request_id,
         "function_name": deployment.name,
@@ -48,6 +48,6 @@ def context(deployment: Deployment, request_id: str) -> dict[str, Any]:
         "tencentcloud_region": deployment.region,
         "tencentcloud_appid": deployment.appid,
         "tencentcloud_uin": UIN,
-        "environment": json.dumps(own),
-        "environ": ";".join(f"{name}={value}" for name, value in own.items()),
+        "environment": json.dumps(variables),
+        "environ": ";".join(f"{name}={value}" for name, value in variables.items()),
     }

@@ -1,4 +1,4 @@
-"""The processes of one function: a warm one if there is one, else a cold start."""
+"""The processes of one function: a warm one is reused, otherwise a new one is started."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .environment import context, worker_environment
 from .invocation import Invocation
 from .worker import Worker
 
-# A role's keys live up to 6 hours; an instance is taken away before its keys end.
+# The keys of a role are valid for up to 6 hours; an instance is retired before they expire.
 _KEYS_LIFETIME_SECONDS = 6 * 3600
 _INSTANCE_LIFETIME_SECONDS = 5 * 3600
 
 
 class Instances:
-    """May be used from many threads; how many at once is the caller's business."""
+    """The instances of a function. Thread-safe; the caller limits the concurrency."""
 
     def __init__(
         self, deployment: Deployment, new_credentials: Callable[[float], Credentials], clock: Clock
@@ -34,7 +34,7 @@ class Instances:
         self._closed = False
 
     def work(self, event: Any, request_id: str) -> Invocation:
-        """One event in one instance, to its end. Raises OSError where none can be started."""
+        """Process one event in one instance. Raise OSError if none can be started."""
         warm = self._take()
         worker = warm or self._start()
         started = time.monotonic()
@@ -56,7 +56,7 @@ class Instances:
         )
 
     def kill(self, secret_id: str) -> bool:
-        """Kill the one at work that has these keys; False where there is none."""
+        """Kill the busy instance that has this key; return False if there is none."""
         with self._lock:
             for worker in self._busy:
                 if worker.secret_id == secret_id:
@@ -65,7 +65,7 @@ class Instances:
         return False
 
     def close(self) -> None:
-        """Stop them all: what they were working on ends as if they had died."""
+        """Stop all instances; for their events it is as if they had crashed."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
@@ -76,7 +76,7 @@ class Instances:
             worker.close()
 
     def _take(self) -> Worker | None:
-        """The one that worked last, unless it is too old or died since."""
+        """Return the most recently used idle worker that is neither too old nor dead."""
         with self._lock:
             while self._idle:
                 worker = self._idle.pop()

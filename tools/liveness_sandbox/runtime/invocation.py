@@ -1,4 +1,4 @@
-"""What is known of an invocation that has ended."""
+"""The record of a finished invocation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .status import Status
 
 @dataclass(frozen=True)
 class Invocation:
-    """One try: an event that is tried again leaves several, under one request id."""
+    """One try. An event that is retried has several, with the same request id."""
 
     event: Any
     result: Any
@@ -18,10 +18,10 @@ class Invocation:
     """errorMessage, errorType and stackTrace, or None."""
     status: Status
     logs: list[str]
-    """Lines of stdout."""
+    """The lines of stdout."""
     stderr: str
     duration_seconds: float
     cold: bool
     request_id: str
     max_rss_kb: int
-    """The process's peak so far, not this invocation's."""
+    """The peak of the process so far, not of this invocation alone."""

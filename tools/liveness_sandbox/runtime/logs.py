@@ -1,4 +1,4 @@
-"""What the platform keeps of what a function prints: 8 KB of a line, 1 MB of a request."""
+"""The output of a function that the platform keeps: 8 KB per line, 1 MB per request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _REQUEST_BYTES = 1024 * 1024
 
 
 class RequestLogs:
-    """One request's standard output and standard error; the rest of either is dropped."""
+    """Standard output and standard error of one request; what exceeds the limit is dropped."""
 
     def __init__(self) -> None:
         self._left = _REQUEST_BYTES
@@ -17,7 +17,7 @@ class RequestLogs:
         self.stderr = Stream(self)
 
     def grant(self, size: int) -> int:
-        """How many of so many bytes may still be kept."""
+        """Return how many of `size` bytes may still be kept."""
         granted = min(size, self._left)
         self._left -= granted
         return granted
@@ -30,15 +30,15 @@ class Stream:
         self._line = bytearray()
 
     def feed(self, chunk: bytes) -> None:
-        """The next bytes, cut anywhere."""
-        first, *others = chunk.split(b"\n")
+        """Add the next bytes, which may be split anywhere."""
+        first, *rest = chunk.split(b"\n")
         self._extend(first)
-        for start in others:
+        for start in rest:
             self._end_line()
             self._extend(start)
 
     def lines(self) -> list[str]:
-        """So far; the last may lack its end."""
+        """Return the lines so far; the last one may be incomplete."""
         lines = [*self._lines, bytes(self._line)] if self._line else self._lines
         return [_text(line) for line in lines]
 
@@ -56,5 +56,5 @@ class Stream:
 
 
 def _text(line: bytes) -> str:
-    # Not final: a character that the cut went through is left out.
+    # Not final, so that a character that was cut in two is omitted.
     return codecs.getincrementaldecoder("utf-8")("replace").decode(line)

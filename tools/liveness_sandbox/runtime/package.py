@@ -1,4 +1,4 @@
-"""A deployed package: the code folder as it was uploaded, and what lies beside it."""
+"""A deployed package: a copy of the code folder, and the packages installed for an interpreter."""
 
 from __future__ import annotations
 
@@ -10,29 +10,31 @@ import sys
 import sysconfig
 from pathlib import Path
 
-# Asked of another interpreter, under -I: nothing of this environment must reach it.
-_ASK = "import json, sysconfig; print(json.dumps([*map(sysconfig.get_path, {names!r})]))"
+# Run by another interpreter, with -I so that it ignores this environment.
+_PRINT_PATHS = "import json, sysconfig; print(json.dumps([*map(sysconfig.get_path, {names!r})]))"
 _NAMES = ["purelib", "platlib"]
 
 
-def unpack(code: Path, to: Path) -> Path:
-    """A copy, as uploading makes one: later edits wait for the next deployment.
+def unpack(code: Path, target: Path) -> Path:
+    """Copy the code, as uploading does: later edits have no effect until the next deployment.
 
-    Times are kept, so that shipped bytecode stays valid.
+    The copy keeps modification times, so that shipped bytecode stays valid.
     """
-    # Other processes' drafts of bytecode come and go in a folder that is in use.
-    shutil.copytree(code, to, ignore=shutil.ignore_patterns("*.pyc.*"))
-    return to
+    # Other processes may create and remove temporary bytecode files in a folder that is in use.
+    shutil.copytree(code, target, ignore=shutil.ignore_patterns("*.pyc.*"))
+    return target
 
 
 @functools.cache
 def site_packages(python: str) -> tuple[Path, ...]:
-    """Where an interpreter keeps what was installed into it."""
+    """Return the folders of the packages that an interpreter has installed."""
     if python == sys.executable:
         paths = [sysconfig.get_path(name) for name in _NAMES]
     else:
-        asked = subprocess.run(
-            [python, "-I", "-c", _ASK.format(names=_NAMES)], stdout=subprocess.PIPE, check=True
+        process = subprocess.run(
+            [python, "-I", "-c", _PRINT_PATHS.format(names=_NAMES)],
+            stdout=subprocess.PIPE,
+            check=True,
         )
-        paths = json.loads(asked.stdout)
+        paths = json.loads(process.stdout)
     return tuple(dict.fromkeys(map(Path, paths)))

@@ -1,4 +1,4 @@
-"""Things the platform does later: retries and timers, by a clock that may run fast."""
+"""Deferred calls of the platform, retries and timers, by a clock that may run faster."""
 
 from __future__ import annotations
 
@@ -14,32 +14,34 @@ _log = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """Calls back at a moment; one thread, however many things wait.
+    """Calls functions when they are due, in a single thread.
 
-    Its time is the sandbox's clock, `speed` times as fast: that divides every delay of the
-    platform at once, and moving the sandbox's clock makes due what lies between.
+    Its time is that of the sandbox's clock, `speed` times as fast: this divides every delay of the
+    platform, and advancing the sandbox's clock makes due what was due in between.
     """
 
     def __init__(self, clock: Clock, speed: float = 1) -> None:
         if speed <= 0:
-            raise ValueError(f"the speed is a positive factor, not {speed}")
+            raise ValueError(f"the speed must be a positive factor, not {speed}")
         self._clock = clock
         self._speed = speed
-        self._began = clock.now().timestamp()
-        self._began_monotonic = clock.monotonic()
+        self._started = clock.now().timestamp()
+        self._started_monotonic = clock.monotonic()
         self._changed = threading.Condition()
         self._waiting: list[tuple[float, int, Callable[[], None]]] = []
-        self._numbers = itertools.count()  # what is due at one moment is called in order
+        self._numbers = (
+            itertools.count()
+        )  # keeps the order of calls that are due at the same moment
         self._thread: threading.Thread | None = None
         self._closed = False
         clock.on_advance(self._wake)
 
     def now(self) -> float:
-        """Seconds of the platform's time since 1970."""
-        return self._began + (self._clock.monotonic() - self._began_monotonic) * self._speed
+        """Return the platform's time, in seconds since 1970."""
+        return self._started + (self._clock.monotonic() - self._started_monotonic) * self._speed
 
     def call_at(self, moment: float, call: Callable[[], None]) -> None:
-        """`call` must not take long: all others wait for it."""
+        """Schedule a call, which must not take long because all others wait for it."""
         with self._changed:
             heapq.heappush(self._waiting, (moment, next(self._numbers), call))
             if self._thread is None:
@@ -50,7 +52,7 @@ class Scheduler:
             self._changed.notify()
 
     def close(self) -> None:
-        """Nothing is called any more once this has returned."""
+        """Stop: no call is made after this method has returned."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -66,10 +68,10 @@ class Scheduler:
             try:
                 call()
             except Exception:
-                _log.exception("what was due could not be done")
+                _log.exception("a scheduled call failed")
 
     def _next(self) -> Callable[[], None] | None:
-        """What is due, as soon as something is; None when closed."""
+        """Wait for the next due call and return it, or None once the scheduler is closed."""
         with self._changed:
             while not self._closed:
                 seconds = None

@@ -18,5 +18,5 @@ class Status(IntEnum):
 
 
 def error(message: str, kind: str) -> dict[str, Any]:
-    """An error that the platform itself reports: nobody's stack."""
+    """Build an error that the platform itself reports, without a stack trace."""
     return {"errorMessage": message, "errorType": kind, "stackTrace": []}

@@ -1,4 +1,4 @@
-"""What wakes a function."""
+"""The triggers of a function."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 DEFAULT_QUALIFIER = "$DEFAULT"
-"""The alias of all traffic, which is on $LATEST as long as nobody says otherwise (583/36149).
-The sandbox has no versions: whatever the qualifier, the event reaches the function."""
+"""The alias for all traffic, which points to $LATEST by default (583/36149). The sandbox has no
+versions: the event reaches the function whatever the qualifier is."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class CosTrigger:
 
 @dataclass(frozen=True)
 class TimerTrigger:
-    """Without a cron expression it fires only when it is told to."""
+    """Without a cron expression it fires only by `Function.fire_timer`."""
 
     name: str
     message: str = ""
@@ -53,7 +53,7 @@ class TimerTrigger:
     qualifier: str = DEFAULT_QUALIFIER
 
     def __post_init__(self) -> None:
-        self._schedule()  # a mistake is told when it is made
+        self._schedule()  # report an invalid expression early
 
     def event(self, moment: datetime) -> dict[str, Any]:
         return {
@@ -64,14 +64,14 @@ class TimerTrigger:
         }
 
     def next(self, moment: float) -> float | None:
-        """When it fires next after this moment, in seconds since 1970."""
+        """Return when it fires next after a moment, in seconds since 1970."""
         schedule = self._schedule()
         return None if schedule is None else schedule.after(moment)
 
     def _schedule(self) -> Cron | None:
         if self.cron is None:
             return None
-        from .cron import Cron  # its library takes longer to import than the sandbox to start
+        from .cron import Cron  # importing croniter takes longer than starting the sandbox
 
         return Cron(self.cron)
 

@@ -1,4 +1,4 @@
-"""One instance of a function: a process that works on one event at a time."""
+"""One instance of a function: a process that handles one event at a time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ class Outcome:
 
 
 class Worker:
-    """Not thread-safe but for `stop` and `kill`: whoever took it from the idle has it alone."""
+    """A worker process, owned by the thread that took it from the idle list.
+
+    Only `stop` and `kill` are thread-safe.
+    """
 
     def __init__(
         self, deployment: Deployment, environment: Mapping[str, str], started: float
@@ -76,19 +79,19 @@ class Worker:
         self._stderr = self._process.stderr.fileno()
         for descriptor in (self._requests, self._responses, self._stdout, self._stderr):
             os.set_blocking(descriptor, False)
-        self._ended = False
+        self._stopping = False
 
     @property
     def alive(self) -> bool:
-        """False from the moment it was told to end, and when it ended by itself."""
-        return not self._ended and self._process.poll() is None
+        """Whether the process runs and was not asked to stop."""
+        return not self._stopping and self._process.poll() is None
 
     @property
     def pid(self) -> int:
         return self._process.pid
 
     def run(self, event: Any, context: Mapping[str, Any]) -> Outcome:
-        """Hand the event over, wait for the response, gather the logs."""
+        """Send the event, wait for the response, and collect the logs."""
         exchange = _Exchange(json.dumps({"event": event, "context": context}).encode() + b"\n")
         limit_reached = self._exchange_until_done(
             exchange, time.monotonic() + self._timeout_seconds
@@ -117,7 +120,7 @@ class Worker:
             limit = self._memory_kb // 1024
             return limit_reached, error(f"Memory limit of {limit} MB reached", "MemoryLimitReached")
         if not response:
-            # The response pipe ended without a response: the process is gone.
+            # The response pipe ended without a response: the process has exited.
             message = "Process exited before completing request"
             return Status.PROCESS_EXIT, error(message, "ProcessExit")
         if "error" in response:
@@ -129,8 +132,8 @@ class Worker:
         return Status.SUCCESS, None
 
     def stop(self, kill: bool = False) -> None:
-        """Terminate, then kill, by pid."""
-        self._ended = True
+        """Terminate the process, and kill it if it does not exit in time."""
+        self._stopping = True
         if self._process.poll() is not None:
             return
         if not kill:
@@ -144,15 +147,15 @@ class Worker:
         self._process.wait()
 
     def kill(self) -> None:
-        """SIGKILL in the middle of whatever it does; who works with it sees it gone.
+        """Send SIGKILL at any moment; to the thread that uses the worker it looks like a crash.
 
-        What had responded already stays responded, and nothing more is given to it.
+        A response that was already sent remains valid, but the worker gets no further events.
         """
-        self._ended = True
+        self._stopping = True
         self._process.kill()
 
     def close(self) -> None:
-        """Give the pipes back; nobody uses the worker any more."""
+        """Close the pipes. The worker must not be used any more."""
         assert self._process.stdout is not None and self._process.stderr is not None
         self._process.stdout.close()
         self._process.stderr.close()
@@ -160,15 +163,15 @@ class Worker:
         os.close(self._responses)
 
     def _exchange_until_done(self, exchange: _Exchange, deadline: float) -> Status | None:
-        """None when the response pipe said all it has to say, else the limit that was reached."""
+        """Return None when the response is complete or the pipe ended, else the limit reached."""
         logs = {self._stdout: exchange.logs.stdout, self._stderr: exchange.logs.stderr}
         with selectors.DefaultSelector() as selector:
             selector.register(self._requests, selectors.EVENT_WRITE)
             for descriptor in (self._responses, *logs):
                 selector.register(descriptor, selectors.EVENT_READ)
             while True:
-                left = max(0.0, deadline - time.monotonic())
-                ready = selector.select(min(left, _MEMORY_POLL_SECONDS))
+                remaining = max(0.0, deadline - time.monotonic())
+                ready = selector.select(min(remaining, _MEMORY_POLL_SECONDS))
                 for key, _ in ready:
                     if key.fd == self._requests:
                         if exchange.write(self._requests):
@@ -184,7 +187,7 @@ class Worker:
                     return Status.TIME_LIMIT
 
     def _peak_kb(self) -> int:
-        """Where there is a /proc; elsewhere the limit is held against what the response says."""
+        """Return the peak memory, or 0 without /proc: then only the response reports it."""
         try:
             with open(f"/proc/{self.pid}/status", encoding="ascii", errors="replace") as status:
                 return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
@@ -193,43 +196,43 @@ class Worker:
 
 
 class _Exchange:
-    """The bytes of one invocation, both ways."""
+    """The bytes of one invocation, in both directions."""
 
     def __init__(self, request: bytes) -> None:
         self.response = bytearray()
         self.logs = RequestLogs()
-        self._left = memoryview(request)
+        self._unwritten = memoryview(request)
 
     def response_document(self) -> dict[str, Any]:
-        """Empty when it never came, or not to its end."""
+        """Return the response, which is empty if it is missing or incomplete."""
         if not self.response.endswith(b"\n"):
             return {}
         document: dict[str, Any] = json.loads(self.response)
         return document
 
     def write(self, descriptor: int) -> bool:
-        """True when there is no more to write."""
+        """Write as much as possible, and return whether everything is written."""
         try:
-            self._left = self._left[os.write(descriptor, self._left) :]
+            self._unwritten = self._unwritten[os.write(descriptor, self._unwritten) :]
         except BrokenPipeError:
-            # It died; the response pipe will tell.
+            # The process has exited, which the response pipe will show.
             return True
-        return not self._left
+        return not self._unwritten
 
     def read_response(self, descriptor: int) -> bool:
-        """True when the response is complete, or will never be."""
+        """Read a chunk, and return whether the response is complete or the pipe ended."""
         chunk = os.read(descriptor, _CHUNK_BYTES)
         self.response += chunk
         return not chunk or chunk.endswith(b"\n")
 
     def read_log(self, descriptor: int, stream: Stream) -> bool:
-        """False at the end of the pipe."""
+        """Read a chunk, and return False at the end of the pipe."""
         chunk = os.read(descriptor, _CHUNK_BYTES)
         stream.feed(chunk)
         return bool(chunk)
 
     def drain(self, descriptor: int, stream: Stream) -> None:
-        """What the process wrote before it responded is in the pipes already."""
+        """Read what is in the pipe: everything that the process wrote before it responded."""
         try:
             while self.read_log(descriptor, stream):
                 pass

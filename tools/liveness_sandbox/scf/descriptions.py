@@ -1,4 +1,4 @@
-"""A function and its triggers, as the API describes them."""
+"""Functions and triggers in the format of the API."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..runtime.environment import NAMESPACE, VERSION
 from ..runtime.function import Function
 from ..runtime.triggers import CosTrigger, TimerTrigger, Trigger
 
-# The sandbox remembers no dates of a function.
+# The sandbox does not record when a function is changed.
 _SOME_TIME = "2026-01-01 00:00:00"
 
 
 def describe_function(function: Function, region: str) -> dict[str, Any]:
-    """Of GetFunction, what there is here; the code is not shown."""
+    """Return the part of GetFunction that the sandbox implements, which excludes the code."""
     options = function.deployment.options
     variables = [{"Key": key, "Value": text} for key, text in options.environment.items()]
     return {
@@ -45,9 +45,12 @@ def describe_function(function: Function, region: str) -> dict[str, Any]:
 
 
 def describe_trigger(trigger: Trigger, region: str) -> dict[str, Any]:
-    """CreateTrigger takes OPEN or CLOSE and a bare cron expression; here it is 1 or 0, and JSON,
-    as the vendor's own deployment tool found."""
-    kind, name, description, argument = _particulars(trigger, region)
+    """Describe a trigger as ListTriggers does, which is not how CreateTrigger takes it.
+
+    CreateTrigger takes OPEN or CLOSE and a bare cron expression; here they are 1 or 0, and JSON, as
+    the vendor's own deployment tool expects.
+    """
+    kind, name, description, argument = _fields_of(trigger, region)
     return {
         "TriggerName": name,
         "Type": kind,
@@ -64,7 +67,7 @@ def describe_trigger(trigger: Trigger, region: str) -> dict[str, Any]:
     }
 
 
-def _particulars(trigger: Trigger, region: str) -> tuple[str, str, dict[str, Any], str | None]:
+def _fields_of(trigger: Trigger, region: str) -> tuple[str, str, dict[str, Any], str | None]:
     if isinstance(trigger, TimerTrigger):
         return "timer", trigger.name, {"cron": trigger.cron or ""}, trigger.message
     return "cos", *_of_cos(trigger, region), None
@@ -74,7 +77,7 @@ def _of_cos(trigger: CosTrigger, region: str) -> tuple[str, dict[str, Any]]:
     name = bucket_host(trigger.bucket_name, region)
     description = {
         "bucketUrl": name,
-        # The API takes one event a trigger.
+        # The API takes one event per trigger.
         "event": trigger.events[0],
         "filter": {"Prefix": trigger.prefix, "Suffix": trigger.suffix},
     }

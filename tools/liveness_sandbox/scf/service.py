@@ -1,6 +1,6 @@
-"""SCF's API about functions that are deployed (API 3.0, version 2018-04-16): look, and limit them.
+"""The part of SCF's API that describes and limits functions (API 3.0, version 2018-04-16).
 
-What is set here is what the runtime goes by from then on.
+The runtime follows the settings that are made here.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .descriptions import describe_function, describe_trigger
 SERVICE = "scf"
 API_VERSION = "2018-04-16"
 _QUALIFIERS = (VERSION, DEFAULT_QUALIFIER)
-_LIMIT = 20
-_MOST = 100
+_DEFAULT_LIMIT = 20
+_MAX_LIMIT = 100
 _FUNCTION = {"FunctionName": str}
 _NAMESPACE = {"Namespace": str}
 
@@ -38,9 +38,9 @@ class ScfService(ActionService):
         self._find = find
         self._quota = quota
         self._region = region
-        where = {**_NAMESPACE, "Qualifier": str}
+        version = {**_NAMESPACE, "Qualifier": str}
         actions = {
-            "GetFunction": Action(self._get_function, _FUNCTION, {**where, "ShowCode": str}),
+            "GetFunction": Action(self._get_function, _FUNCTION, {**version, "ShowCode": str}),
             "ListTriggers": Action(
                 self._list_triggers,
                 _FUNCTION,
@@ -58,7 +58,7 @@ class ScfService(ActionService):
                 self._put_reserved, {**_FUNCTION, "ReservedConcurrencyMem": int}, _NAMESPACE
             ),
             "DeleteReservedConcurrencyConfig": Action(self._delete_reserved, _FUNCTION, _NAMESPACE),
-            "GetFunctionEventInvokeConfig": Action(self._get_invoke_config, _FUNCTION, where),
+            "GetFunctionEventInvokeConfig": Action(self._get_invoke_config, _FUNCTION, version),
             "UpdateFunctionEventInvokeConfig": Action(
                 self._update_invoke_config, {**_FUNCTION, "AsyncTriggerConfig": dict}, _NAMESPACE
             ),
@@ -69,12 +69,16 @@ class ScfService(ActionService):
         return describe_function(self._function(params), self._region)
 
     def _list_triggers(self, params: Params) -> dict[str, Any]:
-        offset, limit = params.get("Offset", 0), params.get("Limit", _LIMIT)
-        if offset < 0 or not 0 <= limit <= _MOST:
-            raise ApiError("InvalidParameterValue", f"Offset is from 0, Limit from 0 to {_MOST}.")
+        offset, limit = params.get("Offset", 0), params.get("Limit", _DEFAULT_LIMIT)
+        if offset < 0 or not 0 <= limit <= _MAX_LIMIT:
+            raise ApiError(
+                "InvalidParameterValue", f"Offset must be at least 0, Limit from 0 to {_MAX_LIMIT}."
+            )
         triggers = self._function(params).triggers
         if params.get("Filters"):
-            raise ApiError("InvalidParameterValue.Filters", "The sandbox plays no filters.")
+            raise ApiError(
+                "InvalidParameterValue.Filters", "The sandbox does not implement filters."
+            )
         shown = triggers[offset : offset + limit]
         return {
             "TotalCount": len(triggers),
@@ -82,7 +86,7 @@ class ScfService(ActionService):
         }
 
     def _get_reserved(self, params: Params) -> dict[str, Any]:
-        """Null where nothing is reserved."""
+        """Return the reservation, which is null if nothing is reserved."""
         return {"ReservedMem": self._quota.reserved_mb(self._function(params).memory_quota)}
 
     def _put_reserved(self, params: Params) -> dict[str, Any]:
@@ -105,7 +109,7 @@ class ScfService(ActionService):
         return {
             "AsyncTriggerConfig": {
                 "MsgTTL": int(rules.max_event_age_seconds),
-                # For errors of the function; for those of the platform, without an end (583/39921).
+                # For errors of the function; for those of the platform, unlimited (583/39921).
                 "RetryConfig": [{"RetryNum": rules.retries}, {"RetryNum": -1}],
             }
         }
@@ -118,9 +122,11 @@ class ScfService(ActionService):
     def _function(self, params: Params) -> Function:
         namespace = params.get("Namespace", NAMESPACE)
         if namespace != NAMESPACE:
-            raise ApiError("ResourceNotFound.Namespace", f"There is no namespace {namespace}.")
+            raise ApiError(
+                "ResourceNotFound.Namespace", f"The namespace {namespace} does not exist."
+            )
         if params.get("Qualifier", VERSION) not in _QUALIFIERS:
-            raise ApiError("ResourceNotFound.FunctionVersion", "There is no such version.")
+            raise ApiError("ResourceNotFound.FunctionVersion", "The version does not exist.")
         function = self._find(params["FunctionName"])
         if function is None:
             raise ApiError("ResourceNotFound.Function", "The function does not exist.")
@@ -128,19 +134,19 @@ class ScfService(ActionService):
 
 
 def _rules(config: Any) -> RetryRules:
-    """Both fields must be given, as the document has them required."""
+    """Parse the rules. The document requires both fields."""
     try:
         age, retries = config["MsgTTL"], config["RetryConfig"][0]["RetryNum"]
     except (KeyError, IndexError, TypeError):
-        raise _malformed("MsgTTL and RetryConfig.0.RetryNum must be given.") from None
+        raise _malformed("MsgTTL and RetryConfig.0.RetryNum are required.") from None
     if type(age) is not int or type(retries) is not int:
         raise _malformed("MsgTTL and RetryNum must be integers.")
     if not 0 <= retries <= MAX_RETRIES:
-        raise ApiError("LimitExceeded.RetryNum", f"RetryNum is from 0 to {MAX_RETRIES}.")
+        raise ApiError("LimitExceeded.RetryNum", f"RetryNum must be from 0 to {MAX_RETRIES}.")
     if not MIN_EVENT_AGE_SECONDS <= age <= MAX_EVENT_AGE_SECONDS:
         raise ApiError(
             "LimitExceeded.MsgTTL",
-            f"MsgTTL is from {MIN_EVENT_AGE_SECONDS} to {MAX_EVENT_AGE_SECONDS}.",
+            f"MsgTTL must be from {MIN_EVENT_AGE_SECONDS} to {MAX_EVENT_AGE_SECONDS}.",
         )
     return RetryRules(retries, age)
 
