@@ -1,4 +1,4 @@
-"""The vendor's real SDKs, pointed at a sandbox, and what tests say to them."""
+"""The vendor's real SDKs, pointed at a sandbox, and helpers that use them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def md5(data: bytes) -> str:
 def wait_until(condition: Callable[[], object], timeout_seconds: float = 10) -> None:
     deadline = time.monotonic() + timeout_seconds
     while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         time.sleep(0.01)
 
 
@@ -66,7 +66,7 @@ def api_client(
     region: str | None = None,
     host: str | None = None,
 ) -> CommonClient:
-    """Of any product of API 3.0; `host` is None where the SDK knows it."""
+    """Return a client of a product of API 3.0; `host` is None if the SDK knows it."""
     keys = credentials or sandbox.credentials
     profile = HttpProfile(protocol="http", endpoint=host, reqTimeout=10)
     profile.proxy = sandbox.url

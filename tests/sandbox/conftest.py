@@ -36,7 +36,7 @@ def cos(sandbox: Sandbox) -> CosS3Client:
 
 @pytest.fixture
 def http(sandbox: Sandbox) -> Iterator[requests.Session]:
-    """A bare HTTP client behind the proxy, for what the SDK would never send."""
+    """A plain HTTP client behind the proxy, for requests that the SDK never sends."""
     with requests.Session() as session:
         session.proxies = {"http": sandbox.url}
         session.trust_env = False
@@ -45,7 +45,7 @@ def http(sandbox: Sandbox) -> Iterator[requests.Session]:
 
 @pytest.fixture
 def pair(sandbox: Sandbox) -> Callable[..., Pair]:
-    """`pair(frame="missing")` makes a scenario, `pair()` an ordinary package."""
+    """`pair(frame="missing")` makes a package with a scenario, `pair()` an ordinary one."""
 
     def make(live: bytes | None = None, image: bytes = JPEG, **scenario: Any) -> Pair:
         if live is None:
@@ -61,12 +61,12 @@ def pair(sandbox: Sandbox) -> Callable[..., Pair]:
 
 @pytest.fixture
 def deploy(sandbox: Sandbox, tmp_path: Path) -> Callable[..., Function]:
-    """`deploy(source, **settings)`: a function whose index.py is this source."""
+    """`deploy(source, **options)`: a function whose index.py is this source."""
 
-    def put_up(source: str, name: str = "liveness", **settings: Any) -> Function:
+    def deploy_source(source: str, name: str = "liveness", **options: Any) -> Function:
         code = tmp_path / name
         code.mkdir(exist_ok=True)
         (code / "index.py").write_text(textwrap.dedent(source))
-        return sandbox.deploy(name, code, DeployOptions(**settings))
+        return sandbox.deploy(name, code, DeployOptions(**options))
 
-    return put_up
+    return deploy_source

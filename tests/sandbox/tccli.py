@@ -1,7 +1,7 @@
 """The vendor's command line, in a virtual environment of its own.
 
-It brings the whole international SDK, 100 MB in 20,000 files, so it is no dependency of the
-project: the first test that wants it installs it under build/, where later runs find it.
+It depends on the whole international SDK, 100 MB in 20,000 files, so it is not a dependency of the
+project: the first test that needs it installs it under build/, where later runs find it.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _VENV = _ROOT / f"build/tccli-{sys.version_info.major}.{sys.version_info.minor}"
 
 @functools.cache
 def executable() -> Path:
-    # Written last, so that an interrupted installation is begun anew.
+    # Written last, so that an interrupted installation is repeated.
     stamp = _VENV / "installed"
-    wanted = "\n".join((sys.version, *REQUIREMENTS))
-    if not (stamp.exists() and stamp.read_text() == wanted):
+    requirements = "\n".join((sys.version, *REQUIREMENTS))
+    if not (stamp.exists() and stamp.read_text() == requirements):
         subprocess.run([sys.executable, "-m", "venv", "--clear", _VENV], check=True)
-        # Nearly all of it is never imported: compiling it would take longer than all else.
+        # Almost none of it is ever imported, and compiling it would take longer than the rest.
         options = ("--quiet", "--disable-pip-version-check", "--no-compile")
         pip = [_VENV / "bin/python", "-m", "pip", "install", *options]
         pinned = ["-c", _ROOT / "constraints.txt", *REQUIREMENTS]
         subprocess.run([*pip, *pinned], check=True, timeout=INSTALL_SECONDS)
-        stamp.write_text(wanted)
+        stamp.write_text(requirements)
     return _VENV / "bin/tccli"

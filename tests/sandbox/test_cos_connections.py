@@ -1,4 +1,4 @@
-"""Many clients at once; slow ones, and those that stop, are in nobody's way."""
+"""Many clients at once: slow and stalled ones do not block the others."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def opened(sandbox: Sandbox, head: str) -> socket.socket:
 
 
 def everything(connection: socket.socket) -> bytes:
-    """All that comes until the server closes."""
+    """Receive until the server closes the connection."""
     received = b""
     while chunk := connection.recv(MEGABYTE):
         received += chunk
@@ -39,9 +39,12 @@ def request(cos: CosS3Client, method: str, key: str, *headers: str) -> str:
     return "\r\n".join([f"{method} {url} HTTP/1.1", f"Host: {host}", *headers, "", ""])
 
 
-def test_readers_that_do_not_read(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
+def test_stalled_readers_do_not_block_others(
+    sandbox: Sandbox, cos: CosS3Client, bucket: Bucket
+) -> None:
     size = 16 * MEGABYTE
     bucket.put("big", b"x" * size)
+
     with ExitStack() as stack:
         for _ in range(STALLED):
             stack.enter_context(opened(sandbox, request(cos, "GET", "big")))
@@ -49,11 +52,13 @@ def test_readers_that_do_not_read(sandbox: Sandbox, cos: CosS3Client, bucket: Bu
         cos.put_object(BUCKET, b"body", "a")
         assert cos.get_object(BUCKET, "a")["Body"].get_raw_stream().read() == b"body"
         assert all(each.bytes_out < size for each in sandbox.requests[:STALLED]), (
-            "nothing piles up that is not read"
+            "unread data does not accumulate"
         )
 
 
-def test_writers_that_do_not_write(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
+def test_stalled_writers_do_not_block_others(
+    sandbox: Sandbox, cos: CosS3Client, bucket: Bucket
+) -> None:
     with ExitStack() as stack:
         for number in range(STALLED):
             head = request(cos, "PUT", f"stalled-{number}", f"Content-Length: {MEGABYTE}")
@@ -64,18 +69,20 @@ def test_writers_that_do_not_write(sandbox: Sandbox, cos: CosS3Client, bucket: B
 
 
 def test_a_slow_reader_gets_everything(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
-    """Even if the object is replaced and deleted meanwhile."""
+    """This holds even if the object is replaced and deleted meanwhile."""
     body = bytes(range(256)) * (8 * MEGABYTE // 256)
     bucket.put("big", body)
+
     with opened(sandbox, request(cos, "GET", "big", "Connection: close")) as connection:
         received = connection.recv(1000)
         cos.put_object(BUCKET, b"other", "big")
         cos.delete_object(BUCKET, "big")
         received += everything(connection)
+
     assert received.partition(b"\r\n\r\n")[2] == body
 
 
-def test_a_client_may_wait_for_permission_to_send(
+def test_expect_100_continue_is_honoured(
     sandbox: Sandbox, cos: CosS3Client, bucket: Bucket
 ) -> None:
     headers = "Content-Length: 4", "Expect: 100-continue"
@@ -83,12 +90,16 @@ def test_a_client_may_wait_for_permission_to_send(
         assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
         connection.sendall(b"body")
         assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+
     refused = request(cos, "PUT", "b", *headers).replace("q-signature=", "q-signature=0")
+
     with opened(sandbox, refused) as connection:
-        assert connection.recv(1000).startswith(b"HTTP/1.1 403 "), "before any byte of the body"
+        assert connection.recv(1000).startswith(b"HTTP/1.1 403 "), (
+            "rejected before any byte of the body"
+        )
 
 
-def test_requests_follow_each_other_on_one_connection(
+def test_requests_can_be_pipelined_on_one_connection(
     sandbox: Sandbox, cos: CosS3Client, bucket: Bucket
 ) -> None:
     bucket.put("a", b"body")
@@ -97,37 +108,47 @@ def test_requests_follow_each_other_on_one_connection(
     )
     pipelined = request(cos, "GET", "a") + request(cos, "GET", "missing") + origin_form
     close = request(cos, "HEAD", "a", "Connection: close")
+
     with opened(sandbox, pipelined + close) as connection:
         received = everything(connection)
+
     statuses = [reply[:3] for reply in received.split(b"HTTP/1.1 ")[1:]]
     assert statuses == [b"200", b"404", b"200", b"200"]
 
 
-def test_keep_alive(sandbox: Sandbox, http: requests.Session, cos: CosS3Client) -> None:
+def test_a_connection_is_kept_alive(
+    sandbox: Sandbox, http: requests.Session, cos: CosS3Client
+) -> None:
     cos.put_object(BUCKET, b"body", "a")
     url = cos.get_presigned_url(BUCKET, "a", "GET")
+
     for _ in range(5):
         assert http.get(url).content == b"body"
-        assert http.put(url, data=b"x" * 100_000).status_code == 403, "the body is not needed"
+        assert http.put(url, data=b"x" * 100_000).status_code == 403, (
+            "rejected without reading the body"
+        )
     [pool] = http.get_adapter("http://x").proxy_manager[sandbox.url].pools._container.values()
     assert pool.num_connections == 1
 
 
-def test_many_clients_at_once(sandbox: Sandbox, bucket: Bucket) -> None:
+def test_many_clients_can_work_at_once(sandbox: Sandbox, bucket: Bucket) -> None:
     def work(number: int) -> None:
         cos = cos_client(sandbox)
-        for turn in range(10):
-            key, body = f"{number}/{turn}", bytes([number, turn]) * 1000
+        for count in range(10):
+            key, body = f"{number}/{count}", bytes([number, count]) * 1000
             cos.put_object(BUCKET, body, key)
             assert cos.get_object(BUCKET, key)["Body"].get_raw_stream().read() == body
 
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(work, range(16)))
+
     assert len(bucket.keys()) == 160
 
 
 @pytest.mark.parametrize("attempt", range(3))
-def test_of_many_create_only_puts_one_wins(sandbox: Sandbox, bucket: Bucket, attempt: int) -> None:
+def test_exactly_one_of_many_create_only_puts_wins(
+    sandbox: Sandbox, bucket: Bucket, attempt: int
+) -> None:
     start = threading.Barrier(8)
 
     def claim(number: int) -> bool:
@@ -145,14 +166,15 @@ def test_of_many_create_only_puts_one_wins(sandbox: Sandbox, bucket: Bucket, att
         assert sum(pool.map(claim, range(8))) == 1
 
 
-def test_of_appends_at_one_place_one_wins(sandbox: Sandbox, bucket: Bucket) -> None:
-    """Each sends its body only when all have been let in by their heads."""
+def test_exactly_one_of_two_appends_at_one_position_wins(sandbox: Sandbox, bucket: Bucket) -> None:
+    """Each client sends its body only after the headers of both have been accepted."""
     cos = cos_client(sandbox)
     url = cos.get_presigned_url(BUCKET, "log", "POST", Params={"append": "", "position": "0"})
     host = url.split("/")[2]
     head = (
         f"POST {url} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n"
     )
+
     with ExitStack() as stack:
         connections = [stack.enter_context(opened(sandbox, head)) for _ in range(2)]
         for connection in connections:
@@ -166,10 +188,11 @@ def test_of_appends_at_one_place_one_wins(sandbox: Sandbox, bucket: Bucket) -> N
     assert stored is not None and stored.body() == b"one."
 
 
-def test_an_upload_tells_its_length_or_is_chunked(
+def test_an_upload_without_length_or_chunks_is_rejected(
     sandbox: Sandbox, cos: CosS3Client, bucket: Bucket
 ) -> None:
     with opened(sandbox, request(cos, "PUT", "a", "Connection: close")) as connection:
         reply = everything(connection)
+
     assert reply.startswith(b"HTTP/1.1 411 ") and b"MissingContentLength" in reply
     assert bucket.keys() == []

@@ -1,4 +1,4 @@
-"""Lifecycle rules: what COS takes, and that it gives them back as they came."""
+"""Lifecycle rules: which ones COS accepts, and that it returns them unchanged."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def refused(cos: CosS3Client, *rules: dict[str, Any]) -> str:
     return str(caught.value.get_error_code())
 
 
-def test_every_kind_of_rule_comes_back(cos: CosS3Client) -> None:
+def test_every_kind_of_rule_is_returned_unchanged(cos: CosS3Client) -> None:
     tags = [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": None}]
     rules = [
         RULE,
@@ -45,7 +45,9 @@ def test_every_kind_of_rule_comes_back(cos: CosS3Client) -> None:
             "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": "7"},
         },
     ]
+
     cos.put_bucket_lifecycle(BUCKET, {"Rule": rules})
+
     assert cos.get_bucket_lifecycle(BUCKET)["Rule"] == rules
 
 
@@ -62,14 +64,17 @@ def test_every_kind_of_rule_comes_back(cos: CosS3Client) -> None:
         ({"Expiration": ...}, "MalformedXML"),
     ],
 )
-def test_rules_that_are_none(cos: CosS3Client, change: dict[str, Any], code: str) -> None:
+def test_an_invalid_rule_is_rejected(cos: CosS3Client, change: dict[str, Any], code: str) -> None:
     changed = {**RULE, **change}
     rule = {name: value for name, value in changed.items() if value is not ...}
+
     assert refused(cos, rule) == code
 
 
-def test_rules_that_do_not_go_together(cos: CosS3Client) -> None:
+def test_duplicate_ids_and_too_many_rules_are_rejected(cos: CosS3Client) -> None:
     assert refused(cos, RULE, RULE) == "InvalidArgument"
+
     many = [{**RULE, "ID": str(number)} for number in range(1001)]
     assert refused(cos, *many) == "InvalidArgument"
+
     cos.put_bucket_lifecycle(BUCKET, {"Rule": many[:1000]})

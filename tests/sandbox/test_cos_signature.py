@@ -1,4 +1,4 @@
-"""Nobody gets in without a right signature, in the header or in the URL."""
+"""Requests need a valid signature, in a header, in the URL or in a form."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def code_in(reply: requests.Response) -> tuple[int, str]:
     return reply.status_code, reply.text.partition("<Code>")[2].partition("</Code>")[0]
 
 
-def test_the_document_s_example() -> None:
+def test_the_example_of_the_document_is_reproduced() -> None:
     """The upload example of 436/7778, from its published SignKey to its published signature."""
     headers = [
         ("Date", "Thu, 16 May 2019 06:45:51 GMT"),
@@ -45,25 +45,35 @@ def test_the_document_s_example() -> None:
         ("x-cos-grant-read", 'uin="100000000011"'),
     ]
     signed = http_string("PUT", "/exampleobject(腾讯云)", [], headers)
+
     key = "eb2519b498b02ac213cb1f3d1a3d27a3b3c9bc5f"
+
     assert (
         signature_of(key, "1557989151;1557996351", signed)
         == "3b8851a11a569213c17ba8fa7dcf2abec6935172"
     )
 
 
-def test_wrong_keys(sandbox: Sandbox) -> None:
-    own = sandbox.credentials
-    wrong_key = cos_client(sandbox, Credentials(own.secret_id, "0" * 32))
-    assert error(lambda: wrong_key.put_object(BUCKET, b"", "a")) == (403, "SignatureDoesNotMatch")
-    unknown = cos_client(sandbox, Credentials("AKIDnobody", "0" * 32))
-    assert error(lambda: unknown.put_object(BUCKET, b"", "a")) == (403, "InvalidAccessKeyId")
+@pytest.mark.parametrize(
+    ("secret_id", "code"),
+    [(None, "SignatureDoesNotMatch"), ("AKIDnobody", "InvalidAccessKeyId")],
+)
+def test_wrong_and_unknown_keys_are_rejected(
+    sandbox: Sandbox, secret_id: str | None, code: str
+) -> None:
+    keys = Credentials(secret_id or sandbox.credentials.secret_id, "0" * 32)
+    client = cos_client(sandbox, keys)
+
+    assert error(lambda: client.put_object(BUCKET, b"", "a")) == (403, code)
     assert sandbox.bucket(BUCKET).keys() == []
 
 
-def test_anonymous(sandbox: Sandbox, http: requests.Session, bucket: Bucket) -> None:
+def test_anonymous_requests_are_rejected(
+    sandbox: Sandbox, http: requests.Session, bucket: Bucket
+) -> None:
     bucket.put("a", b"")
     anonymous = cos_client(sandbox, Anonymous=True)
+
     assert error(lambda: anonymous.get_object(BUCKET, "a")) == (403, "AccessDenied")
     assert code_in(http.get(f"http://{BUCKET}.cos.ap-singapore.myqcloud.com/a")) == (
         403,
@@ -72,53 +82,69 @@ def test_anonymous(sandbox: Sandbox, http: requests.Session, bucket: Bucket) -> 
     assert [request.auth for request in sandbox.requests] == ["none", "none"]
 
 
-def test_temporary_credentials(sandbox: Sandbox) -> None:
-    keys = sandbox.temporary_credentials(lifetime_seconds=600)
-    client = cos_client(sandbox, keys)
+def test_temporary_credentials_work_until_they_expire(sandbox: Sandbox) -> None:
+    client = cos_client(sandbox, sandbox.temporary_credentials(lifetime_seconds=600))
     client.put_object(BUCKET, b"", "a")
-    without = cos_client(sandbox, Credentials(keys.secret_id, keys.secret_key))
-    assert error(lambda: without.get_object(BUCKET, "a")) == (403, "InvalidAccessKeyId")
-    other = cos_client(sandbox, Credentials(keys.secret_id, keys.secret_key, "another token"))
-    assert error(lambda: other.get_object(BUCKET, "a")) == (403, "AccessDenied")
+
     sandbox.clock.advance(601)
+
     assert error(lambda: client.get_object(BUCKET, "a")) == (403, "AccessDenied")
-    # The permanent key goes on.
-    cos_client(sandbox).get_object(BUCKET, "a")
+    cos_client(sandbox).get_object(BUCKET, "a")  # the permanent key is still valid
 
 
-def test_a_link_by_temporary_credentials_needs_the_token(
+@pytest.mark.parametrize(
+    ("token", "code"), [(None, "InvalidAccessKeyId"), ("another token", "AccessDenied")]
+)
+def test_temporary_credentials_need_their_own_token(
+    sandbox: Sandbox, bucket: Bucket, token: str | None, code: str
+) -> None:
+    bucket.put("a", b"")
+    keys = sandbox.temporary_credentials()
+    client = cos_client(sandbox, Credentials(keys.secret_id, keys.secret_key, token))
+
+    assert error(lambda: client.get_object(BUCKET, "a")) == (403, code)
+
+
+def test_a_link_signed_with_temporary_credentials_needs_the_token(
     sandbox: Sandbox, http: requests.Session, bucket: Bucket
 ) -> None:
     bucket.put("a b+c", b"body")
     keys = sandbox.temporary_credentials()
     client = cos_client(sandbox, keys)
     url = client.get_presigned_url(BUCKET, "a b+c", "GET", Params={TOKEN: keys.token})
+
     assert http.get(url).content == b"body"
-    # What the SDK makes by itself: the trap of issue 162.
+
+    # The trap of issue 162: this is what the SDK creates by default.
     bare = client.get_presigned_url(BUCKET, "a b+c", "GET")
     assert code_in(http.get(bare)) == (403, "InvalidAccessKeyId")
     assert http.get(f"{bare}&{TOKEN}={quote(keys.token or '')}").content == b"body", (
-        "the token may stay unsigned"
+        "the token need not be signed"
     )
     assert [request.auth for request in sandbox.requests] == ["query"] * 3
     assert {request.principal for request in sandbox.requests} == {keys.secret_id}
 
 
-def test_an_expired_link(cos: CosS3Client, http: requests.Session, bucket: Bucket) -> None:
+def test_an_expired_link_is_rejected(
+    cos: CosS3Client, http: requests.Session, bucket: Bucket
+) -> None:
     bucket.put("a", b"body")
     reply = http.get(cos.get_presigned_url(BUCKET, "a", "GET", Expired=-1))
+
     assert code_in(reply) == (403, "AccessDenied")
     assert "Request has expired" in reply.text
 
 
-def test_a_link_from_the_future(
+def test_a_link_that_is_not_yet_valid_is_rejected(
     sandbox: Sandbox, http: requests.Session, bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket.put("a", b"body")
     now = time.time()
+
     with monkeypatch.context() as patched:
         patched.setattr(time, "time", lambda: now + 3600)
         url = cos_client(sandbox).get_presigned_url(BUCKET, "a", "GET")
+
     assert code_in(http.get(url)) == (403, "AccessDenied")
 
 
@@ -132,18 +158,20 @@ def test_a_link_from_the_future(
         ("q-url-param-list=versionid", "q-url-param-list="),
     ],
 )
-def test_a_tampered_link(
+def test_a_tampered_link_is_rejected(
     sandbox: Sandbox, cos: CosS3Client, http: requests.Session, bucket: Bucket, old: str, new: str
 ) -> None:
-    sandbox.create_bucket("other-1250000000").put("a", b"not this one")
+    sandbox.create_bucket("other-1250000000").put("a", b"other bucket")
     bucket.put("a", b"body", version_id="null")
-    bucket.put("b", b"nor this")
+    bucket.put("b", b"other key")
+
     url = cos.get_presigned_url(BUCKET, "a", "GET", Params={"versionId": "null"})
+
     assert old in url
     assert code_in(http.get(url.replace(old, new))) == (403, "SignatureDoesNotMatch")
 
 
-def test_a_longer_life_is_not_to_be_had_by_editing(
+def test_editing_a_link_does_not_extend_its_lifetime(
     cos: CosS3Client, http: requests.Session, bucket: Bucket
 ) -> None:
     bucket.put("a", b"body")
@@ -151,16 +179,18 @@ def test_a_longer_life_is_not_to_be_had_by_editing(
     now = int(time.time())
     head, _, tail = url.partition("q-sign-time=")
     edited = f"{head}q-sign-time={now - 60}%3B{now + 600}&{tail.partition('&')[2]}"
-    assert code_in(http.get(edited)) == (403, "AccessDenied"), "q-key-time is over as well"
+
+    assert code_in(http.get(edited)) == (403, "AccessDenied"), "q-key-time has expired, too"
+
     head, _, tail = edited.partition("q-key-time=")
     edited = f"{head}q-key-time={now - 60}%3B{now + 600}&{tail.partition('&')[2]}"
     assert code_in(http.get(edited)) == (403, "SignatureDoesNotMatch")
 
 
-def test_the_signature_s_own_time_counts_too(
+def test_the_sign_time_must_be_valid_too(
     sandbox: Sandbox, http: requests.Session, bucket: Bucket
 ) -> None:
-    """A key that is good for long, and a signature by it that is over."""
+    """The key is still valid, but the signature has expired."""
     bucket.put("a", b"body")
     now = int(time.time())
     key_time = f"{now - 600};{now + 600}"
@@ -184,7 +214,9 @@ def test_the_signature_s_own_time_counts_too(
     assert code_in(http.get(link(f"{now - 600};{now - 1}"))) == (403, "AccessDenied")
 
 
-def test_a_link_is_for_its_method(cos: CosS3Client, http: requests.Session, bucket: Bucket) -> None:
+def test_a_link_is_valid_for_its_method_only(
+    cos: CosS3Client, http: requests.Session, bucket: Bucket
+) -> None:
     bucket.put("a", b"body")
     assert code_in(http.put(cos.get_presigned_url(BUCKET, "a", "GET"), data=b"x")) == (
         403,
@@ -196,22 +228,24 @@ def test_signed_headers_must_arrive_as_signed(
     cos: CosS3Client, http: requests.Session, bucket: Bucket
 ) -> None:
     url = cos.get_presigned_url(BUCKET, "a", "PUT", Headers={"x-cos-forbid-overwrite": "true"})
+
     assert code_in(http.put(url, data=b"x")) == (403, "SignatureDoesNotMatch")
     assert http.put(url, data=b"x", headers={"x-cos-forbid-overwrite": "true"}).status_code == 200
     assert bucket.keys() == ["a"]
 
 
-def test_a_header_signature_covers_the_host(
+def test_a_header_signature_must_cover_the_host(
     sandbox: Sandbox, http: requests.Session, bucket: Bucket
 ) -> None:
     bucket.put("a", b"body")
     hostless = cos_client(sandbox, SignHost=False)
+
     assert error(lambda: hostless.get_object(BUCKET, "a")) == (403, "AccessDenied")
-    # Links without a signed host are documented (440/35217), if not recommended.
+    # Links without a signed host are documented (440/35217), though not recommended.
     assert http.get(hostless.get_presigned_url(BUCKET, "a", "GET")).content == b"body"
 
 
-def test_nonsense_is_no_signature(http: requests.Session) -> None:
+def test_a_malformed_authorization_header_is_rejected(http: requests.Session) -> None:
     url = f"http://{BUCKET}.cos.ap-singapore.myqcloud.com/a"
     for authorization in ("Bearer me", "q-sign-algorithm=sha1", "&&=;"):
         assert code_in(http.get(url, headers={"Authorization": authorization})) == (
@@ -220,7 +254,9 @@ def test_nonsense_is_no_signature(http: requests.Session) -> None:
         )
 
 
-def test_buckets_of_others_are_closed(sandbox: Sandbox, pair: Callable[..., object]) -> None:
+def test_buckets_of_other_accounts_are_not_accessible(
+    sandbox: Sandbox, pair: Callable[..., object]
+) -> None:
     pair().judge()  # type: ignore[attr-defined]
     assert error(lambda: cos_client(sandbox).list_objects("faceid-resource-sg-1254418846")) == (
         403,
@@ -229,7 +265,7 @@ def test_buckets_of_others_are_closed(sandbox: Sandbox, pair: Callable[..., obje
 
 
 def signed_form(credentials: Credentials, policy: dict[str, object]) -> dict[str, str]:
-    """POST Object: the policy is what is signed (436/14690)."""
+    """Sign a form of POST Object, which signs its policy (436/14690)."""
     now = int(time.time())
     period = f"{now - 60};{now + 600}"
     raw = json.dumps(policy).encode()
@@ -245,21 +281,30 @@ def signed_form(credentials: Credentials, policy: dict[str, object]) -> dict[str
     }
 
 
-def test_a_form_signs_its_policy(sandbox: Sandbox, http: requests.Session, bucket: Bucket) -> None:
+def test_a_form_upload_is_authenticated_by_its_signed_policy(
+    sandbox: Sandbox, http: requests.Session, bucket: Bucket
+) -> None:
     url = f"http://{BUCKET}.cos.ap-singapore.myqcloud.com/"
     form = signed_form(
         sandbox.credentials, {"expiration": "2999-01-01T00:00:00.000Z", "conditions": []}
     )
     fields = {"key": "in/${filename}", "x-cos-meta-a": "1", "Content-Type": "text/plain", **form}
+
     assert http.post(url, data=fields, files={"file": ("a b.txt", b"body")}).status_code == 204
     stored = bucket.get("in/a b.txt")
     assert stored is not None and stored.body() == b"body" and stored.content_type == "text/plain"
-    told = http.post(
+
+    reply = http.post(
         url, data={**fields, "success_action_status": "201"}, files={"file": ("a b.txt", b"body")}
     )
-    assert (told.status_code, f"<Location>{url}in/a%20b.txt</Location>" in told.text) == (201, True)
+    assert (reply.status_code, f"<Location>{url}in/a%20b.txt</Location>" in reply.text) == (
+        201,
+        True,
+    )
+
     for changed in ({"policy": "e30="}, {"q-signature": "0" * 40}, {"q-ak": "AKIDnobody"}):
         assert http.post(url, data={**fields, **changed}, files={"file": b"x"}).status_code == 403
+
     old = signed_form(
         sandbox.credentials, {"expiration": "2000-01-01T00:00:00.000Z", "conditions": []}
     )

@@ -18,18 +18,21 @@ def tag_set(tags: list[tuple[str, str]]) -> dict[str, Any]:
 
 
 def tags_of(cos: CosS3Client, key: str) -> list[tuple[str, str | None]]:
-    found = cos.get_object_tagging(BUCKET, key)["TagSet"] or {}
-    return [(tag["Key"], tag["Value"]) for tag in found.get("Tag", [])]
+    tags = cos.get_object_tagging(BUCKET, key)["TagSet"] or {}
+    return [(tag["Key"], tag["Value"]) for tag in tags.get("Tag", [])]
 
 
-def test_put_get_delete(cos: CosS3Client, bucket: Bucket) -> None:
+def test_tags_can_be_put_read_and_deleted(cos: CosS3Client, bucket: Bucket) -> None:
     stored = bucket.put("a", b"body")
     assert tags_of(cos, "a") == []
+
     cos.put_object_tagging(BUCKET, "a", tag_set([("kind", "live & well"), ("人", "1")]))
     assert tags_of(cos, "a") == [("kind", "live & well"), ("人", "1")]
+
     head = cos.head_object(BUCKET, "a")
     assert head["x-cos-tagging-count"] == "2"
     assert head["ETag"] == stored.etag
+
     cos.delete_object_tagging(BUCKET, "a")
     assert tags_of(cos, "a") == []
     assert "x-cos-tagging-count" not in cos.head_object(BUCKET, "a")
@@ -39,8 +42,10 @@ def test_uploads_and_copies_carry_tags(sandbox: Sandbox, cos: CosS3Client, bucke
     source = {"Bucket": BUCKET, "Key": "a", "Region": sandbox.region}
     cos.put_object(BUCKET, b"", "a", Metadata={"x-cos-tagging": "kind=live%20one&done="})
     assert tags_of(cos, "a") == [("kind", "live one"), ("done", None)]
+
     cos.copy_object(BUCKET, "b", source)
     assert tags_of(cos, "b") == tags_of(cos, "a")
+
     replaced = {"x-cos-tagging-directive": "Replaced", "x-cos-tagging": "new=1"}
     cos.copy_object(BUCKET, "c", source, Metadata=replaced)
     assert tags_of(cos, "c") == [("new", "1")]
@@ -56,13 +61,15 @@ def test_uploads_and_copies_carry_tags(sandbox: Sandbox, cos: CosS3Client, bucke
         ([("x", "1" * 257)], "InvalidTag"),
     ],
 )
-def test_limits(cos: CosS3Client, bucket: Bucket, tags: list[tuple[str, str]], code: str) -> None:
+def test_invalid_tags_are_rejected(
+    cos: CosS3Client, bucket: Bucket, tags: list[tuple[str, str]], code: str
+) -> None:
     bucket.put("a", b"")
     with pytest.raises(CosServiceError, match=code):
         cos.put_object_tagging(BUCKET, "a", tag_set(tags))
     assert tags_of(cos, "a") == []
 
 
-def test_what_is_not_there_has_no_tags(cos: CosS3Client) -> None:
+def test_a_missing_object_has_no_tags(cos: CosS3Client) -> None:
     with pytest.raises(CosServiceError, match="NoSuchKey"):
         cos.get_object_tagging(BUCKET, "a")

@@ -1,4 +1,4 @@
-"""Trigger messages: their shape, and when they are sent."""
+"""Trigger messages: their format, and when they are sent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .test_cos_signature import signed_form
 
 ECHO = "def main_handler(event, context):\n    return event\n"
 
-# Every field of a message that a real bucket sent in 2022, without its values.
+# All fields of a message that a real bucket sent in 2022, without their values.
 OBSERVED_FIELDS = {
     "Records.cos.cosBucket.appid",
     "Records.cos.cosBucket.cosRegion",
@@ -70,28 +70,31 @@ def received(sandbox: Sandbox, function: Function) -> list[dict[str, Any]]:
     return [invocation.event for invocation in function.invocations]
 
 
-def test_a_message_has_the_fields_of_an_observed_one(sandbox: Sandbox, bucket: Bucket) -> None:
+def test_a_message_has_the_fields_of_an_observed_message(sandbox: Sandbox, bucket: Bucket) -> None:
     bucket.put("in/a", b"body")
     assert fields(sandbox.trigger_event(BUCKET, "in/a")) == OBSERVED_FIELDS
 
 
-def test_what_an_upload_tells(sandbox: Sandbox, echo: Function, cos: CosS3Client) -> None:
+def test_the_message_describes_the_upload(
+    sandbox: Sandbox, echo: Function, cos: CosS3Client
+) -> None:
     key = "in/人 a+b%25.bin"
     put = cos.put_object(
         BUCKET, b"body", key, ContentType="text/plain", Metadata={"x-cos-meta-who": "me"}
     )
     [event] = received(sandbox, echo)
     [record] = event["Records"]
-    told = record["cos"]["cosObject"]
-    assert told["key"] == f"/1250000000/faces/{key}"
-    url = urlsplit(told["url"])
+    message = record["cos"]["cosObject"]
+    assert message["key"] == f"/1250000000/faces/{key}"
+
+    url = urlsplit(message["url"])
     assert (url.hostname, unquote(url.path)) == (
         f"{BUCKET}.cos.ap-singapore.myqcloud.com",
         f"/{key}",
     )
     assert url.path.isascii() and " " not in url.path
-    assert told["size"] == 4
-    assert told["meta"] == {
+    assert message["size"] == 4
+    assert message["meta"] == {
         "Content-Type": "text/plain",
         "ETag": put["ETag"],
         "x-cos-meta-who": "me",
@@ -106,13 +109,14 @@ def test_what_an_upload_tells(sandbox: Sandbox, echo: Function, cos: CosS3Client
         "s3Region": "ap-singapore",
     }
     assert record["event"]["eventName"] == "cos:ObjectCreated:Put"
+
     authorization = record["event"]["requestParameters"]["requestHeaders"]["Authorization"]
     assert authorization == sandbox.requests[-1].headers["authorization"], (
-        "the uploader's own, as on the platform"
+        "the uploader's signature, as on the platform"
     )
 
 
-def test_every_kind_of_creation(
+def test_every_kind_of_creation_has_its_event_name(
     sandbox: Sandbox, echo: Function, cos: CosS3Client, http: requests.Session
 ) -> None:
     cos.put_object(BUCKET, b"", "in/put")
@@ -133,12 +137,14 @@ def test_every_kind_of_creation(
         data={"key": "in/post", **form},
         files={"file": b"x"},
     )
+
     kinds = {
         event["Records"][0]["cos"]["cosObject"]["key"].rpartition("/")[2]: event["Records"][0][
             "event"
         ]["eventName"]
         for event in received(sandbox, echo)
     }
+
     assert kinds == {
         "put": "cos:ObjectCreated:Put",
         "append": "cos:ObjectCreated:Append",
@@ -148,7 +154,9 @@ def test_every_kind_of_creation(
     }
 
 
-def test_only_what_matches_wakes(sandbox: Sandbox, tmp_path: Path, cos: CosS3Client) -> None:
+def test_only_matching_uploads_trigger_the_function(
+    sandbox: Sandbox, tmp_path: Path, cos: CosS3Client
+) -> None:
     (tmp_path / "index.py").write_text(ECHO)
     sandbox.create_bucket("other-1250000000")
     trigger = CosTrigger(BUCKET, prefix="in/", suffix=".jpg", events=("cos:ObjectCreated:Put",))
@@ -158,12 +166,14 @@ def test_only_what_matches_wakes(sandbox: Sandbox, tmp_path: Path, cos: CosS3Cli
     cos.put_object(BUCKET, b"", "out/no.jpg")
     cos.put_object("other-1250000000", b"", "in/no.jpg")
     cos.append_object(BUCKET, "in/no.jpg", 0, b"")
+
     cos.delete_object(BUCKET, "in/yes.jpg")
+
     [event] = received(sandbox, function)
     assert event["Records"][0]["cos"]["cosObject"]["key"].endswith("in/yes.jpg")
 
 
-def test_no_message_for_an_upload_that_failed(
+def test_a_failed_upload_sends_no_message(
     sandbox: Sandbox, echo: Function, cos: CosS3Client
 ) -> None:
     with pytest.raises(Exception, match="BadDigest"):
@@ -171,17 +181,19 @@ def test_no_message_for_an_upload_that_failed(
     assert received(sandbox, echo) == []
 
 
-def test_direct_puts_are_silent_unless_asked(
+def test_direct_puts_send_no_message_unless_requested(
     sandbox: Sandbox, echo: Function, bucket: Bucket
 ) -> None:
     bucket.put("in/silent", b"")
     bucket.put("in/loud", b"", notify=True)
+
     [event] = received(sandbox, echo)
     assert event["Records"][0]["cos"]["cosObject"]["key"].endswith("in/loud")
 
 
-def test_timers(sandbox: Sandbox, echo: Function) -> None:
+def test_a_timer_message_has_the_documented_fields(sandbox: Sandbox, echo: Function) -> None:
     echo.fire_timer("minute")
+
     [event] = received(sandbox, echo)
     assert event == {
         "Type": "Timer",
@@ -189,6 +201,7 @@ def test_timers(sandbox: Sandbox, echo: Function) -> None:
         "Time": event["Time"],
         "Message": "drain",
     }
+
     with pytest.raises(KeyError):
         echo.fire_timer("hour")
 
@@ -196,5 +209,6 @@ def test_timers(sandbox: Sandbox, echo: Function) -> None:
 def test_messages_are_plain_json(sandbox: Sandbox, bucket: Bucket) -> None:
     bucket.put("in/a", b"")
     event = sandbox.trigger_event(bucket, "in/a", kind="Copy")
+
     assert json.loads(json.dumps(event)) == event
     assert event["Records"][0]["event"]["eventName"] == "cos:ObjectCreated:Copy"

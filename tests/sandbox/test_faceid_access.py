@@ -1,4 +1,4 @@
-"""Who may call the face API, how often, and with what."""
+"""The face API: authentication, rate limit, parameters and inputs."""
 
 from __future__ import annotations
 
@@ -26,31 +26,42 @@ def code_of(call: Callable[[], object]) -> str:
     return caught.value.code
 
 
-def test_wrong_keys(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
+def test_a_wrong_secret_key_is_rejected(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
     params = pair().params
-    own = sandbox.credentials
-    wrong_key = face_client(sandbox, Credentials(own.secret_id, "0" * 32))
+    wrong_key = face_client(sandbox, Credentials(sandbox.credentials.secret_id, "0" * 32))
+
     assert code_of(lambda: wrong_key.call_json(DETECT, params)) == "AuthFailure.SignatureFailure"
+    assert sandbox.faceid.calls == []
+
+
+def test_an_unknown_secret_id_is_rejected(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
+    params = pair().params
     unknown = face_client(sandbox, Credentials("AKIDnobody", "0" * 32))
+
     assert code_of(lambda: unknown.call_json(DETECT, params)) == "AuthFailure.SecretIdNotFound"
     assert sandbox.faceid.calls == []
 
 
-def test_temporary_credentials(sandbox: Sandbox) -> None:
-    keys = sandbox.temporary_credentials(lifetime_seconds=600)
+def test_temporary_credentials_work_until_they_expire(sandbox: Sandbox) -> None:
+    client = face_client(sandbox, sandbox.temporary_credentials(lifetime_seconds=600))
     target = {"TargetAction": DETECT}
-    face_client(sandbox, keys).call_json("CreateUploadUrl", target)
-    without = face_client(sandbox, Credentials(keys.secret_id, keys.secret_key))
-    assert (
-        code_of(lambda: without.call_json("CreateUploadUrl", target)) == "AuthFailure.TokenFailure"
-    )
-    wrong = face_client(sandbox, Credentials(keys.secret_id, keys.secret_key, "another"))
-    assert code_of(lambda: wrong.call_json("CreateUploadUrl", target)) == "AuthFailure.TokenFailure"
+    client.call_json("CreateUploadUrl", target)
+
     sandbox.clock.advance(601)
+
     assert (
-        code_of(lambda: face_client(sandbox, keys).call_json("CreateUploadUrl", target))
-        == "AuthFailure.TokenFailure"
+        code_of(lambda: client.call_json("CreateUploadUrl", target)) == "AuthFailure.TokenFailure"
     )
+
+
+@pytest.mark.parametrize("token", [None, "another"])
+def test_temporary_credentials_need_their_own_token(sandbox: Sandbox, token: str | None) -> None:
+    keys = sandbox.temporary_credentials()
+    client = face_client(sandbox, Credentials(keys.secret_id, keys.secret_key, token))
+
+    code = code_of(lambda: client.call_json("CreateUploadUrl", {"TargetAction": DETECT}))
+
+    assert code == "AuthFailure.TokenFailure"
 
 
 @pytest.mark.parametrize(
@@ -77,26 +88,29 @@ def test_temporary_credentials(sandbox: Sandbox) -> None:
         ),
     ],
 )
-def test_tampered_headers(
+def test_a_tampered_header_is_rejected(
     sandbox: Sandbox, http: requests.Session, header: str, value: Callable[[str], str], code: str
 ) -> None:
     sent = signed_request(sandbox, {"TargetAction": DETECT})
     headers = {**sent.headers, header: value(sent.headers[header])}
+
     reply = http.post("http://faceid.intl.tencentcloudapi.com/", data=sent.data, headers=headers)
-    assert reply.status_code == 200, "errors are told in the body"
+
+    assert reply.status_code == 200, "errors are reported in the body"
     assert reply.json()["Response"]["Error"]["Code"] == code
 
 
-def test_a_tampered_body(sandbox: Sandbox, http: requests.Session) -> None:
+def test_a_tampered_body_is_rejected(sandbox: Sandbox, http: requests.Session) -> None:
     sent = signed_request(sandbox, {"TargetAction": DETECT})
     reply = http.post(
         "http://faceid.intl.tencentcloudapi.com/", data=sent.data + b" ", headers=sent.headers
     )
+
     assert reply.json()["Response"]["Error"]["Code"] == "AuthFailure.SignatureFailure"
 
 
 def test_content_type_and_host_must_be_signed(sandbox: Sandbox, http: requests.Session) -> None:
-    """Right signatures, but over too little."""
+    """The signatures are valid, but cover too little."""
     body = json.dumps({"TargetAction": DETECT}).encode()
     host = "faceid.intl.tencentcloudapi.com"
     now = int(time.time())
@@ -120,8 +134,8 @@ def test_content_type_and_host_must_be_signed(sandbox: Sandbox, http: requests.S
             f"Signature={signature_of(keys.secret_key, date, 'faceid', str(now), canonical)}",
         }
         response = http.post(f"http://{host}/", data=body, headers=headers).json()["Response"]
-        told: str | None = response.get("Error", {}).get("Code")
-        return told
+        received: str | None = response.get("Error", {}).get("Code")
+        return received
 
     assert code("content-type", "host") is None
     assert code("host") == code("content-type") == "AuthFailure.SignatureFailure"
@@ -134,7 +148,7 @@ class Sent:
 
 
 def signed_request(sandbox: Sandbox, params: dict[str, Any]) -> Sent:
-    """What the SDK would send, taken back from a request that got through."""
+    """Return what the SDK sends, taken from the log of a successful request."""
     face_client(sandbox).call_json("CreateUploadUrl", params)
     logged = sandbox.requests[-1].headers
     names = (
@@ -148,13 +162,17 @@ def signed_request(sandbox: Sandbox, params: dict[str, Any]) -> Sent:
     return Sent({name: logged[name.lower()] for name in names}, json.dumps(params).encode())
 
 
-def test_common_parameters(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
+def test_invalid_common_parameters_are_rejected(
+    sandbox: Sandbox, pair: Callable[..., Pair]
+) -> None:
     params = pair().params
     elsewhere = face_client(sandbox, region="ap-guangzhou")
     assert code_of(lambda: elsewhere.call_json(DETECT, params)) == "UnsupportedRegion"
+
     nowhere = face_client(sandbox)
     nowhere.region = ""
     assert code_of(lambda: nowhere.call_json(DETECT, params)) == "MissingParameter"
+
     old = face_client(sandbox)
     old._apiVersion = "2017-01-01"
     assert code_of(lambda: old.call_json(DETECT, params)) == "NoSuchVersion"
@@ -169,35 +187,40 @@ def test_every_parameter_is_required(
 ) -> None:
     params = pair().params
     client = face_client(sandbox)
+
     without = {key: value for key, value in params.items() if key != name}
+
     assert code_of(lambda: client.call_json(DETECT, without)) == "MissingParameter"
     assert code_of(lambda: client.call_json(DETECT, {**params, name: 7})) == "InvalidParameter"
 
 
-def test_unknown_parameters(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
+def test_an_unknown_parameter_is_rejected(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
     params = {**pair().params, "LiveDataURL": "typo"}
     assert code_of(lambda: face_client(sandbox).call_json(DETECT, params)) == "UnknownParameter"
 
 
-def test_parameters_may_come_by_get(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
+def test_parameters_can_be_sent_by_get(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
     params = pair().params
     client = face_client(sandbox)
     client.profile.httpProfile.reqMethod = "GET"
+
     assert client.call_json(DETECT, params)["Response"]["Result"] == "Success"
     assert [request.method for request in sandbox.requests][:1] == ["GET"]
+
     more = {**params, "Sim": "99"}
     assert code_of(lambda: client.call_json(DETECT, more)) == "UnknownParameter"
+
     wrong_key = face_client(sandbox, Credentials(sandbox.credentials.secret_id, "0" * 32))
     wrong_key.profile.httpProfile.reqMethod = "GET"
     assert code_of(lambda: wrong_key.call_json(DETECT, params)) == "AuthFailure.SignatureFailure"
 
 
-def test_other_methods_are_refused(http: requests.Session) -> None:
+def test_other_methods_are_rejected(http: requests.Session) -> None:
     reply = http.put("http://faceid.intl.tencentcloudapi.com/", data=b"{}")
     assert reply.json()["Response"]["Error"]["Code"] == "UnsupportedProtocol"
 
 
-def test_a_request_has_a_greatest_size(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
+def test_a_request_has_a_maximum_size(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
     """10 MB by POST, 32 KB by GET."""
     client, params = face_client(sandbox), pair().params
 
@@ -205,19 +228,24 @@ def test_a_request_has_a_greatest_size(sandbox: Sandbox, pair: Callable[..., Pai
         return {**params, "ImageUrl": params["ImageUrl"] + "&x=" + "x" * count}
 
     too_much, too_long = padded(10 * 1024 * 1024), padded(32 * 1024)
+
     assert code_of(lambda: client.call_json(DETECT, too_much)) == "RequestSizeLimitExceeded"
     assert client.call_json(DETECT, too_long)["Response"]["Result"] == "Success"
+
     client.profile.httpProfile.reqMethod = "GET"
     assert code_of(lambda: client.call_json(DETECT, too_long)) == "RequestSizeLimitExceeded"
 
 
-def test_five_a_second(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
+def test_more_than_five_requests_per_second_are_rejected(
+    sandbox: Sandbox, pair: Callable[..., Pair]
+) -> None:
     judged = pair()
     for _ in range(5):
         judged.judge()
     assert code_of(judged.judge) == "RequestLimitExceeded"
-    assert len(sandbox.faceid.calls) == 5, "what was not let in is no call"
+    assert len(sandbox.faceid.calls) == 5, "a rejected request is not a call"
     assert sandbox.requests[-1].error_code == "RequestLimitExceeded"
+
     sandbox.faceid.rate_limit = None
     judged.judge()
 
@@ -232,11 +260,12 @@ def test_five_a_second(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
         "cos.ap-singapore.myqcloud.com",
     ],
 )
-def test_only_plain_cos_names_of_the_region(
+def test_only_default_cos_domains_of_the_region_are_accepted(
     sandbox: Sandbox, pair: Callable[..., Pair], host: str
 ) -> None:
     judged = pair()
     url = judged.params["LiveDataUrl"].replace(f"{BUCKET}.cos.ap-singapore.myqcloud.com", host)
+
     with pytest.raises(TencentCloudSDKException) as caught:
         judged.judge(LiveDataUrl=url)
     assert (caught.value.code, caught.value.message) == (
@@ -245,12 +274,14 @@ def test_only_plain_cos_names_of_the_region(
     )
 
 
-def test_links_are_really_fetched(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
+def test_links_are_actually_downloaded(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
     judged = pair()
     expired = cos_client(sandbox).get_presigned_url(BUCKET, "pair/live.bin", "GET", Expired=-1)
     unsigned = judged.params["ImageUrl"].partition("?")[0]
+
     for changed in ({"LiveDataUrl": expired}, {"ImageUrl": unsigned}):
         assert code_of(lambda: judged.judge(**changed)) == "FailedOperation.DownLoadError"  # noqa: B023
+
     fetched = [request for request in sandbox.requests if request.service == "cos"]
     assert {request.user_agent for request in fetched} == {"faceid-resource-fetcher"}
     assert {request.method for request in fetched} == {"GET"}
@@ -258,7 +289,7 @@ def test_links_are_really_fetched(sandbox: Sandbox, pair: Callable[..., Pair]) -
     assert sandbox.faceid.billed == []
 
 
-def test_https_links_are_played_over_http(pair: Callable[..., Pair]) -> None:
+def test_https_links_are_fetched_over_http(pair: Callable[..., Pair]) -> None:
     judged = pair()
     assert (
         judged.judge(LiveDataUrl=judged.params["LiveDataUrl"].replace("http:", "https:"))["Result"]
@@ -267,7 +298,7 @@ def test_https_links_are_played_over_http(pair: Callable[..., Pair]) -> None:
 
 
 @pytest.mark.parametrize("name", ["LiveDataMd5", "ImageMd5"])
-def test_md5s_are_compared(pair: Callable[..., Pair], name: str) -> None:
+def test_the_md5_of_each_input_is_checked(pair: Callable[..., Pair], name: str) -> None:
     judged = pair()
     with pytest.raises(TencentCloudSDKException) as caught:
         judged.judge(**{name: md5(b"something else")})
@@ -275,7 +306,7 @@ def test_md5s_are_compared(pair: Callable[..., Pair], name: str) -> None:
     assert judged.judge(**{name: judged.params[name].upper()})["Result"] == "Success"
 
 
-def test_create_upload_url(
+def test_uploaded_resources_can_be_judged_for_two_hours(
     sandbox: Sandbox, http: requests.Session, pair: Callable[..., Pair]
 ) -> None:
     client = face_client(sandbox)
@@ -283,7 +314,9 @@ def test_create_upload_url(
     def uploaded(body: bytes) -> str:
         created = client.call_json("CreateUploadUrl", {"TargetAction": DETECT})["Response"]
         assert abs(created["ExpiredTimestamp"] - sandbox.clock.now().timestamp() - 7200) < 5
-        assert http.put(created["UploadUrl"], data=iter([body])).status_code == 411, "no chunks"
+        assert http.put(created["UploadUrl"], data=iter([body])).status_code == 411, (
+            "chunked uploads are rejected"
+        )
         assert http.put(created["UploadUrl"], data=body).status_code == 200
         return created["ResourceUrl"]
 
@@ -294,9 +327,11 @@ def test_create_upload_url(
         "ImageUrl": uploaded(image),
         "ImageMd5": md5(image),
     }
+
     assert client.call_json(DETECT, params)["Response"]["Result"] == "Success"
-    # Not for the public, though.
+    # The resource is not public.
     assert http.get(params["ImageUrl"].replace("https:", "http:")).status_code == 403
+
     sandbox.clock.advance(2 * 3600 + 1)
     assert code_of(lambda: client.call_json(DETECT, params)) == "FailedOperation.DownLoadError"
     assert (

@@ -1,4 +1,4 @@
-"""Every error code of the face API, both ways it can be told: in `Result`, and as an API error."""
+"""Every error code of the face API, in both channels: in `Result`, and as an API error."""
 
 from __future__ import annotations
 
@@ -39,23 +39,27 @@ def unlimited() -> Iterator[Sandbox]:
         yield running
 
 
-def test_the_document_s_codes_are_all_here() -> None:
+def test_all_codes_of_the_document_are_covered() -> None:
     assert len(documented()) == 25
 
 
 @pytest.mark.parametrize("channel", ["result", "error"])
 @pytest.mark.parametrize("code", CODES)
-def test_every_code_in_both_channels(unlimited: Sandbox, code: str, channel: str) -> None:
+def test_every_code_can_be_returned_in_both_channels(
+    unlimited: Sandbox, code: str, channel: str
+) -> None:
     live = json.dumps({"sandbox": 1, "code": code, "channel": channel}).encode()
     judged = Pair(unlimited, live, JPEG)
     if channel == "result":
         response = judged.judge()
-        told, request_id = response["Result"], response["RequestId"]
+        received, request_id = response["Result"], response["RequestId"]
         assert (response["BestFrameUrl"], response["BestFrameMd5"]) == ("", "")
     else:
         with pytest.raises(TencentCloudSDKException) as caught:
             judged.judge()
-        told, request_id = caught.value.code, caught.value.requestId
-    assert told == code
+        received, request_id = caught.value.code, caught.value.requestId
+
+    assert received == code
+
     call = unlimited.faceid.calls[-1]
     assert (call.code, call.request_id, call.billed) == (code, request_id, code in BILLED)

@@ -1,4 +1,4 @@
-"""How the face API counts requests a second: by choice, for the vendor does not say."""
+"""How the face API counts requests per second, which the vendor does not specify."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIMIT = 5
 
 
 class StoppedClock:
-    """It stands still until it is moved, so that no machine is too slow for these tests."""
+    """A clock that advances only by assignment, so that slow machines do not affect the tests."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -37,21 +37,26 @@ def admitted(algorithm: SlidingWindow | FixedWindow | TokenBucket, *arrivals: fl
     return [algorithm.admit(LIMIT, at) for at in arrivals]
 
 
-def test_a_sliding_window_never_lets_more_in_within_any_second() -> None:
+def test_a_sliding_window_never_exceeds_the_limit_in_any_second() -> None:
     window = SlidingWindow()
+
     assert admitted(window, *[100.9] * 6) == [True] * 5 + [False]
-    assert admitted(window, 101.0, 101.89) == [False, False], "the turn of a second is nothing"
+    assert admitted(window, 101.0, 101.89) == [False, False], (
+        "a new second of the clock does not matter"
+    )
     assert admitted(window, *[101.9] * 6) == [True] * 5 + [False]
 
 
-def test_a_fixed_window_lets_twice_as_many_in_around_its_turn() -> None:
+def test_a_fixed_window_admits_twice_the_limit_around_its_boundary() -> None:
     window = FixedWindow()
+
     assert admitted(window, *[100.99] * 6) == [True] * 5 + [False]
     assert admitted(window, *[101.0] * 6) == [True] * 5 + [False]
 
 
-def test_a_token_bucket_lets_a_burst_in_and_then_one_by_one() -> None:
+def test_a_token_bucket_admits_a_burst_then_a_steady_rate() -> None:
     bucket = TokenBucket()
+
     assert admitted(bucket, *[100.0] * 6) == [True] * 5 + [False]
     assert admitted(bucket, 100.19, 100.2, 100.2) == [False, True, False]
     assert admitted(bucket, 100.4, 100.6, 100.8) == [True] * 3
@@ -62,7 +67,7 @@ def test_a_token_bucket_lets_a_burst_in_and_then_one_by_one() -> None:
     ("algorithm", "after_a_fifth", "after_a_second"),
     [("sliding-window", 0, 5), ("fixed-window", 0, 5), ("token-bucket", 1, 5)],
 )
-def test_the_limiter_can_be_chosen(
+def test_the_algorithm_can_be_chosen(
     sandbox: Sandbox,
     pair: Callable[..., Pair],
     clock: StoppedClock,
@@ -77,47 +82,56 @@ def test_the_limiter_can_be_chosen(
         return [_passes(judged) for _ in range(LIMIT + 2)].count(True)
 
     assert burst() == LIMIT
+
     clock.now += 0.2
     assert burst() == after_a_fifth
+
     clock.now += 1
     assert burst() == after_a_second
 
 
-def test_an_advanced_clock_brings_a_new_second(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
-    sandbox.faceid.rate_limit = 1
-    judged = pair()
-    assert (_passes(judged), _passes(judged)) == (True, False)
-    sandbox.clock.advance(1)
-    assert _passes(judged)
-
-
-@pytest.mark.usefixtures("clock")
-def test_each_region_and_action_has_a_limit_of_its_own(
+def test_advancing_the_clock_starts_a_new_second(
     sandbox: Sandbox, pair: Callable[..., Pair]
 ) -> None:
     sandbox.faceid.rate_limit = 1
     judged = pair()
     assert (_passes(judged), _passes(judged)) == (True, False)
-    # There the links are wrong, which is told to those only who are let in.
+
+    sandbox.clock.advance(1)
+    assert _passes(judged)
+
+
+@pytest.mark.usefixtures("clock")
+def test_each_region_and_action_has_its_own_limit(
+    sandbox: Sandbox, pair: Callable[..., Pair]
+) -> None:
+    sandbox.faceid.rate_limit = 1
+    judged = pair()
+    assert (_passes(judged), _passes(judged)) == (True, False)
+
+    # The links are invalid there, which only admitted requests learn.
     for region in ("ap-hongkong", "ap-bangkok"):
         elsewhere = face_client(sandbox, region=region)
         codes = [_code(partial(elsewhere.call_json, DETECT, judged.params)) for _ in range(2)]
         assert codes == ["InvalidParameterValue", "RequestLimitExceeded"]
+
     face_client(sandbox).call_json("CreateUploadUrl", {"TargetAction": DETECT})
     assert not _passes(judged)
 
 
 @pytest.mark.usefixtures("clock")
-def test_twenty_upload_links_a_second(sandbox: Sandbox) -> None:
+def test_more_than_twenty_upload_links_per_second_are_rejected(sandbox: Sandbox) -> None:
     client = face_client(sandbox)
     sandbox.faceid.rate_limit = None
     for _ in range(20):
         client.call_json("CreateUploadUrl", {"TargetAction": DETECT})
+
     code = _code(lambda: client.call_json("CreateUploadUrl", {"TargetAction": DETECT}))
+
     assert code == "RequestLimitExceeded"
 
 
-def test_a_wrong_name_is_told(sandbox: Sandbox) -> None:
+def test_an_unknown_algorithm_is_reported(sandbox: Sandbox) -> None:
     with pytest.raises(ValueError, match="sliding-window, fixed-window, token-bucket"):
         sandbox.faceid.limiter.algorithm = "leaky-bucket"
 

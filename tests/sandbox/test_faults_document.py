@@ -1,4 +1,4 @@
-"""Faults as JSON: by an admin call or in a scenario file, and what is told of a wrong one."""
+"""Faults as JSON, by admin calls and in scenario files, and the reports of invalid ones."""
 
 from __future__ import annotations
 
@@ -25,11 +25,13 @@ def call(sandbox: Sandbox, method: str, path: str, body: object = None) -> Any:
     return reply.json() if reply.content else reply.status_code
 
 
-def test_faults_by_admin_calls(sandbox: Sandbox, cos: CosS3Client) -> None:
+def test_faults_can_be_managed_by_admin_calls(sandbox: Sandbox, cos: CosS3Client) -> None:
     assert call(sandbox, "POST", "faults", SLOW_DOWN) == {"ids": ["1"]}
     assert call(sandbox, "POST", "faults", [SLOW_DOWN, SLOW_DOWN]) == {"ids": ["2", "3"]}
+
     with pytest.raises(CosServiceError, match="SlowDown"):
         cos.put_object(BUCKET, b"", "a")
+
     faults = call(sandbox, "GET", "faults")
     assert faults[0] == {"id": "1", "hits": 1, **SLOW_DOWN}
     assert [each["hits"] for each in faults] == [1, 0, 0]
@@ -37,37 +39,50 @@ def test_faults_by_admin_calls(sandbox: Sandbox, cos: CosS3Client) -> None:
     assert [each["id"] for each in call(sandbox, "GET", "faults")] == ["1", "3"]
     assert call(sandbox, "DELETE", "faults") == 204
     assert call(sandbox, "GET", "faults") == []
+
     cos.put_object(BUCKET, b"", "a")
 
 
-def test_the_clock_by_an_admin_call(sandbox: Sandbox) -> None:
+def test_the_clock_can_be_advanced_by_an_admin_call(sandbox: Sandbox) -> None:
     before = sandbox.clock.now()
-    told = call(sandbox, "POST", "clock", {"advance": 7200})["now"]
+    message = call(sandbox, "POST", "clock", {"advance": 7200})["now"]
+
     assert (sandbox.clock.now() - before).total_seconds() >= 7200
-    assert told == call(sandbox, "GET", "clock")["now"]
+    assert message == call(sandbox, "GET", "clock")["now"]
 
 
-def test_the_face_api_by_admin_calls(sandbox: Sandbox, pair: Any) -> None:
+def test_the_face_api_can_be_managed_by_admin_calls(sandbox: Sandbox, pair: Any) -> None:
     judged: Pair = pair()
     response = judged.judge()
-    told = call(sandbox, "GET", "faceid")
-    assert (told["rate_limit"], told["limiter"], told["billed"]) == (5, "sliding-window", 1)
-    [judgement] = told["calls"]
+    message = call(sandbox, "GET", "faceid")
+
+    assert (message["rate_limit"], message["limiter"], message["billed"]) == (
+        5,
+        "sliding-window",
+        1,
+    )
+    [judgement] = message["calls"]
     assert judgement["request_id"] == response["RequestId"] and judgement["billed"] is True
-    told = call(sandbox, "POST", "faceid", {"rate_limit": None, "limiter": "token-bucket"})
-    assert (told["rate_limit"], told["limiter"]) == (None, "token-bucket")
+
+    message = call(sandbox, "POST", "faceid", {"rate_limit": None, "limiter": "token-bucket"})
+    assert (message["rate_limit"], message["limiter"]) == (None, "token-bucket")
     assert sandbox.faceid.rate_limit is None
     assert call(sandbox, "POST", "faceid", {"rate_limit": 2})["limiter"] == "token-bucket"
 
 
-def test_requests_by_an_admin_call(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
+def test_requests_can_be_read_by_an_admin_call(
+    sandbox: Sandbox, cos: CosS3Client, bucket: Bucket
+) -> None:
     bucket.put("a b", b"four")
     token = {"x-cos-security-token": "secret"}
     link = cos.get_presigned_url(BUCKET, "a b", "GET", Expired=-1, Params=token)
+
     assert requests.get(link, proxies={"http": sandbox.url}, timeout=10).status_code == 403
+
     cos.get_object(BUCKET, "a b")["Body"].get_raw_stream().read()
     call(sandbox, "GET", "clock")
     refused, done = call(sandbox, "GET", "requests")
+
     assert (refused["status"], done["status"]) == (403, 200)
     assert (done["service"], done["method"], done["key"]) == ("cos", "GET", "a b")
     assert done["bytes_out"] == 4 and done["seconds"] > 0
@@ -76,7 +91,7 @@ def test_requests_by_an_admin_call(sandbox: Sandbox, cos: CosS3Client, bucket: B
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "body", "told"),
+    ("method", "path", "body", "message"),
     [
         ("POST", "faults", {}, "faults[0].do takes one of delay"),
         ("POST", "faults", [SLOW_DOWN, 7], "faults[1] must be an object, not 7"),
@@ -87,19 +102,19 @@ def test_requests_by_an_admin_call(sandbox: Sandbox, cos: CosS3Client, bucket: B
         ("GET", "moon", None, "does not implement GET /_sandbox/moon"),
     ],
 )
-def test_a_wrong_call_is_told(
-    sandbox: Sandbox, method: str, path: str, body: object, told: str
+def test_an_invalid_admin_call_is_reported(
+    sandbox: Sandbox, method: str, path: str, body: object, message: str
 ) -> None:
-    assert told in call(sandbox, method, path, body)["error"]
-    assert call(sandbox, "GET", "faults") == [], "all of a wrong call is refused"
+    assert message in call(sandbox, method, path, body)["error"]
+    assert call(sandbox, "GET", "faults") == [], "an invalid call is rejected as a whole"
 
 
-def test_a_body_that_is_no_json(sandbox: Sandbox) -> None:
+def test_a_body_that_is_not_json_is_rejected(sandbox: Sandbox) -> None:
     reply = requests.post(f"{sandbox.url}/_sandbox/faults", data=b"\xff", timeout=10)
     assert (reply.status_code, reply.json()) == (400, {"error": "the body is not valid JSON"})
 
 
-def test_a_scenario_file(tmp_path: Path, sandbox: Sandbox, cos: CosS3Client) -> None:
+def test_a_scenario_file_is_applied(tmp_path: Path, sandbox: Sandbox, cos: CosS3Client) -> None:
     path = tmp_path / "scenario.json"
     document = {
         "comment": "a bad hour",
@@ -109,10 +124,13 @@ def test_a_scenario_file(tmp_path: Path, sandbox: Sandbox, cos: CosS3Client) -> 
     }
     path.write_text(json.dumps(document))
     before = sandbox.clock.now()
+
     load_scenario(path).apply(sandbox)
+
     assert (sandbox.clock.now() - before).total_seconds() >= 3600
     assert sandbox.faceid.rate_limit == 1.5
     assert sandbox.faceid.limiter.algorithm == "fixed-window"
+
     with pytest.raises(CosServiceError, match="SlowDown"):
         cos.put_object(BUCKET, b"", "a")
 
@@ -120,12 +138,13 @@ def test_a_scenario_file(tmp_path: Path, sandbox: Sandbox, cos: CosS3Client) -> 
 def test_an_empty_scenario_changes_nothing(tmp_path: Path, sandbox: Sandbox) -> None:
     path = tmp_path / "scenario.json"
     path.write_text("{}")
+
     assert load_scenario(path).apply(sandbox) == []
     assert (sandbox.faceid.rate_limit, sandbox.faceid.limiter.algorithm) == (5, "sliding-window")
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("[]", "this must be an object, not []"),
         ("{\n]", "invalid JSON in line 2"),
@@ -149,21 +168,24 @@ def test_an_empty_scenario_changes_nothing(tmp_path: Path, sandbox: Sandbox) -> 
         ('{"faceid": {"limiter": ["fixed-window"]}}', "faceid.limiter must be one of"),
     ],
 )
-def test_a_wrong_file_is_told(tmp_path: Path, text: str | bytes, told: str) -> None:
+def test_an_invalid_scenario_file_is_reported(
+    tmp_path: Path, text: str | bytes, message: str
+) -> None:
     path = tmp_path / "scenario.json"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
+
     with pytest.raises(InvalidFault) as caught:
         load_scenario(path)
-    assert str(caught.value).startswith(f"{path}: {told}")
+    assert str(caught.value).startswith(f"{path}: {message}")
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_scenario_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InvalidFault, match="No such file"):
         load_scenario(tmp_path / "none.json")
 
 
 @pytest.mark.parametrize(
-    ("match", "do", "told"),
+    ("match", "do", "message"),
     [
         ({}, {}, "do takes one of delay, status, code, drop, reset, .* not nothing"),
         ({}, {"delay": 1, "drop": "after"}, "not delay and drop"),
@@ -194,8 +216,8 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         ([], {"status": 500}, r"match must be an object, not \[\]"),
     ],
 )
-def test_a_wrong_fault_is_told(match: object, do: object, told: str) -> None:
-    with pytest.raises(InvalidFault, match=told):
+def test_an_invalid_fault_is_reported(match: object, do: object, message: str) -> None:
+    with pytest.raises(InvalidFault, match=message):
         parse_fault({"match": match, "do": do})
 
 
@@ -210,5 +232,5 @@ def test_a_wrong_fault_is_told(match: object, do: object, told: str) -> None:
         },
     ],
 )
-def test_there_and_back(document: dict[str, Any]) -> None:
+def test_a_fault_document_round_trips(document: dict[str, Any]) -> None:
     assert fault_document(parse_fault(document)) == document

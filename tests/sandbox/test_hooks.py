@@ -1,4 +1,4 @@
-"""Faults from outside: replies replaced, connections reset, requests held."""
+"""Hooks: they replace replies, reset connections, delay and pause requests."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from liveness_sandbox import Bucket, Delay, Drop, Pause, Reply, RequestRecord, S
 
 from .clients import BUCKET, Pair, cos_client, wait_until
 
-Wish = Reply | Drop | Delay | Pause
+Action = Reply | Drop | Delay | Pause
 
 
-def on(method: str, phase: str, wish: Wish) -> Callable[[RequestRecord, str], Wish | None]:
-    return lambda request, now: wish if (request.method, now) == (method, phase) else None
+def on(method: str, phase: str, action: Action) -> Callable[[RequestRecord, str], Action | None]:
+    return lambda request, now: action if (request.method, now) == (method, phase) else None
 
 
-def test_drop_before_has_no_effect(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
+def test_a_request_dropped_before_has_no_effect(
+    sandbox: Sandbox, cos: CosS3Client, bucket: Bucket
+) -> None:
     sandbox.hooks.append(on("PUT", "before", Drop()))
     with pytest.raises(CosClientError, match=r"(?i)reset|aborted"):
         cos.put_object(BUCKET, b"body", "a")
@@ -31,7 +33,7 @@ def test_drop_before_has_no_effect(sandbox: Sandbox, cos: CosS3Client, bucket: B
     assert sandbox.requests[-1].status is None
 
 
-def test_drop_after_loses_the_reply_only(
+def test_a_request_dropped_after_loses_only_its_reply(
     sandbox: Sandbox, cos: CosS3Client, bucket: Bucket
 ) -> None:
     sandbox.hooks.append(on("PUT", "after", Drop()))
@@ -40,42 +42,49 @@ def test_drop_after_loses_the_reply_only(
     assert bucket.keys() == ["a"]
 
 
-def test_the_sdk_s_retry_meets_its_own_object(sandbox: Sandbox, bucket: Bucket) -> None:
-    """A create-only PUT whose reply is lost: the retry gets 409 for the client's own object."""
+def test_a_retry_of_the_sdk_finds_its_own_object(sandbox: Sandbox, bucket: Bucket) -> None:
+    """If the reply to a create-only PUT is lost, the retry gets 409 for the client's own object."""
     lost = iter([Drop()])
     sandbox.hooks.append(lambda request, phase: next(lost, None) if phase == "after" else None)
     client = cos_client(sandbox)
     client._retry = 1
+
     with pytest.raises(CosServiceError, match="FileAlreadyExists"):
         client.put_object(BUCKET, b"mine", "a", Metadata={"x-cos-forbid-overwrite": "true"})
     stored = bucket.get("a")
     assert stored is not None and stored.body() == b"mine"
 
 
-def test_reply_before_and_after(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
+def test_a_hook_can_reply_before_or_after_the_effect(
+    sandbox: Sandbox, cos: CosS3Client, bucket: Bucket
+) -> None:
     sandbox.hooks[:] = [on("PUT", "before", Reply(503))]
     with pytest.raises(CosServiceError) as before:
         cos.put_object(BUCKET, b"body", "a")
     assert before.value.get_status_code() == 503 and bucket.keys() == []
+
     sandbox.hooks[:] = [on("PUT", "after", Reply(500, b"<Error/>", {"x-cos-request-id": "r"}))]
+
     with pytest.raises(CosServiceError) as after:
         cos.put_object(BUCKET, b"body", "a")
     assert after.value.get_status_code() == 500 and bucket.keys() == ["a"]
     assert [request.status for request in sandbox.requests] == [503, 500]
 
 
-def test_delay(sandbox: Sandbox, cos: CosS3Client) -> None:
+def test_a_hook_can_delay_a_request(sandbox: Sandbox, cos: CosS3Client) -> None:
     sandbox.hooks.append(on("PUT", "before", Delay(0.15)))
     started = time.monotonic()
+
     cos.put_object(BUCKET, b"", "a")
+
     assert time.monotonic() - started >= 0.15
 
 
-def test_hold_lets_a_test_set_the_order(sandbox: Sandbox, bucket: Bucket) -> None:
-    """Two create-only PUTs: the one that came first is held, so the second one wins."""
+def test_pauses_let_a_test_control_the_order(sandbox: Sandbox, bucket: Bucket) -> None:
+    """Of two create-only PUTs the first one is paused, so the second one wins."""
     gate, arrived = threading.Event(), threading.Event()
 
-    def hold_first(request: RequestRecord, phase: str) -> Pause | None:
+    def pause_first(request: RequestRecord, phase: str) -> Pause | None:
         if phase == "before" and request.headers.get("x-cos-meta-who") == "first":
             arrived.set()
             return Pause(gate)
@@ -89,7 +98,8 @@ def test_hold_lets_a_test_set_the_order(sandbox: Sandbox, bucket: Bucket) -> Non
         except CosServiceError as error:
             return error.get_status_code()
 
-    sandbox.hooks.append(hold_first)
+    sandbox.hooks.append(pause_first)
+
     with ThreadPoolExecutor() as threads:
         first = threads.submit(create, "first")
         assert arrived.wait(10)
@@ -119,7 +129,7 @@ def test_one_of_many_simultaneous_creates_wins(sandbox: Sandbox) -> None:
         assert sorted(codes) == [200] + [409] * 39
 
 
-def test_a_hook_may_change_the_store(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
+def test_a_hook_can_change_the_store(sandbox: Sandbox, cos: CosS3Client, bucket: Bucket) -> None:
     bucket.put("a", b"old")
 
     def swap(request: RequestRecord, phase: str) -> None:
@@ -128,6 +138,7 @@ def test_a_hook_may_change_the_store(sandbox: Sandbox, cos: CosS3Client, bucket:
 
     sandbox.hooks.append(swap)
     old = cos.head_object(BUCKET, "a")["ETag"]
+
     with pytest.raises(CosServiceError, match="PreconditionFailed"):
         cos.get_object(BUCKET, "a", IfMatch=old)
 
@@ -137,22 +148,25 @@ def test_hooks_reach_the_face_api(sandbox: Sandbox, pair: Callable[..., Pair]) -
     sandbox.hooks.append(
         lambda request, phase: Drop() if request.service == "faceid" and phase == "after" else None
     )
+
     with pytest.raises(TencentCloudSDKException, match="ClientNetworkError"):
         judged.judge()
     assert len(sandbox.faceid.billed) == 1
     assert sandbox.requests[0].action == "DetectReflectLivenessAndCompare"
 
 
-def test_latency_blocks_nobody_else(sandbox: Sandbox) -> None:
+def test_latency_does_not_block_other_clients(sandbox: Sandbox) -> None:
     sandbox.cos_latency_seconds = 0.2
     clients = [cos_client(sandbox) for _ in range(10)]
     started = time.monotonic()
+
     with ThreadPoolExecutor(10) as threads:
         list(threads.map(lambda client: client.put_object(BUCKET, b"", "a"), clients))
+
     assert 0.2 <= time.monotonic() - started < 1.5
 
 
-def test_the_end_of_a_test_frees_held_requests() -> None:
+def test_leaving_the_sandbox_ends_paused_requests() -> None:
     with ThreadPoolExecutor(1) as threads:
         with Sandbox() as sandbox:
             sandbox.create_bucket(BUCKET)

@@ -1,4 +1,4 @@
-"""Starting, stopping, and coming back with the same objects."""
+"""Starting, stopping, and restarting with the same objects."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def test_objects_outlive_a_sandbox_with_a_data_directory(tmp_path: Path) -> None
         cos.delete_object(BUCKET, "gone")
         cos.put_object(BUCKET, b"new", "dir/")
         before = {key: first.bucket(BUCKET).get(key) for key in keys}
+
     with Sandbox(data=tmp_path) as second:
         bucket = second.bucket(BUCKET)
         assert bucket.keys() == sorted(keys, key=str.encode)
@@ -53,12 +54,12 @@ def test_objects_outlive_a_sandbox_with_a_data_directory(tmp_path: Path) -> None
                 then.encryption,
                 b"new" if key == "dir/" else key.encode(),
             )
-        assert len(list((tmp_path / "blobs").iterdir())) == len(keys), (
-            "nothing is left of what was replaced"
-        )
+        assert len(list((tmp_path / "blobs").iterdir())) == len(keys), "replaced bytes are removed"
 
 
-def test_nothing_is_left_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_data_directory_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with Sandbox() as sandbox:
         sandbox.create_bucket(BUCKET)
@@ -67,19 +68,19 @@ def test_nothing_is_left_without_one(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_the_loopback_address_listens() -> None:
+def test_the_sandbox_listens_only_on_the_loopback_address() -> None:
     with Sandbox() as sandbox:
         assert requests.get(sandbox.url, timeout=10).text == "liveness sandbox\n"
         with socket.socket() as other, pytest.raises(ConnectionRefusedError):
             other.connect(("127.0.0.2", sandbox.port))
 
 
-def test_a_port_that_is_taken_is_told() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with Sandbox() as first, pytest.raises(OSError), Sandbox(port=first.port):
         pass
 
 
-def test_names_are_checked() -> None:
+def test_bucket_names_and_settings_are_checked() -> None:
     with Sandbox() as sandbox:
         for name in ("faces", "faces-1"):
             with pytest.raises(ValueError):
@@ -92,11 +93,13 @@ def test_names_are_checked() -> None:
             sandbox.bucket("other-1250000000")
 
 
-def test_the_log_tells_all(sandbox: Sandbox) -> None:
+def test_the_request_log_records_every_request(sandbox: Sandbox) -> None:
     cos = cos_client(sandbox)
     cos.put_object(BUCKET, b"four", "a b")
     cos.list_objects(BUCKET, Prefix="a ")
+
     put, listing = sandbox.requests
+
     assert (put.service, put.method, put.bucket, put.key, put.status) == (
         "cos",
         "PUT",
@@ -109,12 +112,13 @@ def test_the_log_tells_all(sandbox: Sandbox) -> None:
     assert put.user_agent.startswith("cos-python-sdk") and put.headers["content-length"] == "4"
     assert put.ended is not None and put.started <= put.ended
     assert listing.query["prefix"] == "a " and listing.bytes_out > 0 and listing.key == ""
+
     with pytest.raises(Exception, match="NoSuchKey"):
         cos.get_object(BUCKET, "none")
     assert sandbox.requests[-1].error_code == "NoSuchKey"
 
 
-def test_a_client_that_goes_away_in_the_middle_is_no_error(
+def test_a_client_that_disconnects_midway_is_not_an_error(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with Sandbox() as sandbox:
@@ -130,8 +134,8 @@ def test_a_client_that_goes_away_in_the_middle_is_no_error(
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-# Uploads that wake a function, and a request that is held though its client has gone: all in flight
-# at the end.
+# Uploads that trigger a function, and a paused request whose client has disconnected: all of them
+# are in progress when the sandbox stops.
 BUSY = """
 import requests, socket, sys, threading, time
 from pathlib import Path
@@ -174,7 +178,7 @@ print("ended")
 """
 
 
-def test_it_ends_quietly_in_the_middle_of_everything(tmp_path: Path) -> None:
+def test_the_sandbox_stops_quietly_while_busy(tmp_path: Path) -> None:
     (tmp_path / "index.py").write_text("def main_handler(event, context):\n    return None\n")
     ended = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", BUSY, str(tmp_path)],
@@ -183,4 +187,5 @@ def test_it_ends_quietly_in_the_middle_of_everything(tmp_path: Path) -> None:
         env={**os.environ, "PYTHONPATH": str(TOOLS)},
         timeout=60,
     )
+
     assert (ended.stdout, ended.stderr, ended.returncode) == ("ended\n", "", 0)

@@ -1,4 +1,4 @@
-"""Instances of a function: cold and warm, what they are told, how they end."""
+"""Instances of a function: cold and warm starts, their context, and how they end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from .clients import BUCKET, wait_until
 Deploy = Callable[..., Function]
 
 
-def test_cold_then_warm(deploy: Deploy) -> None:
+def test_the_second_invocation_reuses_the_warm_instance(deploy: Deploy) -> None:
     function = deploy(
         """
         import os
@@ -35,6 +35,7 @@ def test_cold_then_warm(deploy: Deploy) -> None:
     )
     first, second = function.invoke({"n": 1}), function.invoke({"n": 2})
     assert (first.cold, second.cold) == (True, False)
+
     pid = first.result[0]
     assert pid != os.getpid()
     assert (first.result, second.result) == ([pid, 1, {"n": 1}], [pid, 2, {"n": 2}])
@@ -43,7 +44,7 @@ def test_cold_then_warm(deploy: Deploy) -> None:
     assert first.max_rss_kb > 1000 and first.duration_seconds > 0
 
 
-def test_one_event_at_a_time_and_so_many_instances(deploy: Deploy) -> None:
+def test_each_instance_handles_one_event_at_a_time(deploy: Deploy) -> None:
     function = deploy(
         """
         import os, time
@@ -56,19 +57,21 @@ def test_one_event_at_a_time_and_so_many_instances(deploy: Deploy) -> None:
     )
     with ThreadPoolExecutor(6) as threads:
         spans = [invocation.result for invocation in threads.map(function.invoke, range(6))]
+
     assert len({pid for pid, _, _ in spans}) == 2
     assert sum(invocation.cold for invocation in function.invocations) == 2
+
     for pid in {pid for pid, _, _ in spans}:
-        own = sorted((started, ended) for each, started, ended in spans if each == pid)
-        assert all(ended <= started for (_, ended), (started, _) in pairwise(own))
+        spans_of_pid = sorted((started, ended) for each, started, ended in spans if each == pid)
+        assert all(ended <= started for (_, ended), (started, _) in pairwise(spans_of_pid))
 
 
-def test_a_warm_instance_comes_before_a_cold_start(deploy: Deploy) -> None:
+def test_a_warm_instance_is_preferred_to_a_cold_start(deploy: Deploy) -> None:
     function = deploy("def main_handler(event, context):\n    return None\n", instances=10)
     assert [function.invoke(None).cold for _ in range(5)] == [True, False, False, False, False]
 
 
-def test_prints_are_logs(deploy: Deploy) -> None:
+def test_printed_lines_become_logs(deploy: Deploy) -> None:
     function = deploy(
         """
         import os, sys
@@ -82,20 +85,21 @@ def test_prints_are_logs(deploy: Deploy) -> None:
         """
     )
     first, second = function.invoke(1), function.invoke(2)
+
     assert first.logs == ["imported", "line 1", "two", "three", "raw"]
     assert second.logs == ["line 2", "two", "three", "raw"]
     assert first.stderr == "to stderr\n"
     assert first.result == "result"
 
 
-def test_no_line_is_lost_or_late(deploy: Deploy) -> None:
+def test_log_lines_are_neither_lost_nor_late(deploy: Deploy) -> None:
     function = deploy("def main_handler(event, context):\n    print(event, 'x' * 60_000)\n")
     for number in range(60):
         [line] = function.invoke(number).logs
         assert line.startswith(f"{number} ")
 
 
-def test_an_exception(deploy: Deploy) -> None:
+def test_an_exception_is_reported_and_the_instance_kept(deploy: Deploy) -> None:
     function = deploy(
         """
         def main_handler(event, context):
@@ -104,6 +108,7 @@ def test_an_exception(deploy: Deploy) -> None:
         """
     )
     invocation = function.invoke({})
+
     assert invocation.error is not None
     assert set(invocation.error) == {"errorMessage", "errorType", "stackTrace"}
     assert (invocation.error["errorType"], invocation.error["errorMessage"]) == (
@@ -113,7 +118,7 @@ def test_an_exception(deploy: Deploy) -> None:
     assert "index.py" in invocation.error["stackTrace"][-1][0]
     assert invocation.logs == ["before"] and "Traceback" in invocation.stderr
     assert (invocation.result, invocation.status) == (None, Status.CODE_EXCEPTION)
-    assert not function.invoke({}).cold, "the instance lives on"
+    assert not function.invoke({}).cold, "the instance survives"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +137,9 @@ def test_an_exception(deploy: Deploy) -> None:
         ),
     ],
 )
-def test_other_ways_to_fail(deploy: Deploy, source: str, status: int, kind: str) -> None:
+def test_other_failures_have_their_own_status(
+    deploy: Deploy, source: str, status: int, kind: str
+) -> None:
     function = deploy(source)
     for _ in range(2):
         invocation = function.invoke({})
@@ -141,7 +148,7 @@ def test_other_ways_to_fail(deploy: Deploy, source: str, status: int, kind: str)
         assert invocation.result is None
 
 
-def test_a_dead_instance_is_thrown_away(deploy: Deploy) -> None:
+def test_a_crashed_instance_is_discarded(deploy: Deploy) -> None:
     function = deploy(
         """
         import os
@@ -149,11 +156,12 @@ def test_a_dead_instance_is_thrown_away(deploy: Deploy) -> None:
             return os._exit(1) if event else "fine"
         """
     )
+
     assert [function.invoke(event).result for event in (0, 1, 0)] == ["fine", None, "fine"]
     assert [invocation.cold for invocation in function.invocations] == [True, False, True]
 
 
-def test_the_time_limit(deploy: Deploy) -> None:
+def test_an_invocation_over_its_time_limit_is_killed(deploy: Deploy) -> None:
     function = deploy(
         """
         import os, time
@@ -164,31 +172,35 @@ def test_the_time_limit(deploy: Deploy) -> None:
         timeout_seconds=0.4,
     )
     invocation = function.invoke(30)
+
     assert (
         invocation.error is not None
         and "timed out after 0.4 seconds" in invocation.error["errorMessage"]
     )
     assert invocation.status is Status.TIME_LIMIT
     assert 0.4 <= invocation.duration_seconds < 5
+
     with pytest.raises(ProcessLookupError):
         os.kill(int(invocation.logs[0]), 0)
     assert function.invoke(0).error is None
 
 
-def test_context_and_environment(sandbox: Sandbox, deploy: Deploy) -> None:
+def test_context_and_environment_are_as_documented(sandbox: Sandbox, deploy: Deploy) -> None:
     function = deploy(
         """
         import os, sys
         def main_handler(event, context):
-            place = {"cwd": os.getcwd(), "path": sys.path[0]}
-            return {"context": context, "environ": dict(os.environ), **place}
+            folders = {"cwd": os.getcwd(), "path": sys.path[0]}
+            return {"context": context, "environ": dict(os.environ), **folders}
         """,
         environment={"LIVENESS_BUCKET": BUCKET},
         timeout_seconds=7,
         memory_mb=256,
     )
     invocation = function.invoke({})
+
     context, environ = invocation.result["context"], invocation.result["environ"]
+
     assert context == {
         "request_id": invocation.request_id,
         "function_name": "liveness",
@@ -211,7 +223,7 @@ def test_context_and_environment(sandbox: Sandbox, deploy: Deploy) -> None:
     assert invocation.result["cwd"] == invocation.result["path"]
 
 
-def test_the_role_s_keys_open_the_bucket(deploy: Deploy, cos: CosS3Client) -> None:
+def test_the_keys_of_the_role_give_access_to_the_bucket(deploy: Deploy, cos: CosS3Client) -> None:
     cos.put_object(BUCKET, b"body", "a")
     function = deploy(
         """
@@ -228,21 +240,24 @@ def test_the_role_s_keys_open_the_bucket(deploy: Deploy, cos: CosS3Client) -> No
             return body.get_raw_stream().read().decode()
         """
     )
+
     invocation = function.invoke(BUCKET)
+
     assert invocation.error is None and invocation.result == "body"
 
 
-def test_wait_idle_tells_what_is_pending(sandbox: Sandbox, deploy: Deploy) -> None:
+def test_wait_idle_reports_what_is_pending(sandbox: Sandbox, deploy: Deploy) -> None:
     function = deploy(
         "import time\ndef main_handler(event, context):\n    time.sleep(30)\n", instances=1
     )
     function.queue(1)
     function.queue(2)
+
     with pytest.raises(TimeoutError, match="liveness: 1 queued, 1 running"):
         sandbox.wait_idle(timeout_seconds=0.1)
 
 
-def test_the_end_of_a_test_stops_every_worker(tmp_path: Path) -> None:
+def test_leaving_the_sandbox_stops_every_worker(tmp_path: Path) -> None:
     (tmp_path / "index.py").write_text(
         textwrap.dedent(
             """
@@ -254,10 +269,12 @@ def test_the_end_of_a_test_stops_every_worker(tmp_path: Path) -> None:
         )
     )
     note = tmp_path / "pid"
+
     with pytest.raises(RuntimeError, match="the test fails"), Sandbox() as sandbox:
         sandbox.deploy("liveness", tmp_path).queue(str(note))
         wait_until(lambda: note.exists() and note.read_text())
         raise RuntimeError("the test fails")
+
     with pytest.raises(ProcessLookupError):
         os.kill(int(note.read_text()), 0)
 
@@ -269,41 +286,46 @@ _KEYS_AND_PID = """
 """
 
 
-def test_an_instance_killed_when_it_had_responded_is_not_used_again(
+def test_an_instance_killed_after_its_response_is_not_reused(
     deploy: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     function, run = deploy(_KEYS_AND_PID), Worker.run
 
-    def killed_afterwards(worker: Worker, *given: Any) -> Outcome:
-        outcome = run(worker, *given)
+    def killed_afterwards(worker: Worker, *arguments: Any) -> Outcome:
+        outcome = run(worker, *arguments)
         assert function.kill(worker.secret_id)
         return outcome
 
     with monkeypatch.context() as patch:
         patch.setattr(Worker, "run", killed_afterwards)
         first = function.invoke({})
+
     second = function.invoke({})
+
     assert (first.error, second.error) == (None, None)
     assert second.cold and second.result != first.result
     assert not function.kill(second.result[0])
 
 
-def test_an_instance_that_died_while_idle_is_not_used_again(deploy: Deploy) -> None:
+def test_an_instance_that_died_while_idle_is_not_reused(deploy: Deploy) -> None:
     function = deploy(_KEYS_AND_PID)
     pid = function.invoke({}).result[1]
     os.kill(pid, signal.SIGKILL)
+
     os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+
     assert function.invoke({}).cold
 
 
-def test_an_interpreter_that_is_not_there(deploy: Deploy, sandbox: Sandbox) -> None:
+def test_a_missing_interpreter_is_reported(deploy: Deploy, sandbox: Sandbox) -> None:
     function = deploy("", python="/no/such/python")
     with pytest.raises(FileNotFoundError):
         function.invoke({})
+
     sandbox.wait_idle()
 
 
-def test_an_instance_ends_before_its_keys_do(sandbox: Sandbox, deploy: Deploy) -> None:
+def test_an_instance_is_retired_before_its_keys_expire(sandbox: Sandbox, deploy: Deploy) -> None:
     function = deploy(
         """
         import os
@@ -313,6 +335,8 @@ def test_an_instance_ends_before_its_keys_do(sandbox: Sandbox, deploy: Deploy) -
     )
     first, second = function.invoke(None), function.invoke(None)
     sandbox.clock.advance(6 * 3600)
+
     third = function.invoke(None)
+
     assert [each.cold for each in (first, second, third)] == [True, False, True]
     assert first.result == second.result != third.result

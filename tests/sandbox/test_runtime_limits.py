@@ -1,4 +1,4 @@
-"""What an instance may not do: print for ever, eat memory, change its code, import from outside."""
+"""The limits of an instance: its output, memory, code folder and imports."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from liveness_sandbox import Function, Status
 Deploy = Callable[..., Function]
 
 needs_proc = pytest.mark.skipif(
-    not Path("/proc/self/status").exists(), reason="memory is watched in Linux's /proc"
+    not Path("/proc/self/status").exists(), reason="memory is measured in Linux's /proc"
 )
 
 
@@ -29,12 +29,13 @@ def test_a_log_line_is_cut_at_8_kb(deploy: Deploy) -> None:
         """
     )
     invocation = function.invoke(None)
+
     assert invocation.logs == ["x" * 8192, "next"]
     # No character is cut in half: 2,730 of three bytes each.
     assert invocation.stderr == "人" * 2730 + "\n"
 
 
-def test_a_request_s_logs_are_cut_at_1_mb(deploy: Deploy) -> None:
+def test_the_logs_of_a_request_are_cut_at_1_mb(deploy: Deploy) -> None:
     function = deploy(
         """
         def main_handler(event, context):
@@ -42,17 +43,18 @@ def test_a_request_s_logs_are_cut_at_1_mb(deploy: Deploy) -> None:
                 print("x" * 1024)
         """
     )
+
     assert len(function.invoke(1000).logs) == 1000
     assert sum(map(len, function.invoke(5000).logs)) == 1024 * 1024
-    assert len(function.invoke(1000).logs) == 1000, "every request has its own megabyte"
+    assert len(function.invoke(1000).logs) == 1000, "every request has its own limit"
 
 
-def test_empty_lines_count_too(deploy: Deploy) -> None:
+def test_empty_lines_count_towards_the_log_limit(deploy: Deploy) -> None:
     function = deploy("def main_handler(event, context):\n    print('\\n' * (2 << 20))\n")
     assert len(function.invoke(None).logs) == 1024 * 1024
 
 
-def test_who_prints_for_ever_is_out_of_time_all_the_same(deploy: Deploy) -> None:
+def test_a_function_that_keeps_printing_still_times_out(deploy: Deploy) -> None:
     function = deploy(
         "def main_handler(event, context):\n    while True:\n        print('x' * 1000)\n",
         timeout_seconds=0.3,
@@ -62,7 +64,7 @@ def test_who_prints_for_ever_is_out_of_time_all_the_same(deploy: Deploy) -> None
 
 @needs_proc
 @pytest.mark.parametrize("then", ["time.sleep(30)", "return None"])
-def test_the_memory_limit(deploy: Deploy, then: str) -> None:
+def test_an_invocation_over_its_memory_limit_fails(deploy: Deploy, then: str) -> None:
     function = deploy(
         f"""
         import time
@@ -74,12 +76,13 @@ def test_the_memory_limit(deploy: Deploy, then: str) -> None:
         memory_mb=64,
     )
     assert function.invoke(0).status is Status.SUCCESS
+
     invocation = function.invoke(100)
     assert invocation.status is Status.MEMORY_LIMIT
     assert invocation.error is not None
     assert invocation.error["errorType"] == "MemoryLimitReached"
     assert invocation.duration_seconds < 10
-    assert function.invoke(0).cold, "the instance was thrown away"
+    assert function.invoke(0).cold, "the instance was discarded"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,7 @@ def test_the_memory_limit(deploy: Deploy, then: str) -> None:
     ],
 )
 def test_the_code_folder_is_read_only(deploy: Deploy, change: str) -> None:
-    """For root too, which permissions do not stop."""
+    """This applies to root too, for whom permissions have no effect."""
     function = deploy(
         f"""
         import os, pathlib, shutil
@@ -115,16 +118,18 @@ def test_the_code_folder_is_read_only(deploy: Deploy, change: str) -> None:
     assert function.invoke(None).result == [errno.EROFS, ["index.py"], True]
 
 
-def test_other_folders_are_not(deploy: Deploy, tmp_path: Path) -> None:
+def test_other_folders_are_writable(deploy: Deploy, tmp_path: Path) -> None:
     function = deploy("def main_handler(event, context):\n    open(event, 'w').write('x')\n")
     note = tmp_path / "note"
+
     assert function.invoke(str(note)).error is None
     assert note.read_text() == "x"
 
 
-def test_code_is_what_was_deployed(deploy: Deploy, tmp_path: Path) -> None:
+def test_later_edits_do_not_change_the_deployed_code(deploy: Deploy, tmp_path: Path) -> None:
     function = deploy("def main_handler(event, context):\n    return 'deployed'\n")
     (tmp_path / "liveness" / "index.py").write_text("edited since")
+
     assert function.invoke(None).result == "deployed"
 
 
@@ -140,55 +145,64 @@ def main_handler(names, context):
             found[name] = False
     return [found, sys.path]
 """
-# This project, installed to be edited; its dependency; what is always there.
+# This project, which is installed in editable mode; a dependency; the standard library.
 NAMES = ["liveness", "liveness_sandbox", "qcloud_cos", "json"]
 
 
 def test_only_code_and_dependencies_can_be_imported(deploy: Deploy) -> None:
     found, path = deploy(IMPORTS).invoke(NAMES).result
+
     assert found == dict(zip(NAMES, [False, False, True, True], strict=True))
     assert not [entry for entry in path if entry.endswith(("/src", "/tools"))]
 
 
-def test_a_package_may_bring_its_own_dependencies(deploy: Deploy, tmp_path: Path) -> None:
+def test_a_package_can_bundle_its_dependencies(deploy: Deploy, tmp_path: Path) -> None:
     (tmp_path / "layer").mkdir()
-    (tmp_path / "layer" / "brought.py").touch()
+    (tmp_path / "layer" / "bundled.py").touch()
     alone = deploy(IMPORTS, "alone", dependencies=())
-    assert alone.invoke([*NAMES, "brought"]).result[0] == {
-        **dict.fromkeys([*NAMES, "brought"], False),
+
+    assert alone.invoke([*NAMES, "bundled"]).result[0] == {
+        **dict.fromkeys([*NAMES, "bundled"], False),
         "json": True,
     }
+
     layered = deploy(IMPORTS, "layered", dependencies=[tmp_path / "layer"])
-    assert layered.invoke(["brought", "qcloud_cos"]).result[0] == {
-        "brought": True,
+    assert layered.invoke(["bundled", "qcloud_cos"]).result[0] == {
+        "bundled": True,
         "qcloud_cos": False,
     }
 
 
-def test_nothing_of_the_environment_reaches_the_imports(
+def test_the_environment_does_not_affect_imports(
     deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "stray.py").touch()
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
     function = deploy(IMPORTS, environment={"PYTHONPATH": str(tmp_path)})
+
     assert function.invoke(["stray"]).result[0] == {"stray": False}
 
 
 def test_another_interpreter_has_its_own_packages(deploy: Deploy, tmp_path: Path) -> None:
-    """A link to this one counts as another, and its packages are asked for."""
+    """A link to this interpreter counts as another one, which is asked for its packages."""
     other = Path(sys.executable).with_name("python3")
     if not other.exists() or str(other) == sys.executable:
-        pytest.skip("there is no other name of this interpreter")
+        pytest.skip("this interpreter has no other name")
+
     function = deploy(IMPORTS, python=str(other))
+
     assert function.invoke(NAMES).result[0]["qcloud_cos"]
 
 
 def test_too_much_cannot_be_reserved(deploy: Deploy) -> None:
-    """64,000 MB in Singapore, of which 12,800 stay unreserved."""
+    """Of 64,000 MB in Singapore 12,800 stay unreserved."""
     source = "def main_handler(event, context):\n    return None\n"
     for reserved in (51_201, -1):
         with pytest.raises(ValueError, match="12800 MB must stay unreserved"):
             deploy(source, reserved_mb=reserved)
+
     deploy(source, reserved_mb=51_200)
+
     with pytest.raises(ValueError, match="1 MB cannot be reserved"):
         deploy(source, "second", reserved_mb=1)

@@ -1,4 +1,4 @@
-"""Asynchronous events: queues, retries by the platform's rules, the quota, dead letters."""
+"""Asynchronous events: queues, retries by the rules of the platform, quota, dead letters."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Deploy = Callable[..., Function]
 
 ECHO = "def main_handler(event, context):\n    return event\n"
 FAILS = "def main_handler(event, context):\n    raise RuntimeError('as always')\n"
-# Works until the file is there that the event names.
+# Runs until the file exists that the event names.
 WAITS = """
 import os, time
 def main_handler(event, context):
@@ -31,14 +31,16 @@ def main_handler(event, context):
 
 
 def minute_by_minute(sandbox: Sandbox, function: Function, tries: int) -> None:
-    """Move the clock to each next try, up to so many tries in all."""
+    """Advance the clock to each next try, up to this total number of tries."""
     for number in range(len(function.invocations) + 1, tries + 1):
         wait_until(lambda number=number: len(function.invocations) == number - 1)
         sandbox.clock.advance(60)
     wait_until(lambda: len(function.invocations) == tries)
 
 
-def test_two_more_tries_a_minute_apart(sandbox: Sandbox, deploy: Deploy, cos: CosS3Client) -> None:
+def test_a_failed_event_is_retried_twice_a_minute_apart(
+    sandbox: Sandbox, deploy: Deploy, cos: CosS3Client
+) -> None:
     function = deploy(
         """
         tries = 0
@@ -53,21 +55,24 @@ def test_two_more_tries_a_minute_apart(sandbox: Sandbox, deploy: Deploy, cos: Co
     )
     cos.put_object(BUCKET, b"", "a")
     wait_until(lambda: len(function.invocations) == 1)
+
     with pytest.raises(TimeoutError, match="0 queued, 0 running, 1 waiting for a retry"):
         sandbox.wait_idle(timeout_seconds=0.1)
+
     minute_by_minute(sandbox, function, tries=3)
     sandbox.wait_idle()
     assert [invocation.result for invocation in function.invocations] == [None, None, 3]
     assert len({invocation.request_id for invocation in function.invocations}) == 1
+
     cos.put_object(BUCKET, b"", "b")
     sandbox.wait_idle()
-    assert function.invocations[-1].result == 4, "a success is not tried again"
+    assert function.invocations[-1].result == 4, "a success is not retried"
     assert len(function.invocations) == 4
     assert function.dead_letters == []
 
 
 @pytest.mark.parametrize("retries", [0, 1, 2])
-def test_a_failure_is_given_up_into_a_folder(
+def test_a_given_up_event_becomes_a_dead_letter(
     sandbox: Sandbox, deploy: Deploy, cos: CosS3Client, tmp_path: Path, retries: int
 ) -> None:
     function = deploy(
@@ -75,12 +80,14 @@ def test_a_failure_is_given_up_into_a_folder(
     )
     cos.put_object(BUCKET, b"", "a")
     minute_by_minute(sandbox, function, tries=1 + retries)
+
     sandbox.wait_idle()
+
     [letter] = function.dead_letters
     [path] = (tmp_path / "dead").iterdir()
     assert path.name == f"{letter['RequestId']}.json"
     assert json.loads(path.read_text()) == letter
-    assert path.stat().st_mode & 0o777 == 0o600, "an event holds its uploader's signature"
+    assert path.stat().st_mode & 0o777 == 0o600, "an event contains its uploader's signature"
     assert (letter["ErrorCode"], letter["ErrorMessage"]) == (-1, "as always")
     body = letter["Body"]
     assert json.loads(body["ClientContext"]) == function.invocations[0].event
@@ -91,28 +98,32 @@ def test_a_failure_is_given_up_into_a_folder(
     )
 
 
-def test_a_letter_that_cannot_be_kept_stops_nothing(
+def test_an_unwritable_dead_letter_stops_nothing(
     sandbox: Sandbox, deploy: Deploy, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     function = deploy(FAILS, retries=0, dead_letters=tmp_path / "dead")
     (tmp_path / "dead").rmdir()
     for _ in range(3):
         function.queue(None)
+
     sandbox.wait_idle()
+
     assert len(function.dead_letters) == 3
     assert "a dead letter could not be written" in caplog.text
 
 
-def test_a_timeout_is_tried_again(sandbox: Sandbox, deploy: Deploy) -> None:
+def test_a_timeout_is_retried(sandbox: Sandbox, deploy: Deploy) -> None:
     function = deploy(WAITS, timeout_seconds=0.3)
     function.queue("/no/such/file")
     minute_by_minute(sandbox, function, tries=3)
+
     assert {each.status for each in function.invocations} == {Status.TIME_LIMIT}
+
     sandbox.wait_idle()
     assert len(function.dead_letters) == 1
 
 
-def test_one_factor_divides_the_delays(tmp_path: Path) -> None:
+def test_the_speed_divides_the_delays(tmp_path: Path) -> None:
     (tmp_path / "index.py").write_text(FAILS)
     with Sandbox(speed=1200) as sandbox:
         function = sandbox.deploy("liveness", tmp_path)
@@ -121,7 +132,7 @@ def test_one_factor_divides_the_delays(tmp_path: Path) -> None:
         assert len(function.invocations) == 3
 
 
-def test_over_the_quota_every_minute_until_the_message_is_too_old(
+def test_a_message_over_the_quota_is_retried_until_too_old(
     sandbox: Sandbox, deploy: Deploy, tmp_path: Path
 ) -> None:
     """A reserved quota of 0 stops a function."""
@@ -129,10 +140,12 @@ def test_over_the_quota_every_minute_until_the_message_is_too_old(
         ECHO, reserved_mb=0, max_event_age_seconds=300, dead_letters=tmp_path / "dead"
     )
     assert function.invoke("synchronous").status is Status.OVER_QUOTA
+
     function.queue("asynchronous")
     minute_by_minute(sandbox, function, tries=1 + 5)
     sandbox.clock.advance(60)
     sandbox.wait_idle()
+
     refused = function.invocations[1:]
     assert {invocation.status for invocation in refused} == {Status.OVER_QUOTA}
     assert len({invocation.request_id for invocation in refused}) == 1
@@ -144,106 +157,120 @@ def test_a_message_that_is_over_the_quota_waits_for_room(
     sandbox: Sandbox, deploy: Deploy, tmp_path: Path
 ) -> None:
     function = deploy(WAITS, reserved_mb=256, memory_mb=128)
-    go_on = tmp_path / "go on"
+    gate = tmp_path / "gate"
     for _ in range(3):
-        function.queue(str(go_on))
+        function.queue(str(gate))
+
     [refused] = function.invocations
     assert refused.status is Status.OVER_QUOTA
     assert refused.error is not None and refused.error["errorType"] == "ResourceLimitReached"
-    go_on.touch()
+
+    gate.touch()
     wait_until(lambda: len(function.invocations) == 3)
     sandbox.clock.advance(60)
     sandbox.wait_idle()
+
     assert [each.status for each in function.invocations[1:]] == [Status.SUCCESS] * 3
     assert function.dead_letters == []
 
 
-def test_being_over_the_quota_is_no_failure_of_the_function(
+def test_exceeding_the_quota_does_not_count_as_a_failure(
     sandbox: Sandbox, deploy: Deploy, tmp_path: Path
 ) -> None:
-    """It has its two retries left however often it was refused."""
-    go_on = tmp_path / "go on"
+    """The function still has its two retries, however often it was rejected."""
+    gate = tmp_path / "gate"
     function = deploy(WAITS + "    raise RuntimeError\n", reserved_mb=128)
-    blocker = threading.Thread(target=function.invoke, args=[str(go_on)])
+    blocker = threading.Thread(target=function.invoke, args=[str(gate)])
     blocker.start()
+
     with pytest.raises(TimeoutError, match="1 running"):
         sandbox.wait_idle(0.1)
-    function.queue(str(go_on))
+
+    function.queue(str(gate))
     minute_by_minute(sandbox, function, tries=3)
-    go_on.touch()
+    gate.touch()
     blocker.join(10)
     for _ in range(3):
         ended = len(function.invocations)
         sandbox.clock.advance(60)
         wait_until(lambda ended=ended: len(function.invocations) > ended)
     sandbox.wait_idle()
+
     statuses = [each.status for each in function.invocations]
     assert statuses == [Status.OVER_QUOTA] * 3 + [Status.CODE_EXCEPTION] * 4
 
 
-def test_functions_share_what_nobody_has_reserved(deploy: Deploy) -> None:
-    """51,200 of 64,000 MB are taken; 12,800 are left for everybody else."""
+def test_functions_share_the_unreserved_quota(deploy: Deploy) -> None:
+    """Of 64,000 MB 51,200 are reserved, which leaves 12,800 for the other functions."""
     deploy(ECHO, "reserved", reserved_mb=51_200)
     small, big = deploy(ECHO, "small", memory_mb=128), deploy(ECHO, "big", memory_mb=12_801)
+
     assert small.invoke(1).status is Status.SUCCESS
     assert big.invoke(1).status is Status.OVER_QUOTA
 
 
-def test_every_trigger_has_a_queue_of_its_own(
+def test_every_trigger_has_its_own_queue(
     sandbox: Sandbox, deploy: Deploy, cos: CosS3Client, tmp_path: Path
 ) -> None:
-    """A flood from one does not keep another waiting."""
+    """A flood of events from one trigger does not delay another."""
     function = deploy(
         """
         import os, time
         def main_handler(event, context):
-            while "Type" not in event and not os.path.exists(GO_ON):
+            while "Type" not in event and not os.path.exists(GATE):
                 time.sleep(0.01)
             return event.get("Type", "Cos")
-        """.replace("GO_ON", repr(str(tmp_path / "go on"))),
+        """.replace("GATE", repr(str(tmp_path / "gate"))),
         triggers=[CosTrigger(BUCKET), TimerTrigger("minute")],
         instances=1,
     )
     for number in range(4):
         cos.put_object(BUCKET, b"", str(number))
     function.fire_timer("minute")
-    (tmp_path / "go on").touch()
+    (tmp_path / "gate").touch()
+
     sandbox.wait_idle()
+
     order = [invocation.result for invocation in function.invocations]
     assert order == ["Cos", "Timer", "Cos", "Cos", "Cos"]
 
 
-def test_a_full_queue_gives_up(
+def test_an_event_for_a_full_queue_is_given_up(
     sandbox: Sandbox, deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queues, "MAX_MESSAGES", 2)
     function = deploy(WAITS, instances=1)
-    go_on = tmp_path / "go on"
+    gate = tmp_path / "gate"
     for _ in range(4):
-        function.queue(str(go_on))
+        function.queue(str(gate))
+
     [letter] = function.dead_letters
     assert letter["ErrorMessage"] == "The queue is full"
-    go_on.touch()
+
+    gate.touch()
     sandbox.wait_idle()
     assert len(function.invocations) == 3
 
 
-def test_an_event_has_a_size(deploy: Deploy) -> None:
+def test_an_event_has_a_maximum_size(deploy: Deploy) -> None:
     function = deploy("def main_handler(event, context):\n    return len(event)\n")
     assert function.invoke("x" * 1_000_000).result == 1_000_000
+
     with pytest.raises(ValueError, match="6 MB"):
         function.invoke("x" * 6 * 1024 * 1024)
+
     function.queue("x" * (128 * 1024 - 2))
+
     with pytest.raises(ValueError, match="128 KB"):
         function.queue("x" * 128 * 1024)
 
 
 @pytest.mark.parametrize("rules", [{"retries": 3}, {"retries": -1}, {"max_event_age_seconds": 59}])
-def test_rules_have_the_platform_s_bounds(rules: dict[str, Any]) -> None:
+def test_retry_rules_have_the_bounds_of_the_platform(rules: dict[str, Any]) -> None:
     with pytest.raises(ValueError):
         RetryRules(**rules)
 
 
-def test_the_speed_is_positive() -> None:
+def test_the_speed_must_be_positive() -> None:
     with pytest.raises(ValueError, match="positive"):
         Sandbox(speed=0)

@@ -29,19 +29,20 @@ NOW = datetime.fromisoformat("2026-11-22T13:09:21+08:00")
         ("0 0 12 * * WED *", "2026-11-25T12:00:00"),
         ("0 0 0 1 JAN * 2028", "2028-01-01T00:00:00"),
         ("1/10 * * * * * *", "2026-11-22T13:09:31"),
-        # Day and week are both given: either will do.
+        # If day and weekday are both given, either is sufficient.
         ("0 0 0 30 * TUE *", "2026-11-24T00:00:00"),
         ("0 0 0 23 * TUE *", "2026-11-23T00:00:00"),
     ],
 )
-def test_when_it_is_due(cron: str, due: str) -> None:
+def test_a_timer_is_due_at_the_next_matching_time(cron: str, due: str) -> None:
     timer = TimerTrigger("timer", cron=cron)
     expected = datetime.fromisoformat(due + "+08:00")
+
     assert timer.next(NOW.timestamp()) == expected.timestamp()
 
 
 @pytest.mark.parametrize("cron", [None, "0 0 0 1 1 * 2020", "0 0 0 30 2 * *"])
-def test_never(cron: str | None) -> None:
+def test_a_timer_without_a_future_time_is_never_due(cron: str | None) -> None:
     assert TimerTrigger("timer", cron=cron).next(NOW.timestamp()) is None
 
 
@@ -59,23 +60,25 @@ def test_never(cron: str | None) -> None:
         "@hourly",
     ],
 )
-def test_what_is_no_expression(cron: str) -> None:
+def test_an_invalid_cron_expression_is_rejected(cron: str) -> None:
     with pytest.raises(ValueError, match="not a cron expression"):
         TimerTrigger("timer", cron=cron)
 
 
-def test_it_fires_again_and_again(sandbox: Sandbox, deploy: Callable[..., Function]) -> None:
+def test_a_timer_fires_repeatedly(sandbox: Sandbox, deploy: Callable[..., Function]) -> None:
     timers = [TimerTrigger("minute", "drain", "0 * * * * * *"), TimerTrigger("by hand")]
     function = deploy(ECHO, triggers=timers)
+
     for number in (1, 2, 3):
         sandbox.clock.advance(60)
         wait_until(lambda number=number: len(function.invocations) >= number)
+
     event = function.invocations[0].result
     assert (event["Type"], event["TriggerName"], event["Message"]) == ("Timer", "minute", "drain")
     assert {invocation.result["TriggerName"] for invocation in function.invocations} == {"minute"}
 
 
-def test_the_factor_divides_its_pauses(tmp_path: Path) -> None:
+def test_the_speed_divides_the_pauses_of_a_timer(tmp_path: Path) -> None:
     (tmp_path / "index.py").write_text(ECHO)
     with Sandbox(speed=600) as sandbox:
         timer = TimerTrigger("minute", cron="0 * * * * * *")

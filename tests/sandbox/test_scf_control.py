@@ -1,4 +1,4 @@
-"""SCF's control plane by the vendor's SDK: what is set there, the runtime goes by."""
+"""SCF's control plane by the vendor's SDK: the runtime follows what is set there."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def call(sandbox: Sandbox) -> Call:
     def send(action: str, **params: Any) -> dict[str, Any]:
         reply = client.call_json(action, {"FunctionName": "liveness", **params})["Response"]
         assert reply.pop("RequestId")
-        told: dict[str, Any] = reply
-        return told
+        response: dict[str, Any] = reply
+        return response
 
     return send
 
@@ -41,17 +41,25 @@ def code_of(call: Call, action: str, **params: Any) -> str:
     return str(caught.value.code)
 
 
-def test_get_function(deploy: Deploy, call: Call) -> None:
+def test_get_function_describes_the_deployment(deploy: Deploy, call: Call) -> None:
     deploy(ECHO, environment={"A": "b"}, memory_mb=256, timeout_seconds=900, role="a-role")
 
-    told = call("GetFunction", ShowCode="FALSE", Namespace="default")
+    description = call("GetFunction", ShowCode="FALSE", Namespace="default")
 
-    assert (told["MemorySize"], told["Timeout"], told["Role"]) == (256, 900, "a-role")
-    assert told["Environment"] == {"Variables": [{"Key": "A", "Value": "b"}]}
-    assert (told["Status"], told["Type"], told["AsyncRunEnable"]) == ("Active", "Event", "FALSE")
+    assert (description["MemorySize"], description["Timeout"], description["Role"]) == (
+        256,
+        900,
+        "a-role",
+    )
+    assert description["Environment"] == {"Variables": [{"Key": "A", "Value": "b"}]}
+    assert (description["Status"], description["Type"], description["AsyncRunEnable"]) == (
+        "Active",
+        "Event",
+        "FALSE",
+    )
 
 
-def test_list_triggers(deploy: Deploy, call: Call) -> None:
+def test_list_triggers_describes_each_trigger(deploy: Deploy, call: Call) -> None:
     deploy(
         ECHO,
         triggers=[
@@ -60,10 +68,11 @@ def test_list_triggers(deploy: Deploy, call: Call) -> None:
         ],
     )
 
-    told = call("ListTriggers", Limit=100)
+    page = call("ListTriggers", Limit=100)
 
-    assert told["TotalCount"] == 2
-    cos, timer = told["Triggers"]
+    assert page["TotalCount"] == 2
+
+    cos, timer = page["Triggers"]
     host = f"{BUCKET}.cos.ap-singapore.myqcloud.com"
     assert (cos["Type"], cos["TriggerName"], cos["Enable"]) == ("cos", host, 1)
     assert (cos["Qualifier"], timer["Qualifier"]) == ("$LATEST", "$DEFAULT")
@@ -75,11 +84,14 @@ def test_list_triggers(deploy: Deploy, call: Call) -> None:
     assert (timer["Type"], timer["TriggerName"], timer["Enable"]) == ("timer", "drain", 0)
     assert json.loads(timer["TriggerDesc"]) == {"cron": "0 * * * * * *"}
     assert timer["CustomArgument"] == "work"
+
     second = call("ListTriggers", Offset=1, Limit=1)
     assert (second["TotalCount"], second["Triggers"]) == (2, [timer])
 
 
-def test_a_closed_trigger_wakes_nobody(sandbox: Sandbox, deploy: Deploy, cos: CosS3Client) -> None:
+def test_a_disabled_trigger_does_not_fire(
+    sandbox: Sandbox, deploy: Deploy, cos: CosS3Client
+) -> None:
     closed = deploy(
         ECHO,
         triggers=[
@@ -95,11 +107,13 @@ def test_a_closed_trigger_wakes_nobody(sandbox: Sandbox, deploy: Deploy, cos: Co
     cos.put_object(BUCKET, b"", "a")
     sandbox.clock.advance(61)
     wait_until(lambda: len(open_one.invocations) == 2)
+
     sandbox.wait_idle()
+
     assert closed.invocations == []
 
 
-def test_a_quota_of_nothing_stops_the_function_until_it_is_taken_away(
+def test_a_quota_of_zero_stops_the_function_until_removed(
     sandbox: Sandbox, deploy: Deploy, call: Call
 ) -> None:
     function = deploy(ECHO)
@@ -110,6 +124,7 @@ def test_a_quota_of_nothing_stops_the_function_until_it_is_taken_away(
 
     assert call("GetReservedConcurrencyConfig") == {"ReservedMem": 0}
     assert function.invoke(2).status is Status.OVER_QUOTA
+
     function.queue(3)
     wait_until(lambda: len(function.invocations) == 3)
 
@@ -117,12 +132,13 @@ def test_a_quota_of_nothing_stops_the_function_until_it_is_taken_away(
 
     assert call("GetReservedConcurrencyConfig") == {"ReservedMem": None}
     assert function.invoke(4).result == 4
-    sandbox.clock.advance(60)  # the event that waited
+
+    sandbox.clock.advance(60)  # makes the waiting event due
     sandbox.wait_idle()
     assert function.invocations[-1].result == 3
 
 
-HOLDS = """
+WAITS = """
 import os, time
 def main_handler(event, context):
     while not os.path.exists(event):
@@ -131,21 +147,24 @@ def main_handler(event, context):
 
 
 @pytest.mark.parametrize("before", [None, 128])
-def test_what_runs_is_counted_where_it_was_taken(
+def test_an_instance_releases_memory_to_the_quota_it_acquired(
     sandbox: Sandbox, deploy: Deploy, call: Call, tmp_path: Any, before: int | None
 ) -> None:
-    """Memory that is given back goes to the share it came from, so that none is ever made."""
-    function = deploy(HOLDS, memory_mb=128, reserved_mb=before, instances=3)
+    """Memory is released to the quota that it was acquired from, so that no quota grows."""
+    function = deploy(WAITS, memory_mb=128, reserved_mb=before, instances=3)
     gate = tmp_path / "gate"
     function.queue(str(gate))
     wait_until(lambda: not sandbox_idle(sandbox))
     call("PutReservedConcurrencyConfig", ReservedConcurrencyMem=0)
     gate.touch()
     sandbox.wait_idle()
-    assert function.invocations[-1].status is Status.SUCCESS, "what runs ends by itself"
+
+    assert function.invocations[-1].status is Status.SUCCESS, "a running instance is not stopped"
     assert function.invoke(str(gate)).status is Status.OVER_QUOTA
+
     call("PutReservedConcurrencyConfig", ReservedConcurrencyMem=128)
     assert function.invoke(str(gate)).status is Status.SUCCESS
+
     call("PutReservedConcurrencyConfig", ReservedConcurrencyMem=127)
     assert function.invoke(str(gate)).status is Status.OVER_QUOTA
 
@@ -158,21 +177,23 @@ def sandbox_idle(sandbox: Sandbox) -> bool:
     return True
 
 
-def test_what_must_stay_unreserved(deploy: Deploy, call: Call) -> None:
+def test_a_minimum_must_stay_unreserved(deploy: Deploy, call: Call) -> None:
     deploy(ECHO)
     deploy(ECHO, "other", reserved_mb=1_200)
     code = "LimitExceeded.FunctionReservedConcurrencyMemory"
     too_much = {"ReservedConcurrencyMem": 50_001}
+
     assert code_of(call, "PutReservedConcurrencyConfig", **too_much) == code
     assert code_of(call, "PutReservedConcurrencyConfig", ReservedConcurrencyMem=-1) == code
     assert call("GetReservedConcurrencyConfig") == {"ReservedMem": None}
-    for _ in range(2):  # its own former part counts as free
+
+    for _ in range(2):  # its previous reservation counts as free
         call("PutReservedConcurrencyConfig", ReservedConcurrencyMem=50_000)
     call("DeleteReservedConcurrencyConfig")
     call("PutReservedConcurrencyConfig", FunctionName="other", ReservedConcurrencyMem=51_200)
 
 
-def test_retries_and_age(sandbox: Sandbox, deploy: Deploy, call: Call) -> None:
+def test_retries_and_event_age_can_be_set(sandbox: Sandbox, deploy: Deploy, call: Call) -> None:
     function = deploy(FAILS)
     assert call("GetFunctionEventInvokeConfig", Qualifier="$LATEST") == {
         "AsyncTriggerConfig": {"MsgTTL": 21600, "RetryConfig": [{"RetryNum": 2}, {"RetryNum": -1}]}
@@ -181,16 +202,19 @@ def test_retries_and_age(sandbox: Sandbox, deploy: Deploy, call: Call) -> None:
     config = {"MsgTTL": 600, "RetryConfig": [{"RetryNum": 0}]}
     assert call("UpdateFunctionEventInvokeConfig", AsyncTriggerConfig=config) == {}
 
-    told = call("GetFunctionEventInvokeConfig")["AsyncTriggerConfig"]
-    assert (told["MsgTTL"], told["RetryConfig"][0]) == (600, {"RetryNum": 0})
+    description = call("GetFunctionEventInvokeConfig")["AsyncTriggerConfig"]
+    assert (description["MsgTTL"], description["RetryConfig"][0]) == (600, {"RetryNum": 0})
+
     function.queue(None)
     sandbox.wait_idle()
     assert len(function.invocations) == 1, "given up after the first try"
+
     call("PutReservedConcurrencyConfig", ReservedConcurrencyMem=0)
     function.queue(None)
     wait_until(lambda: len(function.invocations) == 2)
     sandbox.clock.advance(601)
     sandbox.wait_idle()
+
     assert len(function.invocations) == 2, "too old, so it is not even tried"
     assert len(function.dead_letters) == 2
 
@@ -209,11 +233,12 @@ def test_retries_and_age(sandbox: Sandbox, deploy: Deploy, call: Call) -> None:
         ),
     ],
 )
-def test_retry_settings_that_there_are_not(
+def test_invalid_retry_settings_are_rejected(
     deploy: Deploy, call: Call, config: dict[str, Any], code: str
 ) -> None:
     function = deploy(ECHO)
     before = function.rules
+
     assert code_of(call, "UpdateFunctionEventInvokeConfig", AsyncTriggerConfig=config) == code
     assert function.rules == before
 
@@ -234,7 +259,7 @@ def test_retry_settings_that_there_are_not(
         ("DeleteFunction", {}, "InvalidAction"),
     ],
 )
-def test_refused(
+def test_an_invalid_request_is_rejected(
     deploy: Deploy, call: Call, action: str, params: dict[str, Any], code: str
 ) -> None:
     deploy(ECHO)
@@ -244,6 +269,7 @@ def test_refused(
 def test_the_signature_is_verified(sandbox: Sandbox) -> None:
     keys = sandbox.credentials
     forged = Credentials(keys.secret_id, "0" * 32)
+
     for product, version in (("scf", "2018-04-16"), ("cam", "2019-01-16")):
         client = api_client(sandbox, product, version, forged)
         with pytest.raises(TencentCloudSDKException) as caught:
@@ -251,17 +277,19 @@ def test_the_signature_is_verified(sandbox: Sandbox) -> None:
         assert caught.value.code == "AuthFailure.SignatureFailure"
 
 
-def test_a_signature_for_one_product_opens_no_other(sandbox: Sandbox, deploy: Deploy) -> None:
+def test_a_signature_is_valid_for_one_product_only(sandbox: Sandbox, deploy: Deploy) -> None:
     deploy(ECHO)
     client = api_client(sandbox, "cam", "2018-04-16", host="scf.tencentcloudapi.com")
+
     with pytest.raises(TencentCloudSDKException) as caught:
         client.call_json("GetFunction", {"FunctionName": "liveness"})
     assert caught.value.code == "AuthFailure.SignatureFailure"
 
 
-def test_functions_are_in_their_region(sandbox: Sandbox, deploy: Deploy) -> None:
+def test_functions_exist_only_in_their_region(sandbox: Sandbox, deploy: Deploy) -> None:
     deploy(ECHO)
     client = api_client(sandbox, "scf", "2018-04-16", region="ap-hongkong")
+
     with pytest.raises(TencentCloudSDKException) as caught:
         client.call_json("GetFunction", {"FunctionName": "liveness"})
     assert caught.value.code == "UnsupportedRegion"
@@ -270,6 +298,7 @@ def test_functions_are_in_their_region(sandbox: Sandbox, deploy: Deploy) -> None
 def test_requests_are_logged(sandbox: Sandbox, deploy: Deploy, call: Call) -> None:
     deploy(ECHO)
     call("GetFunction")
-    logged = sandbox.requests[-1]
-    assert (logged.service, logged.action, logged.status) == ("scf", "GetFunction", 200)
-    assert logged.principal == sandbox.credentials.secret_id
+
+    record = sandbox.requests[-1]
+    assert (record.service, record.action, record.status) == ("scf", "GetFunction", 200)
+    assert record.principal == sandbox.credentials.secret_id

@@ -1,4 +1,4 @@
-"""`serve`: the sandbox as a command runs it, in a process of its own."""
+"""`serve`: the sandbox as run by a command, in a process of its own."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOOLS = Path(__file__).parents[2] / "tools"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_serve_as_a_command(tmp_path: Path, number: signal.Signals) -> None:
+def test_serve_runs_until_a_signal(tmp_path: Path, number: signal.Signals) -> None:
     code = tmp_path / "code"
     code.mkdir()
     (code / "index.py").write_text(
@@ -28,8 +28,8 @@ def test_serve_as_a_command(tmp_path: Path, number: signal.Signals) -> None:
             """
             import os, pathlib
             def main_handler(event, context):
-                told = f"{os.getpid()} {os.environ['LIVENESS_BUCKET']}"
-                pathlib.Path(os.environ["NOTE"]).write_text(told)
+                text = f"{os.getpid()} {os.environ['LIVENESS_BUCKET']}"
+                pathlib.Path(os.environ["NOTE"]).write_text(text)
             """
         )
     )
@@ -44,6 +44,7 @@ def test_serve_as_a_command(tmp_path: Path, number: signal.Signals) -> None:
               print=partial(print, flush=True))
         """
     )
+
     with subprocess.Popen(
         [sys.executable, "-c", start],
         stdout=subprocess.PIPE,
@@ -68,15 +69,17 @@ def test_serve_as_a_command(tmp_path: Path, number: signal.Signals) -> None:
         finally:
             server.send_signal(number)
         assert server.wait(10) == 0
+
     pid, bucket = note.read_text().split()
     assert bucket == BUCKET
+
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid), 0)
 
 
 def upload(exported: dict[str, str]) -> None:
     class Remote:
-        """What cos_client wants to know of a sandbox, from what serve printed."""
+        """What cos_client needs from a sandbox, taken from the output of `serve`."""
 
         region = exported["TENCENTCLOUD_REGION"]
         url = exported["http_proxy"]
@@ -87,7 +90,7 @@ def upload(exported: dict[str, str]) -> None:
     cos_client(Remote()).put_object(BUCKET, b"body", "liveness/incoming/pair/live.bin")  # type: ignore[arg-type]
 
 
-def test_a_bucket_of_another_region_is_refused(tmp_path: Path) -> None:
+def test_a_bucket_in_another_region_is_rejected(tmp_path: Path) -> None:
     with Sandbox(region="ap-hongkong", data=tmp_path) as sandbox:
         sandbox.create_bucket(BUCKET)
     with pytest.raises(RegionMismatch, match=f"contains {BUCKET} in ap-hongkong; .* ap-singapore"):

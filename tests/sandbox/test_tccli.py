@@ -1,4 +1,4 @@
-"""The vendor's command line, unchanged, with the environment that the sandbox hands out."""
+"""The vendor's unmodified command line, with the environment that the sandbox provides."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from liveness_sandbox import Sandbox
 from . import tccli
 from .clients import DETECT, JPEG, Pair, md5
 
-# Its client asks by https unless its endpoint says otherwise, and https asks no http_proxy.
+# tccli uses https unless the endpoint says otherwise, and for https it ignores http_proxy.
 ENDPOINT = ("--endpoint", "http://faceid.intl.tencentcloudapi.com")
 
 pytestmark = pytest.mark.timeout(tccli.INSTALL_SECONDS + 100)
@@ -41,8 +41,8 @@ class CommandLine:
         )
 
     def call(self, action: str, *options: str, **params: str) -> dict[str, Any]:
-        given = [text for name, value in params.items() for text in (f"--{name}", value)]
-        done = self.run("faceid", action, *given, *options)
+        arguments = [text for name, value in params.items() for text in (f"--{name}", value)]
+        done = self.run("faceid", action, *arguments, *options)
         assert done.returncode == 0, done.stderr
         response: dict[str, Any] = json.loads(done.stdout)
         return response
@@ -56,7 +56,7 @@ def cli(sandbox: Sandbox, tmp_path: Path) -> CommandLine:
 def test_a_pair_is_uploaded_and_judged(
     sandbox: Sandbox, http: requests.Session, cli: CommandLine
 ) -> None:
-    """The whole of the documented way: two upload links, two PUTs, one verdict, one frame."""
+    """The complete documented procedure: two upload links, two PUTs, a verdict and a frame."""
 
     def uploaded(body: bytes) -> str:
         links = cli.call("CreateUploadUrl", *ENDPOINT, TargetAction=DETECT)
@@ -74,34 +74,40 @@ def test_a_pair_is_uploaded_and_judged(
         ImageUrl=uploaded(JPEG),
         ImageMd5=md5(JPEG),
     )
+
     assert (response["Result"], response["Sim"]) == ("Success", 96.3)
     assert md5(http.get(response["BestFrameUrl"]).content) == response["BestFrameMd5"]
     [call] = sandbox.faceid.billed
     assert call.request_id == response["RequestId"]
+
     agents = {request.headers["x-tc-requestclient"] for request in calls(sandbox)}
     assert {agent.partition("_CLI_")[1] for agent in agents} == {"_CLI_"}
 
 
-def test_the_endpoint_may_be_a_setting(sandbox: Sandbox, cli: CommandLine) -> None:
+def test_the_endpoint_can_be_configured(sandbox: Sandbox, cli: CommandLine) -> None:
     set_endpoint = ("configure", "set", "faceid.endpoint", ENDPOINT[1])
+
     assert cli.run(*set_endpoint).returncode == 0
     assert cli.call("CreateUploadUrl", TargetAction=DETECT)["UploadUrl"]
     assert len(calls(sandbox)) == 1
 
 
-def test_an_error_is_told(sandbox: Sandbox, cli: CommandLine, pair: Callable[..., Pair]) -> None:
+def test_errors_are_reported(sandbox: Sandbox, cli: CommandLine, pair: Callable[..., Pair]) -> None:
     params = {**pair().params, "ImageMd5": md5(b"something else")}
-    given = [text for name, value in params.items() for text in (f"--{name}", value)]
-    done = cli.run("faceid", DETECT, *given, *ENDPOINT)
+    arguments = [text for name, value in params.items() for text in (f"--{name}", value)]
+    done = cli.run("faceid", DETECT, *arguments, *ENDPOINT)
+
     assert done.returncode == 255
     assert "code:InvalidParameterValue message:MD5 Error" in done.stderr
-    wrong = cli.run("faceid", DETECT, *given, *ENDPOINT, TENCENTCLOUD_SECRET_KEY="0" * 32)
+
+    wrong = cli.run("faceid", DETECT, *arguments, *ENDPOINT, TENCENTCLOUD_SECRET_KEY="0" * 32)
     assert "code:AuthFailure.SignatureFailure" in wrong.stderr
 
 
-def test_who_comes_by_https_is_told_why_it_fails(sandbox: Sandbox, cli: CommandLine) -> None:
+def test_a_client_that_uses_https_learns_why_it_fails(sandbox: Sandbox, cli: CommandLine) -> None:
     target = ("--TargetAction", DETECT)
     done = cli.run("faceid", "CreateUploadUrl", *target, https_proxy=sandbox.url)
+
     assert done.returncode == 255
     assert "The sandbox does not support TLS: use http" in done.stderr
 

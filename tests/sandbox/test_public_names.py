@@ -1,0 +1,15 @@
+"""The public names of the sandbox."""
+
+import liveness_sandbox
+
+PUBLIC_NAMES = [
+    *("Bucket", "CosTrigger", "Credentials", "Delay", "DeployOptions", "Drop", "FaceCall"),
+    *("Fault", "FaultAction", "Function", "FunctionRole", "InvalidFault", "Invocation", "Match"),
+    *("Pause", "RegionMismatch", "Reply", "RequestRecord", "ReservationTooLarge", "Sandbox"),
+    *("ScenarioFile", "Status", "StoredObject", "TimerTrigger", "load_scenario", "serve"),
+]
+
+
+def test_the_public_names_are_those_listed_here() -> None:
+    assert liveness_sandbox.__all__ == PUBLIC_NAMES
+    assert all(hasattr(liveness_sandbox, name) for name in PUBLIC_NAMES)
