@@ -1,4 +1,4 @@
-"""Copies: of whole objects, of parts, between buckets and regions."""
+"""Copies: of full_copy objects, of parts, between buckets and regions."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def test_parts_can_be_copied_from_ranges(
     with pytest.raises(CosServiceError, match="InvalidRange"):
         far.upload_part_copy(OTHER, "out", 3, upload, source("big"), f"bytes=0-{len(body)}")
 
-    whole = far.upload_part_copy(OTHER, "out", 3, upload, source("big"))
-    assert whole["ETag"] == f'"{md5(body)}"'
+    full_copy = far.upload_part_copy(OTHER, "out", 3, upload, source("big"))
+    assert full_copy["ETag"] == f'"{md5(body)}"'
 
     parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)]
     far.complete_multipart_upload(OTHER, "out", upload, {"Part": parts})

@@ -29,8 +29,8 @@ def test_parts_become_an_object_whose_etag_is_not_an_md5(cos: CosS3Client, bucke
     parts = {
         "Part": [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)]
     }
-    done = cos.complete_multipart_upload(BUCKET, "big", upload, parts)
-    assert done["ETag"].endswith('-2"')
+    reply = cos.complete_multipart_upload(BUCKET, "big", upload, parts)
+    assert reply["ETag"].endswith('-2"')
     stored = bucket.get("big")
     assert stored is not None and stored.body() == b"".join(bodies)
     assert stored.metadata == {"x-cos-meta-a": "1"}

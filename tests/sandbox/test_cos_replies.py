@@ -61,8 +61,8 @@ def test_a_wrong_signature_is_answered_with_what_was_signed(
     sandbox: Sandbox, http: requests.Session, bucket: Bucket
 ) -> None:
     """As in the cloud, this shows why the signature does not match."""
-    own = sandbox.credentials
-    wrong = cos_client(sandbox, Credentials(own.secret_id, "0" * 32))
+    keys = sandbox.credentials
+    wrong = cos_client(sandbox, Credentials(keys.secret_id, "0" * 32))
     error = ElementTree.fromstring(http.get(url(wrong, "GET", "a b")).content)
 
     host = f"{BUCKET}.cos.ap-singapore.myqcloud.com"

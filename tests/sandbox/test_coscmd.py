@@ -34,8 +34,8 @@ def coscmd() -> Path:
     """Install coscmd separately from the project, with its own dependencies (tqdm, PyYAML, ...)."""
     home = ROOT / f"build/coscmd-{sys.version_info.major}.{sys.version_info.minor}"
     pins = REQUIREMENTS.read_text() + CONSTRAINTS.read_text()
-    ready = home / "installed.txt"
-    if not ready.exists() or ready.read_text() != pins:
+    stamp = home / "installed.txt"
+    if not stamp.exists() or stamp.read_text() != pins:
         venv.create(home, clear=True, with_pip=True)
         pip = [home / "bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
         subprocess.run(
@@ -43,7 +43,7 @@ def coscmd() -> Path:
             check=True,
             timeout=_SECONDS,
         )
-        ready.write_text(pins)
+        stamp.write_text(pins)
     return home / "bin" / "coscmd"
 
 
@@ -58,7 +58,7 @@ def run(coscmd: Path, sandbox: Sandbox, tmp_path: Path) -> Run:
     }
 
     def call(*arguments: str, status: int = 0) -> str:
-        done = subprocess.run(
+        process = subprocess.run(
             [coscmd, *arguments],
             env=environment,
             cwd=tmp_path,
@@ -68,8 +68,8 @@ def run(coscmd: Path, sandbox: Sandbox, tmp_path: Path) -> Run:
             text=True,
             timeout=60,
         )
-        assert done.returncode == status, done.stdout
-        return done.stdout
+        assert process.returncode == status, process.stdout
+        return process.stdout
 
     keys = sandbox.credentials
     call(

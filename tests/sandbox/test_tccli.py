@@ -42,9 +42,9 @@ class CommandLine:
 
     def call(self, action: str, *options: str, **params: str) -> dict[str, Any]:
         arguments = [text for name, value in params.items() for text in (f"--{name}", value)]
-        done = self.run("faceid", action, *arguments, *options)
-        assert done.returncode == 0, done.stderr
-        response: dict[str, Any] = json.loads(done.stdout)
+        process = self.run("faceid", action, *arguments, *options)
+        assert process.returncode == 0, process.stderr
+        response: dict[str, Any] = json.loads(process.stdout)
         return response
 
 
@@ -95,10 +95,10 @@ def test_the_endpoint_can_be_configured(sandbox: Sandbox, cli: CommandLine) -> N
 def test_errors_are_reported(sandbox: Sandbox, cli: CommandLine, pair: Callable[..., Pair]) -> None:
     params = {**pair().params, "ImageMd5": md5(b"something else")}
     arguments = [text for name, value in params.items() for text in (f"--{name}", value)]
-    done = cli.run("faceid", DETECT, *arguments, *ENDPOINT)
+    process = cli.run("faceid", DETECT, *arguments, *ENDPOINT)
 
-    assert done.returncode == 255
-    assert "code:InvalidParameterValue message:MD5 Error" in done.stderr
+    assert process.returncode == 255
+    assert "code:InvalidParameterValue message:MD5 Error" in process.stderr
 
     wrong = cli.run("faceid", DETECT, *arguments, *ENDPOINT, TENCENTCLOUD_SECRET_KEY="0" * 32)
     assert "code:AuthFailure.SignatureFailure" in wrong.stderr
@@ -106,10 +106,10 @@ def test_errors_are_reported(sandbox: Sandbox, cli: CommandLine, pair: Callable[
 
 def test_a_client_that_uses_https_learns_why_it_fails(sandbox: Sandbox, cli: CommandLine) -> None:
     target = ("--TargetAction", DETECT)
-    done = cli.run("faceid", "CreateUploadUrl", *target, https_proxy=sandbox.url)
+    process = cli.run("faceid", "CreateUploadUrl", *target, https_proxy=sandbox.url)
 
-    assert done.returncode == 255
-    assert "The sandbox does not support TLS: use http" in done.stderr
+    assert process.returncode == 255
+    assert "The sandbox does not support TLS: use http" in process.stderr
 
 
 def calls(sandbox: Sandbox) -> list[Any]:

@@ -38,7 +38,7 @@ class Blob:
         with self.open() as stream:
             return stream.read()
 
-    def whole(self) -> BlobSlice:
+    def as_slice(self) -> BlobSlice:
         return BlobSlice(self, 0, self.size)
 
     def release(self) -> None:
@@ -54,11 +54,11 @@ class BlobSlice:
     length: int
 
     def chunks(self) -> Iterator[bytes]:
-        left = self.length
+        remaining = self.length
         with self.blob.open() as stream:
             stream.seek(self.offset)
-            while left > 0 and (chunk := stream.read(min(_CHUNK_BYTES, left))):
-                left -= len(chunk)
+            while remaining > 0 and (chunk := stream.read(min(_CHUNK_BYTES, remaining))):
+                remaining -= len(chunk)
                 yield chunk
 
 
@@ -136,7 +136,7 @@ class BlobStore:
             raise
 
     def existing(self, name: str, size: int, md5: str, crc64: int | None = None) -> Blob:
-        """Return a blob that an earlier sandbox left in the directory."""
+        """Return a blob that an earlier sandbox remaining in the directory."""
         return Blob(size, md5, crc64, None, self._directory / name)
 
     def sweep(self, used: set[str]) -> None:

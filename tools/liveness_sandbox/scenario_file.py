@@ -55,7 +55,7 @@ class ScenarioFile:
 
 
 def load_scenario(path: Path) -> ScenarioFile:
-    """Read a scenario file. Raise InvalidFault with the file and the place of the problem."""
+    """Read a scenario file. Raise InvalidFault with the file and the path of the problem."""
     try:
         return parse_scenario_file(json.loads(path.read_bytes()))
     except OSError as error:

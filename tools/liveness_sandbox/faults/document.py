@@ -1,6 +1,6 @@
 """Faults as JSON, for scenario files and for the sandbox's API.
 
-An error names the place of the problem in the document.
+An error names the path of the problem in the document.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _MAX_NUMBER = 1_000_000_000
 _INTEGERS = ("status", "times", "seed")
 
 
-def parse_fault(document: Any, place: str = "") -> Fault:
+def parse_fault(document: Any, path: str = "") -> Fault:
     """Parse `{"match": {...}, "do": {...}}`. Raise InvalidFault if it is not a fault."""
-    parts = checked_object(document, place, ("match", "do", "comment"))
+    parts = checked_object(document, path, ("match", "do", "comment"))
     try:
         match = Match(**_fields(parts.get("match", {}), "match", Match))
         return Fault(FaultAction(**_fields(parts.get("do", {}), "do", FaultAction)), match)
     except InvalidFault as error:
-        raise InvalidFault(f"{place}.{error}" if place else str(error)) from None
+        raise InvalidFault(f"{path}.{error}" if path else str(error)) from None
 
 
 def fault_document(fault: Fault) -> dict[str, Any]:
@@ -34,24 +34,24 @@ def fault_document(fault: Fault) -> dict[str, Any]:
     return {"match": _non_default(fault.match), "do": _non_default(fault.action)}
 
 
-def checked_object(document: Any, place: str, names: tuple[str, ...]) -> Mapping[str, Any]:
+def checked_object(document: Any, path: str, names: tuple[str, ...]) -> Mapping[str, Any]:
     """Return the document if it is an object without unknown fields: a misspelled field must not be
     ignored."""
     if not isinstance(document, dict):
-        raise InvalidFault(f"{place or 'this'} must be an object, not {shown(document)}")
+        raise InvalidFault(f"{path or 'this'} must be an object, not {shown(document)}")
     for name in document:
         if name not in names:
-            where = f"{place}.{name}" if place else name
+            where = f"{path}.{name}" if path else name
             raise InvalidFault(f"{where} is not a known field; known fields: {', '.join(names)}")
     return document
 
 
-def checked_number(value: Any, place: str) -> float:
+def checked_number(value: Any, path: str) -> float:
     # In Python bool is a subclass of int, and the JSON parser accepts NaN.
     if isinstance(value, bool) or not isinstance(value, (int, float)) or math.isnan(value):
-        raise InvalidFault(f"{place} must be a number, not {shown(value)}")
+        raise InvalidFault(f"{path} must be a number, not {shown(value)}")
     if abs(value) > _MAX_NUMBER:
-        raise InvalidFault(f"{place} must be at most {_MAX_NUMBER:,}, not {shown(value)}")
+        raise InvalidFault(f"{path} must be at most {_MAX_NUMBER:,}, not {shown(value)}")
     return value
 
 
@@ -59,20 +59,20 @@ def shown(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)[:60]
 
 
-def _fields(document: Any, place: str, kind: type[Match] | type[FaultAction]) -> dict[str, Any]:
+def _fields(document: Any, path: str, kind: type[Match] | type[FaultAction]) -> dict[str, Any]:
     names = tuple(field.name for field in fields(kind))
-    values = checked_object(document, place, names)
-    return {name: _checked(value, name, f"{place}.{name}") for name, value in values.items()}
+    values = checked_object(document, path, names)
+    return {name: _checked(value, name, f"{path}.{name}") for name, value in values.items()}
 
 
-def _checked(value: Any, name: str, place: str) -> Any:
+def _checked(value: Any, name: str, path: str) -> Any:
     if name in _NUMBERS:
-        return checked_number(value, place)
+        return checked_number(value, path)
     if name in _INTEGERS:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise InvalidFault(f"{place} must be an integer, not {shown(value)}")
+            raise InvalidFault(f"{path} must be an integer, not {shown(value)}")
     elif not isinstance(value, str):
-        raise InvalidFault(f"{place} must be a string, not {shown(value)}")
+        raise InvalidFault(f"{path} must be a string, not {shown(value)}")
     return value
 
 

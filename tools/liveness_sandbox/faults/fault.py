@@ -92,8 +92,8 @@ class FaultAction:
     def __post_init__(self) -> None:
         kinds = [kind for kind in KINDS if getattr(self, kind) is not None]
         if len(kinds) != 1 and kinds != ["status", "code"]:
-            found = " and ".join(kinds) or "nothing"
-            raise InvalidFault(f"do takes one of {', '.join(KINDS)}, not {found}")
+            names = " and ".join(kinds) or "nothing"
+            raise InvalidFault(f"do takes one of {', '.join(KINDS)}, not {names}")
         for kind in ("delay", *STALE_KINDS):
             seconds = getattr(self, kind)
             if seconds is not None and seconds <= 0:

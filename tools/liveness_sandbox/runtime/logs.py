@@ -12,14 +12,14 @@ class RequestLogs:
     """Standard output and standard error of one request; what exceeds the limit is dropped."""
 
     def __init__(self) -> None:
-        self._left = _REQUEST_BYTES
+        self._remaining = _REQUEST_BYTES
         self.stdout = Stream(self)
         self.stderr = Stream(self)
 
     def grant(self, size: int) -> int:
         """Return how many of `size` bytes may still be kept."""
-        granted = min(size, self._left)
-        self._left -= granted
+        granted = min(size, self._remaining)
+        self._remaining -= granted
         return granted
 
 

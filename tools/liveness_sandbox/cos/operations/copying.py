@@ -48,7 +48,7 @@ def source_range(operation: Operation, stored: StoredObject) -> BlobSlice:
     """Parse `bytes=first-last`; both are required. The SDK sends an empty header for the whole."""
     header = operation.request.headers.get(f"{HEADER}-range")
     if not header:
-        return stored.blob.whole()
+        return stored.blob.as_slice()
     match = _RANGE.fullmatch(header)
     first, last = map(int, match.groups()) if match else (0, -1)
     if not first <= last < stored.size:

@@ -75,7 +75,7 @@ class MultipartOperations:
         upload = self._upload(operation)
         body_tree = await request_body.read(operation.request, "CompleteMultipartUpload")
         parts = upload.assemble(body_tree)
-        blob = await join(self._blobs, [part.whole() for part in parts])
+        blob = await join(self._blobs, [part.as_slice() for part in parts])
         self._require_open(operation, blob)
         # It looks like an MD5, but is not the MD5 of the object.
         etag = f"{uuid.uuid4().hex}-{len(parts)}"

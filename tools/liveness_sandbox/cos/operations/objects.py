@@ -35,7 +35,7 @@ class ObjectOperations:
                 headers[name.title()] = request.query[f"response-{name}"]
         requested_range = byte_range(request.headers.get("range"), stored.size)
         if requested_range is None:
-            return Reply(200, stored.blob.whole(), headers)
+            return Reply(200, stored.blob.as_slice(), headers)
         offset, length = requested_range
         headers["Content-Range"] = f"bytes {offset}-{offset + length - 1}/{stored.size}"
         return Reply(206, BlobSlice(stored.blob, offset, length), headers)

@@ -58,7 +58,7 @@ class UploadOperations:
             attributes = replace(attributes, headers=source.headers, metadata=source.metadata)
         if _copies(headers.get(tagging.DIRECTIVE, "Copy")):
             attributes = replace(attributes, tags=source.tags)
-        blob = await join(self._store.blobs, [source.blob.whole()])
+        blob = await join(self._store.blobs, [source.blob.as_slice()])
         stored = commit(operation, describe(operation.key, blob, attributes, self._clock), "Copy")
         body = element("ETag", stored.etag), element("LastModified", iso_date(stored.last_modified))
         return Reply(
@@ -82,7 +82,7 @@ class UploadOperations:
                 metadata=before.metadata,
                 storage_class=before.storage_class,
             )
-        blob = await join(self._store.blobs, [each.whole() for each in blobs])
+        blob = await join(self._store.blobs, [each.as_slice() for each in blobs])
         blobs[-1].release()
         if operation.bucket.get(operation.key) is not before:
             blob.release()  # another client was faster
