@@ -136,7 +136,7 @@ class BlobStore:
             raise
 
     def existing(self, name: str, size: int, md5: str, crc64: int | None = None) -> Blob:
-        """Return a blob that an earlier sandbox remaining in the directory."""
+        """Return a blob that an earlier sandbox left in the directory."""
         return Blob(size, md5, crc64, None, self._directory / name)
 
     def sweep(self, used: set[str]) -> None:

@@ -90,7 +90,7 @@ class ConsistencyModel:
     """Which state of the objects requests see. This base class is strongly consistent."""
 
     def on_change(self, bucket: Bucket, key: str, before: StoredObject | None) -> None:
-        """Note that the object of a key is about to change; `before` is the present one."""
+        """Record that the object of a key is about to change; `before` is the present one."""
 
     def listing_view(self, bucket: Bucket) -> Bucket:
         """Return the bucket as GET Bucket shows it."""

@@ -21,9 +21,10 @@ class Change(NamedTuple):
 
 
 class StaleViews(ConsistencyModel):
-    """Show the earlier states that the active faults ask for, from changes since they are active.
+    """Show the earlier states that the active faults ask for.
 
-    Only a request that sees a difference counts as a hit.
+    They are known from the changes that were made while a fault was active. A request counts as a
+    hit only if it sees a difference.
     """
 
     def __init__(self, faults: Faults, clock: Clock) -> None:

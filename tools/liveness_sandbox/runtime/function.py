@@ -110,7 +110,7 @@ class Function:
 
     @memory_quota.setter
     def memory_quota(self, quota: MemoryQuota) -> None:
-        """Set the quota for new instances; running ones release to where they acquired."""
+        """Set the quota for new instances; running ones release memory to their old quota."""
         with self._changed:
             self._memory_quota = quota
 

@@ -54,7 +54,7 @@ class RegionQuota:
         self._unreserved = MemoryQuota(_REGION_MB.get(region, _DEFAULT_MB))
 
     def allocate(self, reserved_mb: int | None) -> MemoryQuota:
-        """Return a function's quota: its own hard limit (0 stops it), or None for the shared one.
+        """Return a function's quota: a hard limit of its own (0 stops it), or the shared quota.
 
         Raise ReservationTooLarge if too little would stay unreserved.
         """
