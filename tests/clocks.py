@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from liveness.seams import SystemClock
+from liveness.cloud.system import SystemClock
 
 
 class ManualClock:

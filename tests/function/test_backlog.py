@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from liveness.backlog import MAX_VISITS, slot_key
-from liveness.errors import PairsNotFinished
+from liveness.errors import PairsNotFinishedError
+from liveness.keys import drain_slot_key
+from liveness.markers import MAX_DELIVERIES
 from liveness.settings import read_settings
 from liveness_sandbox import Reply
 from tests.conftest import Cloud, Instance
@@ -55,7 +56,7 @@ def test_the_timer_drains_due_markers(cloud: Cloud) -> None:
 
     assert function(DRAIN)["drain"] == {"began": True, "ended": {"published": 8}}
 
-    (finished,) = function.logged("drain.ended")
+    (finished,) = function.logged("drain.finished")
     assert finished["overdue"] > 86400, "due since 1 January 2020"
     assert all(cloud.result(name) for name in names)
     assert cloud.markers() == []
@@ -68,7 +69,7 @@ def test_only_one_instance_drains_in_a_slot(cloud: Cloud) -> None:
     settings = read_settings(cloud.instance().environ)
     now = cloud.sandbox.clock.now().timestamp()
     for seconds in (-10, 0, 10):
-        cloud.bucket.put(slot_key(settings, now + seconds), b'{"nonce": "other-instance"}')
+        cloud.bucket.put(drain_slot_key(settings, now + seconds), b'{"nonce": "other-instance"}')
 
     assert cloud.instance()(DRAIN)["drain"] == {"began": False, "ended": {}}
     assert cloud.calls == 0
@@ -81,7 +82,7 @@ def test_an_event_leaves_the_rate_to_an_active_drainer(cloud: Cloud) -> None:
     settings = read_settings(function.environ)
     now = cloud.sandbox.clock.now().timestamp()
     for seconds in (-10, 0, 10):
-        cloud.bucket.put(slot_key(settings, now + seconds), b'{"nonce": "other-instance"}')
+        cloud.bucket.put(drain_slot_key(settings, now + seconds), b'{"nonce": "other-instance"}')
 
     assert upload_event(cloud, function, "anna")["state"] == "parked"
     assert cloud.calls == 0
@@ -127,7 +128,7 @@ def test_an_invalid_marker_is_removed_and_logged(cloud: Cloud, body: bytes) -> N
     function = cloud.instance()
 
     assert function(DRAIN)["drain"]["ended"] == {"damaged": 1}
-    assert function.logged("drain.marker-damaged")
+    assert function.logged("drain.marker-invalid")
     assert cloud.bucket.keys("liveness/ledger/pending/") == []
 
 
@@ -163,7 +164,7 @@ def test_a_marker_is_requeued_last_before_its_pair_is_processed(cloud: Cloud) ->
 
 def test_a_pair_is_given_up_after_too_many_deliveries(cloud: Cloud) -> None:
     cloud.put_pair("anna")
-    park_by_hand(cloud, "anna", visits=MAX_VISITS)
+    park_by_hand(cloud, "anna", visits=MAX_DELIVERIES)
     function = cloud.instance()
 
     function(DRAIN)
@@ -172,7 +173,7 @@ def test_a_pair_is_given_up_after_too_many_deliveries(cloud: Cloud) -> None:
     assert result is not None
     assert (result["status"], result["reason"]["code"]) == ("failed", "GivenUp")
     assert cloud.calls == 0
-    assert function.logged("drain.gave-up")
+    assert function.logged("drain.given-up")
     assert cloud.markers() == []
 
 
@@ -365,7 +366,7 @@ def test_a_failed_pair_is_parked_too(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     cloud.on("HEAD", "live.bin", Reply(503), times=4)
     function = cloud.instance()
-    with pytest.raises(PairsNotFinished):
+    with pytest.raises(PairsNotFinishedError):
         function.walk("anna")
 
     function(DRAIN)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from liveness.errors import PairsNotFinished
+from liveness.errors import PairsNotFinishedError
 from liveness_sandbox import Delay, Drop, Reply
 from tests.conftest import PACKAGE, Cloud
 
@@ -90,7 +90,7 @@ def test_configuration_errors_park_and_raise(cloud: Cloud, code: str) -> None:
     cloud.put_pair("anna", {"code": code, "channel": "error", "times": 1})
     function = cloud.instance()
 
-    with pytest.raises(PairsNotFinished, match=code):
+    with pytest.raises(PairsNotFinishedError, match=code):
         function.walk("anna")
 
     assert cloud.ledger(".released") == ["1.released"]
@@ -324,7 +324,7 @@ def test_a_failing_pair_does_not_stop_the_others(cloud: Cloud) -> None:
         cloud.put_pair(name)
     cloud.on("HEAD", "bert/live.bin", Reply(503), times=99)
 
-    with pytest.raises(PairsNotFinished) as raised:
+    with pytest.raises(PairsNotFinishedError) as raised:
         cloud.instance()({"pairs": ["anna", "bert", "cleo"]})
 
     assert set(raised.value.failures) == {"bert"}
@@ -336,5 +336,5 @@ def test_a_failing_pair_does_not_stop_the_others(cloud: Cloud) -> None:
 def test_a_rejection_by_cos_names_the_request(cloud: Cloud, status: int) -> None:
     cloud.put_pair("anna")
     cloud.on("HEAD", "live.bin", Reply(status), times=99)
-    with pytest.raises(PairsNotFinished, match="COS HEAD"):
+    with pytest.raises(PairsNotFinishedError, match="COS HEAD"):
         cloud.instance().walk("anna")

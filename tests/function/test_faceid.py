@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from liveness.credentials import Credentials
-from liveness.face import Answer, DetectRequest, NoAnswer, NotSent
-from liveness.faceid import FaceId
-from liveness.seams import Threads
+from liveness.cloud.credentials import Credentials
+from liveness.cloud.faceid import FaceId
+from liveness.cloud.system import ThreadConcurrency
+from liveness.face_api import Answer, DetectRequest, NoReply, NotSent
 from liveness.settings import read_settings
 from tests.clocks import SleeplessClock
 
@@ -32,7 +32,7 @@ HEAD += b"Content-Length: %d\r\n\r\n" % len(BODY)
 
 
 def client(clock: SleeplessClock | None = None) -> FaceId:
-    face = FaceId(clock or SleeplessClock(), Threads())
+    face = FaceId(clock or SleeplessClock(), ThreadConcurrency())
     face.use(SETTINGS, Credentials("AKIDexample", "key", "token"))
     return face
 
@@ -108,7 +108,7 @@ def test_the_deadline_covers_the_whole_call(monkeypatch: pytest.MonkeyPatch) -> 
 
     with server(drip) as (url, _):
         monkeypatch.setenv("http_proxy", url)
-        assert isinstance(client().detect(REQUEST, 0.3), NoAnswer)
+        assert isinstance(client().detect(REQUEST, 0.3), NoReply)
 
 
 def test_a_request_never_sent_differs_from_one_never_answered(
@@ -124,7 +124,7 @@ def test_a_request_never_sent_differs_from_one_never_answered(
 
     with server(hang_up) as (url, _):
         monkeypatch.setenv("http_proxy", url)
-        assert isinstance(client().detect(REQUEST, 5), NoAnswer)
+        assert isinstance(client().detect(REQUEST, 5), NoReply)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_truncated_reply_is_not_an_answer(monkeypatch: pytest.MonkeyPatch, rep
 
     with server(cut) as (url, _):
         monkeypatch.setenv("http_proxy", url)
-        assert isinstance(client().detect(REQUEST, 5), NoAnswer)
+        assert isinstance(client().detect(REQUEST, 5), NoReply)
 
 
 def test_connections_are_reused_only_for_a_short_time(monkeypatch: pytest.MonkeyPatch) -> None:

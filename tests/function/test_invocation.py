@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from liveness.errors import ConfigurationError, EventError, PairsNotFinished, SettingsError
+from liveness.errors import ConfigurationError, EventError, PairsNotFinishedError, SettingsError
 from liveness.logs import EVENTS
 from liveness_sandbox import Drop, Reply
 from tests.conftest import BUCKET, JPEG, PACKAGE, ROOT, Cloud
@@ -195,7 +195,7 @@ def test_an_unexpected_error_reports_only_its_location(
     monkeypatch.setattr("liveness.pair.judge", raise_with_secret)
     function = cloud.instance()
 
-    with pytest.raises(PairsNotFinished) as raised:
+    with pytest.raises(PairsNotFinishedError) as raised:
         function.walk("anna")
 
     assert "RuntimeError at test_invocation.py" in str(raised.value)
@@ -250,7 +250,7 @@ def test_no_secret_is_logged_published_or_raised(
     output = ""
     try:
         output += json.dumps(function(event))
-    except PairsNotFinished as error:
+    except PairsNotFinishedError as error:
         output += str(error)
 
     output += "".join(function.lines) + "".join(capfd.readouterr())
@@ -299,5 +299,5 @@ def test_results_and_ledger_may_be_in_other_buckets(cloud: Cloud) -> None:
 @pytest.mark.parametrize("name", ["BUCKET", "LEDGER_BUCKET"])
 def test_a_missing_bucket_is_a_configuration_error(cloud: Cloud, name: str) -> None:
     cloud.put_pair("anna")
-    with pytest.raises(PairsNotFinished, match="no such bucket"):
+    with pytest.raises(PairsNotFinishedError, match="no such bucket"):
         cloud.instance(**{name: "nowhere-1250000000"}).walk("anna")

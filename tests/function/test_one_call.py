@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from liveness.errors import PairsNotFinished
+from liveness.errors import PairsNotFinishedError
 from liveness_sandbox import Drop, Pause, Reply
 from tests.conftest import Cloud, Instance
 
@@ -125,7 +125,7 @@ def test_a_response_stored_between_claim_and_read_back_is_seen(cloud: Cloud) -> 
 def test_a_crash_after_the_record_bills_nothing_again(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     cloud.on("PUT", "result.json", Reply(503), times=99)
-    with pytest.raises(PairsNotFinished, match="anna"):
+    with pytest.raises(PairsNotFinishedError, match="anna"):
         cloud.instance().walk("anna")
     cloud.sandbox.hooks.clear()
 
@@ -137,7 +137,7 @@ def test_nothing_is_published_before_the_record_is_stored(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     cloud.on("PUT", "/response", Reply(503), times=99)
 
-    with pytest.raises(PairsNotFinished):
+    with pytest.raises(PairsNotFinishedError):
         cloud.instance().walk("anna")
 
     assert cloud.bucket.keys("liveness/results/") == []
@@ -171,7 +171,7 @@ def test_a_pair_is_given_up_once_its_attempts_are_used_up(cloud: Cloud) -> None:
     assert (result["attempts"], result["possibly_billed_calls"]) == (2, 2)
     assert result["api"] is None
     assert cloud.calls == 2
-    assert function.logged("pair.gave-up")
+    assert function.logged("pair.given-up")
 
 
 def test_no_pair_is_given_up_before_its_last_calls_deadline(cloud: Cloud) -> None:
@@ -211,7 +211,7 @@ def test_an_operator_may_grant_one_more_attempt(cloud: Cloud) -> None:
 def test_a_grant_survives_a_crash_right_after_it(cloud: Cloud) -> None:
     function = given_up(cloud)
     cloud.on("PUT", "2.claim", Reply(503), times=99)
-    with pytest.raises(PairsNotFinished):
+    with pytest.raises(PairsNotFinishedError):
         function({"retry": ["anna"]})
     cloud.sandbox.hooks.clear()
 
@@ -279,7 +279,7 @@ def test_an_answer_after_giving_up_is_stored_and_raises_an_alarm(cloud: Cloud) -
     assert result is not None
     assert result["status"] == "failed"
     assert cloud.ledger("late-1") == ["late-1"]
-    assert slow.logged("pair.paid-after-give-up")
+    assert slow.logged("pair.billed-after-give-up")
 
     assert other({"retry": ["anna"]})["pairs"][0]["status"] == "passed"
     assert cloud.calls == 1
@@ -320,7 +320,7 @@ def test_a_versioned_ledger_bucket_is_rejected_before_any_call(cloud: Cloud) -> 
     cloud.put_pair("anna")
     function = cloud.instance(LEDGER_BUCKET="ledger-1250000000")
 
-    with pytest.raises(PairsNotFinished, match="keeps versions"):
+    with pytest.raises(PairsNotFinishedError, match="keeps versions"):
         function.walk("anna")
 
     assert cloud.calls == 0
@@ -335,7 +335,7 @@ def test_a_bucket_that_ignores_create_only_is_detected_before_any_call(cloud: Cl
 
     cloud.on("PUT", "1.claim", delete_claim, times=9)
 
-    with pytest.raises(PairsNotFinished, match="x-cos-forbid-overwrite"):
+    with pytest.raises(PairsNotFinishedError, match="x-cos-forbid-overwrite"):
         cloud.instance().walk("anna")
 
     assert cloud.calls == 0
@@ -360,7 +360,7 @@ def test_a_damaged_response_stops_the_pair_without_another_call(cloud: Cloud, ed
     cloud.bucket.put(key, edit)
     cloud.bucket.delete("liveness/results/anna/result.json")
 
-    with pytest.raises(PairsNotFinished, match="LedgerDamaged"):
+    with pytest.raises(PairsNotFinishedError, match="LedgerDamaged"):
         cloud.instance().walk("anna")
 
     assert cloud.calls == 1
@@ -376,7 +376,7 @@ def test_an_edited_verdict_is_detected(cloud: Cloud) -> None:
     cloud.bucket.put(key, json.dumps(record).encode())
     cloud.bucket.delete("liveness/results/anna/result.json")
 
-    with pytest.raises(PairsNotFinished, match="LedgerDamaged"):
+    with pytest.raises(PairsNotFinishedError, match="LedgerDamaged"):
         cloud.instance().walk("anna")
 
     assert cloud.result("anna") is None

@@ -11,9 +11,14 @@ from typing import Any
 
 import pytest
 
-from liveness.cos import CosStore, new_session
-from liveness.credentials import read_credentials
-from liveness.errors import LivenessError, ObjectChanged, PairsNotFinished, StoreUnavailable
+from liveness.cloud.cos import CosStore, new_session
+from liveness.cloud.credentials import read_credentials
+from liveness.errors import (
+    LivenessError,
+    ObjectChangedError,
+    PairsNotFinishedError,
+    StoreUnavailableError,
+)
 from liveness.settings import read_settings
 from liveness_sandbox import Drop, Pause, Reply
 from tests.conftest import BUCKET, CONTEXT, JPEG, PACKAGE, Cloud, Instance
@@ -119,7 +124,7 @@ def test_a_late_answer_is_stored_even_if_its_frame_is_not(cloud: Cloud) -> None:
 def fail_to_prepare_then_pass(cloud: Cloud, function: Instance, error: str) -> None:
     """Fail three times, more often than attempts are allowed; pass once the fault is removed."""
     for _ in range(3):
-        with pytest.raises(PairsNotFinished, match=error):
+        with pytest.raises(PairsNotFinishedError, match=error):
             function.walk("anna")
         end_leases(cloud)
     cloud.sandbox.hooks.clear()
@@ -158,7 +163,7 @@ def test_a_redelivered_retry_event_grants_only_one_attempt(cloud: Cloud) -> None
     end_leases(cloud)
     cloud.on("HEAD", "bert/live.bin", Reply(503), times=99)
     for _ in range(3):
-        with pytest.raises(PairsNotFinished):
+        with pytest.raises(PairsNotFinishedError):
             function({"retry": ["anna", "bert"]})
         end_leases(cloud)
     assert cloud.calls == 3
@@ -187,7 +192,7 @@ def test_a_conflict_with_another_request_does_not_prove_create_only(cloud: Cloud
     cloud.on("PUT", "1.claim", CONFLICT)
     cloud.on("PUT", "1.claim", delete_claim, times=9)
 
-    with pytest.raises(PairsNotFinished, match="x-cos-forbid-overwrite"):
+    with pytest.raises(PairsNotFinishedError, match="x-cos-forbid-overwrite"):
         cloud.instance().walk("anna")
 
     assert cloud.calls == 0
@@ -210,7 +215,7 @@ def test_an_error_with_missing_fields_keeps_its_meaning(
 
     assert function.walk("anna")["state"] == "parked"
     assert cloud.ledger(".released") == ["1.released"]
-    assert not function.logged("pair.call-unanswered")
+    assert not function.logged("pair.call-outcome-unknown")
 
 
 # ---- destinations of requests and secrets
@@ -324,7 +329,7 @@ def test_the_next_walk_restores_a_best_frame_that_a_result_lost(cloud: Cloud) ->
 
     cloud.on("PUT", "result.json", publish_with_frame)
 
-    with pytest.raises(PairsNotFinished):
+    with pytest.raises(PairsNotFinishedError):
         cloud.instance().walk("anna")
     cloud.sandbox.hooks.clear()
     frameless = cloud.result("anna")
@@ -356,7 +361,7 @@ def test_a_lowered_size_limit_does_not_overrule_a_concurrent_answer(cloud: Cloud
 def test_a_lowered_size_limit_does_not_overrule_an_unpublished_answer(cloud: Cloud) -> None:
     put_large_image(cloud)
     cloud.on("PUT", "result.json", Reply(503), times=99)
-    with pytest.raises(PairsNotFinished):
+    with pytest.raises(PairsNotFinishedError):
         cloud.instance().walk("anna")
     cloud.sandbox.hooks.clear()
 
@@ -449,14 +454,14 @@ HASHING: dict[str, Callable[[CosStore, str, str], str]] = {
 @pytest.mark.parametrize(
     ("reply", "error"),
     [
-        (Reply(302, b"", {"Location": "http://x/"}), StoreUnavailable),
+        (Reply(302, b"", {"Location": "http://x/"}), StoreUnavailableError),
         (
             Reply(
                 200,
                 b"other content",
                 {"ETag": f'"{"1" * 32}"', "Last-Modified": "Sat, 22 Nov 2025 12:00:00 GMT"},
             ),
-            ObjectChanged,
+            ObjectChangedError,
         ),
     ],
     ids=["redirect", "other-etag"],

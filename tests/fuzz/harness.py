@@ -18,7 +18,7 @@ import warnings
 from typing import Any, NamedTuple
 
 from liveness import errors
-from liveness.errors import LivenessError, PairsNotFinished
+from liveness.errors import LivenessError, PairsNotFinishedError
 from liveness.handler import Function
 from liveness_sandbox import StoredObject
 from tests.clocks import FastForwardClock
@@ -193,7 +193,7 @@ class Harness:
     def _named(raised: Exception | None, printed: str) -> LivenessError | None:
         assert raised is None or type(raised).__name__ in NAMED, printed
         assert raised is None or isinstance(raised, LivenessError)
-        if isinstance(raised, PairsNotFinished):
+        if isinstance(raised, PairsNotFinishedError):
             for reason in raised.failures.values():
                 assert reason.partition(":")[0] in NAMED, reason
         return raised

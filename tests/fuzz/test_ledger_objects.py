@@ -12,7 +12,7 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from liveness.errors import LedgerDamaged, PairsNotFinished
+from liveness.errors import LedgerDamagedError, PairsNotFinishedError
 from tests.fuzz.examples import examples
 from tests.fuzz.harness import LEDGER, MARKERS, MAX_ATTEMPTS, RESULTS, Harness
 from tests.fuzz.values import (
@@ -140,8 +140,8 @@ def test_a_damaged_response_stops_all_calls(
         if is_unchanged or (published and "pairs" in event):
             assert ending.error is None
         else:
-            assert isinstance(ending.error, PairsNotFinished)
-            assert LedgerDamaged.__name__ in ending.error.failures[pair_id]
+            assert isinstance(ending.error, PairsNotFinishedError)
+            assert LedgerDamagedError.__name__ in ending.error.failures[pair_id]
     assert harness.calls() == 1
 
 
@@ -168,7 +168,7 @@ def test_a_damaged_grant_grants_one_attempt(harness: Harness, grant: bytes, late
     for event in ({"pairs": [pair_id]}, {"retry": [pair_id]}):
         ending = harness.invoke(event)
         harness.end_leases()
-        assert ending.error is None or isinstance(ending.error, PairsNotFinished)
+        assert ending.error is None or isinstance(ending.error, PairsNotFinishedError)
     assert harness.calls() <= 3
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from liveness.seams import SystemChance, Threads
+from liveness.cloud.system import SystemRandom, ThreadConcurrency
 
 
 def test_gather_runs_tasks_concurrently_and_keeps_their_order() -> None:
@@ -16,7 +16,7 @@ def test_gather_runs_tasks_concurrently_and_keeps_their_order() -> None:
     def task(number: int) -> Callable[[], int]:
         return lambda: (barrier.wait(), number)[1]  # each waits until all five have started
 
-    assert Threads().together(*(task(number) for number in range(5))) == [0, 1, 2, 3, 4]
+    assert ThreadConcurrency().gather(*(task(number) for number in range(5))) == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
@@ -29,7 +29,7 @@ def test_gather_returns_only_after_every_task_has_finished(failing: int) -> None
         finished.append(number)
 
     with pytest.raises(ValueError, match=str(failing)):
-        Threads().together(*(lambda n=n: task(n) for n in range(3)))
+        ThreadConcurrency().gather(*(lambda n=n: task(n) for n in range(3)))
 
     assert sorted(finished) == [number for number in range(3) if number != failing]
 
@@ -38,12 +38,12 @@ def test_with_timeout_gives_up_on_a_task_that_takes_too_long() -> None:
     end_of_test = threading.Event()
 
     with pytest.raises(TimeoutError):
-        Threads().within(0.01, lambda: end_of_test.wait(10))
+        ThreadConcurrency().within(0.01, lambda: end_of_test.wait(10))
     end_of_test.set()
 
-    assert Threads().within(10, lambda: "in time") == "in time"
+    assert ThreadConcurrency().within(10, lambda: "in time") == "in time"
 
 
 def test_tokens_are_never_drawn_twice() -> None:
-    chance = SystemChance()
-    assert len({chance.nonce() for _ in range(1000)}) == 1000
+    rng = SystemRandom()
+    assert len({rng.nonce() for _ in range(1000)}) == 1000

@@ -16,7 +16,7 @@ import pytest
 from jsonschema import validate
 
 from liveness.logs import EVENTS
-from liveness.settings import _NAMES, read_settings
+from liveness.settings import SETTING_NAMES, read_settings
 from liveness_cli.main import main
 from liveness_cli.permissions.roles import policy_of, printed
 
@@ -201,7 +201,7 @@ def test_every_log_event_is_listed() -> None:
 
 def test_every_setting_is_listed_with_its_default() -> None:
     rows = page("docs/deploying.md").table("variable", "default", "meaning")
-    assert set(rows) == {f"LIVENESS_{name}" for name in _NAMES}
+    assert set(rows) == {f"LIVENESS_{name}" for name in SETTING_NAMES}
     defaults = {
         name: row[0].strip("`").replace("LIVENESS_BUCKET", SETTINGS["LIVENESS_BUCKET"])
         for name, row in rows.items()

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from liveness.errors import EventError
-from liveness.events import Wakeup, read_event
+from liveness.events import Trigger, read_event
 from liveness.settings import read_settings
 
 SETTINGS = read_settings(
@@ -158,10 +158,10 @@ def test_an_empty_record_list_triggers_nothing() -> None:
 
 
 def test_direct_invocations_and_timers_are_read() -> None:
-    assert read_event(SETTINGS, {"pairs": ["a", "b", "a"]}) == Wakeup("pairs", ("a", "b"))
-    assert read_event(SETTINGS, {"retry": ["a"]}) == Wakeup("retry", ("a",))
-    assert read_event(SETTINGS, {"reconcile": {"prefix": "x"}}) == Wakeup("reconcile", prefix="x")
-    assert read_event(SETTINGS, {"Type": "Timer", "Message": "drain"}) == Wakeup("drain")
+    assert read_event(SETTINGS, {"pairs": ["a", "b", "a"]}) == Trigger("pairs", ("a", "b"))
+    assert read_event(SETTINGS, {"retry": ["a"]}) == Trigger("retry", ("a",))
+    assert read_event(SETTINGS, {"reconcile": {"prefix": "x"}}) == Trigger("reconcile", prefix="x")
+    assert read_event(SETTINGS, {"Type": "Timer", "Message": "drain"}) == Trigger("drain")
 
     trigger = read_event(SETTINGS, {"pairs": ["a", 7, "", "\ud800", "x" * 900]})
 

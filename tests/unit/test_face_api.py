@@ -8,15 +8,15 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveness.decision import outcome_of_answer
-from liveness.face import (
+from liveness.face_api import (
     Answer,
-    NoAnswer,
+    NoReply,
     NotSent,
     UploadTarget,
     read_detect_reply,
     read_upload_reply,
 )
+from liveness.verdicts import outcome_of_answer
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -44,7 +44,7 @@ def test_success_as_an_error_code_does_not_pass() -> None:
 
 @given(JSON)
 def test_any_reply_is_an_answer_or_no_reply(reply: object) -> None:
-    assert isinstance(read_detect_reply(reply), (Answer, NoAnswer))
+    assert isinstance(read_detect_reply(reply), (Answer, NoReply))
     assert isinstance(read_upload_reply(reply), (Answer, NotSent, UploadTarget))
 
 
@@ -54,7 +54,7 @@ def test_only_success_with_a_sufficient_similarity_passes(
 ) -> None:
     response = SUCCESS | changes
     answer = read_detect_reply({"Response": response})
-    if isinstance(answer, NoAnswer):
+    if isinstance(answer, NoReply):
         return
     assert json.dumps(answer._asdict()).encode()  # it can be stored
     if outcome_of_answer(answer, threshold).status == "passed":

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from urllib3.util import parse_url
 
-from liveness.decision import outcome_of_answer
+from liveness.cloud.system import ThreadConcurrency
 from liveness.errors import SettingsError
 from liveness.events import read_event
-from liveness.face import Answer, read_detect_reply
-from liveness.seams import Threads
+from liveness.face_api import Answer, read_detect_reply
 from liveness.settings import read_settings
 from liveness.urls import cos_url_problem
+from liveness.verdicts import outcome_of_answer
 from tests.unit.test_events import SETTINGS, message
 
 HOST = "faces-1.cos.ap-singapore.myqcloud.com"
@@ -53,7 +53,7 @@ def test_a_similarity_beyond_float_range_violates_the_contract(digits: int) -> N
     answer = read_detect_reply({"Response": {"Result": "Success", "Sim": 10**digits}})
 
     assert isinstance(answer, Answer)
-    assert answer.flaw
+    assert answer.contract_violation
     assert outcome_of_answer(answer, 70).status == "failed"
 
 
@@ -78,12 +78,12 @@ def test_a_setting_that_is_not_valid_text_is_reported_by_name(name: str) -> None
 
 def test_a_hanging_task_does_not_block_others() -> None:
     end_of_test = threading.Event()
-    threads = Threads(1)
+    threads = ThreadConcurrency(1)
     for _ in range(3):
         with pytest.raises(TimeoutError):
             threads.within(0.01, lambda: end_of_test.wait(10))
     try:
         assert threads.within(5, lambda: "done") == "done"
-        assert threads.within(5, lambda: threads.together(lambda: 1, lambda: 2)) == [1, 2]
+        assert threads.within(5, lambda: threads.gather(lambda: 1, lambda: 2)) == [1, 2]
     finally:
         end_of_test.set()

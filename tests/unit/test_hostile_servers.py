@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
-from liveness.cos import CosStore, new_session
-from liveness.credentials import Credentials
+from liveness.best_frame import FETCH_POLICY, FETCH_SECONDS, fetch_frame
+from liveness.cloud.cos import CosStore, new_session
+from liveness.cloud.credentials import Credentials
+from liveness.cloud.system import SystemRandom, ThreadConcurrency
+from liveness.context import SHUTDOWN_RESERVE_SECONDS
 from liveness.errors import LivenessError
-from liveness.face import Answer, NoAnswer
-from liveness.frames import FETCH, FETCH_SECONDS, NoFrame, fetch_frame
-from liveness.seams import SystemChance, Threads
-from liveness.services import CLOSING_SECONDS
+from liveness.face_api import Answer, NoFrame, NoReply
 from tests.clocks import SleeplessClock
 from tests.function.test_faceid import REQUEST, SETTINGS, client, read_request, server
 
@@ -41,7 +41,7 @@ def store_of(session: requests.Session) -> CosStore:
 def fetch_from(store: CosStore) -> object:
     url = "http://b-1.cos.ap-singapore.myqcloud.com/f"
     answer = Answer("result", "Success", "", "r", 96.0, url, "0" * 32)
-    return fetch_frame(store, answer, "http", SleeplessClock(), SystemChance(), Threads())
+    return fetch_frame(store, answer, "http", SleeplessClock(), SystemRandom(), ThreadConcurrency())
 
 
 def test_the_frame_timeout_covers_the_whole_download(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +68,7 @@ def test_the_frame_timeout_covers_the_whole_download(monkeypatch: pytest.MonkeyP
 
 
 def test_the_longest_wait_for_a_frame_leaves_time_to_publish() -> None:
-    assert FETCH.seconds + FETCH_SECONDS < CLOSING_SECONDS
+    assert FETCH_POLICY.seconds + FETCH_SECONDS < SHUTDOWN_RESERVE_SECONDS
 
 
 def test_an_oversized_reply_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_an_oversized_reply_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPat
 
     with server(flood) as (url, _):
         monkeypatch.setenv("http_proxy", url)
-        assert isinstance(client().detect(REQUEST, 10), NoAnswer)
+        assert isinstance(client().detect(REQUEST, 10), NoReply)
 
     assert len(sent_megabytes) < 50
 

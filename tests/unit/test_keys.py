@@ -10,7 +10,7 @@ from liveness.keys import (
     NotAnInput,
     best_frame_key,
     candidate_keys,
-    fingerprint,
+    fingerprint_of,
     marker_key,
     pair_id_problem,
     read_input_key,
@@ -87,16 +87,16 @@ def test_a_pair_id_too_long_for_its_results_is_rejected() -> None:
 
 def test_the_fingerprint_depends_on_content_but_not_on_order() -> None:
     live, image = ("a/live.bin", "e1", 1), ("a/reference.jpg", "e2", 2)
-    assert fingerprint("a", [live, image]) == fingerprint("a", [image, live])
+    assert fingerprint_of("a", [live, image]) == fingerprint_of("a", [image, live])
 
     changed = {
-        fingerprint("b", [live, image]),
-        fingerprint("a", [("a/live.bin", "e3", 1), image]),
-        fingerprint("a", [("a/live.bin", "e1", 9), image]),
-        fingerprint("a", [("b/live.bin", "e1", 1), image]),
+        fingerprint_of("b", [live, image]),
+        fingerprint_of("a", [("a/live.bin", "e3", 1), image]),
+        fingerprint_of("a", [("a/live.bin", "e1", 9), image]),
+        fingerprint_of("a", [("b/live.bin", "e1", 1), image]),
     }
 
-    assert len(changed | {fingerprint("a", [live, image])}) == 5
+    assert len(changed | {fingerprint_of("a", [live, image])}) == 5
 
 
 @given(st.floats(0, 4e9), st.floats(0, 4e9))

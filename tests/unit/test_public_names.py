@@ -14,7 +14,7 @@ import pytest
 import liveness
 from liveness.events import read_event
 from liveness.logs import EVENTS
-from liveness.settings import _NAMES, read_settings
+from liveness.settings import SETTING_NAMES, read_settings
 
 SOURCES = sorted(Path(liveness.__file__).parent.rglob("*.py"))
 SETTINGS = {
@@ -36,35 +36,35 @@ SETTINGS = {
 }
 LOG_EVENTS = {
     "invocation.started",
-    "invocation.ended",
+    "invocation.finished",
     "invocation.failed",
     "settings.warning",
     "record.ignored",
-    "record.refused",
+    "record.rejected",
     "record.malformed",
-    "pair.looked",
+    "pair.inspected",
     "pair.claimed",
     "pair.called",
-    "pair.call-unanswered",
-    "pair.call-unsent",
-    "pair.kept",
-    "pair.answer-late",
-    "pair.paid-after-give-up",
-    "pair.gave-up",
+    "pair.call-outcome-unknown",
+    "pair.call-not-sent",
+    "pair.response-stored",
+    "pair.late-response",
+    "pair.billed-after-give-up",
+    "pair.given-up",
     "pair.released",
-    "pair.frame-missing",
+    "pair.best-frame-missing",
     "pair.published",
     "pair.parked",
     "pair.failed",
-    "pair.ended",
-    "drain.ended",
+    "pair.finished",
+    "drain.finished",
     "drain.failed",
-    "drain.visit-failed",
-    "drain.marker-damaged",
-    "drain.gave-up",
+    "drain.marker-failed",
+    "drain.marker-invalid",
+    "drain.given-up",
     "reconcile.parked",
-    "reconcile.look-failed",
-    "reconcile.ended",
+    "reconcile.pair-failed",
+    "reconcile.run-finished",
 }
 DIRECT_EVENTS = [
     ({"pairs": ["anna"]}, "pairs"),
@@ -78,7 +78,7 @@ SCHEMAS = {"liveness-marker/1", "liveness-response/1", "liveness-result/1"}
 
 
 def test_the_settings_have_their_names() -> None:
-    assert {f"LIVENESS_{name}" for name in _NAMES} == SETTINGS
+    assert {f"LIVENESS_{name}" for name in SETTING_NAMES} == SETTINGS
 
 
 def test_the_log_events_have_their_names() -> None:

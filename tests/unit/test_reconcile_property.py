@@ -10,15 +10,15 @@ from typing import Any, NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
+from liveness.cloud.system import SystemRandom
+from liveness.context import SHUTDOWN_RESERVE_SECONDS, Context
 from liveness.keys import InputKey, read_input_key, result_key
 from liveness.logs import Log
-from liveness.pacing import AtOnce
+from liveness.pacing import Unpaced
 from liveness.reconcile import LEDGER_KEPT_SECONDS, Reconciled, reconcile
-from liveness.result import Origin
-from liveness.seams import SystemChance
-from liveness.services import CLOSING_SECONDS, Services
+from liveness.records import InvocationInfo
 from liveness.settings import Settings, read_settings
-from liveness.store import Listed, ObjectHead, Page, PatientStore, StoredObject
+from liveness.store import ListedObject, ObjectHead, Page, RetryingStore, StoredObject
 from tests.clocks import ManualClock
 
 NOW = 1_800_000_000.0
@@ -37,11 +37,11 @@ LAYOUTS = {
 class Sequential:
     """Concurrency that runs one task after another."""
 
-    def crew(self, size: int, tasks: Iterator[Callable[[], Any]]) -> None:
+    def run_pool(self, size: int, tasks: Iterator[Callable[[], Any]]) -> None:
         for task in tasks:
             task()
 
-    def together(self, *tasks: Callable[[], Any]) -> list[Any]:
+    def gather(self, *tasks: Callable[[], Any]) -> list[Any]:
         return [task() for task in tasks]
 
     def within(self, seconds: float, task: Callable[[], Any]) -> Any:
@@ -68,7 +68,7 @@ class Store:
             (key for key in self.written if key.startswith(prefix) and key > after),
             key=str.encode,
         )
-        items = tuple(Listed(key, self.written[key]) for key in keys[:KEYS_PER_PAGE])
+        items = tuple(ListedObject(key, self.written[key]) for key in keys[:KEYS_PER_PAGE])
         return Page(items, items[-1].key if len(keys) > KEYS_PER_PAGE else None)
 
     def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
@@ -139,9 +139,9 @@ class World:
         self, needs_work: Callable[[str], bool], pages: float = 1e6, prefix: str = ""
     ) -> Reconciled:
         """Run reconcile with time for about this many pages of results."""
-        limit = self.clock.time + CLOSING_SECONDS + 20 + pages - 0.5
+        limit = self.clock.time + SHUTDOWN_RESERVE_SECONDS + 20 + pages - 0.5
         log = Log(lambda line: None, {})
-        return reconcile(self._services._replace(ends_at=limit), log, prefix, needs_work)
+        return reconcile(self._services._replace(deadline=limit), log, prefix, needs_work)
 
     def expected(self, since: float) -> set[str]:
         """Apply the rule itself: recent without a result, or changed since the previous pass."""
@@ -192,21 +192,21 @@ def settings_of(layout: str) -> Settings:
     )
 
 
-def services(settings: Settings, store: Store, clock: ManualClock) -> Services:
-    chance = SystemChance()
+def services(settings: Settings, store: Store, clock: ManualClock) -> Context:
+    rng = SystemRandom()
     object_store: Any = store  # only the verbs that reconcile uses
     unused: Any = None
-    return Services(
+    return Context(
         settings=settings,
-        store=PatientStore(object_store, clock, chance),
+        store=RetryingStore(object_store, clock, rng),
         face=unused,
         frames=unused,
         clock=clock,
-        chance=chance,
+        rng=rng,
         concurrency=Sequential(),
-        pace=AtOnce(clock, yields=False),
-        origin=Origin("", "", ""),
-        ends_at=1e9,
+        pace=Unpaced(clock, yields=False),
+        origin=InvocationInfo("", "", ""),
+        deadline=1e9,
         trusted_buckets=set(),
     )
 

@@ -6,16 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveness.errors import ConfigurationError, StoreUnavailable
-from liveness.retry import RetryPolicy, patiently
-from liveness.seams import SystemChance
+from liveness.cloud.system import SystemRandom
+from liveness.errors import ConfigurationError, StoreUnavailableError
+from liveness.retry import RetryPolicy, with_retries
 from tests.clocks import ManualClock
 
 
-class LongestWaits(SystemChance):
+class LongestWaits(SystemRandom):
     """Randomness that always draws the largest number allowed."""
 
-    def up_to(self, limit: float) -> float:
+    def uniform(self, limit: float) -> float:
         return limit
 
 
@@ -25,7 +25,7 @@ class FailingTask:
     def __init__(
         self,
         failures: int,
-        error: type[Exception] = StoreUnavailable,
+        error: type[Exception] = StoreUnavailableError,
         seconds_per_attempt: float = 0,
     ) -> None:
         self.clock = ManualClock()
@@ -45,14 +45,14 @@ class FailingTask:
 def test_a_task_is_retried_until_it_succeeds() -> None:
     task = FailingTask(failures=3)
 
-    assert patiently(task, task.clock, LongestWaits(), RetryPolicy(4, 100)) == "done"
+    assert with_retries(task, task.clock, LongestWaits(), RetryPolicy(4, 100)) == "done"
 
 
 def test_the_number_of_attempts_is_bounded() -> None:
     task = FailingTask(failures=99)
 
-    with pytest.raises(StoreUnavailable):
-        patiently(task, task.clock, LongestWaits(), RetryPolicy(4, 100))
+    with pytest.raises(StoreUnavailableError):
+        with_retries(task, task.clock, LongestWaits(), RetryPolicy(4, 100))
 
     assert task.attempts == 4
 
@@ -60,8 +60,8 @@ def test_the_number_of_attempts_is_bounded() -> None:
 def test_the_total_time_is_bounded() -> None:
     task = FailingTask(failures=99, seconds_per_attempt=10)
 
-    with pytest.raises(StoreUnavailable):
-        patiently(task, task.clock, LongestWaits(), RetryPolicy(99, 25))
+    with pytest.raises(StoreUnavailableError):
+        with_retries(task, task.clock, LongestWaits(), RetryPolicy(99, 25))
 
     assert task.attempts == 3
 
@@ -70,7 +70,7 @@ def test_other_errors_are_not_retried() -> None:
     task = FailingTask(failures=1, error=ConfigurationError)
 
     with pytest.raises(ConfigurationError):
-        patiently(task, task.clock, LongestWaits())
+        with_retries(task, task.clock, LongestWaits())
 
     assert task.attempts == 1
 
@@ -82,4 +82,4 @@ def test_full_jitter_stays_below_a_doubling_capped_limit(failures: int, draws: i
 
     assert policy.wait(failures, LongestWaits()) == limit
     for _ in range(draws):
-        assert 0 <= policy.wait(failures, SystemChance()) <= limit
+        assert 0 <= policy.wait(failures, SystemRandom()) <= limit

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveness.errors import SettingsError
-from liveness.settings import _NAMES, REGIONS, read_settings
+from liveness.settings import REGIONS, SETTING_NAMES, read_settings
 
 GOOD = {"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": "faces-1250000000"}
 
@@ -28,7 +28,7 @@ def test_the_bucket_is_the_only_required_setting() -> None:
 
 
 def test_there_are_at_most_fifteen_settings() -> None:
-    assert len(_NAMES) <= 15
+    assert len(SETTING_NAMES) <= 15
 
 
 def test_every_problem_is_reported_at_once() -> None:
@@ -122,7 +122,7 @@ def test_a_low_threshold_works_with_a_warning() -> None:
 
 @given(
     st.dictionaries(
-        st.sampled_from([f"LIVENESS_{name}" for name in _NAMES] + ["TENCENTCLOUD_REGION"]),
+        st.sampled_from([f"LIVENESS_{name}" for name in SETTING_NAMES] + ["TENCENTCLOUD_REGION"]),
         st.text() | st.sampled_from(["0", "1e999", "-1", "/", "a/", ",", "https", "x-1"]),
     )
 )

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveness import verdicts
-from liveness.verdicts import OWN_REASONS, TABLE, Outcome, outcome_of, own_reason
+from liveness.verdict_table import LOCAL_OUTCOMES, TABLE
+from liveness.verdicts import Outcome, local_outcome, outcome_of
 
 HERE = Path(__file__).parent
 
@@ -333,7 +334,7 @@ def test_a_message_overrides_neither_a_billed_answer_nor_another_family(
     assert outcome_of(code, "MD5 Error").category == category
 
 
-@pytest.mark.parametrize("row", TABLE + OWN_REASONS, ids=lambda row: row.code)
+@pytest.mark.parametrize("row", TABLE + LOCAL_OUTCOMES, ids=lambda row: row.code)
 def test_every_row_is_complete_and_consistent(row: Outcome) -> None:
     assert row.code
     assert STATUS_OF[row.category] == row.status
@@ -354,11 +355,11 @@ def test_final_answers_are_not_retried_and_only_two_are_billed() -> None:
 
 
 def test_only_one_row_passes() -> None:
-    assert [row.code for row in TABLE + OWN_REASONS if row.status == "passed"] == ["Success"]
+    assert [row.code for row in TABLE + LOCAL_OUTCOMES if row.status == "passed"] == ["Success"]
 
 
 def test_no_code_appears_twice() -> None:
-    names = [row.code for row in TABLE + OWN_REASONS]
+    names = [row.code for row in TABLE + LOCAL_OUTCOMES]
     assert len(names) == len(set(names))
 
 
@@ -402,7 +403,7 @@ def test_every_row_comes_from_a_documented_code() -> None:
 def test_local_outcomes_are_as_documented(
     name: str, status: str | None, billed: bool, retry: bool
 ) -> None:
-    reason = own_reason(name)
+    reason = local_outcome(name)
 
     assert (reason.code, reason.status, reason.billed, reason.retry) == (
         name,
@@ -410,13 +411,13 @@ def test_local_outcomes_are_as_documented(
         billed,
         retry,
     )
-    assert name in {row.code for row in OWN_REASONS}
+    assert name in {row.code for row in LOCAL_OUTCOMES}
     assert outcome_of(name).category == "unknown"  # the API has no code of this name
 
 
 def test_local_outcomes_exclude_the_codes_of_the_api() -> None:
     with pytest.raises(KeyError):
-        own_reason("Success")
+        local_outcome("Success")
 
 
 @given(
