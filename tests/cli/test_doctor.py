@@ -75,7 +75,7 @@ class Installation:
         code.mkdir()
         (code / "index.py").write_text(ECHO)
         settings = {"LIVENESS_BUCKET": BUCKET, "LIVENESS_ENDPOINT_SCHEME": "http"}
-        options = {"timeout_seconds": 900, "memory_mb": 256, "role": ROLE} | more
+        options: dict[str, Any] = {"timeout_seconds": 900, "memory_mb": 256, "role": ROLE} | more
         self.cloud.sandbox.deploy(
             "liveness",
             code,

@@ -61,8 +61,10 @@ def fields(value: Any, path: str = "") -> set[str]:
 @pytest.fixture
 def echo(sandbox: Sandbox, tmp_path: Path) -> Function:
     (tmp_path / "index.py").write_text(ECHO)
-    triggers = [CosTrigger(BUCKET, prefix="in/"), TimerTrigger("minute", "drain")]
-    return sandbox.deploy("liveness", tmp_path, DeployOptions(triggers=triggers))
+    options = DeployOptions(
+        triggers=[CosTrigger(BUCKET, prefix="in/"), TimerTrigger("minute", "drain")]
+    )
+    return sandbox.deploy("liveness", tmp_path, options)
 
 
 def received(sandbox: Sandbox, function: Function) -> list[dict[str, Any]]:
