@@ -23,13 +23,13 @@ ifeq ($(PYTHON310),)
 	@echo "No Python 3.10 found: the suite ran on $$($(BIN)/python --version) only."
 endif
 ifeq ($(NPM),)
-	@echo "No npm found: what the vendor's toolkit makes of serverless.yml was not tested."
+	@echo "No npm found: the vendor's toolkit was not tested with serverless.yml."
 endif
 
 test-default:
 	$(BIN)/python -m pytest
 
-# Beside the one above, so what it says is shown when it has ended.
+# Runs in parallel to the one above, so its output is shown at the end.
 test-3.10:
 	@mkdir -p build
 	@$(VENV310)/bin/python -m pytest > build/test-3.10.log 2>&1; \
@@ -58,9 +58,9 @@ bench: $(VENV)/.ready
 package: $(VENV)/.run-ready
 	@$(BIN)/python -m liveness_package $(if $(PYTHON310),--compile-with "$(PYTHON310)")
 
-# `scf deploy` runs this first: see serverless.yml.
+# `scf deploy` runs this first; see serverless.yml.
 ready-to-deploy: $(VENV)/.run-ready
-	@$(BIN)/python -m liveness_deploy
+	@$(BIN)/python -m liveness_package.check
 	@$(MAKE) package
 
 clean:

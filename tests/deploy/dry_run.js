@@ -1,5 +1,5 @@
-// Deploys a function with the vendor's own toolkit, as the component on the vendor's server does.
-// No request is sent: each is recorded, and answered as a cloud with `existing` in it would.
+// Deploy a function with the vendor's own toolkit, as the component on the vendor's server does.
+// No request is sent: each is recorded, and answered as a cloud that contains `existing` would.
 //
 //     {region, inputs, existing: {function, triggers}} on stdin -> the requests, as JSON, on stdout
 'use strict';
@@ -9,7 +9,7 @@ for (const protocol of [require('http'), require('https')]) {
     throw new Error('a request left the machine');
   };
 }
-console.log = console.error; // what the toolkit says of its progress
+console.log = console.error; // the toolkit prints its progress
 
 const { Capi } = require('@tencent-sdk/capi');
 const { Scf } = require('tencent-component-toolkit');

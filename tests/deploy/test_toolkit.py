@@ -1,4 +1,4 @@
-"""What the vendor's own toolkit asks of the cloud when it deploys serverless.yml."""
+"""The requests that the vendor's own toolkit makes when it deploys serverless.yml."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import pytest
 from .conftest import REGION
 
 HERE = Path(__file__).parent
-# Where the component puts the code before the toolkit is called.
+# Where the component uploads the code before it calls the toolkit.
 CODE = {"bucket": "sls-cloudfunction-ap-singapore-code", "object": "/scf_component.zip"}
-NOTHING: dict[str, Any] = {"function": None, "triggers": []}
+EMPTY_CLOUD: dict[str, Any] = {"function": None, "triggers": []}
 FUNCTION = {"Region": REGION, "FunctionName": "liveness", "Namespace": "default"}
 TRIGGERS = [
     {
@@ -68,19 +68,19 @@ Deploy = Callable[..., list[dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def deploy() -> Deploy:
-    """`deploy(inputs, existing)`: all requests to the cloud, in order, none of them sent."""
+    """`deploy(inputs, existing)`: return the requests in order, without sending any."""
     node = shutil.which("node")
     if node is None or not (HERE / "node_modules/.ready").exists():
-        why = "Node.js and npm are needed for the vendor's toolkit, which `make test` installs"
+        reason = "Node.js and npm are needed for the vendor's toolkit, which `make test` installs"
         if os.environ.get("CI"):
-            pytest.fail(why)
-        pytest.skip(why)
+            pytest.fail(reason)
+        pytest.skip(reason)
 
-    def run(inputs: dict[str, Any], existing: dict[str, Any] = NOTHING) -> list[dict[str, Any]]:
-        # The component hands on where it has put the code, not where it had it from.
-        given = {**inputs, "code": CODE}
-        del given["src"]
-        task = {"region": inputs["region"], "inputs": given, "existing": existing}
+    def run(inputs: dict[str, Any], existing: dict[str, Any] = EMPTY_CLOUD) -> list[dict[str, Any]]:
+        # The component passes the uploaded code, not the local folder.
+        component_inputs = {**inputs, "code": CODE}
+        del component_inputs["src"]
+        task = {"region": inputs["region"], "inputs": component_inputs, "existing": existing}
         done = subprocess.run(
             [node, HERE / "dry_run.js"],
             input=json.dumps(task),
@@ -100,15 +100,18 @@ def deploy() -> Deploy:
 
 
 def changing(requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Those that change something in the cloud."""
+    """Select the requests that change something in the cloud."""
     return [each for each in requests if not re.match("Get|List|Describe", each["Action"])]
 
 
-def test_a_first_deployment_makes_the_function_its_tag_and_its_triggers(
+def test_a_first_deployment_creates_function_tag_and_triggers(
     deploy: Deploy, inputs: dict[str, Any]
 ) -> None:
     tag = {"Region": REGION, "TagKey": "application", "TagValue": "liveness"}
-    assert changing(deploy(inputs)) == [
+
+    requests = changing(deploy(inputs))
+
+    assert requests == [
         {
             **{"Action": "CreateFunction", **FUNCTION, **CONFIGURATION, **PROGRAM},
             **{"Type": "Event", "DeployMode": "code", "Runtime": "Python3.10"},
@@ -130,9 +133,7 @@ def test_a_first_deployment_makes_the_function_its_tag_and_its_triggers(
     ]
 
 
-def test_a_later_deployment_changes_code_and_configuration_and_leaves_the_triggers(
-    deploy: Deploy, inputs: dict[str, Any]
-) -> None:
+def test_a_later_deployment_leaves_the_triggers(deploy: Deploy, inputs: dict[str, Any]) -> None:
     existing = [
         each
         | {
@@ -145,7 +146,9 @@ def test_a_later_deployment_changes_code_and_configuration_and_leaves_the_trigge
         }
         for each in TRIGGERS
     ]
+
     requests = changing(deploy(inputs, {"function": FUNCTION, "triggers": existing}))
+
     assert requests[:2] == [
         {"Action": "UpdateFunctionCode", **FUNCTION, **PROGRAM},
         {"Action": "UpdateFunctionConfiguration", **FUNCTION, **CONFIGURATION},
@@ -153,13 +156,14 @@ def test_a_later_deployment_changes_code_and_configuration_and_leaves_the_trigge
     assert {each["Action"] for each in requests[2:]} == {"CreateTag", "AttachResourcesTag"}
 
 
-def test_what_is_optional_arrives_when_it_is_switched_on(
+def test_optional_parts_take_effect_when_uncommented(
     deploy: Deploy, inputs: dict[str, Any], all_inputs: dict[str, Any]
 ) -> None:
-    plain, *_ = changing(deploy(inputs))
-    full, *rest = changing(deploy(all_inputs))
-    assert rest == changing(deploy(inputs))[1:]
-    assert full == plain | {
+    default_create, *default_rest = changing(deploy(inputs))
+    full_create, *full_rest = changing(deploy(all_inputs))
+
+    assert full_rest == default_rest
+    assert full_create == default_create | {
         "ClsLogsetId": "00000000-0000-0000-0000-000000000000",
         "ClsTopicId": "00000000-0000-0000-0000-000000000001",
         "DeadLetterConfig": {"Type": "CMQ-QUEUE", "Name": "liveness-dead-letters"},
@@ -167,9 +171,10 @@ def test_what_is_optional_arrives_when_it_is_switched_on(
     }
 
 
-def test_the_lock_file_names_no_place_to_download_from() -> None:
+def test_the_lock_file_contains_no_download_urls() -> None:
     lock = json.loads((HERE / "package-lock.json").read_text())
-    packages = {name: about for name, about in lock["packages"].items() if name}
+    packages = {name: entry for name, entry in lock["packages"].items() if name}
+
     assert len(packages) > 100
-    assert all("resolved" not in about for about in packages.values())
-    assert all(about["integrity"].startswith("sha512-") for about in packages.values())
+    assert all("resolved" not in entry for entry in packages.values())
+    assert all(entry["integrity"].startswith("sha512-") for entry in packages.values())

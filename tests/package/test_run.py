@@ -1,4 +1,4 @@
-"""The function from its zip alone: Python 3.10, and nothing else to import from."""
+"""The function from its zip alone: Python 3.10, and no other modules to import."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud
 Run = Callable[..., Any]
 
 
-def make_source_useless(code: Path) -> None:
-    """From here on only bytecode can run; and no file time fits any other."""
+def invalidate_source(code: Path) -> None:
+    """Make every module fail unless its bytecode runs, whatever the file times are."""
     for age, path in enumerate(code.rglob("*.py")):
         path.write_text("raise SystemExit('the source was compiled')")
         os.utime(path, (1e9 + age, 1e9 + age))
@@ -25,10 +25,10 @@ def make_source_useless(code: Path) -> None:
 
 @pytest.fixture
 def deploy(cloud: Cloud, unpacked: Path, python310: str) -> Run:
-    """`deploy(TRANSFER="upload")`: an interpreter that sees the standard library and the zip."""
-    make_source_useless(unpacked)
+    """`deploy(TRANSFER="upload")`: deploy for a Python that sees only the zip and the stdlib."""
+    invalidate_source(unpacked)
 
-    def put_up(**settings: str) -> Any:
+    def deploy(**settings: str) -> Any:
         return cloud.sandbox.deploy(
             "liveness",
             unpacked,
@@ -45,7 +45,7 @@ def deploy(cloud: Cloud, unpacked: Path, python310: str) -> Run:
             ),
         )
 
-    return put_up
+    return deploy
 
 
 @pytest.mark.parametrize("transfer", ["presign", "upload"])
@@ -53,6 +53,7 @@ def test_a_pair_is_judged_and_published(cloud: Cloud, deploy: Run, transfer: str
     function = deploy(TRANSFER=transfer)
     for name, body in (("live.bin", PACKAGE), ("reference.jpg", JPEG)):
         cloud.client.put_object(BUCKET, body, f"liveness/incoming/anna/{name}")
+
     cloud.sandbox.wait_idle(30)
 
     assert [invocation.error for invocation in function.invocations] == [None, None]
@@ -76,23 +77,25 @@ def test_a_pair_is_judged_and_published(cloud: Cloud, deploy: Run, transfer: str
         ({"frame": "foreign-host"}, "passed"),
     ],
 )
-def test_what_goes_wrong_at_the_face_api_finds_all_its_code(
+def test_failures_of_the_face_api_find_all_their_code(
     cloud: Cloud, deploy: Run, live: dict[str, Any], status: str
 ) -> None:
     function = deploy()
     cloud.put_pair("anna", live)
+
     cloud.sandbox.wait_idle(30)
-    for _ in range(3):  # what was parked is due at once, or after a lease that ends below
+    for _ in range(3):  # a parked pair is due at once, or after its lease
         if cloud.result("anna") is None:
-            end_leases(cloud)
+            expire_leases(cloud)
             function.invoke({"pairs": ["anna"]})
+
     assert_no_import_failed(function)
     result = cloud.result("anna")
     assert result is not None
     assert result["status"] == status
 
 
-def test_what_goes_wrong_at_cos_finds_all_its_code(cloud: Cloud, deploy: Run) -> None:
+def test_failures_of_cos_find_all_their_code(cloud: Cloud, deploy: Run) -> None:
     function = deploy()
     cloud.put_pair("anna")
     cloud.sandbox.wait_idle(30)
@@ -101,27 +104,31 @@ def test_what_goes_wrong_at_cos_finds_all_its_code(cloud: Cloud, deploy: Run) ->
         b"<Error><Code>AccessDenied</Code><Message>m</Message></Error>",
         {"Content-Type": "application/xml"},
     )
-    for number, happening in enumerate((Drop(), Reply(503), denied, Reply(200, b"not XML"))):
+
+    for number, failure in enumerate((Drop(), Reply(503), denied, Reply(200, b"not XML"))):
         pair_id = f"bert-{number}"
         cloud.put(pair_id, "live.bin", PACKAGE)
         cloud.sandbox.wait_idle(30)
-        cloud.on("HEAD", "reference.jpg", happening, times=9)
-        cloud.on("PUT", ".claim", happening, times=9)
+        cloud.on("HEAD", "reference.jpg", failure, times=9)
+        cloud.on("PUT", ".claim", failure, times=9)
         function.invoke({"pairs": [pair_id]})
         cloud.sandbox.hooks.clear()
+
     assert_no_import_failed(function)
 
 
 def test_timers_find_all_their_code(cloud: Cloud, deploy: Run) -> None:
     function = deploy()
+
     for message in ("reconcile", "drain"):
         invocation = function.invoke({"Type": "Timer", "TriggerName": "t", "Message": message})
         assert invocation.error is None
+
     assert_no_import_failed(function)
 
 
-def test_certificates_are_found(unpacked: Path, python310: str) -> None:
-    make_source_useless(unpacked)
+def test_the_certificates_are_found(unpacked: Path, python310: str) -> None:
+    invalidate_source(unpacked)
     script = (
         f"import sys; sys.path.insert(0, {str(unpacked)!r})\n"
         "import requests, ssl\n"
@@ -129,11 +136,13 @@ def test_certificates_are_found(unpacked: Path, python310: str) -> None:
         "print(requests.__file__, context.cert_store_stats()['x509_ca'] > 100)"
     )
     command = [python310, "-I", "-S", "-B", "-c", script]
-    said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
-    assert said == f"{unpacked}/requests/__init__.py True\n"
+
+    printed = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+
+    assert printed == f"{unpacked}/requests/__init__.py True\n"
 
 
-def end_leases(cloud: Cloud) -> None:
+def expire_leases(cloud: Cloud) -> None:
     for key in cloud.bucket.keys("liveness/ledger/claims/"):
         if key.endswith(".claim"):
             cloud.bucket.backdate(key, 120)
@@ -141,8 +150,8 @@ def end_leases(cloud: Cloud) -> None:
 
 def assert_no_import_failed(function: Any) -> None:
     for invocation in function.invocations:
-        said = "\n".join([*invocation.logs, invocation.stderr, str(invocation.error)])
-        assert "ImportError" not in said
-        assert "ModuleNotFoundError" not in said
-        assert "NameError" not in said
-        assert "SystemExit" not in said
+        output = "\n".join([*invocation.logs, invocation.stderr, str(invocation.error)])
+        assert "ImportError" not in output
+        assert "ModuleNotFoundError" not in output
+        assert "NameError" not in output
+        assert "SystemExit" not in output

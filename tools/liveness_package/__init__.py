@@ -1,4 +1,12 @@
-"""`make package`: what is deployed, from `src/` and the pinned files of its dependencies.
+"""Make what is deployed, and check that it can be deployed. Never deployed itself.
 
-Never deployed itself. The same inputs and the same Python 3.10 make the same bytes.
+    __main__   `make package`: builds the package from `src/` and the pinned dependencies, with
+    pins         the pinned files of requirements.txt
+    selection    which files ship
+    bytecode     compiles them
+    output       writes folder and zip
+    check      `make ready-to-deploy`: checks serverless.yml before `scf deploy` deploys it
+    triggers   which uploads a COS trigger fires for
+
+The same inputs and the same Python 3.10 make the same bytes.
 """

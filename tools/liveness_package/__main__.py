@@ -1,4 +1,4 @@
-"""python -m liveness_package [--compile-with PYTHON3.10] [--to FOLDER]"""
+"""python -m liveness_package [--compile-with PYTHON3.10] [--output FOLDER]"""
 
 from __future__ import annotations
 
@@ -9,40 +9,44 @@ import tempfile
 from pathlib import Path
 
 from .bytecode import compile_folder
-from .output import put_in_place, write_folder, write_zip
+from .output import replace, write_folder, write_zip
 from .pins import PinError, fetch, read_pins
 from .selection import select
 
 _ROOT = Path(__file__).resolve().parents[2]
 _NO_PYTHON = (
-    "No Python 3.10 found: the package has no bytecode, so that every cold start compiles all of "
-    "it again."
+    "No Python 3.10 found: the package has no bytecode, so every cold start compiles all of it."
 )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="make package", description=__doc__)
-    parser.add_argument("--compile-with", help="a Python 3.10, the function's runtime")
-    parser.add_argument("--to", type=Path, default=_ROOT / "build", help="where the package goes")
-    given = parser.parse_args()
+    parser = argparse.ArgumentParser(
+        prog="make package",
+        description="Build function/ and function.zip, which are deployed.",
+    )
+    parser.add_argument("--compile-with", help="a Python 3.10, which is the function's runtime")
+    parser.add_argument(
+        "--output", type=Path, default=_ROOT / "build", help="folder to write the package to"
+    )
+    options = parser.parse_args()
     try:
         pins = read_pins((_ROOT / "requirements.txt").read_text())
         files = fetch(pins, _ROOT / "requirements.txt", _ROOT / "build" / "pinned")
     except PinError as error:
         sys.exit(f"No package was made: {error}")
-    given.to.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".package-", dir=given.to) as scratch:
+    options.output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".package-", dir=options.output) as scratch:
         folder, archive = Path(scratch, "function"), Path(scratch, "function.zip")
         write_folder(select(_ROOT / "src", _ROOT / "LICENSE", files), folder)
-        if given.compile_with:
-            compile_folder(folder, given.compile_with)
+        if options.compile_with:
+            compile_folder(folder, options.compile_with)
         write_zip(folder, archive)
-        put_in_place(folder, given.to / folder.name)
-        put_in_place(archive, given.to / archive.name)
-    size = (given.to / archive.name).stat().st_size / 1e6
-    place = os.path.relpath(given.to)
-    print(f"{archive.name}: {size:.2f} MB; it and {folder.name}/ are in {place}")
-    if not given.compile_with:
+        replace(options.output / folder.name, folder)
+        replace(options.output / archive.name, archive)
+    size = (options.output / archive.name).stat().st_size / 1e6
+    path = os.path.relpath(options.output)
+    print(f"{archive.name}: {size:.2f} MB; {archive.name} and {folder.name}/ are in {path}")
+    if not options.compile_with:
         print(_NO_PYTHON)
 
 

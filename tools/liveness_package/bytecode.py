@@ -1,4 +1,4 @@
-"""Bytecode of the function's runtime, so that no cold start compiles."""
+"""Compile the package for the function's runtime, so that no cold start has to."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 
 
 def compile_folder(folder: Path, python: str) -> None:
-    """Put bytecode beside every module; raises CalledProcessError when one does not compile.
+    """Write bytecode for every module; raises CalledProcessError if one does not compile.
 
     Its validity does not depend on file times (PEP 552, unchecked), which an upload does not keep.
-    The folder's own path is left out, and strings hash alike, so that bytes do not differ by run.
+    It does not contain the folder's path, and strings hash alike, so that every run makes the same
+    bytes.
     """
     command = [python, "-W", "ignore", "-m", "compileall", "-q", "-f"]
     options = ["--invalidation-mode", "unchecked-hash", "-s", str(folder), str(folder)]

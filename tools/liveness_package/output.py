@@ -1,4 +1,4 @@
-"""The package as a folder and as a zip: the same bytes wherever, whenever and by whomever made."""
+"""Write the package as a folder and as a zip, with the same bytes on every machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 Files: TypeAlias = dict[str, bytes]
 
-# The platform runs the code as another user than who packed it.
+# The platform runs the code as a different user than the one who packed it.
 _FILE_MODE = 0o644
 _FOLDER_MODE = 0o755
 
@@ -25,22 +25,22 @@ def write_folder(files: Mapping[str, bytes], folder: Path) -> None:
 
 
 def write_zip(folder: Path, archive: Path) -> None:
-    """Zip a folder, and give its files the same modes, whatever the umask was."""
+    """Zip a folder, and give its files fixed modes, independent of the umask."""
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
     with zipfile.ZipFile(archive, "w") as packed:
         for name, path in sorted(paths.items()):
             path.chmod(_FOLDER_MODE if path.is_dir() else _FILE_MODE)
             if path.is_file():
-                entry = zipfile.ZipInfo(name)  # its time is 1980, the earliest there is
-                entry.create_system = 3  # Unix: the mode counts
+                entry = zipfile.ZipInfo(name)  # its time is 1980, the earliest possible
+                entry.create_system = 3  # Unix, so that the mode applies
                 entry.external_attr = (stat.S_IFREG | _FILE_MODE) << 16
                 packed.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
     folder.chmod(_FOLDER_MODE)
     archive.chmod(_FILE_MODE)
 
 
-def put_in_place(new: Path, at: Path) -> None:
-    """What was there is gone only when the new is complete."""
-    if at.is_dir():
-        shutil.rmtree(at)
-    os.replace(new, at)
+def replace(old: Path, new: Path) -> None:
+    """Replace a file or folder by one that is complete."""
+    if old.is_dir():
+        shutil.rmtree(old)
+    os.replace(new, old)

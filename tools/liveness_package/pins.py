@@ -1,4 +1,4 @@
-"""requirements.txt: exactly the files that ship, each by its hash, and how they come here."""
+"""Read requirements.txt, which pins the files that ship by hash, and download them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 _PIN = re.compile(r"(?P<name>[\w.-]+)==(?P<version>[\w.]+) --hash=sha256:(?P<sha256>[0-9a-f]{64})")
-# Wheels without machine code run on every system: so one file a pin is enough.
+# Wheels without machine code run on every system, so one file per pin is enough.
 _FOR_ANY_MACHINE = (
     *("--implementation", "py", "--abi", "none", "--platform", "any"),
     *("--python-version", "3.10"),
@@ -19,11 +19,11 @@ _FOR_ANY_MACHINE = (
 
 
 class PinError(Exception):
-    """The pinned files cannot be had; str() says why."""
+    """The pinned files are not available; str() says why."""
 
 
 class Pin(NamedTuple):
-    """One distribution, as one file."""
+    """One file of one distribution."""
 
     name: str
     version: str
@@ -31,7 +31,7 @@ class Pin(NamedTuple):
 
 
 def read_pins(text: str) -> list[Pin]:
-    """Raises PinError for a line that is neither pin, option nor comment."""
+    """Parse the pins. Raises PinError for a line that is neither pin, option nor comment."""
     pins = []
     for line in text.splitlines():
         if not line.strip() or line.startswith(("#", "--")):
@@ -44,20 +44,22 @@ def read_pins(text: str) -> list[Pin]:
 
 
 def fetch(pins: Sequence[Pin], requirements: Path, cache: Path) -> dict[Pin, Path]:
-    """Each pin's file, its hash checked now; pip is asked only for what the cache has not.
+    """Return each pin's file, verified by its hash; pip downloads only what the cache lacks.
 
-    Raises PinError when pip fails.
+    Raises PinError if pip fails.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    found = _by_hash(cache)
-    if any(pin.sha256 not in found for pin in pins):
+    files = _files_by_hash(cache)
+    if any(pin.sha256 not in files for pin in pins):
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "-qq"]
         options = ["--no-deps", *_FOR_ANY_MACHINE, "--dest", str(cache)]
         if subprocess.run([*pip, *options, "--requirement", str(requirements)]).returncode:
-            raise PinError("pip could not download what requirements.txt pins; it says why above")
-        found = _by_hash(cache)
-    return {pin: found[pin.sha256] for pin in pins}
+            raise PinError(
+                "pip could not download what requirements.txt pins; see its output above"
+            )
+        files = _files_by_hash(cache)
+    return {pin: files[pin.sha256] for pin in pins}
 
 
-def _by_hash(folder: Path) -> dict[str, Path]:
+def _files_by_hash(folder: Path) -> dict[str, Path]:
     return {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in folder.iterdir()}

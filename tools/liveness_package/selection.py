@@ -1,4 +1,4 @@
-"""Which files ship: all of `src/`, and of each dependency what an import statement can reach."""
+"""Select the files that ship: all of `src/`, and what it can import of each dependency."""
 
 from __future__ import annotations
 
@@ -14,65 +14,64 @@ from .output import Files, write_folder
 from .pins import Pin, PinError
 
 ENTRY = "index.py"
-# What says under which terms a distribution may be passed on, beside its METADATA.
-_LICENCES = ("LICEN", "NOTICE", "COPYING", "AUTHORS")
+# Files of a distribution that state its license, in addition to METADATA.
+_LICENSE_NAMES = ("LICEN", "NOTICE", "COPYING", "AUTHORS")
 _TYPING_ONLY = (".pyi", ".typed")
 
 
-def select(source: Path, licence: Path, pinned: Mapping[Pin, Path]) -> Files:
-    """All that ships, by path in the package.
+def select(source: Path, license_file: Path, pinned: Mapping[Pin, Path]) -> Files:
+    """Return the files that ship, by path in the package.
 
-    Raises PinError for a pin of which nothing is ever imported.
+    Raises PinError for a pin that nothing imports.
     """
-    own = {
+    function_files = {
         path.relative_to(source).as_posix(): path.read_bytes()
         for path in source.rglob("*.py")
         if path.is_file()
     }
     distributions = {pin: _contents(pin, path) for pin, path in pinned.items()}
-    everything = own | {
+    all_files = function_files | {
         name: body for files in distributions.values() for name, body in files.items()
     }
     with tempfile.TemporaryDirectory() as scratch:
         tree = Path(scratch).resolve()
-        write_folder(everything, tree)
-        reached = reachable(tree)
-    chosen = own | {licence.name: licence.read_bytes()}
+        write_folder(all_files, tree)
+        reachable = reachable_modules(tree)
+    selected = function_files | {license_file.name: license_file.read_bytes()}
     for pin, files in distributions.items():
-        if not reached & files.keys():
+        if not reachable & files.keys():
             raise PinError(f"requirements.txt pins {pin.name}, but nothing imports it")
-        chosen |= {
+        selected |= {
             name: body
             for name, body in files.items()
-            if (name in reached if name.endswith(".py") else _is_kept(name))
+            if (name in reachable if name.endswith(".py") else _ships(name))
         }
-    return chosen
+    return selected
 
 
-def reachable(tree: Path) -> set[str]:
-    """Every module in the tree that an import statement leads to, however late it would run.
+def reachable_modules(tree: Path) -> set[str]:
+    """Return every module in the tree that an import statement leads to, however late it runs.
 
-    What runs need not import all of it: this is the most that they can, but for names that are
-    put together at run time.
+    No run can import more than these, except modules whose names are composed at run time.
     """
     finder = ModuleFinder(path=[str(tree)])
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about others' code
+        warnings.simplefilter("ignore")  # about the dependencies' code
         finder.run_script(str(tree / ENTRY))
     files = (getattr(module, "__file__", None) for module in finder.modules.values())
     return {Path(file).relative_to(tree).as_posix() for file in files if file}
 
 
-def _is_kept(name: str) -> bool:
-    """Of what is not code: a package's data, and what states the terms."""
+def _ships(name: str) -> bool:
+    """Whether a file that is not code ships: a package's data does, and its license."""
     path = PurePosixPath(name)
     if path.parts[0].endswith(".dist-info"):
-        return path.name == "METADATA" or path.name.upper().startswith(_LICENCES)
+        return path.name == "METADATA" or path.name.upper().startswith(_LICENSE_NAMES)
     return path.suffix not in _TYPING_ONLY
 
 
 def _contents(pin: Pin, path: Path) -> Files:
-    """A distribution's files as installing would lay them; nothing of it is run."""
+    """Return a distribution's files by the paths they are installed to, without running any."""
     if path.suffix == ".whl":
         with zipfile.ZipFile(path) as wheel:
             return {name: wheel.read(name) for name in wheel.namelist() if not name.endswith("/")}
@@ -80,18 +79,18 @@ def _contents(pin: Pin, path: Path) -> Files:
 
 
 def _crcmod(pin: Pin, path: Path) -> Files:
-    """crcmod exists as source only; without its C extension it is these files."""
+    """Select from crcmod's source, the only form it has, what works without its C extension."""
     if pin.name != "crcmod":
-        raise PinError(f"requirements.txt pins {path.name}, which is no wheel")
+        raise PinError(f"requirements.txt pins {path.name}, which is not a wheel")
     info = f"crcmod-{pin.version}.dist-info"
-    places = {"PKG-INFO": f"{info}/METADATA", "LICENSE": f"{info}/LICENSE"}
+    paths = {"PKG-INFO": f"{info}/METADATA", "LICENSE": f"{info}/LICENSE"}
     files: Files = {}
     with tarfile.open(path) as archive:
         for member in archive:
             _, _, name = member.name.partition("/")
             if name.startswith("python3/crcmod/") and name.endswith(".py"):
-                places[name] = name.removeprefix("python3/")
-            content = archive.extractfile(member) if name in places else None
+                paths[name] = name.removeprefix("python3/")
+            content = archive.extractfile(member) if name in paths else None
             if content is not None:
-                files[places[name]] = content.read()
+                files[paths[name]] = content.read()
     return files

@@ -1,4 +1,4 @@
-"""serverless.yml holds together; and whatever breaks it is refused before it is deployed."""
+"""serverless.yml is consistent, and what breaks it is refused before it is deployed."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ import pytest
 import yaml
 
 from liveness.settings import ADVISED_SIM_THRESHOLD, read_settings
-from liveness_deploy.manifest import ManifestError, read_manifest
-from liveness_deploy.rules import problems
+from liveness_package.check import ManifestError, find_problems, read_manifest
 from liveness_sandbox.runtime.cron import Cron
 from tests.conftest import BUCKET, ROOT
 
@@ -25,34 +24,35 @@ Change = Callable[[Inputs], Any]
 
 
 def cos(inputs: Inputs) -> Inputs:
-    found: Inputs = inputs["events"][0]["cos"]["parameters"]
-    return found
+    parameters: Inputs = inputs["events"][0]["cos"]["parameters"]
+    return parameters
 
 
 def timer(inputs: Inputs, name: str) -> Inputs:
-    (found,) = (
+    (parameters,) = (
         event["timer"]["parameters"]
         for event in inputs["events"]
         if "timer" in event and event["timer"]["parameters"]["name"] == name
     )
-    return found
+    return parameters
 
 
-def listen_to(inputs: Inputs, *suffixes: str) -> None:
-    """A COS trigger for each suffix, instead of the one for all."""
+def split_trigger(inputs: Inputs, *suffixes: str) -> None:
+    """Replace the COS trigger by one trigger per suffix."""
     parameters = inputs["events"].pop(0)["cos"]["parameters"]
     for suffix in suffixes:
         filters = {**parameters["filter"], "suffix": suffix}
         inputs["events"].append({"cos": {"parameters": {**parameters, "filter": filters}}})
 
 
-def test_it_is_all_right_as_it_stands(inputs: Inputs, all_inputs: Inputs) -> None:
-    assert problems(inputs) == problems(all_inputs) == []
+def test_the_manifest_has_no_problem(inputs: Inputs, all_inputs: Inputs) -> None:
+    assert find_problems(inputs) == find_problems(all_inputs) == []
 
 
-def test_a_trigger_for_each_suffix_would_do_as_well(inputs: Inputs) -> None:
-    listen_to(inputs, "/live.bin", "/reference.jpg", "/reference.jpeg", "/reference.png")
-    assert problems(inputs) == []
+def test_one_trigger_per_suffix_is_accepted(inputs: Inputs) -> None:
+    split_trigger(inputs, "/live.bin", "/reference.jpg", "/reference.jpeg", "/reference.png")
+
+    assert find_problems(inputs) == []
 
 
 def variables(**values: str) -> Change:
@@ -66,116 +66,138 @@ def variables(**values: str) -> Change:
         (lambda inputs: inputs.update(timeout=901), "timeout is 901 s: give 60 to 900"),
         (lambda inputs: inputs.update(region="ap-guangzhou"), "the face API exists in"),
         (variables(LIVENESS_TRESHOLD="80"), "LIVENESS_TRESHOLD is no setting"),
-        (variables(OTHER="é" * 2048), "bytes: at most 4096"),
+        (variables(OTHER="é" * 2048), "bytes: at most 4096 are allowed"),
         (variables(LIVENESS_RESULT_PREFIX="liveness/incoming/results/"), "overlap in bucket"),
         (variables(LIVENESS_INPUT_PREFIX="uploads/"), "LIVENESS_INPUT_PREFIX is 'uploads/'"),
         (variables(LIVENESS_BUCKET="others-1250000000"), "is at others-1250000000.cos.ap-"),
         (variables(LIVENESS_LIVE_SUFFIXES=".live"), None),
-        (lambda inputs: cos(inputs)["filter"].update(prefix=""), "listens to ''"),
-        (lambda inputs: cos(inputs)["filter"].update(prefix="liveness/"), "to 'liveness/'"),
+        (lambda inputs: cos(inputs)["filter"].update(prefix=""), "is for the prefix ''"),
+        (
+            lambda inputs: cos(inputs)["filter"].update(prefix="liveness/"),
+            "is for the prefix 'liveness/'",
+        ),
         (lambda inputs: cos(inputs).pop("enable"), "a cos trigger is not enabled"),
         (lambda inputs: cos(inputs).update(events="cos:ObjectCreated:Put"), "give cos:Object"),
         (lambda inputs: timer(inputs, "drain").update(enable=False), "a timer trigger is not"),
         (lambda inputs: timer(inputs, "drain").update(argument="dry"), "['dry', 'reconcile']"),
         (lambda inputs: inputs["events"].pop(), "the timers' arguments are ['drain']"),
         (lambda inputs: inputs["events"].pop(0), "inputs that end in '/live.bin'"),
-        (lambda inputs: listen_to(inputs, "/live.bin"), "inputs that end in '/reference.png'"),
-        (lambda inputs: listen_to(inputs, "", "/live.bin"), "COS triggers overlap"),
+        (lambda inputs: split_trigger(inputs, "/live.bin"), "inputs that end in '/reference.png'"),
+        (lambda inputs: split_trigger(inputs, "", "/live.bin"), "COS triggers overlap"),
     ],
 )
-def test_what_breaks_it_is_told(inputs: Inputs, change: Change, problem: str | None) -> None:
+def test_what_breaks_the_manifest_is_reported(
+    inputs: Inputs, change: Change, problem: str | None
+) -> None:
     change(inputs)
-    told = problems(inputs)
-    assert any(problem in each for each in told) if problem else told == [], told
+
+    problems = find_problems(inputs)
+
+    assert any(problem in each for each in problems) if problem else problems == [], problems
 
 
-def test_every_problem_is_told_at_once(inputs: Inputs) -> None:
+def test_every_problem_is_reported_at_once(inputs: Inputs) -> None:
     inputs["timeout"] = 3
     cos(inputs).update(enable=False, bucket="faces")
-    assert len(problems(inputs)) == 3
+
+    assert len(find_problems(inputs)) == 3
 
 
-def test_the_threshold_can_be_seen(inputs: Inputs) -> None:
+def test_the_manifest_shows_the_advised_threshold(inputs: Inputs) -> None:
     variables = inputs["environment"]["variables"]
+
     settings = read_settings(variables | FILLED_IN)
+
     assert variables["LIVENESS_SIM_THRESHOLD"] == "70"
     assert settings.sim_threshold == ADVISED_SIM_THRESHOLD
     assert settings.warnings == ()
 
 
-def test_the_timers_come_every_minute_and_every_hour(inputs: Inputs) -> None:
+@pytest.mark.parametrize(
+    ("name", "interval"), [("drain", timedelta(minutes=1)), ("reconcile", timedelta(hours=1))]
+)
+def test_the_timers_fire_every_minute_and_every_hour(
+    inputs: Inputs, name: str, interval: timedelta
+) -> None:
     start = datetime(2026, 12, 31, 23, 59, 30, tzinfo=timezone.utc).timestamp()
-    for name, every in (("drain", timedelta(minutes=1)), ("reconcile", timedelta(hours=1))):
-        cron = Cron(timer(inputs, name)["cronExpression"])
-        first = cron.after(start)
-        assert first is not None
-        second = cron.after(first)
-        assert second == first + every.total_seconds()
+    cron = Cron(timer(inputs, name)["cronExpression"])
+
+    first = cron.after(start)
+
+    assert first is not None
+    assert cron.after(first) == first + interval.total_seconds()
 
 
 @pytest.mark.parametrize("name", FILLED_IN)
 @pytest.mark.parametrize("value", [None, ""])
-def test_a_variable_that_is_not_filled_in_is_told(name: str, value: str | None) -> None:
+def test_a_variable_that_is_not_filled_in_is_reported(name: str, value: str | None) -> None:
     environ = {key: text for key, text in FILLED_IN.items() if key != name}
     environ |= {} if value is None else {name: value}
+
     with pytest.raises(ManifestError, match=f"^{name} must be filled in: copy .env.example"):
         read_manifest(TEXT, environ)
 
 
-def test_there_is_one_place_to_fill_in() -> None:
+def test_bucket_and_region_are_filled_in_only_in_env() -> None:
     example = (ROOT / ".env.example").read_text().splitlines()
+
     assert [line for line in example if not line.startswith("#")] == [f"{n}=" for n in FILLED_IN]
     assert ".env" in (ROOT / ".gitignore").read_text().splitlines()
     assert BUCKET.partition("-")[2] not in TEXT
     assert "ap-" not in TEXT
 
 
-def hook(**environment: str) -> subprocess.CompletedProcess[str]:
-    """What the vendor's command does first: run `src.hook` in `src.src`, and stop if it fails."""
+def run_hook(**environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `src.hook` in `src.src`, as the vendor's command does first; it stops on an error."""
     source = yaml.safe_load(TEXT)["inputs"]["src"]
-    of_others = ("LIVENESS_", "TENCENTCLOUD_", "MAKE", "MFLAGS")
-    own = {name: text for name, text in os.environ.items() if not name.startswith(of_others)}
+    excluded = ("LIVENESS_", "TENCENTCLOUD_", "MAKE", "MFLAGS")
+    inherited = {name: text for name, text in os.environ.items() if not name.startswith(excluded)}
     return subprocess.run(
         source["hook"],
         shell=True,
         cwd=ROOT / source["src"],
-        env=own | environment,
+        env=inherited | environment,
         capture_output=True,
         text=True,
         timeout=100,
     )
 
 
-def test_nothing_is_deployed_that_is_not_filled_in() -> None:
-    done = hook(LIVENESS_BUCKET=BUCKET)
+def test_an_incomplete_manifest_is_not_deployed() -> None:
+    done = run_hook(LIVENESS_BUCKET=BUCKET)
+
     assert done.returncode != 0
     assert "Nothing was deployed.\nTENCENTCLOUD_REGION must be filled in" in done.stderr
 
 
-def test_nothing_is_deployed_that_cannot_work() -> None:
-    done = hook(LIVENESS_BUCKET="faces", TENCENTCLOUD_REGION="ap-singapore")
+def test_a_manifest_with_a_problem_is_not_deployed() -> None:
+    done = run_hook(LIVENESS_BUCKET="faces", TENCENTCLOUD_REGION="ap-singapore")
+
     assert done.returncode != 0
     assert "LIVENESS_BUCKET is 'faces': give the bucket's full name" in done.stderr
 
 
-def test_what_is_uploaded_is_the_package_of_now_and_nothing_else() -> None:
+def test_exactly_the_current_package_is_uploaded() -> None:
     source = yaml.safe_load(TEXT)["inputs"]["src"]
     uploaded = ROOT / source["dist"]
     stale = uploaded / "tests" / "stale.py"
     stale.parent.mkdir(parents=True, exist_ok=True)
     stale.touch()
-    done = hook(**FILLED_IN)
+
+    done = run_hook(**FILLED_IN)
+
     assert done.returncode == 0, done.stderr
     assert not stale.exists()
-    top = {path.name for path in uploaded.iterdir()}
-    assert {"index.py", "liveness", "qcloud_cos", "LICENSE"} <= top
-    assert not top & {path.name for path in ROOT.iterdir()} - {"LICENSE"}
+    names = {path.name for path in uploaded.iterdir()}
+    assert {"index.py", "liveness", "qcloud_cos", "LICENSE"} <= names
+    assert not names & {path.name for path in ROOT.iterdir()} - {"LICENSE"}
     assert not any(path.name.startswith(".") for path in uploaded.rglob("*"))
     for path in (ROOT / "src").rglob("*.py"):
         assert (uploaded / path.relative_to(ROOT / "src")).read_bytes() == path.read_bytes()
 
 
-def test_without_the_hook_only_the_function_itself_would_be_uploaded() -> None:
+def test_without_the_hook_only_src_would_be_uploaded() -> None:
     source = yaml.safe_load(TEXT)["inputs"]["src"]
+
     assert Path(source["src"]) == Path("src")
-    assert source["dist"]  # without it the hook is not run
+    assert source["dist"]  # the hook runs only if it is set

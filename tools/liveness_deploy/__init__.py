@@ -1,1 +1,0 @@
-"""What stands between `serverless.yml` and a deployment that cannot work. Never deployed itself."""
