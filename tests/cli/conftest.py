@@ -73,11 +73,11 @@ def start() -> Iterator[Start]:
         process.communicate()
 
 
-def assert_one_sentence(result: Result, *said: str) -> None:
+def assert_one_sentence(result: Result, *parts: str) -> None:
     """An error as a person wants it: no traceback, no path of this machine."""
     last = result.stderr.strip().splitlines()[-1]
     assert last.startswith("Error: "), result.stderr
     assert "Traceback" not in result.stderr
     assert str(ROOT) not in result.output
-    for part in said:
+    for part in parts:
         assert part in last

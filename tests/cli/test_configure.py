@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from liveness_sandbox import CosTrigger, DeployOptions, Function, Reply, RequestRecord, Status
+from liveness_sandbox import CosTrigger, Function, LoggedRequest, Reply, Status
 from tests.conftest import BUCKET, Cloud
 
 from .conftest import Command, assert_one_sentence
@@ -41,7 +41,7 @@ def deploy(cloud: Cloud, tmp_path: Path) -> Deploy:
         code = tmp_path / name
         code.mkdir()
         (code / "index.py").write_text(source)
-        return cloud.sandbox.deploy(name, code, DeployOptions(**settings))
+        return cloud.sandbox.deploy(name, code, **settings)
 
     return put_up
 
@@ -96,7 +96,7 @@ CLAIMS = own("liveness-claims", f"{LEDGER}claims/", 30)
 DRAIN = own("liveness-drain", f"{LEDGER}drain/", 1)
 
 
-def changes(requests: list[RequestRecord]) -> list[str]:
+def changes(requests: list[LoggedRequest]) -> list[str]:
     return [
         each.action or each.method
         for each in requests
@@ -106,7 +106,7 @@ def changes(requests: list[RequestRecord]) -> list[str]:
 
 
 def test_a_healthy_installation(cloud: Cloud, operator: Operator, deploy: Deploy) -> None:
-    function = deploy(retries=1, max_event_age_seconds=600)
+    function = deploy(retries=1, oldest_s=600)
 
     told = operator.set()
 
@@ -116,7 +116,7 @@ def test_a_healthy_installation(cloud: Cloud, operator: Operator, deploy: Deploy
         (None, 30, "set"),
         (None, 1, "set"),
     ]
-    assert (function.rules.retries, function.rules.max_event_age_seconds) == (2, 21600)
+    assert (function.rules.retries, function.rules.oldest_s) == (2, 21600)
     assert rules(cloud) == [CLAIMS, DRAIN]
     asked = len(cloud.sandbox.requests)
     assert {state for _, _, state in operator.set().values()} == {"unchanged"}
@@ -141,7 +141,12 @@ def test_archiving_inputs_is_not_removing_them(
 
 def test_a_dry_run_changes_nothing(cloud: Cloud, operator: Operator, deploy: Deploy) -> None:
     deploy(retries=0)
-    for arguments in ((), ("--quota", "0"), ("--inputs-days", "7"), ("--age", "60")):
+    for arguments in (
+        (),
+        ("--reserved-mb", "0"),
+        ("--inputs-days", "7"),
+        ("--max-event-age", "60"),
+    ):
         told = operator.set("--dry-run", *arguments)
         assert "would be set" in {state for _, _, state in told.values()}
     assert changes(cloud.sandbox.requests) == []
@@ -150,8 +155,8 @@ def test_a_dry_run_changes_nothing(cloud: Cloud, operator: Operator, deploy: Dep
 def test_an_option_sets_what_it_names_and_nothing_else(
     cloud: Cloud, operator: Operator, deploy: Deploy
 ) -> None:
-    function = deploy(retries=1, max_event_age_seconds=600)
-    assert list(operator.set("--age", "3600").values()) == [
+    function = deploy(retries=1, oldest_s=600)
+    assert list(operator.set("--max-event-age", "3600").values()) == [
         (1, 1, "unchanged"),
         (600, 3600, "set"),
     ]
@@ -159,9 +164,9 @@ def test_an_option_sets_what_it_names_and_nothing_else(
         (1, 0, "set"),
         (3600, 3600, "unchanged"),
     ]
-    assert (function.rules.retries, function.rules.max_event_age_seconds) == (0, 3600)
-    assert list(operator.set("--quota", "1280").values()) == [(None, 1280, "set")]
-    assert list(operator.set("--quota", "none").values()) == [(1280, None, "set")]
+    assert (function.rules.retries, function.rules.oldest_s) == (0, 3600)
+    assert list(operator.set("--reserved-mb", "1280").values()) == [(None, 1280, "set")]
+    assert list(operator.set("--reserved-mb", "none").values()) == [(1280, None, "set")]
     with pytest.raises(Exception, match="NoSuchLifecycleConfiguration"):
         rules(cloud)
 
@@ -180,14 +185,16 @@ def test_the_emergency_stop_and_its_undoing(
     function = deploy(triggers=[CosTrigger(BUCKET)], reserved_mb=1280)
     assert function.invoke(1).status is Status.SUCCESS
 
-    stop = operator.run("--quota", "0").stdout
+    stop = operator.run("--reserved-mb", "0").stdout
 
     assert function.invoke(2).status is Status.OVER_QUOTA
     assert "The function is stopped" in stop
     undo = stop.splitlines()[-1].removeprefix("To undo: liveness configure ").split()
-    assert undo == ["--quota", "1280"]
-    again = json.loads(operator.run("--quota", "0", "--json").stdout)
-    undone = "liveness configure --quota none, or --quota MB if there was one before"
+    assert undo == ["--reserved-mb", "1280"]
+    again = json.loads(operator.run("--reserved-mb", "0", "--json").stdout)
+    undone = (
+        "liveness configure --reserved-mb none, or --reserved-mb MB if there was a quota before"
+    )
     assert again["undo"] == undone, "what it was, nobody knows any more"
     operator.run(*undo)
     assert function.invoke(3).status is Status.SUCCESS
@@ -205,16 +212,16 @@ def test_the_stop_needs_no_right_to_look(cloud: Cloud, operator: Operator, deplo
     function = deploy()
     for action in ("GetReservedConcurrencyConfig", "GetFunction", "GetFunctionEventInvokeConfig"):
         refuse(cloud, action)
-    table = operator.run("--quota", "0").stdout
+    table = operator.run("--reserved-mb", "0").stdout
     assert function.invoke(None).status is Status.OVER_QUOTA
-    assert "unknown" in table and "liveness configure --quota none" in table
+    assert "unknown" in table and "liveness configure --reserved-mb none" in table
 
 
 def test_the_stop_waits_for_nothing_else(operator: Operator, deploy: Deploy) -> None:
     function = deploy()
-    result = operator.run("--quota", "0", "--retries", "0")
+    result = operator.run("--reserved-mb", "0", "--retries", "0")
     assert result.exit_code == 2
-    assert_one_sentence(result, "--quota 0 stands alone")
+    assert_one_sentence(result, "--reserved-mb 0 cannot be combined")
     assert function.invoke(None).status is Status.SUCCESS
 
 
@@ -230,15 +237,15 @@ def test_a_rule_of_somebody_s_with_a_name_like_ours(
 
 def test_another_function(cloud: Cloud, operator: Operator, deploy: Deploy) -> None:
     spared, stopped = deploy(), deploy(name="staging")
-    table = operator.run("--function", "staging", "--quota", "0").stdout
-    assert "liveness configure --function staging --quota none" in table
+    table = operator.run("--function-name", "staging", "--reserved-mb", "0").stdout
+    assert "liveness configure --function-name staging --reserved-mb none" in table
     assert spared.invoke(None).status is Status.SUCCESS
     assert stopped.invoke(None).status is Status.OVER_QUOTA
 
 
 def test_a_quota_in_which_no_instance_fits(operator: Operator, deploy: Deploy) -> None:
     function = deploy(memory_mb=256)
-    result = operator.run("--quota", "255")
+    result = operator.run("--reserved-mb", "255")
     assert result.exit_code == 2
     assert_one_sentence(result, "one instance needs 256 MB", "0 to stop it")
     assert function.invoke(None).status is Status.SUCCESS
@@ -349,7 +356,7 @@ def test_what_cannot_be_set_is_told_and_what_follows_is_not_tried(
 ) -> None:
     function = deploy(retries=0)
     refuse(cloud, "UpdateFunctionEventInvokeConfig")
-    result = operator.run("--quota", "1280", "--retries", "2", "--inputs-days", "7", "--json")
+    result = operator.run("--reserved-mb", "1280", "--retries", "2", "--inputs-days", "7", "--json")
     assert result.exit_code == 1
     value = json.loads(result.stdout)
     states = [row["state"] for row in value["settings"]]
@@ -366,7 +373,7 @@ def test_a_stop_that_fails_does_not_say_it_stopped(
 ) -> None:
     deploy()
     refuse(cloud, "PutReservedConcurrencyConfig")
-    result = operator.run("--quota", "0")
+    result = operator.run("--reserved-mb", "0")
     assert result.exit_code == 1
     assert "is stopped" not in result.stdout
 
@@ -395,6 +402,6 @@ def test_what_is_missing_in_the_environment(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LIVENESS_BUCKET")
-    result = operator.run("--quota", "0")
+    result = operator.run("--reserved-mb", "0")
     assert result.exit_code == 2
     assert "LIVENESS_BUCKET is missing" in result.stderr

@@ -12,8 +12,8 @@ import pytest
 from click.testing import Result
 
 from liveness.keys import pair_hash
-from liveness_cli.operator.erasure import AT_WORK_SECONDS
-from liveness_sandbox import Fault, FaultAction, Reply
+from liveness_cli.operator.erasure import QUIESCENCE_SECONDS
+from liveness_sandbox import Effect, Fault, Reply
 from tests.conftest import BUCKET, Cloud
 
 from .conftest import Command, assert_one_sentence
@@ -73,7 +73,7 @@ def judged(cloud: Cloud, *pair_ids: str) -> None:
 
 def long_ago(cloud: Cloud) -> None:
     for key in cloud.bucket.keys(""):
-        cloud.bucket.backdate(key, 2 * AT_WORK_SECONDS)
+        cloud.bucket.backdate(key, 2 * QUIESCENCE_SECONDS)
 
 
 def test_all_of_one_pair_goes_and_nothing_of_the_others(cloud: Cloud, forget: Forget) -> None:
@@ -149,7 +149,7 @@ def test_what_is_printed(cloud: Cloud, forget: Forget) -> None:
         "  ledger   2 ledger objects, see --json",
         "",
     ]
-    assert lines[6] == "Not reached"
+    assert lines[6] == "Not erased"
     assert len(lines) == 12
 
 
@@ -197,7 +197,7 @@ def test_what_an_invocation_writes_meanwhile_goes_too(
     assert any(key.endswith("/response") for key in value["objects"]["ledger"])
     assert any("best-frame" in key for key in value["objects"]["results"])
     assert cloud.bucket.keys("") == []
-    assert sleep.seconds > AT_WORK_SECONDS
+    assert sleep.seconds > QUIESCENCE_SECONDS
 
 
 def downloads(cloud: Cloud) -> list[Any]:
@@ -225,7 +225,7 @@ def test_who_looked_before_and_calls_afterwards_finds_nothing(
 
 def test_an_event_that_comes_late_writes_nothing(cloud: Cloud, forget: Forget) -> None:
     judged(cloud, "anna")
-    event = cloud.sandbox.trigger_event(BUCKET, "liveness/incoming/anna/live.bin")
+    event = cloud.sandbox.event_for(BUCKET, "liveness/incoming/anna/live.bin")
     assert forget("anna", "--yes").exit_code == 0
     function = cloud.instance()
     assert function(event)["pairs"][0]["state"] == "waiting"
@@ -236,7 +236,7 @@ def test_an_event_that_comes_late_writes_nothing(cloud: Cloud, forget: Forget) -
 
 def test_listings_that_lag(cloud: Cloud, forget: Forget, sleep: Sleep) -> None:
     """What was written lately is missing in them, what was removed is still there."""
-    cloud.sandbox.faults.add(Fault(FaultAction(stale_list=60)))
+    cloud.sandbox.faults.add(Fault(Effect(stale_list=60)))
     judged(cloud, "anna")
     assert cloud.client.list_objects(BUCKET).get("Contents") is None
     shown = json.loads(forget("anna", "--dry-run", "--json").stdout)["objects"]
@@ -253,7 +253,7 @@ def test_listings_that_lag(cloud: Cloud, forget: Forget, sleep: Sleep) -> None:
 def test_what_is_listed_and_gone_does_not_count(cloud: Cloud, forget: Forget) -> None:
     judged(cloud, "anna")
     long_ago(cloud)
-    cloud.sandbox.faults.add(Fault(FaultAction(stale_list=3600)))
+    cloud.sandbox.faults.add(Fault(Effect(stale_list=3600)))
     assert forget("anna", "--yes").exit_code == 0
     assert len(cloud.client.list_objects(BUCKET)["Contents"]) == 6
     assert cloud.bucket.keys("") == []

@@ -58,7 +58,7 @@ def test_every_sample_event(liveness: Command, name: str) -> None:
 
 
 def test_an_empty_bucket(liveness: Command) -> None:
-    invoked = liveness("invoke", "--empty", str(EVENTS / "put.json"))
+    invoked = liveness("invoke", "--no-sample", str(EVENTS / "put.json"))
 
     assert invoked.exit_code == 0
     (pair,) = json.loads(invoked.stdout)["pairs"]
@@ -90,7 +90,7 @@ def test_garbage(liveness: Command, content: bytes) -> None:
 
     assert invoked.exit_code == 2
     assert invoked.stdout == ""
-    assert_one_sentence(invoked, "standard input holds no JSON")
+    assert_one_sentence(invoked, "standard input is not JSON")
 
 
 @pytest.mark.parametrize("name", ["nowhere.json", ".", "nul\0"])

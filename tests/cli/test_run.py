@@ -40,8 +40,8 @@ def test_the_sample_pair_passes(liveness: Command) -> None:
     assert ran.exit_code == 0, ran.output
     for told in (
         "live.bin             2,048 bytes  to liveness/incoming/sample/live.bin",
-        "woken by",
-        "verdict     passed (similarity 96.3, threshold 70)",
+        "triggered by",
+        "verdict       passed (similarity 96.3, threshold 70)",
         "Verification passed.",
         "核验通过。",
         "1 to the face API, 1 billed",
@@ -52,8 +52,8 @@ def test_the_sample_pair_passes(liveness: Command) -> None:
     assert result["status"] == "passed"
     (frame,) = frames("sample")
     assert hashlib.md5(frame.read_bytes()).hexdigest() == result["best_frame"]["md5"]
-    assert f"result      {Path('build/run/sample/result.json')}" in ran.stdout
-    assert f"best frame  {frame}" in ran.stdout
+    assert f"result        {Path('build/run/sample/result.json')}" in ran.stdout
+    assert f"best frame    {frame}" in ran.stdout
 
 
 def test_a_package_may_choose_the_verdict(liveness: Command, tmp_path: Path) -> None:
@@ -62,9 +62,9 @@ def test_a_package_may_choose_the_verdict(liveness: Command, tmp_path: Path) -> 
     ran = liveness("run", "--live", package(tmp_path, code="FailedOperation.LivessDetectFake"))
 
     assert ran.exit_code == 0, ran.output
-    assert "verdict     rejected" in ran.stdout
+    assert "verdict       rejected" in ran.stdout
     assert "1 to the face API, 0 billed" in ran.stdout
-    assert "best frame  none: " in ran.stdout
+    assert "best frame    none: " in ran.stdout
     assert written("sample")["status"] == "rejected"
     assert frames("sample") == []  # that of the run before is gone
 
@@ -129,12 +129,12 @@ def test_wrong_settings(liveness: Command, monkeypatch: pytest.MonkeyPatch) -> N
 def test_without_the_repository(
     liveness: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("liveness_cli.checkout._ROOT", tmp_path)
+    monkeypatch.setattr("liveness_cli.checkout.ROOT", tmp_path)
 
     ran = liveness("run")
 
     assert ran.exit_code == 1
-    assert_one_sentence(ran, "events/sample/live.bin is not there")
+    assert_one_sentence(ran, "events/sample/live.bin does not exist")
 
 
 @needs_proc

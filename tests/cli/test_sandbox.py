@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import requests
 
-from liveness_cli.cloud import TIMERS
+from liveness_cli.local_cloud import TIMERS
 
 from .conftest import ROOT, Command, Start, assert_one_sentence
 from .processes import await_children, needs_proc, still_running

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from liveness_cli.permissions.evaluator import Request, UnknownPolicy, allows
+from liveness_cli.permissions.evaluator import Request, UnsupportedPolicy, allows
 
 PUT = Request("name/cos:PutObject", "qcs::cos:ap-singapore:uid/1:faces-1/in/anna/live.bin")
 
@@ -102,5 +102,5 @@ def test_conditions(condition: dict[str, Any], sent: str | None, allowed: bool) 
     ],
 )
 def test_what_it_does_not_know_it_refuses(unknown: dict[str, Any]) -> None:
-    with pytest.raises(UnknownPolicy):
+    with pytest.raises(UnsupportedPolicy):
         allows([unknown], PUT)

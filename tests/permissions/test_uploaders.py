@@ -23,7 +23,7 @@ from liveness_cli.permissions.roles import policy_of
 from liveness_sandbox import Sandbox
 from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud
 
-from .asked import REGION, asked_by, cos
+from .requests_made import REGION, asked_by, cos
 
 ENVIRONMENT = {"TENCENTCLOUD_REGION": REGION, "LIVENESS_BUCKET": BUCKET}
 DEFAULT = read_settings(ENVIRONMENT)

@@ -1,4 +1,4 @@
-"""Where the repository is that this command works on: its code and its sample pair."""
+"""The checkout of the repository that the command works on: its code and its sample pair."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import click
 
-_ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Sample(NamedTuple):
@@ -18,9 +18,9 @@ class Sample(NamedTuple):
 
 
 def function_code() -> Path:
-    """The folder that is deployed."""
+    """Return the folder that is deployed."""
     _require("src/index.py")
-    return _ROOT / "src"
+    return ROOT / "src"
 
 
 def sample() -> Sample:
@@ -28,10 +28,10 @@ def sample() -> Sample:
 
 
 def _require(name: str) -> Path:
-    path = _ROOT / name
+    path = ROOT / name
     if not path.is_file():
         raise click.ClickException(
-            f"{name} is not there: this command works on a checkout of the repository, installed "
+            f"{name} does not exist: this command needs a checkout of the repository, installed "
             "from its root with `pip install -e '.[tools]'`"
         )
     return path

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM end a command the way an error does: everything it started is stopped."""
+"""Make Ctrl-C and SIGTERM end a command as an error does: what it started is stopped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interrupted(click.ClickException):
-    """Exit status 130, as a shell has it."""
+    """A signal ended the command; exit status 130, as in a shell."""
 
     exit_code = 130
 
@@ -23,7 +23,7 @@ class Interrupted(click.ClickException):
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """To be the outermost `with`, around what has to be stopped."""
+    """Turn signals into `Interrupted`; use as the outermost `with` around what must be stopped."""
     previous = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
     try:
         yield
@@ -35,8 +35,8 @@ def interruptible() -> Iterator[None]:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    # Stopping takes a moment; an impatient second Ctrl-C must not leave half of it undone. (A
-    # handler that does nothing: with SIG_IGN Python complains of a signal that came just before.)
+    # Stopping takes a moment, and an impatient second Ctrl-C must not break it off halfway. (Not
+    # SIG_IGN, with which Python complains about a signal that arrived just before.)
     for signal_number in _SIGNALS:
         signal.signal(signal_number, lambda *_: None)
     raise KeyboardInterrupt

@@ -1,4 +1,4 @@
-"""`liveness invoke`: the handler on one message."""
+"""`liveness invoke`: run the handler with one event."""
 
 from __future__ import annotations
 
@@ -16,72 +16,70 @@ from liveness.events import read_event
 from liveness.settings import Settings
 
 from .checkout import Sample, sample
-from .cloud import FUNCTION, own_cloud
+from .errors import InvalidUsage
+from .local_cloud import FUNCTION, local_cloud
 
-# With these two the environment names a cloud: a running sandbox, or the real one.
-_NAMING = ("LIVENESS_BUCKET", "TENCENTCLOUD_SECRETID")
-_LIMIT_MILLISECONDS = 60_000
+# If both are set, the environment names a target: a running sandbox, or the real cloud.
+_TARGET_VARIABLES = ("LIVENESS_BUCKET", "TENCENTCLOUD_SECRETID")
+_TIME_LIMIT_MILLISECONDS = 60_000
 
 
-class Unreadable(click.ClickException):
-    """There is no message to run on."""
-
-    exit_code = 2
+class InvalidEventFile(InvalidUsage):
+    """The event cannot be read."""
 
 
 @click.command()
 @click.argument("event_file", metavar="EVENT.json")
-@click.option("--empty", is_flag=True, help="Leave the bucket of the own sandbox empty.")
-def invoke(event_file: str, empty: bool) -> None:
-    """Run the handler on one message.
+@click.option("--no-sample", is_flag=True, help="Leave the bucket of a temporary sandbox empty.")
+def invoke(event_file: str, no_sample: bool) -> None:
+    """Run the handler with one event.
 
-    The message is in EVENT.json; `-` is standard input.
-    Standard output gets what the handler returned, as JSON; standard error the function's log.
-    Exit status: 0; 1 when the handler raised; 2 when there is no readable JSON.
+    Reads the event from EVENT.json, or from standard input if the name is `-`.
+    Prints the handler's return value as JSON, and the function's log on standard error.
+    Exit status: 0; 1 if the handler raised an error; 2 if the event is not valid JSON.
 
-    With LIVENESS_BUCKET and TENCENTCLOUD_SECRETID in the environment the handler runs in this
-    process, against what the environment names: a running `liveness sandbox`, or a REAL bucket,
-    where calls cost money. Otherwise it runs in a sandbox that is started for this invocation and
-    holds the sample pair for every pair id that the event names. Other LIVENESS_* settings apply
-    in both cases.
+    If LIVENESS_BUCKET and TENCENTCLOUD_SECRETID are set, the handler runs in this process against
+    what the environment names: a running `liveness sandbox`, or a REAL bucket, where calls cost
+    money. Otherwise it runs in a temporary sandbox, which contains the sample pair for every pair
+    id in the event. Other LIVENESS_* settings apply in both cases.
     """
-    event = _read(event_file)
-    named = all(os.environ.get(name) for name in _NAMING)
-    result = _in_this_process(event) if named else _alone(event, empty)
+    event = _read_event_file(event_file)
+    has_target = all(os.environ.get(name) for name in _TARGET_VARIABLES)
+    result = _invoke_in_process(event) if has_target else _invoke_in_sandbox(event, not no_sample)
     text = json.dumps(result, ensure_ascii=False, indent=2)
-    click.echo(text.encode("utf-8", "replace"))  # a malformed event may hold lone surrogates
+    click.echo(text.encode("utf-8", "replace"))  # a malformed event may contain lone surrogates
 
 
-def _read(event_file: str) -> Any:
+def _read_event_file(event_file: str) -> Any:
     from_stdin = event_file == "-"
     name = "standard input" if from_stdin else event_file
     try:
         return json.loads(sys.stdin.buffer.read() if from_stdin else Path(event_file).read_bytes())
     except OSError as error:
-        raise Unreadable(f"cannot read {name}: {error.strerror}") from None
+        raise InvalidEventFile(f"cannot read {name}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise Unreadable(f"{name} holds no JSON: it is not UTF-8 text") from None
+        raise InvalidEventFile(f"{name} is not JSON: it is not UTF-8 text") from None
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise Unreadable(f"{name} holds no JSON: {error.msg}, {where}") from None
-    except (ValueError, RecursionError):  # a NUL in the name; brackets without end
-        raise Unreadable(f"{name} holds no JSON that can be read") from None
+        raise InvalidEventFile(f"{name} is not JSON: {error.msg}, {where}") from None
+    except (ValueError, RecursionError):  # a NUL in the name; too deeply nested
+        raise InvalidEventFile(f"{name} is not JSON that can be read") from None
 
 
-def _in_this_process(event: Any) -> Any:
+def _invoke_in_process(event: Any) -> Any:
     from liveness.handler import Function
 
     context = {
         "request_id": str(uuid.uuid4()),
         "function_name": FUNCTION,
         "function_version": "local",
-        "time_limit_in_ms": _LIMIT_MILLISECONDS,
+        "time_limit_in_ms": _TIME_LIMIT_MILLISECONDS,
     }
     try:
         return Function(write=_write_log)(event, context)
     except LivenessError as error:
         raise click.ClickException(f"{type(error).__name__}: {error}") from None
-    except Exception as error:  # of others' errors only the kind is safe to show: they quote URLs
+    except Exception as error:  # only its type is safe to show: its text may quote a URL
         raise click.ClickException(f"the handler raised {type(error).__name__}") from None
 
 
@@ -89,10 +87,10 @@ def _write_log(line: str) -> None:
     sys.stderr.write(line.encode("utf-8", "replace").decode())
 
 
-def _alone(event: Any, empty: bool) -> Any:
+def _invoke_in_sandbox(event: Any, with_sample: bool) -> Any:
     pair = sample()
-    with own_cloud(notify=False) as cloud:
-        if not empty:
+    with local_cloud(notify=False) as cloud:
+        if with_sample:
             for key, path in _inputs(cloud.settings, event, pair).items():
                 cloud.bucket.put(key, path.read_bytes())
         invocation = cloud.function.invoke(event)
@@ -105,14 +103,14 @@ def _alone(event: Any, empty: bool) -> Any:
 
 
 def _inputs(settings: Settings, event: Any, pair: Sample) -> dict[str, Path]:
-    """The sample pair under every pair id of the event."""
+    """Return the sample files by the keys that they get, for every pair id in the event."""
     try:
         pair_ids = read_event(settings, event).pair_ids
     except EventError:
-        return {}  # the function is going to say it
-    front = settings.input_prefix
+        return {}  # the function reports it
+    prefix = settings.input_prefix
     return {
-        front + pair_id + suffix: path
+        prefix + pair_id + suffix: path
         for pair_id in pair_ids
         for suffix, path in (
             (settings.live_suffixes[0], pair.live),

@@ -1,40 +1,41 @@
-"""What `liveness run` tells the person who runs it."""
+"""Print the course of `liveness run`, and explain why it got no result."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
+from .console import echo
 
 if TYPE_CHECKING:
     from liveness_sandbox import Invocation
 
-_LABEL_WIDTH = len("best frame") + 2
+_LABEL_WIDTH = len("triggered by") + 2
 _NAME_WIDTH = 16
-_TOLD_LOG_LINES = 3
+_LOG_LINES_SHOWN = 3
+# The field of the function's log lines and remarks that explains them.
+_REASON = "why"
 
 
 class Report:
-    """Prints each part as soon as it is known, under labels in one column."""
+    """Prints each part of the report as soon as it is known, with labels in one column."""
 
     def __init__(self, pair_id: str) -> None:
         self._last_label = ""
-        say(f"Pair {pair_id}, in a sandbox of its own\n")
+        echo(f"Pair {pair_id}, in a temporary sandbox\n")
 
     def uploaded(self, path: Path, size: int, key: str) -> None:
         self._line("uploaded", f"{path.name:<{_NAME_WIDTH}}{size:>10,} bytes  to {key}")
 
-    def woken(self, invocations: Sequence[Invocation]) -> None:
-        """One line for every notification that woke the function, in the order of their ends."""
+    def triggered(self, invocations: Sequence[Invocation]) -> None:
+        """Print one line per notification that triggered the function, in order of completion."""
         for invocation in invocations:
             start = "cold start" if invocation.cold else "warm"
             took = f"{invocation.duration_seconds:.2f} s, {start}"
             name = f"{_uploaded_name(invocation):<{_NAME_WIDTH}}"
-            self._line("woken by", f"{name}{_ending(invocation)} ({took})")
+            self._line("triggered by", f"{name}{_outcome(invocation)} ({took})")
 
     def verdict(self, result: dict[str, Any]) -> None:
         similarity = result["similarity"]
@@ -46,44 +47,45 @@ class Report:
         self._line("verdict", hint["en"])
         self._line("verdict", hint["zh"])
 
-    def calls(self, made: int, billed: int) -> None:
-        self._line("calls", f"{made} to the face API, {billed} billed")
+    def calls(self, calls: int, billed: int) -> None:
+        self._line("calls", f"{calls} to the face API, {billed} billed")
 
-    def written(self, paths: Sequence[Path], frame_missing_because: str | None) -> None:
+    def downloaded(self, paths: Sequence[Path], frame_missing_because: str | None) -> None:
         self._line("result", str(paths[0]))
         self._line("best frame", str(paths[1]) if paths[1:] else f"none: {frame_missing_because}")
 
-    def ended(self, seconds: float) -> None:
-        say(f"\nDone in {seconds:.1f} s; everything that was started is stopped.")
+    def finished(self, seconds: float) -> None:
+        echo(f"\nDone in {seconds:.1f} s. Sandbox stopped.")
 
     def _line(self, label: str, text: str) -> None:
         shown = "" if label == self._last_label else label
         self._last_label = label
-        say(f"  {shown:<{_LABEL_WIDTH}}{text}")
+        echo(f"  {shown:<{_LABEL_WIDTH}}{text}")
 
 
-def why_no_result(pair_id: str, invocations: Sequence[Invocation]) -> str:
-    """What the function said last, where no result came of it."""
+def explain_missing_result(pair_id: str, invocations: Sequence[Invocation]) -> str:
+    """Explain with the function's own log why it published no result."""
     lead = f"the function left no result.json for pair {pair_id}"
     if not invocations:
-        return f"{lead}: nothing woke it"
-    # The one that failed or, where none did, that did most; the other one only waited for it.
-    telling = max(invocations, key=lambda each: (each.error is not None, len(each.logs)))
-    lines = [line for line in telling.logs if "why" in _fields(line)] or telling.logs
-    shown = "".join(f"\n  {line}" for line in lines[-_TOLD_LOG_LINES:])
-    last = f"\nThe last lines of its log that say why:{shown}" if shown else ""
-    return f"{lead}: {_ending(telling)}{last}"
+        return f"{lead}: nothing triggered it"
+    # The failed invocation or, if none failed, the one that did most: the other only waited for it.
+    most_informative = max(invocations, key=lambda each: (each.error is not None, len(each.logs)))
+    lines = [line for line in most_informative.logs if _REASON in _fields(line)]
+    last_lines = (lines or most_informative.logs)[-_LOG_LINES_SHOWN:]
+    log = "".join(f"\n  {line}" for line in last_lines)
+    log = f"\nThe last lines of its log with a reason:{log}" if log else ""
+    return f"{lead}: {_outcome(most_informative)}{log}"
 
 
-def _ending(invocation: Invocation) -> str:
-    """How an invocation ended, in a few words."""
+def _outcome(invocation: Invocation) -> str:
+    """Describe in a few words how an invocation ended."""
     if invocation.error is not None:
         return f"{invocation.error['errorType']}: {invocation.error['errorMessage']}"
     pairs = (invocation.result or {}).get("pairs", [])
     remarks = (invocation.result or {}).get("remarks", [])
-    said = [": ".join(filter(None, (pair["state"], pair.get("detail")))) for pair in pairs]
-    said += [f"{remark['kind']}: {remark['why']}" for remark in remarks]
-    return "; ".join(said) or "nothing to do"
+    outcomes = [": ".join(filter(None, (pair["state"], pair.get("detail")))) for pair in pairs]
+    outcomes += [f"{remark['kind']}: {remark[_REASON]}" for remark in remarks]
+    return "; ".join(outcomes) or "nothing to do"
 
 
 def _uploaded_name(invocation: Invocation) -> str:
@@ -97,9 +99,3 @@ def _fields(line: str) -> dict[str, Any]:
     except ValueError:
         return {}
     return fields if isinstance(fields, dict) else {}
-
-
-def say(text: str) -> None:
-    # A terminal that has no Chinese shows question marks rather than an error.
-    encoding = sys.stdout.encoding or "utf-8"
-    click.echo(text.encode(encoding, "replace").decode(encoding))

@@ -1,4 +1,4 @@
-"""`liveness run`: the main job, end to end, on one pair."""
+"""`liveness run`: the main job, end to end, for one pair."""
 
 from __future__ import annotations
 
@@ -14,57 +14,58 @@ from liveness.keys import pair_id_problem, result_key
 from liveness.settings import Settings
 
 from .checkout import sample
-from .cloud import Cloud, own_cloud
-from .report import Report, why_no_result
+from .local_cloud import LocalCloud, local_cloud
 
 if TYPE_CHECKING:
-    from .customer import Customer
+    from .uploader import BucketClient
 
 _OUTPUT = Path("build", "run")
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
 
 @click.command()
 @click.option("--live", type=_FILE, help="Liveness package; default: the sample's.")
 @click.option("--reference", type=_FILE, help="Reference image; default: the sample's.")
-@click.option("--pair-id", default="sample", show_default=True, help="Names the pair.")
+@click.option("--pair-id", default="sample", show_default=True, help="ID of the pair.")
 def run(live: Path | None, reference: Path | None, pair_id: str) -> None:
-    """Run the main job on one pair, in a sandbox of its own.
+    """Run the main job for one pair, in a temporary sandbox.
 
-    Uploads both files with the COS SDK; the notification wakes the function, the function asks
-    the face API and leaves its result in the bucket; the result and the best frame are downloaded
-    to build/run/<pair id>/. Whatever the verdict, exit status 0 says that there is one.
+    Uploads both files with the COS SDK. The notification triggers the function, which calls the
+    face API and writes its result to the bucket. The result and the best frame are then downloaded
+    to build/run/<pair id>/. Exit status: 0 if there is a result, whatever its verdict.
 
-    `liveness sandbox --help` tells how a package chooses the answer. LIVENESS_* settings apply.
+    `liveness sandbox --help` explains how a package chooses the answer. LIVENESS_* settings apply.
     """
-    from .customer import Customer  # the COS SDK would slow every --help
+    # The COS SDK and the table library would slow every --help.
+    from .report import Report
+    from .uploader import BucketClient
 
-    began = time.monotonic()
+    started = time.monotonic()
     files = sample()
-    folder = _folder(pair_id)
-    with own_cloud(notify=True) as cloud, Customer(cloud) as customer:
+    folder = _prepare_folder(pair_id)
+    with local_cloud(notify=True) as cloud, BucketClient(cloud) as client:
         if problem := pair_id_problem(cloud.settings, pair_id):
             raise click.ClickException(f"the pair {problem}")
         report = Report(pair_id)
         for path, key in _uploads(
             cloud.settings, pair_id, live or files.live, reference or files.reference
         ):
-            report.uploaded(path, customer.upload(path, key), key)
-        result = _wait_for_result(cloud, customer, pair_id)
+            report.uploaded(path, client.upload(path, key), key)
+        result = _wait_for_result(cloud, client, pair_id)
         cloud.sandbox.wait_idle()
-        report.woken(cloud.function.invocations)
-        written = _download(customer, result, folder)
+        report.triggered(cloud.function.invocations)
+        paths = _download(client, result, folder)
         faceid = cloud.sandbox.faceid
         report.verdict(json.loads(result))
         report.calls(len(faceid.calls), len(faceid.billed))
-        report.written(written, json.loads(result)["best_frame"]["missing_because"])
-    report.ended(time.monotonic() - began)
+        report.downloaded(paths, json.loads(result)["best_frame"]["missing_because"])
+    report.finished(time.monotonic() - started)
 
 
-def _folder(pair_id: str) -> Path:
-    """Where the downloads go, free of what an earlier run left there."""
-    # A pair id may hold slashes, but must not lead out of the folder.
+def _prepare_folder(pair_id: str) -> Path:
+    """Create the folder for the downloads, and remove what an earlier run left in it."""
+    # A pair id may contain slashes, but must not lead out of the folder.
     if {"", ".", ".."} & set(pair_id.split("/")) or "\0" in pair_id or "\\" in pair_id:
         raise click.ClickException(f"--pair-id {pair_id!r} cannot name a folder")
     folder = _OUTPUT / pair_id
@@ -80,43 +81,45 @@ def _folder(pair_id: str) -> Path:
 def _uploads(
     settings: Settings, pair_id: str, live: Path, reference: Path
 ) -> list[tuple[Path, str]]:
-    """Each file and its key; an image keeps its kind where the settings know a suffix for it."""
-    same_kind = [s for s in settings.image_suffixes if s.endswith(reference.suffix.lower())]
-    image_suffix = (same_kind or settings.image_suffixes)[0]
-    front = settings.input_prefix + pair_id
-    return [(live, front + settings.live_suffixes[0]), (reference, front + image_suffix)]
+    """Return each file with its key; an image keeps its file type if the settings allow it."""
+    same_type = [s for s in settings.image_suffixes if s.endswith(reference.suffix.lower())]
+    image_suffix = (same_type or settings.image_suffixes)[0]
+    prefix = settings.input_prefix + pair_id
+    return [(live, prefix + settings.live_suffixes[0]), (reference, prefix + image_suffix)]
 
 
-def _wait_for_result(cloud: Cloud, customer: Customer, pair_id: str) -> bytes:
-    """`result.json`, as soon as it is there; an idle function that left none has failed."""
+def _wait_for_result(cloud: LocalCloud, client: BucketClient, pair_id: str) -> bytes:
+    """Return `result.json` as soon as it exists; if the function is idle without it, it failed."""
+    from .report import explain_missing_result
+
     key = result_key(cloud.settings, pair_id)
     while True:
         idle = _is_idle(cloud)
-        result = customer.download(key)
+        result = client.download(key)
         if result is not None:
             return result
         if idle:
-            raise click.ClickException(why_no_result(pair_id, cloud.function.invocations))
+            raise click.ClickException(explain_missing_result(pair_id, cloud.function.invocations))
 
 
-def _is_idle(cloud: Cloud) -> bool:
+def _is_idle(cloud: LocalCloud) -> bool:
     try:
-        cloud.sandbox.wait_idle(_LOOK_SECONDS)
+        cloud.sandbox.wait_idle(_POLL_SECONDS)
     except TimeoutError:
         return False
     return True
 
 
-def _download(customer: Customer, result: bytes, folder: Path) -> list[Path]:
-    """Write `result.json` and, where it names one, the best frame."""
-    written = [folder / "result.json"]
-    written[0].write_bytes(result)
+def _download(client: BucketClient, result: bytes, folder: Path) -> list[Path]:
+    """Write `result.json` and the best frame, if it names one; returns their paths."""
+    paths = [folder / "result.json"]
+    paths[0].write_bytes(result)
     frame: dict[str, Any] = json.loads(result)["best_frame"]
     if frame["key"] is None:
-        return written
-    body = customer.download(frame["key"])
+        return paths
+    body = client.download(frame["key"])
     if body is None or hashlib.md5(body).hexdigest() != frame["md5"]:
         raise click.ClickException("result.json names a best frame that is not in the bucket")
-    written.append(folder / frame["key"].rpartition("/")[2])
-    written[1].write_bytes(body)
-    return written
+    paths.append(folder / frame["key"].rpartition("/")[2])
+    paths[1].write_bytes(body)
+    return paths

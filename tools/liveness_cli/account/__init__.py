@@ -1,22 +1,22 @@
-"""The installation in the account: `liveness configure` sets it, `liveness doctor` checks it.
+"""The installation in the account: `liveness configure` sets it up, `liveness doctor` checks it.
 
-    commands   the command line
-    access     from the environment to the account
-    api        calls of API 3.0
-    errors     how they fail
-    function   the deployed function and its triggers, as SCF tells of them
-    role       the function's role, as CAM tells of it
-    buckets    settings of buckets, as COS tells of them
-    lifecycle  rules of a bucket: what one does, and ours among them
-    configure  sets what is wanted, and tells before and after; by means of
-    wanted       what that is
-    setting      one thing that is set
-    retention    how long objects are kept
-    examine    reads all that doctor concludes from
-    facts      what was read, as values
-    checks     from facts to findings; with check_triggers, check_role, check_lifecycle
-    findings   what doctor says of one thing
-    printing   tables for people
+    commands      the command line
+    installation  what the environment names: function, role, buckets
+    api           calls of API 3.0
+    errors        how requests fail
+    function      the deployed function and its triggers, as reported by SCF
+    role          the function's role, as reported by CAM
+    buckets       settings of buckets, as reported by COS
+    lifecycle     lifecycle rules of a bucket: their effect, and the ones we manage
+    configure     applies a request and reports values before and after, with
+    request         what to set
+    change          one request to the cloud, and what it sets
+    retention       the changes of lifecycle rules
+    examine       reads everything that doctor's checks need
+    facts         what was read, as values
+    checks        turns facts into findings; with check_triggers, check_role, check_lifecycle
+    findings      the result of one check
+    printing      prints the values for people
 
 `lifecycle`, `checks` and its three parts are pure.
 """

@@ -1,4 +1,4 @@
-"""Calls of API 3.0 by the vendor's SDK: one answer, or one of two errors."""
+"""Calls of API 3.0 with the vendor's SDK."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 
 from liveness.credentials import Credentials
 
-from ..operator.wording import harmless
-from .errors import Refused, Unreachable
+from ..text import redact
+from .errors import RequestFailed, RequestRefused
 
-# Of SCF and CAM; the SDK makes the host's name of the product.
+# The SDK derives the host name from the product.
 _VERSIONS = {"scf": "2018-04-16", "cam": "2019-01-16"}
 _TIMEOUT_SECONDS = 15
-# How the SDK's own codes begin, where the service said nothing.
-_OWN = ("Client", "ServerNetworkError")
+# The prefixes of the SDK's own error codes, used when the service did not answer.
+_SDK_CODES = ("Client", "ServerNetworkError")
 
 
 class Api:
-    """One product in one region. Nothing is tried twice."""
+    """One product in one region. Makes every request once, without retries."""
 
     def __init__(self, product: str, region: str, scheme: str, credentials: Credentials) -> None:
         http = HttpProfile(protocol=scheme, reqTimeout=_TIMEOUT_SECONDS)
@@ -36,15 +36,15 @@ class Api:
         )
 
     def __call__(self, action: str, **params: Any) -> dict[str, Any]:
-        """What stands in `Response`. Raises Refused, Unreachable."""
+        """Return the content of `Response`. Raises RequestRefused, RequestFailed."""
         try:
             reply = self._client.call_json(action, params)
             response: dict[str, Any] = dict(reply["Response"])
             return response
         except TencentCloudSDKException as error:
             code = str(error.code)
-            if code.startswith(_OWN):
-                raise Unreachable(f"{action}: no answer that can be understood") from None
-            raise Refused(action, harmless(code)) from None
-        except Exception as error:  # the SDK trips over replies of another shape
-            raise Unreachable(f"{action}: {type(error).__name__}") from None
+            if code.startswith(_SDK_CODES):
+                raise RequestFailed(f"{action}: no intelligible reply") from None
+            raise RequestRefused(action, redact(code)) from None
+        except Exception as error:  # the SDK fails in many ways on a malformed reply
+            raise RequestFailed(f"{action}: {type(error).__name__}") from None

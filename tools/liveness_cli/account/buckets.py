@@ -1,4 +1,4 @@
-"""Settings of buckets, by the COS SDK."""
+"""Settings of buckets, with the COS SDK."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from liveness.cos import new_client, new_session
 from liveness.credentials import Credentials
 from liveness.settings import Settings
 
-from ..operator.wording import harmless
-from .errors import Refused, Unreachable
+from ..text import redact
+from .errors import RequestFailed, RequestRefused
 
 T = TypeVar("T")
-_NETWORK = (
+_NO_VALID_REPLY = (
     CosClientError,
     requests.RequestException,
     urllib3.exceptions.HTTPError,
@@ -32,18 +32,18 @@ NO_BUCKET = "NoSuchBucket"
 
 
 class Buckets:
-    """Every call is one request. All raise Refused and Unreachable."""
+    """Each method makes one request. All raise RequestRefused and RequestFailed."""
 
     def __init__(self, settings: Settings, credentials: Credentials) -> None:
         self._client = new_client(settings, credentials, new_session())
 
     def require(self, bucket: str) -> None:
-        """Refused with NO_BUCKET where there is none in the region."""
-        self._ask("HEAD Bucket", bucket, lambda: self._client.head_bucket(Bucket=bucket))
+        """Raise RequestRefused with the code NO_BUCKET if the region has no such bucket."""
+        self._request("HEAD Bucket", bucket, lambda: self._client.head_bucket(Bucket=bucket))
 
     def versioning(self, bucket: str) -> str | None:
-        """None where it never was enabled; else Enabled or Suspended."""
-        reply = self._ask(
+        """Return None if versioning was never enabled, else Enabled or Suspended."""
+        reply = self._request(
             "GET Bucket versioning",
             bucket,
             lambda: self._client.get_bucket_versioning(Bucket=bucket),
@@ -52,14 +52,14 @@ class Buckets:
         return None if status is None else str(status)
 
     def lifecycle(self, bucket: str) -> list[dict[str, Any]]:
-        """The rules as COS has them; none where there are none."""
+        """Return the bucket's rules in the SDK's form."""
         try:
-            reply = self._ask(
+            reply = self._request(
                 "GET Bucket lifecycle",
                 bucket,
                 lambda: self._client.get_bucket_lifecycle(Bucket=bucket),
             )
-        except Refused as error:
+        except RequestRefused as error:
             if error.code == "NoSuchLifecycleConfiguration":
                 return []
             raise
@@ -67,15 +67,15 @@ class Buckets:
         return rules
 
     def put_lifecycle(self, bucket: str, rules: Sequence[Mapping[str, Any]]) -> None:
-        """All rules at once, in place of those there were (436/8280)."""
-        if not rules:  # PUT takes no empty list
-            self._ask(
+        """Replace all rules of the bucket (436/8280)."""
+        if not rules:  # PUT does not accept an empty list
+            self._request(
                 "DELETE Bucket lifecycle",
                 bucket,
                 lambda: self._client.delete_bucket_lifecycle(Bucket=bucket),
             )
             return
-        self._ask(
+        self._request(
             "PUT Bucket lifecycle",
             bucket,
             lambda: self._client.put_bucket_lifecycle(
@@ -83,21 +83,21 @@ class Buckets:
             ),
         )
 
-    def _ask(self, what: str, bucket: str, call: Callable[[], T]) -> T:
-        asked = f"{what} of {bucket}"
+    def _request(self, operation: str, bucket: str, call: Callable[[], T]) -> T:
+        request = f"{operation} of {bucket}"
         try:
             return call()
         except CosServiceError as error:
-            raise Refused(asked, _code(error)) from None
-        except _NETWORK as error:
-            kind = type(error.__context__ or error).__name__
-            raise Unreachable(f"{asked}: no answer that can be understood ({kind})") from None
+            raise RequestRefused(request, _code(error)) from None
+        except _NO_VALID_REPLY as error:
+            cause = type(error.__context__ or error).__name__
+            raise RequestFailed(f"{request}: no intelligible reply ({cause})") from None
 
 
 def _code(error: CosServiceError) -> str:
     digest = error.get_digest_msg()
     code = digest.get("code") or digest.get("Code") if hasattr(digest, "get") else None
     status = int(error.get_status_code())
-    if code in (None, "NoSuchResource"):  # a HEAD has no body, so no code
+    if code in (None, "NoSuchResource"):  # the reply to a HEAD has no body, hence no code
         return NO_BUCKET if status == 404 else f"status {status}"
-    return harmless(code)
+    return redact(code)

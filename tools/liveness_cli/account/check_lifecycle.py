@@ -1,48 +1,48 @@
-"""Whether lifecycle rules, whosever they are, leave what must stay. No I/O here."""
+"""Check that no lifecycle rule removes what must be kept, whoever owns the rule. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..operator.wording import number
+from ..text import pluralize
 from . import lifecycle
-from .facts import Facts, Unread
-from .findings import Finding, not_checkable, ok, wrong
+from .facts import Facts, Unavailable
+from .findings import Finding, failed, passed, skipped
 from .lifecycle import CLAIMS_DAYS, Rule
 
 
 def check_lifecycle(facts: Facts) -> Iterator[Finding]:
     settings = facts.settings
-    ledger = facts.lifecycles[settings.ledger_bucket]
-    if isinstance(ledger, Unread):
+    rules = facts.lifecycles[settings.ledger_bucket]
+    if isinstance(rules, Unavailable):
         for name in ("markers", "claims", "slots"):
-            yield not_checkable(name, ledger)
+            yield skipped(name, rules)
     else:
-        yield _markers(ledger, f"{settings.ledger_prefix}pending/")
-        yield _claims(ledger, lifecycle.of_claims(settings).prefix, facts.configure)
-        yield _removed("slots", ledger, lifecycle.of_drain(settings).prefix, facts.configure)
+        yield _markers(rules, f"{settings.ledger_prefix}pending/")
+        yield _claims(rules, lifecycle.claims_rule(settings).prefix, facts.configure)
+        yield _removed("slots", rules, lifecycle.drain_rule(settings).prefix, facts.configure)
     yield _results(facts)
 
 
 def _markers(rules: Sequence[Rule], prefix: str) -> Finding:
-    for days, rule in lifecycle.reaching(rules, prefix):
-        return wrong(
+    for days, rule in lifecycle.rules_affecting(rules, prefix):
+        return failed(
             "markers",
-            f"{_does(rule, days)} {prefix}: pairs that wait would be forgotten",
+            f"{_effect(rule, days)} {prefix}: waiting pairs would be forgotten",
             _narrow(rule),
         )
-    return ok("markers", "no rule takes them away")
+    return passed("markers", "no rule removes them")
 
 
 def _claims(rules: Sequence[Rule], prefix: str, configure: str) -> Finding:
-    for days, rule in lifecycle.reaching(rules, prefix):
+    for days, rule in lifecycle.rules_affecting(rules, prefix):
         if days < CLAIMS_DAYS:
-            is_ours = rule is lifecycle.find(rules, "liveness-claims", prefix)
-            return wrong(
+            is_managed = rule is lifecycle.find(rules, "liveness-claims", prefix)
+            return failed(
                 "claims",
-                f"{_does(rule, days)} {prefix}: for {CLAIMS_DAYS} days they keep pairs from being "
-                "paid for again",
-                configure if is_ours else _narrow(rule),
+                f"{_effect(rule, days)} {prefix}: for {CLAIMS_DAYS} days they prevent pairs from "
+                "being paid for again",
+                configure if is_managed else _narrow(rule),
             )
     return _removed("claims", rules, prefix, configure)
 
@@ -50,39 +50,39 @@ def _claims(rules: Sequence[Rule], prefix: str, configure: str) -> Finding:
 def _removed(name: str, rules: Sequence[Rule], prefix: str, configure: str) -> Finding:
     days = lifecycle.removed_after(rules, prefix)
     if days is None:
-        return wrong(name, f"no rule removes {prefix}: it grows for ever", configure)
-    return ok(name, f"{prefix} is removed after {number(days, 'day')}")
+        return failed(name, f"no rule removes {prefix}: it grows forever", configure)
+    return passed(name, f"{prefix} is removed after {pluralize(days, 'day')}")
 
 
 def _results(facts: Facts) -> Finding:
     settings = facts.settings
-    of_results = facts.lifecycles[settings.result_bucket]
-    of_inputs = facts.lifecycles[settings.bucket]
-    if isinstance(of_results, Unread):
-        return not_checkable("results", of_results)
-    if isinstance(of_inputs, Unread):
-        return not_checkable("results", of_inputs)
-    results = lifecycle.kept_days(of_results, settings.result_prefix)
-    inputs = lifecycle.removed_after(of_inputs, settings.input_prefix)
-    says = f"inputs are kept {_kept(inputs)}, results {_kept(results)}"
-    if lifecycle.comes_back(results, inputs):
-        return wrong(
+    result_rules = facts.lifecycles[settings.result_bucket]
+    input_rules = facts.lifecycles[settings.bucket]
+    if isinstance(result_rules, Unavailable):
+        return skipped("results", result_rules)
+    if isinstance(input_rules, Unavailable):
+        return skipped("results", input_rules)
+    results = lifecycle.kept_days(result_rules, settings.result_prefix)
+    inputs = lifecycle.removed_after(input_rules, settings.input_prefix)
+    message = f"inputs are kept {_kept(inputs)}, results {_kept(results)}"
+    if lifecycle.would_republish(results, inputs):
+        return failed(
             "results",
-            f"{says}: reconcile publishes removed ones again",
-            f"{facts.configure} --inputs-days N, with as many days as results have or fewer, or "
+            f"{message}: reconcile publishes removed results again",
+            f"{facts.configure} --inputs-days N, with at most the days of results, or "
             f"--results-days {CLAIMS_DAYS} or more",
         )
-    return ok("results", says)
+    return passed("results", message)
 
 
-def _does(rule: Rule, days: int) -> str:
-    when = f"after {number(days, 'day')}" if days else "by a date"
-    return f"the rule {lifecycle.told(rule)!a} takes away, {when}, what lies under"
+def _effect(rule: Rule, days: int) -> str:
+    when = f"after {pluralize(days, 'day')}" if days else "by a date"
+    return f"the rule {lifecycle.display_name(rule)!a} removes or archives, {when}, objects under"
 
 
 def _narrow(rule: Rule) -> str:
-    return f"narrow the prefix of the rule {lifecycle.told(rule)!a}, or remove it"
+    return f"narrow the prefix of the rule {lifecycle.display_name(rule)!a}, or remove it"
 
 
 def _kept(days: int | None) -> str:
-    return "for ever" if days is None else number(days, "day")
+    return "forever" if days is None else pluralize(days, "day")

@@ -1,36 +1,31 @@
-"""Whether the right things wake the function, and nothing else does. No I/O here."""
+"""Check that uploads and timers trigger the function, and that nothing else does. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from fnmatch import fnmatchcase
-from itertools import combinations
+from collections.abc import Iterator, Sequence
 
 from liveness.keys import best_frame_key, marker_key, result_key, work_prefix
 from liveness.settings import Settings
+from liveness_package.triggers import UPLOAD_EVENTS, find_overlaps
 
-from .facts import Facts, Unread
-from .findings import Finding, not_checkable, ok, wrong
+from .facts import Facts, Unavailable
+from .findings import Finding, failed, passed, skipped
 from .function import Trigger
 
-_DEPLOY = "mend the trigger in serverless.yml, and deploy"
-# How an object comes to be; appending is no way for an input.
-_EVENTS = tuple(
-    f"cos:ObjectCreated:{kind}" for kind in ("Put", "Post", "Copy", "CompleteMultipartUpload")
-)
-# What serverless.yml deploys is $LATEST; $DEFAULT means it until somebody says otherwise.
+_DEPLOY = "correct the trigger in serverless.yml, and deploy"
+# serverless.yml deploys $LATEST; $DEFAULT means the same until it is changed in the console.
 _QUALIFIERS = ("$LATEST", "$DEFAULT")
-# Drainers hand over at each full minute.
-_EACH_MINUTE = "0 * * * * * *"
+# Drainers hand over at every full minute.
+_EVERY_MINUTE = "0 * * * * * *"
 _SOME_MD5 = "0" * 32
 _SOME_PAIR = "some-pair"
 
 
 def check_triggers(facts: Facts) -> Iterator[Finding]:
     triggers = facts.triggers
-    if isinstance(triggers, Unread):
+    if isinstance(triggers, Unavailable):
         for name in ("uploads", "own writes", "drain", "reconcile"):
-            yield not_checkable(name, triggers)
+            yield skipped(name, triggers)
         return
     cos = [trigger for trigger in triggers if trigger.kind == "cos"]
     yield _uploads(facts.settings, cos)
@@ -40,62 +35,64 @@ def check_triggers(facts: Facts) -> Iterator[Finding]:
 
 
 def _uploads(settings: Settings, triggers: Sequence[Trigger]) -> Finding:
-    """Each input, however it is uploaded, wakes the function once."""
-    own = [trigger for trigger in triggers if trigger.bucket == settings.bucket]
-    if not own:
-        return wrong("uploads", f"no COS trigger on {settings.bucket}", _DEPLOY)
-    if problem := _unfit(settings, own):
-        return wrong("uploads", problem, _DEPLOY)
-    awake = [trigger for trigger in own if trigger.is_open]
+    """Check that every input, however it is uploaded, triggers the function once."""
+    of_bucket = [trigger for trigger in triggers if trigger.bucket == settings.bucket]
+    if not of_bucket:
+        return failed("uploads", f"no COS trigger on {settings.bucket}", _DEPLOY)
+    if problem := _problem(settings, of_bucket):
+        return failed("uploads", problem, _DEPLOY)
+    enabled = [trigger for trigger in of_bucket if trigger.is_enabled]
     for suffix in (*settings.live_suffixes, *settings.image_suffixes):
         key = f"{settings.input_prefix}{_SOME_PAIR}{suffix}"
-        for event in _EVENTS:
-            if not any(_wakes(trigger, settings.bucket, key, event) for trigger in awake):
-                return wrong("uploads", f"{event} of a key like {key!a} wakes nobody", _DEPLOY)
-    if pair := _overlapping(awake):
-        return wrong(
+        for event in UPLOAD_EVENTS:
+            if not any(_fires(trigger, settings.bucket, key, event) for trigger in enabled):
+                return failed(
+                    "uploads", f"{event} of a key like {key!a} does not trigger it", _DEPLOY
+                )
+    for one, other in find_overlaps([trigger.filter for trigger in enabled]):
+        return failed(
             "uploads",
-            f"two triggers overlap: prefixes {pair[0].prefix!a} and {pair[1].prefix!a}, suffixes "
-            f"{pair[0].suffix!a} and {pair[1].suffix!a}",
+            f"two triggers overlap: prefixes {one.prefix!a} and {other.prefix!a}, suffixes "
+            f"{one.suffix!a} and {other.suffix!a}",
             _DEPLOY,
         )
-    return ok("uploads", f"every upload under {settings.input_prefix} wakes the function")
+    return passed("uploads", f"every upload under {settings.input_prefix} triggers the function")
 
 
-def _unfit(settings: Settings, triggers: Sequence[Trigger]) -> str | None:
-    """What is wrong with a trigger by itself."""
+def _problem(settings: Settings, triggers: Sequence[Trigger]) -> str | None:
+    """Return what is wrong with a single trigger."""
     for trigger in triggers:
-        if not trigger.is_open:
-            return f"the trigger for prefix {trigger.prefix!a} is closed"
+        if not trigger.is_enabled:
+            return f"the trigger for prefix {trigger.prefix!a} is disabled"
         if trigger.qualifier not in _QUALIFIERS:
             return (
-                f"the trigger for prefix {trigger.prefix!a} wakes version {trigger.qualifier}, not "
+                f"the trigger for prefix {trigger.prefix!a} runs version {trigger.qualifier}, not "
                 "what was deployed last"
             )
         if not trigger.prefix.startswith(settings.input_prefix):
             return (
                 f"a trigger's prefix is {trigger.prefix!a}, not the input prefix "
-                f"{settings.input_prefix!a}: it wakes the function for what is no input"
+                f"{settings.input_prefix!a}: it fires for objects that are not inputs"
             )
     return None
 
 
 def _own_writes(settings: Settings, triggers: Sequence[Trigger]) -> Finding:
-    """Nothing that the function writes may wake it: that would go on for ever."""
-    for bucket, key in _written(settings):
+    """Check that no object that the function writes triggers it, which would never end."""
+    for bucket, key in _written_keys(settings):
         for trigger in triggers:
-            if any(_wakes(trigger, bucket, key, event) for event in _EVENTS):
-                return wrong(
+            if any(_fires(trigger, bucket, key, event) for event in UPLOAD_EVENTS):
+                return failed(
                     "own writes",
-                    f"what it writes to {key!a} matches the trigger for prefix {trigger.prefix!a} "
-                    f"of {bucket}: it would wake itself for ever",
+                    f"the function writes {key!a}, which matches the trigger for prefix "
+                    f"{trigger.prefix!a} of {bucket}: it would trigger itself forever",
                     _DEPLOY,
                 )
-    return ok("own writes", "no trigger is for the prefixes of results and ledger")
+    return passed("own writes", "no trigger covers the prefixes of results and ledger")
 
 
-def _written(settings: Settings) -> Iterator[tuple[str, str]]:
-    """One key of each kind."""
+def _written_keys(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield one key of each kind."""
     yield settings.result_bucket, result_key(settings, _SOME_PAIR)
     yield settings.result_bucket, best_frame_key(settings, _SOME_PAIR, _SOME_MD5)
     work = work_prefix(settings, _SOME_PAIR, "0" * 64)
@@ -112,41 +109,17 @@ def _written(settings: Settings) -> Iterator[tuple[str, str]]:
 def _timer(message: str, triggers: Sequence[Trigger]) -> Finding:
     timers = [each for each in triggers if each.kind == "timer" and each.message == message]
     if not timers:
-        return wrong(message, f"no timer has the argument {message!a}", _DEPLOY)
-    awake = [timer for timer in timers if timer.is_open and timer.qualifier in _QUALIFIERS]
-    if not awake:
-        return wrong(message, "its timer is closed, or wakes an old version", _DEPLOY)
-    cron = awake[0].cron
-    if message == "drain" and cron != _EACH_MINUTE:
-        return wrong(
-            message, f"its timer is {cron!a}, not at each full minute ({_EACH_MINUTE})", _DEPLOY
+        return failed(message, f"no timer has the argument {message!a}", _DEPLOY)
+    working = [timer for timer in timers if timer.is_enabled and timer.qualifier in _QUALIFIERS]
+    if not working:
+        return failed(message, "its timer is disabled, or runs an old version", _DEPLOY)
+    cron = working[0].cron
+    if message == "drain" and cron != _EVERY_MINUTE:
+        return failed(
+            message, f"its timer is {cron!a}, not at every full minute ({_EVERY_MINUTE})", _DEPLOY
         )
-    return ok(message, f"its timer is open: {cron}")
+    return passed(message, f"its timer is enabled: {cron}")
 
 
-def _wakes(trigger: Trigger, bucket: str, key: str, event: str) -> bool:
-    return (
-        trigger.bucket == bucket
-        and fnmatchcase(event, trigger.event)
-        and key.startswith(trigger.prefix)
-        and key.endswith(trigger.suffix)
-    )
-
-
-def _overlapping(triggers: Sequence[Trigger]) -> tuple[Trigger, Trigger] | None:
-    """Two by which one upload wakes the function twice."""
-    for one, other in combinations(triggers, 2):
-        same_events = any(
-            fnmatchcase(event, one.event) and fnmatchcase(event, other.event) for event in _EVENTS
-        )
-        if (
-            same_events
-            and _either(one.prefix, other.prefix, str.startswith)
-            and _either(one.suffix, other.suffix, str.endswith)
-        ):
-            return one, other
-    return None
-
-
-def _either(one: str, other: str, holds: Callable[[str, str], bool]) -> bool:
-    return holds(one, other) or holds(other, one)
+def _fires(trigger: Trigger, bucket: str, key: str, event: str) -> bool:
+    return trigger.bucket == bucket and trigger.filter.matches(event, key)

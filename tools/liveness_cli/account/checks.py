@@ -1,4 +1,4 @@
-"""What doctor concludes: from facts to findings. No I/O here, and none in the modules it names."""
+"""Doctor's checks: turn facts into findings. Pure, as are the modules with the other checks."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from liveness.errors import SettingsError
 from liveness.handler import LEAST_LIMIT_SECONDS
 from liveness.settings import read_settings
 
-from ..operator.wording import duration
+from ..text import format_duration
 from .check_lifecycle import check_lifecycle
 from .check_role import check_policy, check_trust
 from .check_triggers import check_triggers
-from .facts import Facts, Unread
-from .findings import Finding, not_checkable, ok, wrong
-from .wanted import AGE_SECONDS, RETRIES
+from .facts import Facts, Unavailable
+from .findings import Finding, failed, passed, skipped
+from .request import MAX_EVENT_AGE_SECONDS, RETRIES
 
 _DEPLOY = "deploy with serverless.yml"
 # COS refuses a signature that begins in the future, and the SDK's begin a minute ago.
-_MOST_CLOCK_SECONDS = 60
-# Where the function and this command must agree on.
-_PLACES = (
+_MAX_CLOCK_SECONDS = 60
+# The settings in which the function and this command must agree.
+_LOCATIONS = (
     "bucket",
     "result_bucket",
     "ledger_bucket",
@@ -34,7 +34,7 @@ _PLACES = (
 
 
 def check(facts: Facts) -> list[Finding]:
-    """Everything, in the order in which it is best mended."""
+    """Run all checks, in the order in which problems are best fixed."""
     return [
         _clock(facts),
         *_buckets(facts),
@@ -45,7 +45,7 @@ def check(facts: Facts) -> list[Finding]:
         check_trust(facts),
         check_policy(facts),
         _quota(facts),
-        _retrying(facts),
+        _retries(facts),
         *check_lifecycle(facts),
         _link(facts),
     ]
@@ -53,74 +53,77 @@ def check(facts: Facts) -> list[Finding]:
 
 def _clock(facts: Facts) -> Finding:
     ahead = facts.clock_ahead_seconds
-    if isinstance(ahead, Unread):
-        return not_checkable("clock", ahead)
-    if abs(ahead) > _MOST_CLOCK_SECONDS:
-        side = "ahead of" if ahead > 0 else "behind"
-        return wrong(
+    if isinstance(ahead, Unavailable):
+        return skipped("clock", ahead)
+    if abs(ahead) > _MAX_CLOCK_SECONDS:
+        direction = "ahead of" if ahead > 0 else "behind"
+        return failed(
             "clock",
-            f"this machine's is {duration(abs(ahead))} {side} COS's: what it signs is refused",
+            f"this machine's clock is {format_duration(abs(ahead))} {direction} COS's, which "
+            "therefore refuses its signatures",
             "set this machine's clock",
         )
-    return ok("clock", "this machine's agrees with COS's")
+    return passed("clock", "this machine's clock agrees with COS's")
 
 
 def _buckets(facts: Facts) -> Iterator[Finding]:
     region = facts.settings.region
-    for bucket, there in facts.buckets.items():
-        if isinstance(there, Unread):
-            yield not_checkable("region", there)
-        elif there:
-            yield ok("region", f"{bucket} lies in {region}")
+    for bucket, exists in facts.buckets.items():
+        if isinstance(exists, Unavailable):
+            yield skipped("region", exists)
+        elif exists:
+            yield passed("region", f"{bucket} is in {region}")
         else:
-            yield wrong(
+            yield failed(
                 "region",
                 f"there is no bucket {bucket} in {region}",
-                "name bucket and region as they are (LIVENESS_*_BUCKET, TENCENTCLOUD_REGION), in "
-                "serverless.yml, too; function and buckets must lie in one region",
+                "correct the bucket and the region (LIVENESS_*_BUCKET, TENCENTCLOUD_REGION), also "
+                "in serverless.yml; function and buckets must be in the same region",
             )
 
 
 def _versioning(facts: Facts) -> Finding:
     bucket = facts.settings.ledger_bucket
-    if isinstance(facts.versioning, Unread):
-        return not_checkable("versioning", facts.versioning)
+    if isinstance(facts.versioning, Unavailable):
+        return skipped("versioning", facts.versioning)
     if facts.versioning is not None:
-        return wrong(
+        return failed(
             "versioning",
             f"{facts.versioning} on {bucket}: create-only is ignored there, so a pair can be paid "
-            "for twice; there is no way back to never",
+            "for twice; this cannot be undone",
             "keep the ledger in a bucket on which versioning was never enabled: "
             "LIVENESS_LEDGER_BUCKET",
         )
-    return ok("versioning", f"never enabled on {bucket}, where the ledger lies")
+    return passed("versioning", f"never enabled on {bucket}, which contains the ledger")
 
 
 def _function(facts: Facts) -> Finding:
     deployed, name = facts.deployed, facts.function_name
-    if isinstance(deployed, Unread):
-        return not_checkable("function", deployed)
+    if isinstance(deployed, Unavailable):
+        return skipped("function", deployed)
     if deployed is None:
-        return wrong("function", f"there is no {name} in {facts.settings.region}", _DEPLOY)
+        return failed(
+            "function", f"there is no function {name} in {facts.settings.region}", _DEPLOY
+        )
     if deployed.status != "Active":
-        return wrong(
+        return failed(
             "function",
             f"its status is {deployed.status}",
-            "see the console for why; deploy anew",
+            "see the console for the cause, and deploy again",
         )
     if deployed.timeout_seconds < LEAST_LIMIT_SECONDS:
-        return wrong(
+        return failed(
             "function",
-            f"its timeout is {deployed.timeout_seconds} s: it would be ended within paid calls",
+            f"its timeout is {deployed.timeout_seconds} s, which would cut off paid calls",
             f"set timeout in serverless.yml, at least {LEAST_LIMIT_SECONDS:.0f}",
         )
     if deployed.is_async:
-        return wrong(
+        return failed(
             "function",
             "asyncRunEnable is on, which turns retries and dead letters off",
-            "leave asyncRunEnable out of serverless.yml; the function must be created anew",
+            "remove asyncRunEnable from serverless.yml, and create the function again",
         )
-    return ok(
+    return passed(
         "function",
         f"{name} is active, {deployed.memory_mb} MB, timeout {deployed.timeout_seconds} s",
     )
@@ -128,85 +131,85 @@ def _function(facts: Facts) -> Finding:
 
 def _settings(facts: Facts) -> Finding:
     deployed = facts.deployed
-    if isinstance(deployed, Unread):
-        return not_checkable("settings", deployed)
+    if isinstance(deployed, Unavailable):
+        return skipped("settings", deployed)
     if deployed is None:
-        return not_checkable("settings", "there is no function")
-    own = {key: text for key, text in deployed.environment.items() if key.startswith("LIVENESS_")}
+        return skipped("settings", "the function does not exist")
+    variables = {
+        name: value for name, value in deployed.environment.items() if name.startswith("LIVENESS_")
+    }
     try:
-        functions = read_settings({**own, "TENCENTCLOUD_REGION": facts.settings.region})
+        settings = read_settings({**variables, "TENCENTCLOUD_REGION": facts.settings.region})
     except SettingsError as error:
-        return wrong("settings", "; ".join(error.problems), "mend serverless.yml, and deploy")
+        return failed("settings", "; ".join(error.problems), "correct serverless.yml, and deploy")
     different = [
-        place for place in _PLACES if getattr(functions, place) != getattr(facts.settings, place)
+        name for name in _LOCATIONS if getattr(settings, name) != getattr(facts.settings, name)
     ]
     if different:
-        names = ", ".join(f"LIVENESS_{place.upper()}" for place in different)
-        return wrong(
+        names = ", ".join(f"LIVENESS_{name.upper()}" for name in different)
+        return failed(
             "settings",
-            f"the function's differ from this command's in {names}",
-            "give both the same: what follows was looked for where this command's say",
+            f"the function's settings differ from this command's in {names}",
+            "make them the same: the checks below used this command's settings",
         )
-    return ok("settings", "the function's are valid, and look where this command looks")
+    return passed("settings", "the function's settings are valid, and agree with this command's")
 
 
 def _quota(facts: Facts) -> Finding:
     reserved, deployed = facts.reserved_mb, facts.deployed
-    mend = f"{facts.configure} --quota none, or --quota MB"
-    if isinstance(reserved, Unread):
-        return not_checkable("quota", reserved)
+    fix = f"{facts.configure} --reserved-mb none, or --reserved-mb MB"
+    if isinstance(reserved, Unavailable):
+        return skipped("quota", reserved)
     if reserved is None:
-        return ok("quota", "none reserved: the function shares the account's")
+        return passed("quota", "none reserved: the function shares the account's")
     if reserved == 0:
-        return wrong("quota", "0 MB reserved: the function is stopped", mend)
-    if isinstance(deployed, Unread) or deployed is None:
-        return not_checkable("quota", f"{reserved:,} MB reserved, for instances of unknown size")
+        return failed("quota", "0 MB reserved: the function is stopped", fix)
+    if isinstance(deployed, Unavailable) or deployed is None:
+        return skipped("quota", f"{reserved:,} MB reserved, for instances of unknown size")
     if reserved < deployed.memory_mb:
-        return wrong(
+        return failed(
             "quota",
-            f"{reserved:,} MB reserved, and one instance needs {deployed.memory_mb}: the function "
+            f"{reserved:,} MB reserved, but one instance needs {deployed.memory_mb}: the function "
             "never runs",
-            mend,
+            fix,
         )
-    return ok(
+    return passed(
         "quota", f"{reserved:,} MB reserved: {reserved // deployed.memory_mb} instances at once"
     )
 
 
-def _retrying(facts: Facts) -> Finding:
-    retrying = facts.retrying
-    if isinstance(retrying, Unread):
-        return not_checkable("retries", retrying)
-    tries, age = retrying
-    says = f"{tries} further tries of an event that failed, given up at {duration(age)}"
-    if tries < RETRIES or age < AGE_SECONDS:
-        return wrong(
+def _retries(facts: Facts) -> Finding:
+    config = facts.retry_config
+    if isinstance(config, Unavailable):
+        return skipped("retries", config)
+    retries, age = config
+    message = f"{retries} retries of a failed event, given up at {format_duration(age)}"
+    if retries < RETRIES or age < MAX_EVENT_AGE_SECONDS:
+        return failed(
             "retries",
-            f"{says}: events are lost sooner than need be",
-            f"{facts.configure} --retries {RETRIES} --age {AGE_SECONDS}",
+            f"{message}: events are lost sooner than necessary",
+            f"{facts.configure} --retries {RETRIES} --max-event-age {MAX_EVENT_AGE_SECONDS}",
         )
-    return ok("retries", says)
+    return passed("retries", message)
 
 
 def _link(facts: Facts) -> Finding:
     link = facts.link
-    if isinstance(link, Unread):
-        return not_checkable("link", link)
-    if link.to_an_object:
-        # 416: of an empty object there is no first byte.
+    if isinstance(link, Unavailable):
+        return skipped("link", link)
+    if link.object_exists:
+        # 416: an empty object has no first byte.
         if link.status in (200, 206, 416):
-            return ok("link", "a pre-signed URL of an input can be fetched without a key")
-        return wrong(
+            return passed("link", "a pre-signed URL of an input can be fetched without a key")
+        return failed(
             "link",
-            f"a pre-signed URL of an input is answered {link.status}, though this key may read it: "
-            "the face API could not fetch it either",
-            "see the bucket's policy, its list of referers, and whether it demands a network or "
-            "a domain of yours",
+            f"a pre-signed URL of an input is answered with {link.status}, though this key may "
+            "read it: the face API could not fetch it either",
+            "check the bucket's policy, its list of referers, and whether it requires a certain "
+            "network or a custom domain",
         )
     if link.status == 404:
-        return ok(
-            "link", "a pre-signed URL is accepted: 404 for a key that is not there, as no input is"
+        return passed(
+            "link", "a pre-signed URL is accepted: 404 for a missing key, as there is no input"
         )
-    return not_checkable(
-        "link", f"no input lies there, and for a key that is not there COS answered {link.status}"
-    )
+    return skipped("link", f"there is no input, and for a missing key COS answered {link.status}")

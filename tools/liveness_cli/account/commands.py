@@ -1,6 +1,6 @@
-"""`liveness configure` and `liveness doctor`, as the command line has them.
+"""`liveness configure` and `liveness doctor` on the command line.
 
-What they do is imported by each for itself: the SDKs and the tables would slow every --help.
+Each command imports its implementation itself: the SDKs and the tables would slow every --help.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ from typing import Any, TypeVar
 
 import click
 
+from ..options import json_option
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class _NumberOr(click.ParamType[int | str]):
-    """A whole number in a range, or one word."""
+class _NumberOrWord(click.ParamType[int | str]):
+    """An integer in a range, or one word."""
 
-    def __init__(self, name: str, word: str, least: int, most: int) -> None:
+    def __init__(self, name: str, word: str, minimum: int, maximum: int) -> None:
         self.name = name
         self._word = word
-        self._range = click.IntRange(least, most)
+        self._range = click.IntRange(minimum, maximum)
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         return f"{self.name}|{self._word}"
@@ -34,86 +36,93 @@ class _NumberOr(click.ParamType[int | str]):
         return number
 
 
-_DAYS = _NumberOr("DAYS", "never", 1, 3650)
-_as_json: Callable[[F], F] = click.option("--json", "machine", is_flag=True, help="For machines.")
-_function: Callable[[F], F] = click.option(
-    "--function",
+_DAYS = _NumberOrWord("DAYS", "never", 1, 3650)
+_function_name_option: Callable[[F], F] = click.option(
+    "--function-name",
     default="liveness",
     show_default=True,
-    help="Its name, as serverless.yml has it.",
+    help="Function name.",
 )
 
 
 @click.command()
 @click.option(
-    "--quota",
-    type=_NumberOr("MB", "none", 0, 10_000_000),
-    help="Memory that all instances together may take; 0 stops the function at once.",
+    "--reserved-mb",
+    type=_NumberOrWord("MB", "none", 0, 10_000_000),
+    help="Memory that all instances together may use; 0 stops the function at once.",
 )
-@click.option("--retries", type=click.IntRange(0, 2), help="Further tries of an event that failed.")
+@click.option("--retries", type=click.IntRange(0, 2), help="Retries of a failed event.")
 @click.option(
-    "--age",
-    "age_seconds",
+    "--max-event-age",
+    "max_event_age_seconds",
     metavar="SECONDS",
     type=click.IntRange(60, 21600),
-    help="How old an event may grow while it waits.",
+    help="Maximum time an event may wait.",
 )
-@click.option("--inputs-days", type=_DAYS, help="Remove inputs so long after they were uploaded.")
-@click.option("--results-days", type=_DAYS, help="Remove results so long after their publication.")
+@click.option("--inputs-days", type=_DAYS, help="Delete inputs N days after upload.")
+@click.option("--results-days", type=_DAYS, help="Delete results N days after publication.")
 @click.option("--dry-run", is_flag=True, help="Change nothing: show what would be set.")
-@_function
-@_as_json
+@_function_name_option
+@json_option
 def configure(
-    quota: Any,
+    reserved_mb: Any,
     retries: int | None,
-    age_seconds: int | None,
+    max_event_age_seconds: int | None,
     inputs_days: Any,
     results_days: Any,
     dry_run: bool,
-    function: str,
-    machine: bool,
+    function_name: str,
+    as_json: bool,
 ) -> None:
-    """Set what serverless.yml cannot say: quota, retries, lifecycle rules.
+    """Apply settings that serverless.yml cannot express: quota, retries, lifecycle rules.
 
-    With options, sets what they name and nothing else. Without: 2 further tries and 6 hours for
-    events, claims of the ledger are removed after 30 days and slots of drainers after one. Markers
-    are never removed. Rules of yours in the buckets stay as they are.
+    With options, applies exactly those. Without options, applies the defaults: 2 retries of an
+    event, up to 6 hours; deletion of the ledger's claims after 30 days and of its drain slots after
+    one. Markers are never deleted. Other lifecycle rules in the buckets stay as they are.
 
-    --quota 0 is the emergency stop, and says how to undo it.
+    --reserved-mb 0 is the emergency stop; it prints the command that undoes it.
 
-    Exit status: 0; 1 when something could not be set; 2 for usage and settings.
+    Exit status: 0; 1 if a setting could not be applied; 2 for invalid usage or settings.
     """
-    from ..operator.printing import print_json
+    from ..console import output
     from .configure import configure
     from .printing import print_configured
-    from .wanted import HEALTHY, Wanted
+    from .request import DEFAULTS, ConfigureRequest
 
-    wanted = Wanted(quota, retries, age_seconds, inputs_days=inputs_days, results_days=results_days)
-    value = configure(function, HEALTHY if wanted == Wanted() else wanted, dry_run=dry_run)
-    print_json(value) if machine else print_configured(value)
+    request = ConfigureRequest(
+        reserved_mb=reserved_mb,
+        retries=retries,
+        max_event_age_seconds=max_event_age_seconds,
+        inputs_days=inputs_days,
+        results_days=results_days,
+    )
+    if request == ConfigureRequest():
+        request = DEFAULTS
+    value = configure(function_name, request, dry_run=dry_run)
+    output(value, as_json=as_json, render=print_configured)
     if value["error"]:
         sys.exit(1)
 
 
 @click.command()
-@_function
-@_as_json
-def doctor(function: str, machine: bool) -> None:
+@_function_name_option
+@json_option
+def doctor(function_name: str, as_json: bool) -> None:
     """Check an installation: region, buckets, triggers, role, limits, lifecycle, links.
 
-    Changes nothing. Each line is ok, wrong with what mends it, or not checkable with the reason;
-    a key with what `liveness policies --role viewer` prints can check everything.
+    Changes nothing. Each check passes, fails (with a fix), or is skipped (with the reason). A key
+    with the policy that `liveness policies --role viewer` prints can run every check.
 
-    Exit status: 0 when nothing is wrong; 1 when something is; 2 for usage and settings. What could
-    not be checked does not count.
+    Exit status: 0 if no check failed; 1 if one did; 2 for invalid usage or settings. Skipped checks
+    do not count.
     """
-    from ..operator.printing import print_json
+    from ..console import output
     from .examine import examine
     from .printing import print_findings
 
-    value = examine(function)
-    print_json(value) if machine else print_findings(value)
-    if value["wrong"]:
+    value = examine(function_name)
+    output(value, as_json=as_json, render=print_findings)
+    if value["failed"]:
         sys.exit(1)
 
 

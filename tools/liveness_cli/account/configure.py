@@ -1,4 +1,4 @@
-"""What `liveness configure` does: read, compare, set, in this order; each setting for itself."""
+"""What `liveness configure` does: read, compare, and apply each change on its own."""
 
 from __future__ import annotations
 
@@ -8,112 +8,123 @@ from typing import Any
 
 import click
 
-from ..operator.reach import NotReady
+from ..errors import InvalidUsage
 from . import retention
-from .access import Account, account
+from .change import Change, Setting
 from .errors import AccountError
-from .function import DEFAULT_FUNCTION, Retrying
-from .setting import Setting, Step
-from .wanted import Wanted
+from .function import DEFAULT_FUNCTION_NAME, RetryConfig
+from .installation import Installation, load_installation
+from .request import ConfigureRequest
 
-SCHEMA = "liveness-configured/1"
+SCHEMA = "liveness-configured/2"
 
 
-def configure(function: str, wanted: Wanted, *, dry_run: bool) -> dict[str, Any]:
-    """Raises NotReady for what cannot be meant, ClickException where reading failed.
+def configure(function_name: str, request: ConfigureRequest, *, dry_run: bool) -> dict[str, Any]:
+    """Apply a request and report each setting before and after.
 
-    A request that fails to set something is told in the value; those after it are not tried.
+    If a change fails, the value says so, and the changes after it are not tried.
+
+    Raises InvalidUsage for a request that makes no sense, ClickException if reading failed.
     """
-    if wanted.is_stop and wanted != Wanted(quota=0):
-        raise NotReady("--quota 0 stands alone: an emergency must not wait for other settings")
-    at = account(function)
+    if request.is_stop and request != ConfigureRequest(reserved_mb=0):
+        raise InvalidUsage(
+            "--reserved-mb 0 cannot be combined: an emergency stop must not wait for other settings"
+        )
+    installation = load_installation(function_name)
     try:
-        steps = list(_steps(at, wanted))
+        changes = list(_changes(installation, request))
     except AccountError as error:
         raise click.ClickException(f"nothing was changed: {error}") from None
-    rows, why = [], None
-    for step in steps:
-        if why:
+    rows: list[dict[str, Any]] = []
+    error_text = None
+    for change in changes:
+        if error_text:
             state = "not tried"
         elif dry_run:
             state = "would be set"
         else:
-            why = _make(step) if step.changes else None
-            state = "failed" if why else "set"
-        rows += [
-            {**setting._asdict(), "state": state if setting.changes else "unchanged"}
-            for setting in step.settings
-        ]
+            error_text = _apply(change) if change.is_needed else None
+            state = "failed" if error_text else "set"
+        rows += [setting.to_json(state) for setting in change.settings]
     return {
         "schema": SCHEMA,
-        "function": function,
-        "region": at.settings.region,
+        "function": function_name,
+        "region": installation.settings.region,
         "dry_run": dry_run,
         "settings": rows,
-        "kept_rules": sum(step.kept for step in steps),
-        "error": why,
-        "stopped": wanted.is_stop and not dry_run and why is None,
-        "undo": _undo(function, steps) if wanted.is_stop else None,
+        "other_rules": sum(change.other_rules for change in changes),
+        "error": error_text,
+        "stopped": request.is_stop and not dry_run and error_text is None,
+        "undo": _undo_command(function_name, changes) if request.is_stop else None,
     }
 
 
-def _make(step: Step) -> str | None:
-    """Why it failed, or None."""
+def _apply(change: Change) -> str | None:
+    """Apply a change; returns the error text if it failed."""
     try:
-        step.make()
+        change.apply()
     except AccountError as error:
         return str(error)
     return None
 
 
-def _steps(at: Account, wanted: Wanted) -> Iterator[Step]:
-    """Reads what there is. Raises AccountError, NotReady."""
-    if wanted.quota is not None:
-        yield _quota(at, wanted)
-    if wanted.retries is not None or wanted.age_seconds is not None:
-        yield _retrying(at, wanted)
-    yield from retention.steps(at, wanted)
+def _changes(installation: Installation, request: ConfigureRequest) -> Iterator[Change]:
+    """Read the current settings and compare. Raises AccountError, InvalidUsage."""
+    if request.reserved_mb is not None:
+        yield _reserve(installation, request)
+    if request.retries is not None or request.max_event_age_seconds is not None:
+        yield _retries(installation, request)
+    yield from retention.changes(installation, request)
 
 
-def _quota(at: Account, wanted: Wanted) -> Step:
-    after = None if wanted.quota == "none" else wanted.quota
-    before, known = None, False
-    if wanted.is_stop:
-        with suppress(AccountError):  # an emergency: what it was before must not be in its way
-            before, known = at.function.reserved_mb(), True
+def _reserve(installation: Installation, request: ConfigureRequest) -> Change:
+    after = None if request.reserved_mb == "none" else request.reserved_mb
+    before, is_known = None, False
+    if request.is_stop:
+        # An emergency must not fail because the value before cannot be read.
+        with suppress(AccountError):
+            before, is_known = installation.function.get_reserved_mb(), True
     else:
-        before, known = at.function.reserved_mb(), True
+        before, is_known = installation.function.get_reserved_mb(), True
         if after is not None:
-            _require_room(at, after)
-    setting = Setting("reserved quota", "MB", before, after, known)
-    return Step([setting], lambda: at.function.reserve(after))
+            _require_room(installation, after)
+    setting = Setting("reserved quota", "MB", before, after, before_unknown=not is_known)
+    return Change([setting], lambda: installation.function.set_reserved_mb(after))
 
 
-def _require_room(at: Account, quota_mb: int) -> None:
-    deployed = at.function.deployed()
-    if deployed is not None and quota_mb < deployed.memory_mb:
-        raise NotReady(
-            f"--quota {quota_mb}: one instance needs {deployed.memory_mb} MB, so the function "
-            f"could never run; give {deployed.memory_mb} or more, or 0 to stop it"
+def _require_room(installation: Installation, reserved_mb: int) -> None:
+    deployed = installation.function.configuration()
+    if deployed is not None and reserved_mb < deployed.memory_mb:
+        raise InvalidUsage(
+            f"--reserved-mb {reserved_mb}: one instance needs {deployed.memory_mb} MB, so the "
+            f"function could never run; give {deployed.memory_mb} or more, or 0 to stop it"
         )
 
 
-def _retrying(at: Account, wanted: Wanted) -> Step:
-    before = at.function.retrying()
-    after = Retrying(
-        before.retries if wanted.retries is None else wanted.retries,
-        before.age_seconds if wanted.age_seconds is None else wanted.age_seconds,
+def _retries(installation: Installation, request: ConfigureRequest) -> Change:
+    before = installation.function.get_retry_config()
+    after = RetryConfig(
+        before.retries if request.retries is None else request.retries,
+        before.max_event_age_seconds
+        if request.max_event_age_seconds is None
+        else request.max_event_age_seconds,
     )
     settings = [
-        Setting("further tries of an event that failed", "tries", before.retries, after.retries),
-        Setting("age at which an event is given up", "s", before.age_seconds, after.age_seconds),
+        Setting("retries of a failed event", "tries", before.retries, after.retries),
+        Setting(
+            "maximum age of an event",
+            "s",
+            before.max_event_age_seconds,
+            after.max_event_age_seconds,
+        ),
     ]
-    return Step(settings, lambda: at.function.retry(after))
+    return Change(settings, lambda: installation.function.set_retry_config(after))
 
 
-def _undo(function: str, steps: Sequence[Step]) -> str:
-    quota = steps[0].settings[0]
-    named = "" if function == DEFAULT_FUNCTION else f" --function {function}"
-    if not quota.before_known or quota.before == 0:
-        return f"liveness configure{named} --quota none, or --quota MB if there was one before"
-    return f"liveness configure{named} --quota {quota.before or 'none'}"
+def _undo_command(function_name: str, changes: Sequence[Change]) -> str:
+    reserved = changes[0].settings[0]
+    option = "" if function_name == DEFAULT_FUNCTION_NAME else f" --function-name {function_name}"
+    command = f"liveness configure{option} --reserved-mb"
+    if reserved.before_unknown or reserved.before == 0:
+        return f"{command} none, or --reserved-mb MB if there was a quota before"
+    return f"{command} {reserved.before or 'none'}"

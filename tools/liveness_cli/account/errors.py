@@ -1,5 +1,8 @@
-"""How a request about the account can fail. Texts are ours and the service's code: a library's
-own text may quote a URL, and a service's what it was given."""
+"""How a request to the account can fail.
+
+The texts contain our own words and the service's code only: a library's text may quote a URL, and
+a service's text may quote its input.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +11,25 @@ from contextlib import contextmanager
 
 
 class AccountError(Exception):
-    """One of the two; the text says what was asked for, and why it was not had."""
+    """A request did not succeed; str() names the request and the reason."""
 
 
-class Refused(AccountError):
-    """The service said no."""
+class RequestRefused(AccountError):
+    """The service answered with an error code."""
 
-    def __init__(self, asked: str, code: str) -> None:
-        super().__init__(f"{asked}: {code}")
+    def __init__(self, request: str, code: str) -> None:
+        super().__init__(f"{request}: {code}")
         self.code = code
 
 
-class Unreachable(AccountError):
-    """Nothing that can be understood came back; what was to be changed may be changed, or not."""
+class RequestFailed(AccountError):
+    """No intelligible reply arrived; a change may or may not have taken effect."""
 
 
 @contextmanager
-def understanding(asked: str) -> Iterator[None]:
-    """Around the reading of an answer: one of another shape is as good as none."""
+def parsing_reply(request: str) -> Iterator[None]:
+    """Turn the errors of parsing a malformed reply into RequestFailed."""
     try:
         yield
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RecursionError):
-        raise Unreachable(f"{asked}: the answer cannot be understood") from None
+        raise RequestFailed(f"{request}: the reply cannot be parsed") from None

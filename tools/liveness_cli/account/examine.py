@@ -1,4 +1,4 @@
-"""Reads all that doctor concludes from, and changes nothing. What cannot be read is said so."""
+"""Read everything that doctor's checks need, without changing anything."""
 
 from __future__ import annotations
 
@@ -13,127 +13,135 @@ from liveness.cos import new_session
 from liveness.errors import LivenessError
 from liveness.keys import InputKey, read_input_key
 
-from .access import Account, account
 from .buckets import NO_BUCKET
 from .checks import check
-from .errors import AccountError, Refused
-from .facts import Facts, Link, Unread
-from .findings import NOT_CHECKABLE, WRONG
-from .function import Deployed
+from .errors import AccountError, RequestRefused
+from .facts import Facts, Link, Unavailable
+from .findings import FAILED, SKIPPED
+from .function import Configuration
+from .installation import Installation, load_installation
 from .lifecycle import Rule
 from .role import Role, read_role
 
-SCHEMA = "liveness-doctor/1"
+SCHEMA = "liveness-doctor/2"
 T = TypeVar("T")
 _TIMEOUT = (3.0, 10.0)
 _LINK_SECONDS = 60
-# Nobody has a pair of this name.
-_NO_PAIR = "liveness-doctor-looks-for-nothing"
+# No pair has this id.
+_MISSING_PAIR = "liveness-doctor-looks-for-nothing"
 
 
-def examine(function: str) -> dict[str, Any]:
-    """The value that is printed. Raises NotReady."""
-    at = account(function)
-    findings = check(_facts(at))
+def examine(function_name: str) -> dict[str, Any]:
+    """Make the value that is printed. Raises InvalidUsage."""
+    installation = load_installation(function_name)
+    findings = check(_facts(installation))
     return {
         "schema": SCHEMA,
-        "function": function,
-        "region": at.settings.region,
-        "bucket": at.settings.bucket,
-        "wrong": sum(finding.state == WRONG for finding in findings),
-        "not_checkable": sum(finding.state == NOT_CHECKABLE for finding in findings),
-        "checks": [finding._asdict() for finding in findings],
+        "function": function_name,
+        "region": installation.settings.region,
+        "bucket": installation.settings.bucket,
+        "failed": sum(finding.state == FAILED for finding in findings),
+        "skipped": sum(finding.state == SKIPPED for finding in findings),
+        "checks": [finding.to_json() for finding in findings],
     }
 
 
-def _facts(at: Account) -> Facts:
-    settings = at.settings
+def _facts(installation: Installation) -> Facts:
+    settings, function = installation.settings, installation.function
     buckets = dict.fromkeys((settings.bucket, settings.result_bucket, settings.ledger_bucket))
-    deployed = _read(at.function.deployed)
+    deployed = _read(function.configuration)
     with new_session() as session:
         return Facts(
             settings=settings,
-            function_name=at.function_name,
+            function_name=installation.function_name,
             deployed=deployed,
-            triggers=_of_function(deployed, at.function.triggers),
-            reserved_mb=_of_function(deployed, at.function.reserved_mb),
-            retrying=_of_function(deployed, at.function.retrying),
-            role=_role(at, deployed),
-            buckets={bucket: _is_there(at, bucket) for bucket in buckets},
-            versioning=_read(lambda: at.buckets.versioning(settings.ledger_bucket)),
-            lifecycles={bucket: _lifecycle(at, bucket) for bucket in buckets},
-            clock_ahead_seconds=_clock_ahead(at, session),
-            link=_link(at, session),
+            triggers=_read_if_deployed(deployed, function.triggers),
+            reserved_mb=_read_if_deployed(deployed, function.get_reserved_mb),
+            retry_config=_read_if_deployed(deployed, function.get_retry_config),
+            role=_role(installation, deployed),
+            buckets={bucket: _bucket_exists(installation, bucket) for bucket in buckets},
+            versioning=_read(lambda: installation.buckets.versioning(settings.ledger_bucket)),
+            lifecycles={bucket: _lifecycle(installation, bucket) for bucket in buckets},
+            clock_ahead_seconds=_clock_ahead(installation, session),
+            link=_link(installation, session),
         )
 
 
-def _read(read: Callable[[], T]) -> T | Unread:
+def _read(read_fact: Callable[[], T]) -> T | Unavailable:
     try:
-        return read()
+        return read_fact()
     except AccountError as error:
-        return Unread(str(error))
+        return Unavailable(str(error))
 
 
-def _of_function(deployed: Deployed | Unread | None, read: Callable[[], T]) -> T | Unread:
-    return Unread("there is no function") if deployed is None else _read(read)
+def _read_if_deployed(
+    deployed: Configuration | Unavailable | None, read_fact: Callable[[], T]
+) -> T | Unavailable:
+    return Unavailable("the function does not exist") if deployed is None else _read(read_fact)
 
 
-def _role(at: Account, deployed: Deployed | Unread | None) -> Role | Unread | None:
-    if isinstance(deployed, Unread):
+def _role(
+    installation: Installation, deployed: Configuration | Unavailable | None
+) -> Role | Unavailable | None:
+    if isinstance(deployed, Unavailable):
         return deployed
     if deployed is None or not deployed.role:
         return None
     name = deployed.role
-    return _read(lambda: read_role(at.cam, name))
+    return _read(lambda: read_role(installation.cam, name))
 
 
-def _is_there(at: Account, bucket: str) -> bool | Unread:
+def _bucket_exists(installation: Installation, bucket: str) -> bool | Unavailable:
     try:
-        at.buckets.require(bucket)
-    except Refused as error:
-        return False if error.code == NO_BUCKET else Unread(str(error))
+        installation.buckets.require(bucket)
+    except RequestRefused as error:
+        return False if error.code == NO_BUCKET else Unavailable(str(error))
     except AccountError as error:
-        return Unread(str(error))
+        return Unavailable(str(error))
     return True
 
 
-def _lifecycle(at: Account, bucket: str) -> Sequence[Rule] | Unread:
-    return _read(lambda: at.buckets.lifecycle(bucket))
+def _lifecycle(installation: Installation, bucket: str) -> Sequence[Rule] | Unavailable:
+    return _read(lambda: installation.buckets.lifecycle(bucket))
 
 
-def _clock_ahead(at: Account, session: requests.Session) -> float | Unread:
-    """By the Date of a reply to a request that nobody signed: it is refused, whatever the clock."""
-    settings = at.settings
+def _clock_ahead(installation: Installation, session: requests.Session) -> float | Unavailable:
+    """Compare the clocks by the Date of a reply.
+
+    The request is unsigned, so it is refused, but not because of the clock.
+    """
+    settings = installation.settings
     url = f"{settings.endpoint_scheme}://{settings.bucket}.cos.{settings.region}.myqcloud.com/"
-    began = time.time()
+    sent_at = time.time()
     try:
         reply = session.head(url, timeout=_TIMEOUT, allow_redirects=False)
-        told = parsedate_to_datetime(reply.headers["Date"]).timestamp()
+        store_time = parsedate_to_datetime(reply.headers["Date"]).timestamp()
     except (requests.RequestException, KeyError, ValueError, TypeError) as error:
-        return Unread(f"COS gave no time ({type(error).__name__})")
-    return (began + time.time()) / 2 - told
+        return Unavailable(f"COS did not report its time ({type(error).__name__})")
+    return (sent_at + time.time()) / 2 - store_time
 
 
-def _link(at: Account, session: requests.Session) -> Link | Unread:
-    settings, store = at.settings, at.store
+def _link(installation: Installation, session: requests.Session) -> Link | Unavailable:
+    settings, store = installation.settings, installation.store
     try:
         page = store.list(settings.bucket, settings.input_prefix, "")
-        keys = [each.key for each in page.items if _is_input(at, each.key)]
-        key = keys[0] if keys else f"{settings.input_prefix}{_NO_PAIR}{settings.live_suffixes[0]}"
-        there = store.head(settings.bucket, key) is not None
+        keys = [each.key for each in page.items if _is_input(installation, each.key)]
+        missing_key = f"{settings.input_prefix}{_MISSING_PAIR}{settings.live_suffixes[0]}"
+        key = keys[0] if keys else missing_key
+        object_exists = store.head(settings.bucket, key) is not None
         url = store.presign(settings.bucket, key, _LINK_SECONDS)
     except LivenessError as error:
-        return Unread(f"{type(error).__name__}: {error}")
+        return Unavailable(f"{type(error).__name__}: {error}")
     first_byte = {"Range": "bytes=0-0"}
     try:
         with session.get(
             url, headers=first_byte, timeout=_TIMEOUT, allow_redirects=False, stream=True
         ) as reply:
-            return Link(reply.status_code, there)
+            return Link(reply.status_code, object_exists)
     except (requests.RequestException, ValueError) as error:
-        # Only the kind: its text quotes the URL, and with it a signature.
-        return Unread(f"a pre-signed URL could not be tried ({type(error).__name__})")
+        # Only the error's type: its text quotes the URL, and with it a signature.
+        return Unavailable(f"a pre-signed URL could not be tried ({type(error).__name__})")
 
 
-def _is_input(at: Account, key: str) -> bool:
-    return isinstance(read_input_key(at.settings, key), InputKey)
+def _is_input(installation: Installation, key: str) -> bool:
+    return isinstance(read_input_key(installation.settings, key), InputKey)

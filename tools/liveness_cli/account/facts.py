@@ -1,4 +1,4 @@
-"""What was read of an installation, as values: what doctor concludes from."""
+"""What was read of an installation, as values: the facts that doctor's checks work with."""
 
 from __future__ import annotations
 
@@ -7,47 +7,47 @@ from typing import NamedTuple
 
 from liveness.settings import Settings
 
-from .function import DEFAULT_FUNCTION, Deployed, Retrying, Trigger
+from .function import DEFAULT_FUNCTION_NAME, Configuration, RetryConfig, Trigger
 from .lifecycle import Rule
 from .role import Role
 
 
-class Unread(NamedTuple):
-    """In the place of what could not be read: why."""
+class Unavailable(NamedTuple):
+    """Takes the place of a fact that could not be read."""
 
-    why: str
+    reason: str
 
 
 class Link(NamedTuple):
-    """How COS answered somebody who has nothing but a pre-signed URL of an input."""
+    """How COS answered a request that has nothing but a pre-signed URL, as the face API's has."""
 
     status: int
-    to_an_object: bool
-    """Else to a key that no object has."""
+    object_exists: bool
+    """Otherwise the URL was for a key that does not exist."""
 
 
 class Facts(NamedTuple):
-    """Whatever is None is known not to be there."""
+    """The facts; None is for a thing that is known not to exist."""
 
     settings: Settings
     function_name: str
-    deployed: Deployed | Unread | None
-    triggers: Sequence[Trigger] | Unread
-    reserved_mb: int | Unread | None
-    retrying: Retrying | Unread
-    role: Role | Unread | None
-    buckets: Mapping[str, bool | Unread]
-    """Whether each lies in the region."""
-    versioning: str | Unread | None
-    """Of the ledger's bucket; None: never enabled."""
-    lifecycles: Mapping[str, Sequence[Rule] | Unread]
-    clock_ahead_seconds: float | Unread
-    """This machine's, of COS's."""
-    link: Link | Unread
+    deployed: Configuration | Unavailable | None
+    triggers: Sequence[Trigger] | Unavailable
+    reserved_mb: int | Unavailable | None
+    retry_config: RetryConfig | Unavailable
+    role: Role | Unavailable | None
+    buckets: Mapping[str, bool | Unavailable]
+    """Whether each bucket exists in the region."""
+    versioning: str | Unavailable | None
+    """Of the ledger's bucket; None if it was never enabled."""
+    lifecycles: Mapping[str, Sequence[Rule] | Unavailable]
+    clock_ahead_seconds: float | Unavailable
+    """By how much this machine's clock is ahead of COS's."""
+    link: Link | Unavailable
 
     @property
     def configure(self) -> str:
-        """The command that mends limits and lifecycle here."""
-        if self.function_name == DEFAULT_FUNCTION:
+        """The command that fixes limits and lifecycle rules of this installation."""
+        if self.function_name == DEFAULT_FUNCTION_NAME:
             return "liveness configure"
-        return f"liveness configure --function {self.function_name}"
+        return f"liveness configure --function-name {self.function_name}"

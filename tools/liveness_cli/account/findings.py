@@ -1,29 +1,39 @@
-"""What doctor says of one thing."""
+"""The result of one of doctor's checks."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from .facts import Unread
+from .facts import Unavailable
 
-OK, WRONG, NOT_CHECKABLE = "ok", "wrong", "not checkable"
+PASSED, FAILED, SKIPPED = "passed", "failed", "skipped"
 
 
 class Finding(NamedTuple):
+    """A check that passed, failed, or was skipped because a fact is unavailable."""
+
     check: str
     state: str
-    says: str
-    mend: str = ""
-    """What to do; only of what is wrong."""
+    message: str
+    fix: str = ""
+    """What to do; only if the check failed."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "check": self.check,
+            "state": self.state,
+            "message": self.message,
+            "fix": self.fix,
+        }
 
 
-def ok(check: str, says: str) -> Finding:
-    return Finding(check, OK, says)
+def passed(check: str, message: str) -> Finding:
+    return Finding(check, PASSED, message)
 
 
-def wrong(check: str, says: str, mend: str) -> Finding:
-    return Finding(check, WRONG, says, mend)
+def failed(check: str, message: str, fix: str) -> Finding:
+    return Finding(check, FAILED, message, fix)
 
 
-def not_checkable(check: str, why: Unread | str) -> Finding:
-    return Finding(check, NOT_CHECKABLE, why.why if isinstance(why, Unread) else why)
+def skipped(check: str, reason: Unavailable | str) -> Finding:
+    return Finding(check, SKIPPED, reason.reason if isinstance(reason, Unavailable) else reason)

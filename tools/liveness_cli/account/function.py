@@ -1,4 +1,4 @@
-"""The deployed function, as SCF tells of it (API 3.0, product scf, version 2018-04-16)."""
+"""The deployed function, as reported by SCF (API 3.0, product scf, version 2018-04-16)."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import json
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from liveness_package.triggers import UploadFilter
+
 from .api import Api
-from .errors import Refused, understanding
+from .errors import RequestRefused, parsing_reply
 
-# As serverless.yml has them.
-DEFAULT_FUNCTION = "liveness"
+# The same as in serverless.yml.
+DEFAULT_FUNCTION_NAME = "liveness"
 NAMESPACE = "default"
-_PAGE = 100
+_PAGE_SIZE = 100
 
 
-class Deployed(NamedTuple):
-    """What was deployed; memory in MB, time in seconds."""
+class Configuration(NamedTuple):
+    """How the function was deployed."""
 
     status: str
     role: str
@@ -27,46 +29,52 @@ class Deployed(NamedTuple):
 
 
 class Trigger(NamedTuple):
-    """What wakes the function. Of a COS trigger: bucket's full name, event, prefix, suffix; of a
-    timer: cron expression and message."""
+    """A trigger of the function; the fields that its kind does not have are empty."""
 
     kind: str
     name: str
-    is_open: bool
+    is_enabled: bool
     qualifier: str
     bucket: str = ""
+    """Full name of a COS trigger's bucket."""
     event: str = ""
     prefix: str = ""
     suffix: str = ""
     cron: str = ""
     message: str = ""
 
+    @property
+    def filter(self) -> UploadFilter:
+        """The uploads that a COS trigger fires for."""
+        return UploadFilter(self.event, self.prefix, self.suffix)
 
-class Retrying(NamedTuple):
-    """Of events: tries after the first one that failed, and how old one may grow, in seconds."""
+
+class RetryConfig(NamedTuple):
+    """How the platform retries asynchronous events."""
 
     retries: int
-    age_seconds: int
+    """Of an event that failed."""
+    max_event_age_seconds: int
 
 
-class FunctionInAccount:
-    """All raise Refused and Unreachable."""
+class DeployedFunction:
+    """The function in the account. All methods raise RequestRefused and RequestFailed."""
 
     def __init__(self, api: Api, name: str) -> None:
         self._api = api
-        self._named = {"FunctionName": name, "Namespace": NAMESPACE}
+        self._identity = {"FunctionName": name, "Namespace": NAMESPACE}
 
-    def deployed(self) -> Deployed | None:
-        """None where there is no such function."""
+    def configuration(self) -> Configuration | None:
+        """Return None if the function does not exist."""
         try:
-            reply = self._api("GetFunction", **self._named, ShowCode="FALSE")
-        except Refused as error:
+            reply = self._api("GetFunction", **self._identity, ShowCode="FALSE")
+        except RequestRefused as error:
             if error.code.startswith("ResourceNotFound.Function"):
                 return None
             raise
-        with understanding("GetFunction"):
+        with parsing_reply("GetFunction"):
             variables = (reply.get("Environment") or {}).get("Variables") or []
-            return Deployed(
+            return Configuration(
                 status=str(reply["Status"]),
                 role=str(reply.get("Role") or ""),
                 memory_mb=int(reply["MemorySize"]),
@@ -76,57 +84,62 @@ class FunctionInAccount:
             )
 
     def triggers(self) -> list[Trigger]:
-        found: list[Trigger] = []
+        triggers: list[Trigger] = []
         while True:
-            reply = self._api("ListTriggers", **self._named, Limit=_PAGE, Offset=len(found))
-            with understanding("ListTriggers"):
-                page = [_trigger(each) for each in reply.get("Triggers") or []]
-                found += page
-                if not page or len(found) >= int(reply["TotalCount"]):
-                    return found
+            reply = self._api(
+                "ListTriggers", **self._identity, Limit=_PAGE_SIZE, Offset=len(triggers)
+            )
+            with parsing_reply("ListTriggers"):
+                page = [_parse_trigger(each) for each in reply.get("Triggers") or []]
+                triggers += page
+                if not page or len(triggers) >= int(reply["TotalCount"]):
+                    return triggers
 
-    def reserved_mb(self) -> int | None:
-        """None where nothing is reserved: the function shares the account's quota."""
-        reply = self._api("GetReservedConcurrencyConfig", **self._named)
-        with understanding("GetReservedConcurrencyConfig"):
+    def get_reserved_mb(self) -> int | None:
+        """Return None if nothing is reserved and the function shares the account's quota."""
+        reply = self._api("GetReservedConcurrencyConfig", **self._identity)
+        with parsing_reply("GetReservedConcurrencyConfig"):
             reserved = reply.get("ReservedMem")
             return None if reserved is None else int(reserved)
 
-    def reserve(self, memory_mb: int | None) -> None:
-        """A hard limit for all instances together; 0 stops the function, None takes it away."""
+    def set_reserved_mb(self, memory_mb: int | None) -> None:
+        """Limit the memory of all instances; 0 stops the function, None removes the limit."""
         if memory_mb is None:
-            self._api("DeleteReservedConcurrencyConfig", **self._named)
+            self._api("DeleteReservedConcurrencyConfig", **self._identity)
         else:
             self._api(
-                "PutReservedConcurrencyConfig", **self._named, ReservedConcurrencyMem=memory_mb
+                "PutReservedConcurrencyConfig", **self._identity, ReservedConcurrencyMem=memory_mb
             )
 
-    def retrying(self) -> Retrying:
-        reply = self._api("GetFunctionEventInvokeConfig", **self._named)
-        with understanding("GetFunctionEventInvokeConfig"):
+    def get_retry_config(self) -> RetryConfig:
+        reply = self._api("GetFunctionEventInvokeConfig", **self._identity)
+        with parsing_reply("GetFunctionEventInvokeConfig"):
             config = reply["AsyncTriggerConfig"]
-            # The first is for errors of the function, the second for those of the platform.
-            return Retrying(int(config["RetryConfig"][0]["RetryNum"]), int(config["MsgTTL"]))
+            # The first entry is for errors of the function, the second for those of the platform.
+            return RetryConfig(int(config["RetryConfig"][0]["RetryNum"]), int(config["MsgTTL"]))
 
-    def retry(self, retrying: Retrying) -> None:
+    def set_retry_config(self, retry_config: RetryConfig) -> None:
         config = {
-            "MsgTTL": retrying.age_seconds,
-            "RetryConfig": [{"RetryNum": retrying.retries}],
+            "MsgTTL": retry_config.max_event_age_seconds,
+            "RetryConfig": [{"RetryNum": retry_config.retries}],
         }
-        self._api("UpdateFunctionEventInvokeConfig", **self._named, AsyncTriggerConfig=config)
+        self._api("UpdateFunctionEventInvokeConfig", **self._identity, AsyncTriggerConfig=config)
 
 
-def _trigger(told: Mapping[str, Any]) -> Trigger:
-    """What is told differs from what CreateTrigger was given: Enable is 1 or 0, not OPEN or CLOSE,
-    and a timer's description is `{"cron": "..."}`."""
-    kind, name = str(told["Type"]), str(told["TriggerName"])
-    is_open = told["Enable"] in (1, "OPEN") and told.get("AvailableStatus") in (None, "Available")
-    trigger = Trigger(kind, name, is_open, str(told.get("Qualifier") or ""))
-    description = str(told.get("TriggerDesc") or "{}")
+def _parse_trigger(reported: Mapping[str, Any]) -> Trigger:
+    """Parse a trigger in the form of ListTriggers, which differs from that of CreateTrigger.
+
+    Enable is 1 or 0, not OPEN or CLOSE, and a timer's description is `{"cron": "..."}`.
+    """
+    kind, name = str(reported["Type"]), str(reported["TriggerName"])
+    is_available = reported.get("AvailableStatus") in (None, "Available")
+    is_enabled = reported["Enable"] in (1, "OPEN") and is_available
+    trigger = Trigger(kind, name, is_enabled, str(reported.get("Qualifier") or ""))
+    description = str(reported.get("TriggerDesc") or "{}")
     if kind == "timer":
         is_json = description.startswith("{")
         cron = json.loads(description).get("cron", "") if is_json else description
-        return trigger._replace(cron=str(cron), message=str(told.get("CustomArgument") or ""))
+        return trigger._replace(cron=str(cron), message=str(reported.get("CustomArgument") or ""))
     if kind != "cos":
         return trigger
     fields = json.loads(description)

@@ -1,7 +1,7 @@
-"""Lifecycle rules of a bucket: what one does to our objects, and ours among them (436/17029).
+"""Lifecycle rules of a bucket: their effect on our objects, and the rules we manage (436/17029).
 
-A rule is a dict as the COS SDK reads and writes it, so that those of others go back as they came.
-No I/O here.
+A rule is a dict in the form that the COS SDK reads and writes, so that foreign rules are put back
+exactly as they were read. Pure.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from liveness.settings import Settings
 
 Rule = Mapping[str, Any]
 
-# The ledger is kept as long as reconcile looks back for it.
+# The ledger is kept for as long as reconcile looks back.
 CLAIMS_DAYS = int(LEDGER_KEPT_SECONDS // 86400)
-# Slots of time are 10 s long; one that is over is of no use to anybody.
+# Time slots are 10 s long, and useless when they are over.
 DRAIN_DAYS = 1
-# Objects in these can be read only after they were restored.
+# Objects in these storage classes must be restored before they can be read.
 _ARCHIVES = ("ARCHIVE", "DEEP_ARCHIVE")
-_UNFINISHED = "AbortIncompleteMultipartUpload"
+_UNFINISHED_UPLOADS = "AbortIncompleteMultipartUpload"
 
 
-class Ours(NamedTuple):
-    """A rule of ours: what it is called, whose objects it removes, and after how many days."""
+class ManagedRule(NamedTuple):
+    """A rule that `configure` manages: it removes the objects under a prefix after some days."""
 
     name: str
     bucket: str
@@ -33,41 +33,41 @@ class Ours(NamedTuple):
     days: int
 
 
-def of_claims(settings: Settings) -> Ours:
+def claims_rule(settings: Settings) -> ManagedRule:
     prefix = f"{settings.ledger_prefix}claims/"
-    return Ours("liveness-claims", settings.ledger_bucket, prefix, CLAIMS_DAYS)
+    return ManagedRule("liveness-claims", settings.ledger_bucket, prefix, CLAIMS_DAYS)
 
 
-def of_drain(settings: Settings) -> Ours:
+def drain_rule(settings: Settings) -> ManagedRule:
     prefix = f"{settings.ledger_prefix}drain/"
-    return Ours("liveness-drain", settings.ledger_bucket, prefix, DRAIN_DAYS)
+    return ManagedRule("liveness-drain", settings.ledger_bucket, prefix, DRAIN_DAYS)
 
 
-def of_inputs(settings: Settings, days: int) -> Ours:
-    return Ours("liveness-inputs", settings.bucket, settings.input_prefix, days)
+def inputs_rule(settings: Settings, days: int) -> ManagedRule:
+    return ManagedRule("liveness-inputs", settings.bucket, settings.input_prefix, days)
 
 
-def of_results(settings: Settings, days: int) -> Ours:
-    return Ours("liveness-results", settings.result_bucket, settings.result_prefix, days)
+def results_rule(settings: Settings, days: int) -> ManagedRule:
+    return ManagedRule("liveness-results", settings.result_bucket, settings.result_prefix, days)
 
 
 def find(rules: Sequence[Rule], name: str, prefix: str) -> Rule | None:
-    """The rule of ours for this prefix. Another installation may have its own in the bucket."""
-    ids = (name, _other_id(name, prefix))
-    found = (rule for rule in rules if _id(rule) in ids and prefix_of(rule) == prefix)
-    return next(found, None)
+    """Find our rule for this prefix; another installation may have its own in the same bucket."""
+    ids = (name, _alternative_id(name, prefix))
+    matching = (rule for rule in rules if _id(rule) in ids and prefix_of(rule) == prefix)
+    return next(matching, None)
 
 
-def with_rule(rules: Sequence[Rule], ours: Ours) -> list[Rule]:
-    """All rules, and ours in place of what it was before."""
-    before = find(rules, ours.name, ours.prefix)
-    made = _made(ours, _id(before) if before is not None else _free_id(rules, ours))
+def with_rule(rules: Sequence[Rule], managed: ManagedRule) -> list[Rule]:
+    """Return all rules, with the managed rule in the place of its former version."""
+    before = find(rules, managed.name, managed.prefix)
+    new = _rule(managed, _id(before) if before is not None else _free_id(rules, managed))
     if before is None:
-        return [*rules, made]
-    # What somebody added to ours for unfinished uploads is none of our business.
-    beside = {name: before[name] for name in (_UNFINISHED,) if name in before}
-    made = {**made, **beside}
-    return [made if rule is before else rule for rule in rules]
+        return [*rules, new]
+    # The owner of the bucket may have added an action for unfinished uploads to our rule.
+    kept = {name: before[name] for name in (_UNFINISHED_UPLOADS,) if name in before}
+    new = {**new, **kept}
+    return [new if rule is before else rule for rule in rules]
 
 
 def without_rule(rules: Sequence[Rule], name: str, prefix: str) -> list[Rule]:
@@ -75,50 +75,46 @@ def without_rule(rules: Sequence[Rule], name: str, prefix: str) -> list[Rule]:
     return [rule for rule in rules if rule is not before]
 
 
-def of_others(rules: Sequence[Rule], ours: Sequence[Ours]) -> list[Rule]:
-    own = [find(rules, each.name, each.prefix) for each in ours]
-    return [rule for rule in rules if not any(rule is each for each in own)]
+def foreign_rules(rules: Sequence[Rule], managed: Sequence[ManagedRule]) -> list[Rule]:
+    ours = [find(rules, each.name, each.prefix) for each in managed]
+    return [rule for rule in rules if not any(rule is each for each in ours)]
 
 
 def days_of(rule: Rule | None) -> int | None:
-    """After how many days it removes what is meant, or locks it away; 0: by a date of its own.
+    """Return after how many days a rule removes or archives objects; 0 if it gives a date.
 
-    None where it does neither, or is switched off.
+    None if it does neither, or is disabled.
     """
     if rule is None or rule.get("Status") != "Enabled":
         return None
-    ends = [
-        _days(part)
-        for part in (
-            *_parts(rule, "Expiration"),
-            *(each for each in _parts(rule, "Transition") if each.get("StorageClass") in _ARCHIVES),
-        )
-    ]
+    transitions = _parts(rule, "Transition")
+    archivals = [each for each in transitions if each.get("StorageClass") in _ARCHIVES]
+    ends = [_days(part) for part in (*_parts(rule, "Expiration"), *archivals)]
     return min((days for days in ends if days is not None), default=None)
 
 
-def reaching(rules: Sequence[Rule], prefix: str) -> list[tuple[int, Rule]]:
-    """Rules that take away objects under the prefix, or some of them, and after how many days."""
-    found = []
+def rules_affecting(rules: Sequence[Rule], prefix: str) -> list[tuple[int, Rule]]:
+    """Return the rules that remove at least some objects under the prefix, with their days."""
+    affecting = []
     for rule in rules:
         days = days_of(rule)
-        if days is not None and _reaches(rule, prefix):
-            found.append((days, rule))
-    return sorted(found, key=lambda each: each[0])
+        if days is not None and _affects(rule, prefix):
+            affecting.append((days, rule))
+    return sorted(affecting, key=lambda each: each[0])
 
 
 def kept_days(rules: Sequence[Rule], prefix: str) -> int | None:
-    """How long objects under the prefix stay at least; None: for ever."""
-    return min((days for days, _ in reaching(rules, prefix)), default=None)
+    """Return how long every object under the prefix is kept at least; None: forever."""
+    return min((days for days, _ in rules_affecting(rules, prefix)), default=None)
 
 
 def removed_after(rules: Sequence[Rule], prefix: str) -> int | None:
-    """After how many days all that lies under the prefix is gone; None: some of it stays."""
+    """Return after how many days every object under the prefix is gone; None: some stay."""
     return min(
         (
             days
             for rule in rules
-            if rule.get("Status") == "Enabled" and _holds_all(rule, prefix)
+            if rule.get("Status") == "Enabled" and _covers(rule, prefix)
             for days in map(_days, _parts(rule, "Expiration"))
             if days is not None
         ),
@@ -126,13 +122,7 @@ def removed_after(rules: Sequence[Rule], prefix: str) -> int | None:
     )
 
 
-def _holds_all(rule: Rule, prefix: str) -> bool:
-    both = (rule.get("Filter") or {}).get("And") or {}
-    whole = prefix.startswith(prefix_of(rule)) and not both.get("PrefixNotEquals")
-    return whole and _reaches(rule, prefix)
-
-
-def comes_back(results_days: int | None, inputs_days: int | None) -> bool:
+def would_republish(results_days: int | None, inputs_days: int | None) -> bool:
     """Whether reconcile would publish removed results again.
 
     It looks for complete pairs without a result that were uploaded within the last 30 days.
@@ -142,59 +132,67 @@ def comes_back(results_days: int | None, inputs_days: int | None) -> bool:
     return inputs_days is None or inputs_days > results_days
 
 
-def told(rule: Rule) -> str:
-    """A rule's name for people: it need not have one."""
+def display_name(rule: Rule) -> str:
+    """Name a rule for people: a rule need not have an id."""
     return _id(rule) or f"the nameless rule for {prefix_of(rule)!a}"
 
 
 def prefix_of(rule: Rule) -> str:
-    """Of the keys that it is for; all keys have the empty one."""
+    """Return the prefix that a rule applies to; empty for a rule that applies to all keys."""
     filter_ = rule.get("Filter") or {}
     both = filter_.get("And") or {}
     # An old form has the prefix in the rule itself.
     return str(filter_.get("Prefix") or both.get("Prefix") or rule.get("Prefix") or "")
 
 
-def _reaches(rule: Rule, prefix: str) -> bool:
+def _affects(rule: Rule, prefix: str) -> bool:
+    """Whether the rule applies to some keys under the prefix."""
     filter_ = rule.get("Filter") or {}
     both = filter_.get("And") or {}
     if filter_.get("Tag") or both.get("Tag"):
-        return False  # what the function writes has no tags
-    other = both.get("PrefixNotEquals")
-    if other and prefix.startswith(str(other)):
+        return False  # the function's objects have no tags
+    excluded = both.get("PrefixNotEquals")
+    if excluded and prefix.startswith(str(excluded)):
         return False
-    own = prefix_of(rule)
-    return own.startswith(prefix) or prefix.startswith(own)
+    rule_prefix = prefix_of(rule)
+    return rule_prefix.startswith(prefix) or prefix.startswith(rule_prefix)
+
+
+def _covers(rule: Rule, prefix: str) -> bool:
+    """Whether the rule applies to all keys under the prefix."""
+    both = (rule.get("Filter") or {}).get("And") or {}
+    is_wider = prefix.startswith(prefix_of(rule)) and not both.get("PrefixNotEquals")
+    return is_wider and _affects(rule, prefix)
 
 
 def _parts(rule: Rule, name: str) -> list[Mapping[str, Any]]:
-    found = rule.get(name) or []
-    return list(found) if isinstance(found, list) else [found]
+    parts = rule.get(name) or []
+    return list(parts) if isinstance(parts, list) else [parts]
 
 
 def _days(part: Mapping[str, Any]) -> int | None:
     if "Date" in part:
         return 0
     days = str(part.get("Days") or "")
-    return int(days) if days.isdecimal() else None  # of old versions' delete markers, say
+    return int(days) if days.isdecimal() else None  # such as for old versions' delete markers
 
 
-def _made(ours: Ours, id: str) -> Rule:
+def _rule(managed: ManagedRule, id: str) -> Rule:
     return {
         "ID": id,
-        "Filter": {"Prefix": ours.prefix},
+        "Filter": {"Prefix": managed.prefix},
         "Status": "Enabled",
-        "Expiration": {"Days": str(ours.days)},
+        "Expiration": {"Days": str(managed.days)},
     }
 
 
-def _free_id(rules: Sequence[Rule], ours: Ours) -> str:
-    is_taken = any(_id(rule) == ours.name for rule in rules)
-    return _other_id(ours.name, ours.prefix) if is_taken else ours.name
+def _free_id(rules: Sequence[Rule], managed: ManagedRule) -> str:
+    is_taken = any(_id(rule) == managed.name for rule in rules)
+    return _alternative_id(managed.name, managed.prefix) if is_taken else managed.name
 
 
-def _other_id(name: str, prefix: str) -> str:
-    """For the second installation in a bucket."""
+def _alternative_id(name: str, prefix: str) -> str:
+    """Return the id for a second installation in the same bucket."""
     return f"{name}-{hashlib.sha256(prefix.encode()).hexdigest()[:8]}"
 
 

@@ -1,80 +1,87 @@
-"""How long objects are kept: the rules of lifecycle that are to be set, bucket by bucket."""
+"""How long objects are kept: the changes of lifecycle rules, bucket by bucket."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from ..operator.reach import NotReady
+from ..errors import InvalidUsage
 from . import lifecycle
-from .access import Account
-from .lifecycle import Ours, Rule
-from .setting import Setting, Step
-from .wanted import Wanted
+from .change import Change, Setting
+from .installation import Installation
+from .lifecycle import ManagedRule, Rule
+from .request import ConfigureRequest
 
 
-def steps(at: Account, wanted: Wanted) -> Iterator[Step]:
-    """One for each bucket: PUT replaces all its rules, so those of others are put with ours.
+def changes(installation: Installation, request: ConfigureRequest) -> Iterator[Change]:
+    """Make one change per bucket.
 
-    Whoever changes rules of the bucket in the same moment may be overwritten; COS knows no other
-    way. Raises AccountError, NotReady.
+    A PUT replaces all rules of a bucket, so foreign rules are put back together with ours. COS
+    has no conditional PUT of rules: a rule that is changed in the same moment may be overwritten.
+
+    Raises AccountError, InvalidUsage.
     """
-    rules_wanted = list(_rules_wanted(at, wanted))
-    buckets = list(dict.fromkeys(ours.bucket for ours, _ in rules_wanted))
-    if any(ours.name in ("liveness-inputs", "liveness-results") for ours, _ in rules_wanted):
-        # What is kept of the one decides about the other.
-        buckets = list(dict.fromkeys([*buckets, at.settings.bucket, at.settings.result_bucket]))
-    before = {bucket: at.buckets.lifecycle(bucket) for bucket in buckets}
+    settings = installation.settings
+    requested = list(_requested_rules(installation, request))
+    buckets = list(dict.fromkeys(rule.bucket for rule, _ in requested))
+    if any(rule.name in ("liveness-inputs", "liveness-results") for rule, _ in requested):
+        # Whether one retention is allowed depends on the other.
+        buckets = list(dict.fromkeys([*buckets, settings.bucket, settings.result_bucket]))
+    before = {bucket: installation.buckets.lifecycle(bucket) for bucket in buckets}
     after: dict[str, list[Rule]] = {bucket: list(rules) for bucket, rules in before.items()}
-    settings: dict[str, list[Setting]] = {bucket: [] for bucket in buckets}
-    for ours, is_wanted in rules_wanted:
-        rules = after[ours.bucket]
-        after[ours.bucket] = (
-            lifecycle.with_rule(rules, ours)
-            if is_wanted
-            else lifecycle.without_rule(rules, ours.name, ours.prefix)
+    changed: dict[str, list[Setting]] = {bucket: [] for bucket in buckets}
+    for rule, is_present in requested:
+        rules = after[rule.bucket]
+        after[rule.bucket] = (
+            lifecycle.with_rule(rules, rule)
+            if is_present
+            else lifecycle.without_rule(rules, rule.name, rule.prefix)
         )
-        settings[ours.bucket].append(_of_rule(ours, before[ours.bucket], after[ours.bucket]))
-    if wanted.inputs_days is not None or wanted.results_days is not None:
-        _require_gone_for_good(at, after)
-    for bucket, listed in settings.items():
-        if listed:
-            names = [ours for ours, _ in rules_wanted if ours.bucket == bucket]
-            kept = len(lifecycle.of_others(before[bucket], names))
-            yield Step(listed, partial(at.buckets.put_lifecycle, bucket, after[bucket]), kept)
+        changed[rule.bucket].append(_setting(rule, before[rule.bucket], after[rule.bucket]))
+    if request.inputs_days is not None or request.results_days is not None:
+        _reject_republication(installation, after)
+    for bucket, bucket_settings in changed.items():
+        if bucket_settings:
+            managed = [rule for rule, _ in requested if rule.bucket == bucket]
+            others = len(lifecycle.foreign_rules(before[bucket], managed))
+            put = partial(installation.buckets.put_lifecycle, bucket, after[bucket])
+            yield Change(bucket_settings, put, others)
 
 
-def _rules_wanted(at: Account, wanted: Wanted) -> Iterator[tuple[Ours, bool]]:
-    """Each with whether it is to be there."""
-    if wanted.ledger_rules:
-        yield lifecycle.of_claims(at.settings), True
-        yield lifecycle.of_drain(at.settings), True
-    for days, made in (
-        (wanted.inputs_days, lifecycle.of_inputs),
-        (wanted.results_days, lifecycle.of_results),
+def _requested_rules(
+    installation: Installation, request: ConfigureRequest
+) -> Iterator[tuple[ManagedRule, bool]]:
+    """Yield each rule with whether it must be present afterwards."""
+    settings = installation.settings
+    if request.ledger_rules:
+        yield lifecycle.claims_rule(settings), True
+        yield lifecycle.drain_rule(settings), True
+    for days, make_rule in (
+        (request.inputs_days, lifecycle.inputs_rule),
+        (request.results_days, lifecycle.results_rule),
     ):
         if days == "never":
-            yield made(at.settings, 0), False
+            yield make_rule(settings, 0), False
         elif days is not None:
-            yield made(at.settings, days), True
+            yield make_rule(settings, days), True
 
 
-def _of_rule(ours: Ours, before: Sequence[Rule], after: Sequence[Rule]) -> Setting:
-    was, will_be = (
-        lifecycle.removed_after([rule], ours.prefix) if rule else None
-        for rule in (lifecycle.find(rules, ours.name, ours.prefix) for rules in (before, after))
+def _setting(rule: ManagedRule, before: Sequence[Rule], after: Sequence[Rule]) -> Setting:
+    days_before, days_after = (
+        lifecycle.removed_after([present], rule.prefix) if present else None
+        for present in (lifecycle.find(rules, rule.name, rule.prefix) for rules in (before, after))
     )
-    return Setting(f"{ours.bucket}/{ours.prefix} is removed after", "days", was, will_be)
+    return Setting(f"{rule.bucket}/{rule.prefix} is removed after", "days", days_before, days_after)
 
 
-def _require_gone_for_good(at: Account, rules: dict[str, list[Rule]]) -> None:
-    settings = at.settings
+def _reject_republication(installation: Installation, rules: dict[str, list[Rule]]) -> None:
+    settings = installation.settings
     results = lifecycle.kept_days(rules[settings.result_bucket], settings.result_prefix)
     inputs = lifecycle.removed_after(rules[settings.bucket], settings.input_prefix)
-    if lifecycle.comes_back(results, inputs):
-        stay = "for ever" if inputs is None else f"{inputs} days"
-        raise NotReady(
-            f"results would be removed after {results} days while their inputs stay {stay}: "
-            "reconcile would publish them again; give --inputs-days as many or fewer, or "
+    if lifecycle.would_republish(results, inputs):
+        kept = "forever" if inputs is None else f"for {inputs} days"
+        raise InvalidUsage(
+            f"results would be removed after {results} days while their inputs are kept {kept}: "
+            "reconcile would publish them again; give --inputs-days the same value or less, or "
             f"--results-days {lifecycle.CLAIMS_DAYS} or more"
         )

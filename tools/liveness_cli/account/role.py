@@ -1,4 +1,4 @@
-"""A role, as CAM tells of it (API 3.0, product cam, version 2019-01-16)."""
+"""A role, as reported by CAM (API 3.0, product cam, version 2019-01-16)."""
 
 from __future__ import annotations
 
@@ -6,46 +6,49 @@ import json
 from typing import Any, NamedTuple
 
 from .api import Api
-from .errors import Refused, understanding
+from .errors import RequestRefused, parsing_reply
 
-_ROWS = 200
+_PAGE_SIZE = 200
 
 
 class Role(NamedTuple):
-    """Who may take it on, and what it may do: policy documents, by the policies' names."""
+    """A role's trust policy, and the policies attached to it by name."""
 
     trust: Any
     policies: dict[str, Any]
 
 
 def read_role(api: Api, name: str) -> Role | None:
-    """None where there is no such role. Raises Refused, Unreachable."""
+    """Return None if the role does not exist. Raises RequestRefused, RequestFailed."""
     try:
         reply = api("GetRole", RoleName=name)
-    except Refused as error:
+    except RequestRefused as error:
         if error.code == "InvalidParameter.RoleNotExist":
             return None
         raise
-    with understanding("GetRole"):
+    with parsing_reply("GetRole"):
         trust = json.loads(reply["RoleInfo"]["PolicyDocument"])
-    return Role(trust, {policy: _document(api, id) for policy, id in _attached(api, name)})
+    return Role(
+        trust,
+        {policy: _policy_document(api, id) for policy, id in _attached_policies(api, name)},
+    )
 
 
-def _attached(api: Api, role: str) -> list[tuple[str, int]]:
-    """Name and id of every policy of the role."""
-    found: list[tuple[str, int]] = []
+def _attached_policies(api: Api, role: str) -> list[tuple[str, int]]:
+    """Return name and id of every policy that is attached to the role."""
+    policies: list[tuple[str, int]] = []
     page = 1
     while True:
-        reply = api("ListAttachedRolePolicies", RoleName=role, Page=page, Rp=_ROWS)
-        with understanding("ListAttachedRolePolicies"):
+        reply = api("ListAttachedRolePolicies", RoleName=role, Page=page, Rp=_PAGE_SIZE)
+        with parsing_reply("ListAttachedRolePolicies"):
             rows = [(str(row["PolicyName"]), int(row["PolicyId"])) for row in reply["List"] or []]
-            found += rows
-            if not rows or len(found) >= int(reply["TotalNum"]):
-                return found
+            policies += rows
+            if not rows or len(policies) >= int(reply["TotalNum"]):
+                return policies
         page += 1
 
 
-def _document(api: Api, policy_id: int) -> Any:
+def _policy_document(api: Api, policy_id: int) -> Any:
     reply = api("GetPolicy", PolicyId=policy_id)
-    with understanding("GetPolicy"):
+    with parsing_reply("GetPolicy"):
         return json.loads(reply["PolicyDocument"])

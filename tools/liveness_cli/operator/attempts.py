@@ -1,4 +1,4 @@
-"""What the ledger says of the current content of a pair. No I/O here."""
+"""What the ledger records about the current content of a pair. Pure."""
 
 from __future__ import annotations
 
@@ -7,66 +7,66 @@ from typing import NamedTuple
 
 from liveness.decision import outcome_of_response
 
-from .facts import Pair, Record
+from .snapshot import LedgerRecord, PairSnapshot
 
 
 class Attempt(NamedTuple):
     """One attempt at the current content."""
 
-    record: Record
+    record: LedgerRecord
     state: str  # released, answered, late, running, unanswered
     lease_left: float
 
 
 class LedgerView(NamedTuple):
-    """The ledger's view of the current content."""
+    """The ledger's records of the current content."""
 
     attempts: Sequence[Attempt]
-    responses: Sequence[Record]
+    responses: Sequence[LedgerRecord]
     grants: int
-    late_answers: Sequence[Record]
+    late_responses: Sequence[LedgerRecord]
 
     @property
-    def spent(self) -> int:
-        """Attempts that count against the limit."""
+    def counted_attempts(self) -> int:
+        """The number of attempts that count towards the limit."""
         return sum(attempt.state != "released" for attempt in self.attempts)
 
     @property
-    def late(self) -> bool:
-        """Whether an answer came late that would have been final."""
+    def has_usable_late_response(self) -> bool:
+        """Whether a response that came late would have been a verdict."""
         return any(
-            item.response is not None and outcome_of_response(item.response).status != "failed"
-            for item in self.late_answers
+            record.response is not None and outcome_of_response(record.response).status != "failed"
+            for record in self.late_responses
         )
 
     @property
-    def standing(self) -> Record | None:
-        """The response that no grant has passed over."""
-        return next((item for item in self.responses if item.number == self.grants), None)
+    def current_response(self) -> LedgerRecord | None:
+        """The response that no grant has superseded."""
+        return next((record for record in self.responses if record.number == self.grants), None)
 
 
-def ledger_of(read: Pair) -> LedgerView:
-    """What the ledger says of the current content."""
-    work = read.look.work
-    records = [item for item in read.records if work and item.fingerprint == work.fingerprint]
-    of_kind = {
+def ledger_of(snapshot: PairSnapshot) -> LedgerView:
+    """Collect the ledger's records of the pair's current content."""
+    work = snapshot.inspection.work
+    records = [item for item in snapshot.records if work and item.fingerprint == work.fingerprint]
+    by_kind = {
         kind: sorted((r for r in records if r.kind == kind), key=lambda record: record.number)
         for kind in ("claim", "released", "response", "grant", "late")
     }
     return LedgerView(
-        attempts=[_attempt(record, records, read.now) for record in of_kind["claim"]],
-        responses=of_kind["response"],
-        grants=len(of_kind["grant"]),
-        late_answers=of_kind["late"],
+        attempts=[_attempt(record, records, snapshot.now) for record in by_kind["claim"]],
+        responses=by_kind["response"],
+        grants=len(by_kind["grant"]),
+        late_responses=by_kind["late"],
     )
 
 
-def _attempt(claim: Record, records: Iterable[Record], now: float) -> Attempt:
+def _attempt(claim: LedgerRecord, records: Iterable[LedgerRecord], now: float) -> Attempt:
     left = claim.lease_left(now)
     state = "running" if left > 0 else "unanswered"
     for record in records:
-        about = record.response.attempt if record.response else record.number
-        if about != claim.number:
+        number = record.response.attempt if record.response else record.number
+        if number != claim.number:
             continue
         if record.kind == "released" and record.nonce == claim.nonce and claim.nonce is not None:
             return Attempt(claim, "released", 0)

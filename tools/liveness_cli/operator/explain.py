@@ -1,4 +1,4 @@
-"""What `liveness explain` says: from what was read of one pair to one value. No I/O here."""
+"""The value of `liveness explain`, made from what was read of one pair. Pure."""
 
 from __future__ import annotations
 
@@ -7,102 +7,102 @@ from typing import Any
 from liveness.decision import outcome_of_response
 from liveness.look import Waiting
 
-from .attempts import ledger_of
-from .facts import Pair, Record
-from .future import next_of
+from ..text import format_time, redact
+from .attempts import Attempt, ledger_of
+from .outlook import outlook_of
+from .snapshot import LedgerRecord, PairSnapshot
 from .timeline import timeline_of
-from .wording import harmless, moment
 
-SCHEMA = "liveness-explanation/1"
+SCHEMA = "liveness-explanation/2"
 
 
-def explanation_of(read: Pair) -> dict[str, Any]:
-    """The value that `--json` prints; all times are by the store's clock."""
-    work = read.look.work
-    ledger = ledger_of(read)
-    after = next_of(read, ledger)
-    found = read.look.found
+def explanation_of(snapshot: PairSnapshot) -> dict[str, Any]:
+    """Make the value that `--json` prints; all times are by the store's clock."""
+    work, found = snapshot.inspection.work, snapshot.inspection.found
+    ledger = ledger_of(snapshot)
+    outlook = outlook_of(snapshot, ledger)
     return {
         "schema": SCHEMA,
-        "at": moment(read.now),
-        "pair_id": read.pair_id,
-        "state": after.state,
+        "at": format_time(snapshot.now),
+        "pair_id": snapshot.pair_id,
+        "state": outlook.state,
         "inputs": [
             {
                 "role": item.role,
                 "key": item.key,
                 "size": item.size,
-                "uploaded": moment(item.last_modified),
+                "uploaded": format_time(item.last_modified),
             }
-            for item in read.inputs
+            for item in snapshot.inputs
         ],
         "missing": list(found.missing) if isinstance(found, Waiting) else [],
         "fingerprint": work.fingerprint if work else None,
-        "attempts": [
-            {
-                "number": attempt.record.number,
-                "claimed": moment(attempt.record.written_at),
-                "age_seconds": round(read.now - attempt.record.written_at),
-                "owner": attempt.record.owner._asdict(),
-                "state": attempt.state,
-                "lease_seconds_left": max(0, round(attempt.lease_left)),
-            }
-            for attempt in ledger.attempts
-        ],
-        "attempts_allowed": read.settings.max_attempts + ledger.grants,
+        "attempts": [_attempt(attempt, snapshot.now) for attempt in ledger.attempts],
+        "attempts_allowed": snapshot.settings.max_attempts + ledger.grants,
         "responses": [_response(record) for record in ledger.responses],
-        "late_answers": [_response(record) for record in ledger.late_answers],
+        "late_responses": [_response(record) for record in ledger.late_responses],
         "grants": ledger.grants,
         "markers": [
             {
-                "due": moment(marker.due),
-                "parked": moment(marker.parked_at),
+                "due": format_time(marker.due),
+                "parked": format_time(marker.parked_at),
                 "reason": marker.reason,
-                "visits": marker.visits,
+                "deliveries": marker.deliveries,
             }
-            for marker in read.markers
+            for marker in snapshot.markers
         ],
-        "result": _result(read),
-        "draining": read.slot.owner._asdict() if read.slot else None,
+        "result": _result(snapshot),
+        "draining": snapshot.slot.owner.to_json() if snapshot.slot else None,
         "timeline": [
-            {"at": moment(entry.at), "what": entry.what, "text": entry.text}
-            for entry in timeline_of(read, ledger)
+            {"at": format_time(entry.at), "what": entry.what, "text": entry.text}
+            for entry in timeline_of(snapshot, ledger)
         ],
         "next": {
-            "happens": after.happens,
-            "you_can": after.you_can,
-            "calls_at_most": after.most_calls,
+            "outlook": outlook.description,
+            "action": outlook.action,
+            "max_calls": outlook.max_calls,
         },
     }
 
 
-def _response(record: Record) -> dict[str, Any]:
-    """Never the record itself: it holds a live URL of the best frame."""
-    told: dict[str, Any] = {
-        "written": moment(record.written_at),
+def _attempt(attempt: Attempt, now: float) -> dict[str, Any]:
+    return {
+        "number": attempt.record.number,
+        "claimed": format_time(attempt.record.written_at),
+        "age_seconds": round(now - attempt.record.written_at),
+        "owner": attempt.record.owner.to_json(),
+        "state": attempt.state,
+        "lease_seconds_left": max(0, round(attempt.lease_left)),
+    }
+
+
+def _response(record: LedgerRecord) -> dict[str, Any]:
+    """Select fields of the record, which as a whole contains a live URL of the best frame."""
+    value: dict[str, Any] = {
+        "written": format_time(record.written_at),
         "damaged": record.response is None,
     }
     if record.response is None:
-        return told
+        return value
     answer, outcome = record.response.answer, outcome_of_response(record.response)
     return {
-        **told,
+        **value,
         "attempt": record.response.attempt,
         "given_up": answer is None,
-        "code": harmless(answer.code) if answer else outcome.code,
-        "api_request_id": harmless(answer.request_id) if answer else None,
+        "code": redact(answer.code) if answer else outcome.code,
+        "api_request_id": redact(answer.request_id) if answer else None,
         "similarity": answer.similarity if answer else None,
         "status": outcome.status,
         "possibly_billed_calls": record.response.possibly_billed,
     }
 
 
-def _result(read: Pair) -> dict[str, Any] | None:
-    result, work = read.result, read.look.work
+def _result(snapshot: PairSnapshot) -> dict[str, Any] | None:
+    result, work = snapshot.result, snapshot.inspection.work
     if result is None:
         return None
     return {
-        "published": moment(result.published_at),
+        "published": format_time(result.published_at),
         "status": result.status,
         "code": result.code,
         "detail": result.detail,
@@ -111,7 +111,7 @@ def _result(read: Pair) -> dict[str, Any] | None:
         "of_current_inputs": work is not None and result.fingerprint == work.fingerprint,
         "best_frame": {
             "key": result.frame_key,
-            "there": read.frame_there,
+            "exists": snapshot.frame_exists,
             "missing_because": result.frame_missing_because,
         },
     }

@@ -1,4 +1,4 @@
-"""`liveness forget`: asks, erases one pair, and tells what was removed and what was not."""
+"""`liveness forget`: ask, erase one pair, and report what was erased and what cannot be."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from typing import Any
 
 import click
 
-from ..report import say
-from .erasure import Erasure, Found
-from .reach import reach
-from .wording import number, visible
-from .work import at_work, check
+from ..console import echo
+from ..environment import load_target
+from ..text import pluralize, printable
+from .actions import session, validate_pair_ids
+from .erasure import Erasure, PairObjects
 
-_SCHEMA = "liveness-forgotten/1"
-_NOT_REACHED = (
-    "what was copied elsewhere: by your next step, by an export, by whoever read it",
-    "the function's log, which holds pair ids until its retention ends",
-    "older versions and replicas, where a bucket keeps any",
+_SCHEMA = "liveness-forgotten/2"
+_NOT_ERASED = (
+    "copies elsewhere: in your next step, in an export, with anyone who read them",
+    "the function's log, which contains pair ids until its retention ends",
+    "older versions and replicas, if a bucket keeps any",
     "parts of an upload that was never completed",
-    "what FaceID itself keeps of a call; the best frame there is gone after two hours",
+    "what FaceID itself keeps of a call; it deletes the best frame after two hours",
 )
-# How one of each kind is called, and whether people are shown its key.
+# The name of one object of each kind, and whether to show its key to people.
 _KINDS = {
     "inputs": ("input", True),
     "markers": ("marker", False),
@@ -31,52 +31,54 @@ _KINDS = {
 _LABEL_WIDTH = len("markers") + 2
 
 
-def forget_one(pair_id: str, *, ask: bool, dry_run: bool) -> dict[str, Any]:
-    """Raises click.Abort where the answer is no."""
-    at = reach()
-    check(at, [pair_id])
-    with at_work() as tell:
-        found = Erasure(at, pair_id, tell, dry_run=True).find()
-    objects = {kind: [item.key for item in items] for kind, items in found._asdict().items()}
+def forget_pair(pair_id: str, *, ask: bool, dry_run: bool) -> dict[str, Any]:
+    """Erase a pair. Raises click.Abort if the user declines."""
+    target = load_target()
+    validate_pair_ids(target, [pair_id])
+    with session() as update:
+        objects = Erasure(target, pair_id, update, dry_run=True).find()
+    keys = {kind: [item.key for item in items] for kind, items in objects.by_kind.items()}
     complete = True
-    if not dry_run and found.everything:
+    if not dry_run and objects.all:
         if ask:
-            _confirm(pair_id, found)
-        with at_work() as tell:
-            erasure = Erasure(at, pair_id, tell, dry_run=False)
-            complete = erasure.run(found)
-            objects = erasure.removed
+            _confirm(pair_id, objects)
+        with session() as update:
+            erasure = Erasure(target, pair_id, update, dry_run=False)
+            complete = erasure.run(objects)
+            keys = erasure.removed
     return {
         "schema": _SCHEMA,
         "pair_id": pair_id,
         "dry_run": dry_run,
         "complete": complete,
-        "objects": objects,
-        "not_reached": list(_NOT_REACHED),
+        "objects": keys,
+        "not_erased": list(_NOT_ERASED),
     }
 
 
 def print_forgotten(value: Mapping[str, Any]) -> None:
     objects = value["objects"]
-    count = number(sum(map(len, objects.values())), "object")
-    done = "would be removed" if value["dry_run"] else "removed"
-    say(visible(f"Pair {value['pair_id']}: {count} {done}"))
+    count = pluralize(sum(map(len, objects.values())), "object")
+    verb = "would be removed" if value["dry_run"] else "removed"
+    echo(printable(f"Pair {value['pair_id']}: {count} {verb}"))
     for kind, keys in objects.items():
-        singular, keys_shown = _KINDS[kind]
-        told = keys if keys_shown or not keys else [f"{number(len(keys), singular)}, see --json"]
-        for index, text in enumerate(told):
-            say(visible(f"  {'' if index else kind:<{_LABEL_WIDTH}}{text}"))
+        singular, shows_keys = _KINDS[kind]
+        summary = [f"{pluralize(len(keys), singular)}, see --json"]
+        for index, text in enumerate(keys if shows_keys or not keys else summary):
+            echo(printable(f"  {'' if index else kind:<{_LABEL_WIDTH}}{text}"))
     if not value["complete"]:
-        say(
-            "\nNOT COMPLETE: something of this pair is written again and again. See that nobody "
-            "uploads it,\nthen run this again."
+        echo(
+            "\nNOT COMPLETE: objects of this pair keep appearing. Make sure that nothing uploads "
+            "it,\nthen run this command again."
         )
-    say("\nNot reached")
-    for place in value["not_reached"]:
-        say(f"  {place}")
+    echo("\nNot erased")
+    for place in value["not_erased"]:
+        echo(f"  {place}")
 
 
-def _confirm(pair_id: str, found: Found) -> None:
-    told = [number(len(items), _KINDS[kind][0]) for kind, items in found._asdict().items() if items]
-    click.echo(visible(f"{pair_id}: {', '.join(told)}"), err=True)
-    click.confirm("Remove all of it for good?", abort=True, err=True)
+def _confirm(pair_id: str, objects: PairObjects) -> None:
+    counts = [
+        pluralize(len(items), _KINDS[kind][0]) for kind, items in objects.by_kind.items() if items
+    ]
+    click.echo(printable(f"{pair_id}: {', '.join(counts)}"), err=True)
+    click.confirm("Delete permanently?", abort=True, err=True)

@@ -1,57 +1,18 @@
-"""Tables for people, and progress while something is read."""
+"""Print what the operator's commands found, for people."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import click
-from rich.console import Console
-from rich.padding import Padding
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 from rich.text import Text
 
-from ..report import say
-from .reading import Tell
-from .wording import duration, number, visible
-
-# Where no terminal tells its own.
-_WIDTH = 100
-_ROWS = 20
-_GOOD, _BAD, _DIM = "green", "bold red", "dim"
-_STYLES = {"passed": _GOOD, "failed": _BAD, "damaged": _BAD, "exhausted": _BAD, "unreadable": _BAD}
-
-
-@contextmanager
-def progress() -> Iterator[Tell]:
-    """Bars on standard error where that is a terminal; one for each thing that is read."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda what, done, total: None
-        return
-    columns = (TextColumn("{task.description:<18}"), BarColumn(), TextColumn("{task.fields[told]}"))
-    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def tell(what: str, done: int, total: int | None) -> None:
-            if what not in tasks:
-                tasks[what] = bars.add_task(what, total=total, told="")
-            told = f"{done:,}" if total is None else f"{done:,} of {total:,}"
-            bars.update(tasks[what], completed=done, total=total, told=told)
-
-        yield tell
-
-
-def print_json(value: object) -> None:
-    """In ASCII, so that neither a terminal nor an encoding minds what a key holds."""
-    click.echo(json.dumps(value, indent=2))
+from ..console import BAD, GOOD, STATE_STYLES, Page
+from ..text import format_duration, pluralize, printable
 
 
 def print_status(value: Mapping[str, Any]) -> None:
-    page = _Page()
+    page = Page()
     page.title(f"{value['bucket']} at {_time(value['at'])} UTC")
     page.facts(
         ("backlog", _backlog(value["backlog"])),
@@ -59,7 +20,7 @@ def print_status(value: Mapping[str, Any]) -> None:
         ("draining", _drainer(value["drain"])),
         ("reconcile", _reconciled(value["reconcile"]["last_finished_pass_began"])),
         ("results", _results(value["results"])),
-        ("billed twice", _billed_twice(value["possibly_billed_twice"])),
+        ("billed twice", _double_billing(value["possible_double_billing"])),
     )
     page.table(
         "Why pairs are parked",
@@ -71,7 +32,7 @@ def print_status(value: Mapping[str, Any]) -> None:
     )
     page.table(
         "Failed: an operator decides (liveness explain, liveness retry)",
-        ("Pair", "Published", "Calls", "Why"),
+        ("Pair", "Published", "Calls", "Reason"),
         [
             (
                 row["pair_id"],
@@ -87,160 +48,105 @@ def print_status(value: Mapping[str, Any]) -> None:
         ("Pair", "Calls", "Answered"),
         [
             (row["pair_id"], str(row["calls"]), "yes" if row["answered"] else "no")
-            for row in value["possibly_billed_twice"]
+            for row in value["possible_double_billing"]
         ],
     )
     page.table(
         "Last errors",
-        ("Last seen", "Times", "Last pair", "Why"),
+        ("Last seen", "Times", "Last pair", "Reason"),
         [
-            (_time(row["at"]), f"{row['times']:,}", row["pair_id"], row["why"])
+            (_time(row["at"]), f"{row['times']:,}", row["pair_id"], row["reason"])
             for row in value["last_errors"]
         ],
     )
-    page.remarks("Not looked at", value["not_looked_at"])
+    page.remarks("Not checked", value["not_checked"])
     page.print()
 
 
 def print_explanation(value: Mapping[str, Any]) -> None:
-    page = _Page()
+    page = Page()
     page.title(f"Pair {value['pair_id']} at {_time(value['at'])} UTC: {value['state']}")
     inputs = ", ".join(item["role"] for item in value["inputs"]) or "none"
     missing = f"; missing: {', '.join(value['missing'])}" if value["missing"] else ""
-    facts = [("inputs", Text(visible(inputs + missing)))]
+    facts = [("inputs", Text(printable(inputs + missing)))]
     if value["fingerprint"]:
-        made = f"{number(len(value['attempts']), 'attempt')}, {value['attempts_allowed']} allowed"
-        facts += [("fingerprint", Text(value["fingerprint"])), ("attempts", Text(made))]
+        attempts = pluralize(len(value["attempts"]), "attempt")
+        facts += [
+            ("fingerprint", Text(value["fingerprint"])),
+            ("attempts", Text(f"{attempts}, {value['attempts_allowed']} allowed")),
+        ]
     page.facts(*facts)
     page.table(
         "Timeline",
-        ("UTC", "What", "Which"),
+        ("UTC", "What", "Details"),
         [(_time(row["at"]), row["what"], row["text"]) for row in value["timeline"]],
-        every=True,
+        all_rows=True,
     )
     page.facts(
-        ("next", Text(visible(value["next"]["happens"]))),
-        ("you can", Text(visible(value["next"]["you_can"]))),
+        ("next", Text(printable(value["next"]["outlook"]))),
+        ("you can", Text(printable(value["next"]["action"]))),
     )
     page.print()
 
 
 def print_retried(value: Mapping[str, Any]) -> None:
-    page = _Page()
-    table = [
-        (
-            row["pair_id"],
-            row["before"],
-            row["status"] or row["state"],
-            row["why"] or "",
-        )
+    page = Page()
+    rows = [
+        (row["pair_id"], row["before"], row["status"] or row["state"], row["reason"] or "")
         for row in value["pairs"]
     ]
-    page.table("Retried", ("Pair", "Before", "Now", "Why"), table, every=True)
+    page.table("Retried", ("Pair", "Before", "Now", "Reason"), rows, all_rows=True)
     page.print()
 
 
 def print_reconciled(value: Mapping[str, Any]) -> None:
-    page = _Page()
-    done = "would be parked" if value["dry_run"] else "parked"
+    page = Page()
+    verb = "would be parked" if value["dry_run"] else "parked"
     page.title(
-        f"{number(value['keys'], 'key')} listed, {number(value['looked_at'], 'pair')} looked at, "
-        f"{value['parked']:,} {done}"
+        f"{pluralize(value['keys'], 'key')} listed, {pluralize(value['checked'], 'pair')} checked, "
+        f"{value['parked']:,} {verb}"
     )
     page.table(
-        "Complete, without the current result", ("Pair",), [(name,) for name in value["pairs"]]
+        "Complete, without a current result", ("Pair",), [(name,) for name in value["pairs"]]
     )
     if value["parked"] and not value["dry_run"]:
-        page.remarks("Next", ["the timer's drain works them off, within a minute"])
+        page.remarks("Next", ["the timer's drain processes them, within a minute"])
     page.print()
 
 
-class _Page:
-    """Collects what is to be printed; texts from outside are shown, never interpreted."""
-
-    def __init__(self) -> None:
-        out = Console(highlight=False, markup=False, emoji=False)
-        width = out.width if out.is_terminal else _WIDTH
-        self._console = Console(highlight=False, markup=False, emoji=False, width=width)
-        self._parts: list[Any] = []
-
-    def title(self, text: str) -> None:
-        self._parts += [Text(visible(text), style="bold"), ""]
-
-    def facts(self, *facts: tuple[str, Text]) -> None:
-        table = Table.grid(padding=(0, 2))
-        table.add_column(style=_DIM, no_wrap=True, min_width=len("billed twice"))
-        table.add_column(overflow="fold")
-        for label, text in facts:
-            table.add_row(label, text)
-        self._parts += [_indented(table), ""]
-
-    def table(
-        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], every: bool = False
-    ) -> None:
-        if not rows:
-            return
-        shown = rows if every else rows[:_ROWS]
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style=_DIM, pad_edge=False)
-        for name in columns:
-            table.add_column(name, overflow="fold")
-        for row in shown:
-            cells = (visible(cell) for cell in row)
-            table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in cells))
-        self._parts += [Text(title, style="bold"), _indented(table)]
-        if len(shown) < len(rows):
-            self._parts.append(f"  and {len(rows) - len(shown):,} more; --json has all")
-        self._parts.append("")
-
-    def remarks(self, title: str, remarks: Sequence[str]) -> None:
-        self._parts.append(Text(title, style="bold"))
-        self._parts += [Text(f"  {visible(remark)}", style=_DIM) for remark in remarks]
-        self._parts.append("")
-
-    def print(self) -> None:
-        with self._console.capture() as captured:
-            for part in self._parts:
-                self._console.print(part)
-        lines = (line.rstrip() for line in captured.get().rstrip().split("\n"))
-        say("\n".join(lines))
-
-
-def _indented(table: Table) -> Padding:
-    return Padding(table, (0, 0, 0, 2), expand=False)
-
-
-def _time(moment: str | None) -> str:
-    """RFC 3339 without what every line would repeat."""
-    return (moment or "unknown").replace("T", " ").rstrip("Z")
+def _time(time: str | None) -> str:
+    """Shorten RFC 3339 by what would be the same in every line."""
+    return (time or "unknown").replace("T", " ").rstrip("Z")
 
 
 def _backlog(backlog: Mapping[str, Any]) -> Text:
     if not backlog["markers"]:
-        return Text("empty", style=_GOOD)
+        return Text("empty", style=GOOD)
     text = Text(
-        f"{number(backlog['markers'], 'marker')} of {number(backlog['pairs'], 'pair')}, "
-        f"{backlog['due']:,} due; {duration(backlog['seconds_of_calls'])} of calls at the set rate"
+        f"{pluralize(backlog['markers'], 'marker')} of {pluralize(backlog['pairs'], 'pair')}, "
+        f"{backlog['due']:,} due; {format_duration(backlog['seconds_of_calls'])} of calls at the "
+        "set rate"
     )
     if backlog["damaged"]:
-        text.append(f"; {backlog['damaged']:,} damaged", style=_BAD)
-    if backlog["most_visits"] > 1:
-        text.append(f"; one was visited {backlog['most_visits']} times in vain", style=_BAD)
+        text.append(f"; {backlog['damaged']:,} damaged", style=BAD)
+    if backlog["max_deliveries"] > 1:
+        text.append(f"; one marker failed {backlog['max_deliveries']} times", style=BAD)
     return text
 
 
 def _oldest(oldest: Mapping[str, Any] | None) -> Text:
     if oldest is None:
         return Text("none")
-    overdue = oldest["overdue_seconds"]
-    since = f", {duration(overdue)} overdue" if overdue else ""
+    seconds = oldest["overdue_seconds"]
+    overdue = f", {format_duration(seconds)} overdue" if seconds else ""
     pair = f": {oldest['pair_id']}" if oldest["pair_id"] else ""
-    return Text(visible(f"due {_time(oldest['due'])}{since}{pair}"))
+    return Text(printable(f"due {_time(oldest['due'])}{overdue}{pair}"))
 
 
 def _drainer(drain: Mapping[str, Any] | None) -> Text:
     if drain is None:
-        return Text("nobody in this slot of 10 s")
-    return Text(visible(f"invocation {drain['request_id'] or 'unknown'} of {drain['function']}"))
+        return Text("none")
+    return Text(printable(f"invocation {drain['request_id'] or 'unknown'} of {drain['function']}"))
 
 
 def _reconciled(began: str | None) -> Text:
@@ -251,14 +157,16 @@ def _results(results: Mapping[str, Any]) -> Text:
     text = Text(f"{results['read']:,} of {results['listed']:,} read")
     for index, (status, count) in enumerate(results["by_status"].items()):
         text.append(": " if index == 0 else ", ")
-        text.append(f"{visible(status)} {count:,}", style=_STYLES.get(status, ""))
+        text.append(f"{printable(status)} {count:,}", style=STATE_STYLES.get(status, ""))
     if results["passed_without_frame"]:
         text.append(f"; {results['passed_without_frame']:,} passed without a best frame")
     return text
 
 
-def _billed_twice(rows: Sequence[Mapping[str, Any]]) -> Text:
+def _double_billing(rows: Sequence[Mapping[str, Any]]) -> Text:
     if not rows:
-        return Text("none", style=_GOOD)
-    calls = sum(row["calls"] - 1 for row in rows)
-    return Text(f"{number(len(rows), 'pair')}, {number(calls, 'call')} too many", style=_BAD)
+        return Text("none", style=GOOD)
+    extra_calls = sum(row["calls"] - 1 for row in rows)
+    return Text(
+        f"{pluralize(len(rows), 'pair')}, {pluralize(extra_calls, 'extra call')}", style=BAD
+    )

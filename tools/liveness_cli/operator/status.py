@@ -1,4 +1,4 @@
-"""What `liveness status` says: from what was read of the bucket to one value. No I/O here."""
+"""The value of `liveness status`, made from what was read of the bucket. Pure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from .facts import Bucketful, Marker
-from .wording import moment, number
+from ..text import format_time, pluralize
+from .snapshot import BucketSnapshot, Marker
 
-SCHEMA = "liveness-status/1"
-_ERRORS_SHOWN = 10
-# What a marker says whose pair is only waiting its turn, is no error.
+SCHEMA = "liveness-status/2"
+_MAX_ERRORS = 10
+# How the reasons begin that do not report an error.
 _NO_ERRORS = (
     "another invocation holds the lease",
     "a drainer is at work, and the limit is its",
@@ -24,95 +24,115 @@ _NO_ERRORS = (
 )
 
 
+def is_error(reason: str) -> bool:
+    """Whether a marker was parked because of an error, not because its pair waits its turn."""
+    return not reason.startswith(_NO_ERRORS)
+
+
 class _Error(NamedTuple):
     at: float
     pair_id: str
     found_in: str
-    why: str
+    reason: str
     times: int = 1
 
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "at": format_time(self.at),
+            "pair_id": self.pair_id,
+            "found_in": self.found_in,
+            "reason": self.reason,
+            "times": self.times,
+        }
 
-def status_of(read: Bucketful) -> dict[str, Any]:
-    """The value that `--json` prints; all times are by the store's clock."""
+
+def status_of(snapshot: BucketSnapshot) -> dict[str, Any]:
+    """Make the value that `--json` prints; all times are by the store's clock."""
     return {
         "schema": SCHEMA,
-        "at": moment(read.now),
-        "bucket": read.settings.bucket,
-        "backlog": _backlog(read),
-        "drain": _drain(read),
-        "reconcile": {"last_finished_pass_began": moment(read.reconciled_at)},
-        "results": _results(read),
+        "at": format_time(snapshot.now),
+        "bucket": snapshot.settings.bucket,
+        "backlog": _backlog(snapshot),
+        "drain": _drain(snapshot),
+        "reconcile": {"last_finished_pass_began": format_time(snapshot.reconciled_at)},
+        "results": _results(snapshot),
         "failed": [
             {
                 "pair_id": result.pair_id,
                 "code": result.code,
                 "detail": result.detail,
                 "possibly_billed_calls": result.calls,
-                "published": moment(result.published_at),
+                "published": format_time(result.published_at),
             }
-            for result in read.results
+            for result in snapshot.results
             if result.status == "failed"
         ],
-        "possibly_billed_twice": _billed_twice(read),
-        "last_errors": [
-            {**error._asdict(), "at": moment(error.at)} for error in _errors(read)[:_ERRORS_SHOWN]
-        ],
-        "not_looked_at": list(_not_looked_at(read)),
+        "possible_double_billing": _possible_double_billing(snapshot),
+        "last_errors": [error.to_json() for error in _errors(snapshot)[:_MAX_ERRORS]],
+        "not_checked": list(_not_checked(snapshot)),
     }
 
 
-def _backlog(read: Bucketful) -> dict[str, Any]:
-    """Markers by number, age and reason."""
-    oldest = min(read.markers, key=lambda marker: marker.due, default=None)
+def _backlog(snapshot: BucketSnapshot) -> dict[str, Any]:
+    """Summarize the markers by number, age and reason."""
+    markers = snapshot.markers
+    oldest = min(markers, key=lambda marker: marker.due, default=None)
     reasons: dict[str, list[Marker]] = defaultdict(list)
-    for marker in read.markers:
+    for marker in markers:
         if marker.reason:
             reasons[marker.reason].append(marker)
-    pairs = len({marker.pair_hash for marker in read.markers})
+    pairs = len({marker.pair_hash for marker in markers})
     return {
-        "markers": len(read.markers),
+        "markers": len(markers),
         "pairs": pairs,
-        "seconds_of_calls": math.ceil(pairs / read.settings.rate_limit),
-        "due": sum(marker.due <= read.now for marker in read.markers),
+        "seconds_of_calls": math.ceil(pairs / snapshot.settings.rate_limit),
+        "due": sum(marker.due <= snapshot.now for marker in markers),
         "oldest": None
         if oldest is None
         else {
-            "due": moment(oldest.due),
-            "overdue_seconds": max(0, round(read.now - oldest.due)),
+            "due": format_time(oldest.due),
+            "overdue_seconds": max(0, round(snapshot.now - oldest.due)),
             "pair_id": oldest.pair_id,
         },
-        "damaged": sum(marker.read and marker.pair_id is None for marker in read.markers),
-        "most_visits": max((marker.visits or 0 for marker in read.markers), default=0),
+        "damaged": sum(marker.is_read and marker.pair_id is None for marker in markers),
+        "max_deliveries": max((marker.deliveries or 0 for marker in markers), default=0),
         "reasons": [
-            {"reason": reason, "markers": len(group), "oldest_due": moment(group[0].due)}
+            {"reason": reason, "markers": len(group), "oldest_due": format_time(group[0].due)}
             for reason, group in sorted(reasons.items(), key=lambda item: -len(item[1]))
         ],
     }
 
 
-def _drain(read: Bucketful) -> dict[str, Any] | None:
-    if read.slot is None:
+def _drain(snapshot: BucketSnapshot) -> dict[str, Any] | None:
+    if snapshot.slot is None:
         return None
-    return {**read.slot.owner._asdict(), "slot_taken": moment(read.slot.taken_at)}
-
-
-def _results(read: Bucketful) -> dict[str, Any]:
-    times = [result.published_at for result in read.results]
     return {
-        "listed": read.results_listed.listed,
-        "read": len(read.results),
-        "oldest_read": moment(min(times, default=None)),
-        "newest_read": moment(max(times, default=None)),
-        "by_status": dict(Counter(result.status for result in read.results).most_common()),
+        **snapshot.slot.owner.to_json(),
+        "slot_taken": format_time(snapshot.slot.taken_at),
+    }
+
+
+def _results(snapshot: BucketSnapshot) -> dict[str, Any]:
+    results = snapshot.results
+    times = [result.published_at for result in results]
+    return {
+        "listed": snapshot.results_listed.listed,
+        "read": len(results),
+        "oldest_read": format_time(min(times, default=None)),
+        "newest_read": format_time(max(times, default=None)),
+        "by_status": dict(Counter(result.status for result in results).most_common()),
         "passed_without_frame": sum(
-            result.status == "passed" and result.frame_key is None for result in read.results
+            result.status == "passed" and result.frame_key is None for result in results
         ),
     }
 
 
-def _billed_twice(read: Bucketful) -> list[dict[str, Any]]:
-    """By the ledger, which knows unfinished pairs, too; and by results that outlived theirs."""
-    found = {item.fingerprint: item for item in read.repeated}
+def _possible_double_billing(snapshot: BucketSnapshot) -> list[dict[str, Any]]:
+    """Collect repeated calls from the ledger, and from results that outlived their ledger.
+
+    The ledger also knows the pairs that are not finished.
+    """
+    in_ledger = {item.fingerprint for item in snapshot.repeated_calls}
     entries = [
         {
             "pair_id": item.pair_id,
@@ -120,7 +140,7 @@ def _billed_twice(read: Bucketful) -> list[dict[str, Any]]:
             "calls": item.calls,
             "answered": item.answered,
         }
-        for item in read.repeated
+        for item in snapshot.repeated_calls
         if item.calls > 1
     ]
     entries += [
@@ -130,18 +150,18 @@ def _billed_twice(read: Bucketful) -> list[dict[str, Any]]:
             "calls": result.calls,
             "answered": result.code != "GivenUp",
         }
-        for result in read.results
-        if result.calls > 1 and result.fingerprint not in found
+        for result in snapshot.results
+        if result.calls > 1 and result.fingerprint not in in_ledger
     ]
     return sorted(entries, key=lambda entry: (-entry["calls"], entry["pair_id"]))
 
 
-def _errors(read: Bucketful) -> list[_Error]:
-    """The latest of each kind, the latest first."""
+def _errors(snapshot: BucketSnapshot) -> list[_Error]:
+    """Return the latest error of each kind, the latest first."""
     errors = [
         _Error(marker.parked_at or marker.due, marker.pair_id or "", "marker", marker.reason)
-        for marker in read.markers
-        if marker.reason and not marker.reason.startswith(_NO_ERRORS)
+        for marker in snapshot.markers
+        if marker.reason and is_error(marker.reason)
     ]
     errors += [
         _Error(
@@ -150,32 +170,32 @@ def _errors(read: Bucketful) -> list[_Error]:
             "result",
             ": ".join(filter(None, (result.code, result.detail))) or result.status,
         )
-        for result in read.results
+        for result in snapshot.results
         if result.status in ("failed", "unreadable")
     ]
-    latest: dict[tuple[str, str], _Error] = {}
+    by_kind: dict[tuple[str, str], _Error] = {}
     for error in sorted(errors, key=lambda error: -error.at):
-        first = latest.get((error.found_in, error.why))
-        known = first._replace(times=first.times + 1) if first else error
-        latest[error.found_in, error.why] = known
-    return list(latest.values())
+        kind = (error.found_in, error.reason)
+        latest = by_kind.get(kind)
+        by_kind[kind] = latest._replace(times=latest.times + 1) if latest else error
+    return list(by_kind.values())
 
 
-def _not_looked_at(read: Bucketful) -> Iterable[str]:
-    yield "inputs: pairs that wait for a partner, and pairs that no event ever reached"
-    yield "the function's log: what failed before it could leave a marker"
-    unread = sum(not marker.read for marker in read.markers)
+def _not_checked(snapshot: BucketSnapshot) -> Iterable[str]:
+    yield "inputs: pairs that wait for a partner, and pairs whose events were all lost"
+    yield "the function's log: failures that left no marker"
+    unread = sum(not marker.is_read for marker in snapshot.markers)
     if unread:
-        yield f"what {number(unread, 'of the later markers says', 'of the later markers say')}"
-    older = read.results_listed.listed - len(read.results)
+        yield f"the content of {pluralize(unread, 'later marker')}"
+    older = snapshot.results_listed.listed - len(snapshot.results)
     if older > 0:
-        yield number(older, "older result")
-    for name, listed in (
-        ("markers", read.markers_listed),
-        ("results", read.results_listed),
-        ("fingerprints in the ledger", read.ledger_listed),
+        yield pluralize(older, "older result")
+    for name, listing in (
+        ("markers", snapshot.markers_listed),
+        ("results", snapshot.results_listed),
+        ("fingerprints in the ledger", snapshot.fingerprints_listed),
     ):
-        if not listed.complete:
-            yield f"more than the first {listed.listed:,} {name}, in the order of their keys"
-    if read.repeated_unread:
-        yield f"{number(read.repeated_unread, 'more pair')} with several calls"
+        if not listing.complete:
+            yield f"more than the first {listing.listed:,} {name}, in the order of their keys"
+    if snapshot.repeated_calls_unread:
+        yield f"{pluralize(snapshot.repeated_calls_unread, 'more pair')} with several calls"

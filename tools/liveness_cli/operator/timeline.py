@@ -1,4 +1,4 @@
-"""One pair's story: inputs, ledger, markers and result, by time. No I/O here."""
+"""The history of one pair: inputs, ledger, markers and result in order of time. Pure."""
 
 from __future__ import annotations
 
@@ -8,47 +8,60 @@ from typing import NamedTuple
 from liveness.decision import outcome_of_response
 from liveness.ledger import Response
 
+from ..text import format_duration, format_time, pluralize, redact
 from .attempts import Attempt, LedgerView
-from .facts import Owner, Pair, Record, Result
-from .wording import duration, harmless, moment, number
+from .snapshot import LedgerRecord, Owner, PairSnapshot, Result
+
+_NO_OWNER = Owner("", "", "")
+# Markers sort behind everything else that was written in the same second.
+_MARKER_RANK = 10_000
 
 
 class Entry(NamedTuple):
-    """Something that was written."""
+    """An object that was written."""
 
     at: float
-    rank: int  # among what happened in the same second
+    rank: int
+    """The order among the entries of one second."""
     what: str
     text: str
 
 
-def timeline_of(read: Pair, ledger: LedgerView) -> list[Entry]:
-    """The store tells whole seconds: within one, things stand in the order that they must have."""
-    return sorted(_entries(read, ledger), key=lambda entry: (int(entry.at), entry.rank))
+def timeline_of(snapshot: PairSnapshot, ledger: LedgerView) -> list[Entry]:
+    """Return the entries in order.
+
+    The store's times are whole seconds, so within a second the order is the one in which the
+    function writes its objects.
+    """
+    return sorted(_entries(snapshot, ledger), key=lambda entry: (int(entry.at), entry.rank))
 
 
-def _entries(read: Pair, ledger: LedgerView) -> Iterable[Entry]:
-    work = read.look.work
+def _entries(snapshot: PairSnapshot, ledger: LedgerView) -> Iterable[Entry]:
+    work = snapshot.inspection.work
     attempts = {attempt.record.number: attempt for attempt in ledger.attempts}
-    for item in read.inputs:
-        yield Entry(item.last_modified, 0, "input", f"{item.key}, {number(item.size, 'byte')}")
-    for record in read.records:
-        current = work is None or record.fingerprint == work.fingerprint
-        text = _record_text(record, attempts.get(record.number) if current else None)
-        text += "" if current else " (of other content)"
-        yield Entry(record.written_at, _rank(record, read.records), record.kind, text)
-    for marker in read.markers:
-        visits = f", visited {number(marker.visits, 'time')} in vain" if marker.visits else ""
-        text = f"due {moment(marker.due)}{visits}: {marker.reason or 'damaged'}"
+    for item in snapshot.inputs:
+        yield Entry(item.last_modified, 0, "input", f"{item.key}, {pluralize(item.size, 'byte')}")
+    for record in snapshot.records:
+        is_current = work is None or record.fingerprint == work.fingerprint
+        text = _record_text(record, attempts.get(record.number) if is_current else None)
+        text += "" if is_current else " (of other content)"
+        yield Entry(record.written_at, _rank(record, snapshot.records), record.kind, text)
+    for marker in snapshot.markers:
+        failures = (
+            f", processed {pluralize(marker.deliveries, 'time')} without success"
+            if marker.deliveries
+            else ""
+        )
+        text = f"due {format_time(marker.due)}{failures}: {marker.reason or 'damaged'}"
         at = marker.due if marker.parked_at is None else marker.parked_at
-        yield Entry(at, 10_000, "marker", text)
-    if read.result is not None:
-        rank = read.result.attempts * 10 + 6
-        yield Entry(read.result.published_at, rank, "result", _result_text(read, read.result))
+        yield Entry(at, _MARKER_RANK, "marker", text)
+    if (result := snapshot.result) is not None:
+        rank = result.attempts * 10 + 6
+        yield Entry(result.published_at, rank, "result", _result_text(snapshot, result))
 
 
-def _rank(record: Record, records: Sequence[Record]) -> int:
-    """Claim, release, answer, grant of one attempt, then those of the next."""
+def _rank(record: LedgerRecord, records: Sequence[LedgerRecord]) -> int:
+    """Order claim, release, response and grant of one attempt before those of the next."""
     if record.kind == "grant":
         granted = (r for r in records if r.kind == "response" and r.number == record.number - 1)
         return max((_rank(response, ()) for response in granted), default=0) + 3
@@ -57,49 +70,49 @@ def _rank(record: Record, records: Sequence[Record]) -> int:
     return attempt * 10 + order.get(record.kind, 9)
 
 
-def _record_text(record: Record, attempt: Attempt | None) -> str:
-    by = f" by invocation {record.owner.request_id}" if record.owner != Owner("", "", "") else ""
+def _record_text(record: LedgerRecord, attempt: Attempt | None) -> str:
+    by = f" by invocation {record.owner.request_id}" if record.owner != _NO_OWNER else ""
     if record.kind == "claim":
         text = f"attempt {record.number}{by}"
         if attempt and attempt.state == "running":
-            text += f"; its lease runs {duration(attempt.lease_left)} more"
+            text += f"; its lease expires in {format_duration(attempt.lease_left)}"
         elif attempt and attempt.state == "unanswered":
-            text += "; no answer was written, the call may have been billed"
+            text += "; no response was recorded, the call may have been billed"
         return text
     if record.kind == "released":
-        return f"attempt {record.number} given back, nothing was billed"
+        return f"attempt {record.number} released, nothing was billed"
     if record.kind == "grant":
-        return f"one more attempt allowed{by}"
+        return f"one more attempt granted{by}"
     if record.kind in ("response", "late"):
-        return _response_text(record.response, late=record.kind == "late")
-    return f"{harmless(record.name)}: not of this function"
+        return _response_text(record.response, is_late=record.kind == "late")
+    return f"{redact(record.name)}: not written by this function"
 
 
-def _response_text(response: Response | None, *, late: bool) -> str:
+def _response_text(response: Response | None, *, is_late: bool) -> str:
     if response is None:
         return "damaged: not as the function wrote it"
-    calls = f"{number(response.possibly_billed, 'call')} possibly billed"
+    calls = f"{pluralize(response.possibly_billed, 'call')} possibly billed"
     if response.answer is None:
         return f"given up after attempt {response.attempt}; {calls}"
     outcome, answer = outcome_of_response(response), response.answer
-    said = f"attempt {response.attempt}: {harmless(answer.code) or 'no code'}"
+    text = f"attempt {response.attempt}: {redact(answer.code) or 'no code'}"
     if answer.similarity is not None:
-        said += f", similarity {answer.similarity:g}"
-    if late:
-        return f"{said}; came when another response stood"
-    return f"{said}, so {outcome.status}; {calls}"
+        text += f", similarity {answer.similarity:g}"
+    if is_late:
+        return f"{text}; arrived after another response was recorded"
+    return f"{text}, so {outcome.status}; {calls}"
 
 
-def _result_text(read: Pair, result: Result) -> str:
+def _result_text(snapshot: PairSnapshot, result: Result) -> str:
     text = f"{result.status}: {result.code or 'no reason'}"
     if result.detail:
         text += f" ({result.detail})"
     if result.frame_key is None:
-        why = result.frame_missing_because
-        text += f"; no best frame: {why}" if why else "; no best frame"
+        reason = result.frame_missing_because
+        text += f"; no best frame: {reason}" if reason else "; no best frame"
     else:
-        text += "; best frame there" if read.frame_there else "; BEST FRAME NOT THERE"
-    work = read.look.work
+        text += "; best frame exists" if snapshot.frame_exists else "; BEST FRAME IS MISSING"
+    work = snapshot.inspection.work
     if work is not None and result.fingerprint != work.fingerprint:
         text += " (of other content)"
     return text

@@ -1,4 +1,4 @@
-"""`liveness policies`: prints what is pasted into CAM. Needs no key and asks nobody."""
+"""`liveness policies`: print policies to paste into CAM, without a key or a request."""
 
 from __future__ import annotations
 
@@ -9,43 +9,42 @@ import click
 from liveness.errors import SettingsError
 from liveness.settings import Settings, read_settings
 
-from .roles import ROLES, PolicyProblem, policy_of, printed
+from ..errors import InvalidUsage
+from .language import Policy
+from .roles import ROLES, PolicyError, policy_of, to_json
 
-_UIN = "TENCENTCLOUD_UIN"
-
-
-class _Unusable(click.ClickException):
-    exit_code = 2
+_UIN_VARIABLE = "TENCENTCLOUD_UIN"
 
 
 @click.command()
-@click.option("--role", type=click.Choice(list(ROLES)), help="One policy alone, ready to paste.")
+@click.option("--role", type=click.Choice(list(ROLES)), help="Print only this role's policy.")
 def policies(role: str | None) -> None:
-    """Print least-privilege CAM policies for everybody who takes part.
+    """Print least-privilege CAM policies for each role.
 
-    Buckets, prefixes and suffixes are those of the function: LIVENESS_* and TENCENTCLOUD_REGION of
-    the environment. TENCENTCLOUD_UIN, if set, names the main account; else a policy means the one
-    that it is made in.
+    Buckets, prefixes and suffixes are the function's: LIVENESS_* and TENCENTCLOUD_REGION in the
+    environment. Set TENCENTCLOUD_UIN to name the main account in the policies; otherwise a policy
+    applies to the account in which it is created.
     """
-    settings, uin = _settings(), os.environ.get(_UIN, "").strip()
+    settings, uin = _read_settings(), os.environ.get(_UIN_VARIABLE, "").strip()
     try:
-        made = {name: policy_of(name, settings, uin) for name in ([role] if role else ROLES)}
-    except PolicyProblem as error:
-        raise _Unusable(str(error)) from None
+        documents = {name: policy_of(name, settings, uin) for name in ([role] if role else ROLES)}
+    except PolicyError as error:
+        raise InvalidUsage(str(error)) from None
     if role:
-        click.echo(printed(made[role]))
+        click.echo(to_json(documents[role]))
         return
-    texts = [
-        f"# {name}: {ROLES[name].what_for}\n# goes to: {ROLES[name].goes_to}\n{printed(document)}"
-        for name, document in made.items()
-    ]
-    click.echo("\n\n".join(texts))
+    click.echo("\n\n".join(_section(name, document) for name, document in documents.items()))
 
 
-def _settings() -> Settings:
+def _section(name: str, document: Policy) -> str:
+    role = ROLES[name]
+    return f"# {name}: {role.purpose}\n# attach to: {role.attach_to}\n{to_json(document)}"
+
+
+def _read_settings() -> Settings:
     try:
         return read_settings(os.environ)
     except SettingsError as error:
-        raise _Unusable(
+        raise InvalidUsage(
             "the environment does not name an installation:\n  " + "\n  ".join(error.problems)
         ) from None

@@ -1,8 +1,8 @@
-"""Whether CAM policies allow a request: a small evaluator, strict about what it does not know.
+"""Evaluate whether CAM policies allow a request, and refuse policies that use anything else.
 
-Nothing is allowed unless a statement allows it, and a deny wins (436/71307). `*` stands for any
-text. Of the conditions it knows the string operators. A condition on what the request does not
-carry is not met, and met where the operator ends in `_if_exist` (436/71307).
+A request is denied unless a statement allows it, and a deny overrides an allow (436/71307). `*`
+matches any text. Of the conditions, the string operators are supported. A condition on a key that
+the request lacks does not hold, unless its operator ends in `_if_exist` (436/71307).
 """
 
 from __future__ import annotations
@@ -11,32 +11,35 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from .language import Policy, Statement
+from .language import Policy, Statement, as_list
 
 _IF_EXIST = "_if_exist"
 _OPERATORS: Mapping[str, Callable[[str, list[str]], bool]] = {
-    "string_equal": lambda value, wanted: value in wanted,
-    "string_not_equal": lambda value, wanted: value not in wanted,
-    "string_like": lambda value, wanted: any(_matches(item, value) for item in wanted),
-    "string_not_like": lambda value, wanted: not any(_matches(item, value) for item in wanted),
+    "string_equal": lambda value, operands: value in operands,
+    "string_not_equal": lambda value, operands: value not in operands,
+    "string_like": lambda value, operands: any(_matches(item, value) for item in operands),
+    "string_not_like": lambda value, operands: not any(_matches(item, value) for item in operands),
 }
 _FIELDS = {"effect", "action", "resource", "condition"}
 
 
 class Request(NamedTuple):
-    """What somebody asks for; `context` has what conditions look at, by condition key."""
+    """An action on a resource; `context` has the values of condition keys."""
 
     action: str
     resource: str
     context: Mapping[str, str] = {}
 
 
-class UnknownPolicy(Exception):
-    """A policy that holds what this evaluator does not know; the text says what."""
+class UnsupportedPolicy(Exception):
+    """A policy uses something that this evaluator does not support; str() says what."""
 
 
 def allows(policies: Iterable[Policy], request: Request) -> bool:
-    """Whether somebody with all these policies may make the request. Raises UnknownPolicy."""
+    """Whether a principal with all these policies may make the request.
+
+    Raises UnsupportedPolicy.
+    """
     effects = [
         _effect(statement)
         for policy in policies
@@ -48,69 +51,68 @@ def allows(policies: Iterable[Policy], request: Request) -> bool:
 
 def _statements(policy: Policy) -> list[Statement]:
     if policy.get("version") != "2.0":
-        raise UnknownPolicy(f"version {policy.get('version')!r}")
-    statements: list[Statement] = _several(policy.get("statement", []))
+        raise UnsupportedPolicy(f"version {policy.get('version')!r}")
+    statements: list[Statement] = as_list(policy.get("statement", []))
     return statements
 
 
 def _effect(statement: Statement) -> str:
     effect = statement["effect"]
     if effect not in ("allow", "deny"):
-        raise UnknownPolicy(f"effect {effect!r}")
+        raise UnsupportedPolicy(f"effect {effect!r}")
     return str(effect)
 
 
 def _applies(statement: Statement, request: Request) -> bool:
-    if unknown := set(statement) - _FIELDS:
-        raise UnknownPolicy(f"{', '.join(sorted(unknown))} in a statement")
-    action = _plain(request.action)
+    if unsupported := set(statement) - _FIELDS:
+        raise UnsupportedPolicy(f"{', '.join(sorted(unsupported))} in a statement")
+    action = _without_prefix(request.action)
     return (
-        any(_matches(_plain(item), action) for item in _several(statement["action"]))
+        any(_matches(_without_prefix(item), action) for item in as_list(statement["action"]))
         and any(
-            _matches(_own_account(item), request.resource)
-            for item in _several(statement["resource"])
+            _matches(_with_any_account(item), request.resource)
+            for item in as_list(statement["resource"])
         )
-        and _met(statement.get("condition", {}), request.context)
+        and _conditions_hold(statement.get("condition", {}), request.context)
     )
 
 
-def _met(condition: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]) -> bool:
-    """Every key of every operator; of several values one is enough."""
-    # A list: an operator that is not known must be told even where another is not met.
+def _conditions_hold(
+    condition: Mapping[str, Mapping[str, Any]], context: Mapping[str, str]
+) -> bool:
+    """Whether every key of every operator matches one of its values."""
+    # A list, not a generator: an unsupported operator must be reported even if another condition
+    # does not hold.
     return all(
         [
-            _holds(operator, context.get(name), [str(item) for item in _several(wanted)])
+            _holds(operator, context.get(name), [str(item) for item in as_list(operands)])
             for operator, keys in condition.items()
-            for name, wanted in keys.items()
+            for name, operands in keys.items()
         ]
     )
 
 
-def _holds(operator: str, value: str | None, wanted: list[str]) -> bool:
+def _holds(operator: str, value: str | None, operands: list[str]) -> bool:
     name = operator.removesuffix(_IF_EXIST)
     if name not in _OPERATORS:
-        raise UnknownPolicy(f"condition {operator!r}")
+        raise UnsupportedPolicy(f"condition {operator!r}")
     if value is None:
         return name != operator
-    return _OPERATORS[name](value, wanted)
+    return _OPERATORS[name](value, operands)
 
 
 def _matches(pattern: str, text: str) -> bool:
     return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
 
 
-def _plain(action: str) -> str:
-    """`name/cos:PutObject` and `cos:PutObject` are the same action."""
+def _without_prefix(action: str) -> str:
+    """Normalize an action: `name/cos:PutObject` and `cos:PutObject` are the same."""
     return action.removeprefix("name/")
 
 
-def _own_account(resource: str) -> str:
-    """A resource that names no account is the policy's own account's (598/10606)."""
+def _with_any_account(resource: str) -> str:
+    """Normalize a resource without an account: it is in the policy's own account (598/10606)."""
     parts = resource.split(":", 5)
     if len(parts) == 6 and parts[4] in ("", "uin/"):
         parts[4] = "*"
     return ":".join(parts)
-
-
-def _several(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

@@ -1,6 +1,6 @@
-"""The policy language of CAM, as far as it is used here: statements and names of resources.
+"""The part of CAM's policy language that is used here: statements and resource names.
 
-Only what the vendor documents is written: the syntax (598/10604), names of COS resources
+It is limited to what the vendor documents: the syntax (598/10604), names of COS resources
 (436/30580), and COS's condition keys (436/71307).
 """
 
@@ -25,27 +25,32 @@ def allow(
 
 
 def deny(actions: Sequence[str], resources: Sequence[str]) -> Statement:
-    """Wins over every `allow`."""
+    """Make a statement that overrides every `allow`."""
     return _statement("deny", actions, resources, None)
 
 
 def cos(*names: str) -> list[str]:
-    """Actions on COS, such as `PutObject`."""
+    """Name actions on COS, such as `PutObject`."""
     return [f"name/cos:{name}" for name in names]
 
 
 def key(region: str, bucket: str, pattern: str) -> str:
-    """Objects of a bucket, by their keys; for actions on the bucket itself the pattern is `*`.
+    """Name objects of a bucket by a key pattern; for actions on the bucket itself it is `*`.
 
-    An account's COS resources are named by its appid, the end of the bucket's name.
+    An account is named by its appid here, which is the end of the bucket's name.
     """
     appid = bucket.rpartition("-")[2]
     return f"qcs::cos:{region}:uid/{appid}:{bucket}/{pattern}"
 
 
 def owned(service: str, region: str, uin: str, name: str) -> str:
-    """A resource of any other service; without a uin the account that the policy is made in."""
+    """Name a resource of another service; without a uin it is in the policy's own account."""
     return f"qcs::{service}:{region}:uin/{uin}:{name}"
+
+
+def as_list(value: Any) -> list[Any]:
+    """Wrap a single value, which the language allows in the place of a list."""
+    return value if isinstance(value, list) else [value]
 
 
 def _statement(

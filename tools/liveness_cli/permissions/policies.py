@@ -1,9 +1,10 @@
-"""A least-privilege policy for everybody who takes part, of the settings alone. No I/O here.
+"""A least-privilege policy for each role, made from the settings alone. Pure.
 
-Every function takes the settings and returns what CAM takes; `roles` says who is who. Of resources
-it is documented that a key may end in `*`, and nothing of a `*` with more behind it. The uploaders
-need one, and so carry a deny beside it: whether CAM reads such a `*` as any text, as the character,
-or stops reading there, nobody can write the other's file (tests/permissions holds all three).
+Every public function returns a policy document; `roles` explains the roles. The vendor documents
+that a resource may end in `*`, but not what a `*` in the middle means. The uploaders' policies need
+one, and therefore also contain a deny statement: whether CAM takes such a `*` for any text, for
+the character itself, or ignores what follows it, neither uploader can write the other's file
+(tests/permissions tests all three).
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from liveness.settings import Settings
 
 from .language import Policy, Statement, allow, cos, deny, key, owned, policy
 
-# As serverless.yml has them.
+# The same as in serverless.yml.
 FUNCTION_ROLE = "liveness-function"
 FUNCTION = "namespace/default/function/liveness"
 APP = "appname/liveness/*"
 # The role under which the Serverless Cloud Framework deploys (1040/36819).
 DEPLOYING_ROLE = "SLS_QcsRole"
 
-# What `doctor` reads, and what `configure` reads and sets.
+# The actions of `doctor`, and below those of `configure`.
 _READ_FUNCTION = (
     "scf:GetFunction",
     "scf:ListTriggers",
@@ -43,13 +44,13 @@ _MULTIPART = (
     "AbortMultipartUpload",
     "ListParts",
 )
-# Not to be published by a header of the upload; most uploads carry none.
+# An upload must not make the object public with a header; most uploads send none.
 _PRIVATE = {"string_equal_if_exist": {"cos:x-cos-acl": ["private", "default"]}}
 _CREATE_ONLY = {"string_equal": {"cos:x-cos-forbid-overwrite": "true"}}
 
 
 def trust(settings: Settings) -> Policy:
-    """Who may take the function's role: the function platform."""
+    """Allow the function platform to assume the function's role."""
     return policy(
         {
             "effect": "allow",
@@ -60,20 +61,20 @@ def trust(settings: Settings) -> Policy:
 
 
 def function(settings: Settings) -> Policy:
-    """What the function does: read inputs, write results, keep the ledger, call the API."""
-    return policy(*_working(settings))
+    """Read inputs, write results, keep the ledger, call the API."""
+    return policy(*_function_statements(settings))
 
 
 def viewer(settings: Settings, uin: str) -> Policy:
-    """`status`, `explain`, `doctor`, and every `--dry-run`."""
-    return policy(*_viewing(settings, uin))
+    """Run `status`, `explain`, `doctor`, and every `--dry-run`."""
+    return policy(*_viewer_statements(settings, uin))
 
 
 def operator(settings: Settings, uin: str) -> Policy:
-    """All commands of an operator: look, do the function's work, erase a person."""
+    """Run all of the operator's commands: view, do the function's work, erase a person."""
     return policy(
-        *_viewing(settings, uin),
-        *_working(settings),
+        *_viewer_statements(settings, uin),
+        *_function_statements(settings),
         allow(
             cos("DeleteObject"),
             [*_inputs(settings), *_results(settings), *_ledger(settings, "claims/*")],
@@ -82,31 +83,35 @@ def operator(settings: Settings, uin: str) -> Policy:
 
 
 def reader(settings: Settings) -> Policy:
-    """Whoever uses the results. Not the ledger: its records hold live URLs of best frames."""
+    """Read results, but not the ledger: its records contain live URLs of best frames."""
     return policy(allow(cos("HeadObject", "GetObject"), _results(settings)))
 
 
 def app(settings: Settings) -> Policy:
-    """The person's device: may put the liveness package, whole or in parts, and nothing else."""
-    own, others = settings.live_suffixes, settings.image_suffixes
+    """Upload liveness packages, whole or in parts, from the person's device."""
+    own_suffixes, other_suffixes = settings.live_suffixes, settings.image_suffixes
     return policy(
-        allow(cos("PutObject", "InitiateMultipartUpload"), _ending(settings, own), _PRIVATE),
-        allow(cos(*_MULTIPART), _ending(settings, own)),
-        *_never(settings, own, others),
+        allow(
+            cos("PutObject", "InitiateMultipartUpload"),
+            _keys_ending_in(settings, own_suffixes),
+            _PRIVATE,
+        ),
+        allow(cos(*_MULTIPART), _keys_ending_in(settings, own_suffixes)),
+        *_deny_other_uploader(settings, own_suffixes, other_suffixes),
     )
 
 
 def backend(settings: Settings) -> Policy:
-    """The customer's backend: may put the reference photo, and nothing else."""
-    own, others = settings.image_suffixes, settings.live_suffixes
+    """Upload reference photos from the customer's backend."""
+    own_suffixes, other_suffixes = settings.image_suffixes, settings.live_suffixes
     return policy(
-        allow(cos("PutObject"), _ending(settings, own), _PRIVATE),
-        *_never(settings, own, others),
+        allow(cos("PutObject"), _keys_ending_in(settings, own_suffixes), _PRIVATE),
+        *_deny_other_uploader(settings, own_suffixes, other_suffixes),
     )
 
 
 def deployer(settings: Settings, uin: str) -> Policy:
-    """`scf deploy` and `liveness configure`; reads and writes no object."""
+    """Run `scf deploy` and `liveness configure`, without access to objects."""
     region = settings.region
     roles = (FUNCTION_ROLE, DEPLOYING_ROLE)
     return policy(
@@ -117,11 +122,11 @@ def deployer(settings: Settings, uin: str) -> Policy:
     )
 
 
-# ---- the function's and the operator's statements
+# ---- statements that several policies share
 
 
-def _working(settings: Settings) -> list[Statement]:
-    """The claims are written once: whoever holds this can add to the ledger, not rewrite it."""
+def _function_statements(settings: Settings) -> list[Statement]:
+    """Allow what the function does. Claims are create-only: the ledger cannot be rewritten."""
     faceid = ["faceid:DetectReflectLivenessAndCompare"]
     if settings.transfer == "upload":
         faceid.append("faceid:CreateUploadUrl")
@@ -139,7 +144,7 @@ def _working(settings: Settings) -> list[Statement]:
     ]
 
 
-def _viewing(settings: Settings, uin: str) -> list[Statement]:
+def _viewer_statements(settings: Settings, uin: str) -> list[Statement]:
     objects = [*_inputs(settings), *_results(settings), *_ledger(settings, "*")]
     return [
         allow(cos("HeadObject", "GetObject"), objects),
@@ -164,8 +169,8 @@ def _results(settings: Settings) -> list[str]:
 
 
 def _ledger(settings: Settings, *names: str) -> list[str]:
-    front = settings.ledger_prefix
-    return [key(settings.region, settings.ledger_bucket, front + name) for name in names]
+    prefix = settings.ledger_prefix
+    return [key(settings.region, settings.ledger_bucket, prefix + name) for name in names]
 
 
 def _buckets(settings: Settings) -> list[str]:
@@ -173,17 +178,23 @@ def _buckets(settings: Settings) -> list[str]:
     return [key(settings.region, bucket, "*") for bucket in buckets]
 
 
-def _ending(settings: Settings, suffixes: Sequence[str]) -> list[str]:
-    """Input keys of one role, whoever's pair it is."""
-    front = f"{settings.input_prefix}*"
-    return [key(settings.region, settings.bucket, front + suffix) for suffix in suffixes]
+def _keys_ending_in(settings: Settings, suffixes: Sequence[str]) -> list[str]:
+    """Name the keys of one input of all pairs."""
+    prefix = f"{settings.input_prefix}*"
+    return [key(settings.region, settings.bucket, prefix + suffix) for suffix in suffixes]
 
 
-def _never(settings: Settings, own: Sequence[str], others: Sequence[str]) -> list[Statement]:
-    """The other uploader's keys, whatever else is allowed.
+def _deny_other_uploader(
+    settings: Settings, own_suffixes: Sequence[str], other_suffixes: Sequence[str]
+) -> list[Statement]:
+    """Deny the other uploader's keys, whatever else is allowed.
 
-    Left out where an own suffix ends like one of theirs: the longest suffix says whose a key is,
-    and this would take the own ones along.
+    A suffix with which one of the uploader's own suffixes ends is left out: such a key belongs to
+    the longer suffix, so the statement would deny the uploader's own keys, too.
     """
-    theirs = [suffix for suffix in others if not any(mine.endswith(suffix) for mine in own)]
-    return [deny(["name/cos:*"], _ending(settings, theirs))] if theirs else []
+    deniable = [
+        suffix
+        for suffix in other_suffixes
+        if not any(own_suffix.endswith(suffix) for own_suffix in own_suffixes)
+    ]
+    return [deny(["name/cos:*"], _keys_ending_in(settings, deniable))] if deniable else []

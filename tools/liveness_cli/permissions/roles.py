@@ -1,4 +1,4 @@
-"""Who takes part, what the policy of each is for, and where it goes. No I/O here."""
+"""The roles, what the policy of each is for, and where it is attached. Pure."""
 
 from __future__ import annotations
 
@@ -11,51 +11,51 @@ from liveness.settings import Settings
 from . import policies
 from .language import Policy
 
-# CAM takes no longer policy.
-MOST_CHARACTERS = 6144
+# CAM does not accept longer policies.
+MAX_CHARACTERS = 6144
 
-
-Make = Callable[[Settings, str], Policy]
+# Takes the settings, and the main account's ID or an empty string.
+PolicyFactory = Callable[[Settings, str], Policy]
 
 
 class Role(NamedTuple):
-    """One who takes part; `make` takes the settings and the main account's ID or nothing."""
+    """A participant that needs permissions of its own."""
 
-    make: Make
-    what_for: str
-    goes_to: str
+    make_policy: PolicyFactory
+    purpose: str
+    attach_to: str
 
 
-def _anywhere(make: Callable[[Settings], Policy]) -> Make:
-    """A policy that names no resource by its account."""
-    return lambda settings, uin: make(settings)
+def _ignoring_account(make_policy: Callable[[Settings], Policy]) -> PolicyFactory:
+    """Adapt a policy that names no resource by its account."""
+    return lambda settings, uin: make_policy(settings)
 
 
 ROLES: Mapping[str, Role] = {
     "function": Role(
-        _anywhere(policies.function),
+        _ignoring_account(policies.function),
         "what the function does",
-        f"permissions of the role {policies.FUNCTION_ROLE}",
+        f"the role {policies.FUNCTION_ROLE}, as its permissions",
     ),
     "trust": Role(
-        _anywhere(policies.trust),
-        "who may take the function's role",
-        f"trust policy of the role {policies.FUNCTION_ROLE}",
+        _ignoring_account(policies.trust),
+        "lets the platform assume the function's role",
+        f"the role {policies.FUNCTION_ROLE}, as its trust policy",
     ),
     "app": Role(
-        _anywhere(policies.app),
-        "puts the liveness package, and nothing else",
+        _ignoring_account(policies.app),
+        "uploads the liveness package, and nothing else",
         "a sub-account of its own, and temporary keys for one pair id in place of the *",
     ),
     "backend": Role(
-        _anywhere(policies.backend),
-        "puts the reference photo, and nothing else",
+        _ignoring_account(policies.backend),
+        "uploads the reference photo, and nothing else",
         "your backend's sub-account",
     ),
     "reader": Role(
-        _anywhere(policies.reader),
+        _ignoring_account(policies.reader),
         "reads results, not the ledger",
-        "role or sub-account of your next step",
+        "the role or sub-account of your next step",
     ),
     "viewer": Role(
         policies.viewer,
@@ -64,43 +64,43 @@ ROLES: Mapping[str, Role] = {
     ),
     "operator": Role(
         policies.operator,
-        "all that a viewer does, retry, reconcile and forget: may make paid calls, and erase",
+        "everything a viewer does, retry, reconcile and forget: may make paid calls, and erase",
         "operators' sub-accounts",
     ),
     "deployer": Role(
         policies.deployer,
         "scf deploy and liveness configure: reads and writes no object",
-        "whoever or whatever deploys",
+        "the deploying user or CI",
     ),
 }
 
 
-class PolicyProblem(Exception):
-    """No policy can be made of these settings; the text says why."""
+class PolicyError(Exception):
+    """These settings do not allow a correct policy; str() says why."""
 
 
 def policy_of(role: str, settings: Settings, uin: str = "") -> Policy:
-    """The policy of one of `ROLES`; `uin` is the main account's ID, if it is to be named.
+    """Make the policy of one of `ROLES`; `uin` is the main account's ID, or empty.
 
-    Raises PolicyProblem where CAM would take it for something else, or not at all.
+    Raises PolicyError if CAM would misinterpret the policy, or not accept it.
     """
-    _check(settings)
-    made = ROLES[role].make(settings, uin)
-    size = len(printed(made))
-    if size > MOST_CHARACTERS:
-        raise PolicyProblem(
-            f"the policy for {role} has {size:,} characters, CAM takes {MOST_CHARACTERS:,}; give "
+    _reject_wildcards(settings)
+    policy = ROLES[role].make_policy(settings, uin)
+    size = len(to_json(policy))
+    if size > MAX_CHARACTERS:
+        raise PolicyError(
+            f"the policy for {role} has {size:,} characters, CAM accepts {MAX_CHARACTERS:,}; give "
             "shorter prefixes or fewer suffixes"
         )
-    return made
+    return policy
 
 
-def printed(policy: Policy) -> str:
-    """As it is pasted; in ASCII, so that no terminal and no encoding changes a key."""
+def to_json(policy: Policy) -> str:
+    """Serialize a policy in ASCII, so that no terminal and no encoding changes a key."""
     return json.dumps(policy, indent=2)
 
 
-def _check(settings: Settings) -> None:
+def _reject_wildcards(settings: Settings) -> None:
     texts = (
         settings.input_prefix,
         settings.result_prefix,
@@ -110,7 +110,7 @@ def _check(settings: Settings) -> None:
     )
     for text in texts:
         if "*" in text:
-            raise PolicyProblem(
-                f"{text!a} holds a *, which in a policy means any text: it would allow more than "
-                "these keys; give prefixes and suffixes without one"
+            raise PolicyError(
+                f"{text!a} contains a *, which matches any text in a policy: it would allow more "
+                "than these keys; use prefixes and suffixes without one"
             )

@@ -1,7 +1,7 @@
-"""Reads the bucket: listings page by page, objects several at once. Writes nothing.
+"""Read the bucket: listings page by page, objects several at a time. Writes nothing.
 
-Listings of COS are eventually consistent: what was written a moment ago may be missing here. The
-inputs, the result and the first names in the ledger of a pair are therefore asked for by key.
+Listings of COS are eventually consistent, so an object that was just written may be missing in
+them. The inputs, the result and the first ledger objects of a pair are therefore read by key.
 """
 
 from __future__ import annotations
@@ -19,55 +19,57 @@ from liveness.ledger import read_response
 from liveness.look import FINGERPRINT_META, Input, Look, judge
 from liveness.store import Listed, StoredObject
 
-from .facts import (
-    Bucketful,
-    Counted,
+from ..console import ProgressCallback
+from ..environment import CONCURRENT_REQUESTS, Target
+from ..text import redact
+from .snapshot import (
+    BucketSnapshot,
+    LedgerRecord,
+    Listing,
     Marker,
     Owner,
-    Pair,
-    Record,
-    Repeated,
+    PairSnapshot,
+    RepeatedCalls,
     Result,
     Slot,
 )
-from .reach import WIDTH, Reach
-from .wording import harmless
 
 T = TypeVar("T")
-# Told after every step: what is being read, how much of it is read, and of how many.
-Tell = Callable[[str, int, int | None], None]
 
 _RESULT_NAME = "/result.json"
 _MAX_BYTES = 64 * 1024
 _UNREADABLE = "unreadable"
-# Of a thousand keys each: more is read only when asked for.
-_PAGES = 100
+# Of a thousand keys each; `status` reads more only on request.
+_MAX_PAGES = 100
 _FIRST_NAMES = ("1.claim", "1.released", "response")
+# In the body of a marker: how often a drain has processed it.
+_DELIVERIES = "visits"
 
 
-class _Listing(NamedTuple):
+class _ListedObjects(NamedTuple):
     items: list[Listed]
     complete: bool
 
 
 class Reader:
-    """Reads what one command needs, and tells how far it is."""
+    """Reads what one command needs, and reports its progress."""
 
-    def __init__(self, reach: Reach, tell: Tell) -> None:
-        self._settings = reach.settings
-        self._store = reach.reading
-        self._together = reach.concurrency.together
-        self._tell = tell
+    def __init__(self, target: Target, progress: ProgressCallback) -> None:
+        self._settings = target.settings
+        self._store = target.read_only_store
+        self._gather = target.concurrency.together
+        self._progress = progress
 
     # ---- all pairs
 
-    def bucketful(self, limit: int | None) -> Bucketful:
-        """What `status` needs; of markers and results the bodies of `limit` each, or all."""
+    def read_bucket(self, limit: int | None) -> BucketSnapshot:
+        """Read what `status` needs, with the bodies of `limit` markers and results, or of all."""
         settings = self._settings
-        ledger, pages = settings.ledger_prefix, None if limit is None else _PAGES
-        reconciled_at = self._reconciled_at()  # the first reply: it sets our clock by the store's
+        ledger, pages = settings.ledger_prefix, None if limit is None else _MAX_PAGES
+        # The first reply sets our clock by the store's, which the slot's key depends on.
+        reconciled_at = self._reconciled_at()
         listing = partial(self._list, pages=pages)
-        markers, results, claims, slot = self._together(
+        markers, results, claims, slot = self._gather(
             lambda: listing("markers", settings.ledger_bucket, marker_prefix(settings)),
             lambda: listing("results", settings.result_bucket, settings.result_prefix),
             lambda: listing("ledger", settings.ledger_bucket, f"{ledger}claims/"),
@@ -75,26 +77,26 @@ class Reader:
         )
         published = [item for item in results.items if item.key.endswith(_RESULT_NAME)]
         published.sort(key=lambda item: item.last_modified, reverse=True)
-        pieces = _by_fingerprint(claims.items, f"{ledger}claims/")
-        repeated = [names for names in pieces.items() if len(_calls(names[1])) > 1]
-        return Bucketful(
+        names = _names_by_fingerprint(claims.items, f"{ledger}claims/")
+        repeated = [entry for entry in names.items() if len(_called_attempts(entry[1])) > 1]
+        return BucketSnapshot(
             settings=settings,
             markers=self._markers(markers.items, limit),
-            markers_listed=Counted(len(markers.items), markers.complete),
+            markers_listed=Listing(len(markers.items), markers.complete),
             slot=slot,
             reconciled_at=reconciled_at,
-            results=self._several("results", self._listed_result, published[:limit]),
-            results_listed=Counted(len(published), results.complete),
-            ledger_listed=Counted(len(pieces), claims.complete),
-            repeated=self._several("calls", self._repeated, repeated[:limit]),
-            repeated_unread=len(repeated) - len(repeated[:limit]),
+            results=self._read_all("results", self._listed_result, published[:limit]),
+            results_listed=Listing(len(published), results.complete),
+            fingerprints_listed=Listing(len(names), claims.complete),
+            repeated_calls=self._read_all("calls", self._repeated_calls, repeated[:limit]),
+            repeated_calls_unread=len(repeated) - len(repeated[:limit]),
             now=self._store.now(),
         )
 
     def _reconciled_at(self) -> float | None:
         stored = self._read(f"{self._settings.ledger_prefix}reconcile.json")
         began = _fields(stored).get("finished_pass_began")
-        return _finite(began) or None  # 0 where no pass has finished
+        return _finite(began) or None  # 0 if no pass has finished yet
 
     def _slot(self) -> Slot | None:
         stored = self._read(slot_key(self._settings, self._store.now()))
@@ -104,31 +106,31 @@ class Reader:
         pair_id = item.key[len(self._settings.result_prefix) : -len(_RESULT_NAME)]
         return self._result(pair_id)
 
-    def _repeated(self, found: tuple[tuple[str, str], set[str]]) -> Repeated:
-        (hashed, fingerprint), names = found
+    def _repeated_calls(self, entry: tuple[tuple[str, str], set[str]]) -> RepeatedCalls:
+        (hashed, fingerprint), names = entry
         folder = f"{self._settings.ledger_prefix}claims/{hashed}/{fingerprint}/"
-        calls = _calls(names)
+        attempts = _called_attempts(names)
         grants = sum(name.startswith("grant-") for name in names)
-        standing = f"response-{grants}" if grants else "response"
-        claim = _fields(self._read(f"{folder}{min(calls)}.claim"))
-        stored = self._read(folder + standing) if standing in names else None
+        current = f"response-{grants}" if grants else "response"
+        claim = _fields(self._read(f"{folder}{min(attempts)}.claim"))
+        stored = self._read(folder + current) if current in names else None
         response = read_response(stored.body, fingerprint) if stored else None
-        return Repeated(
+        return RepeatedCalls(
             pair_id=_text(claim.get("pair_id")),
             fingerprint=fingerprint,
-            calls=response.possibly_billed if response else len(calls),
+            calls=response.possibly_billed if response else len(attempts),
             answered=response is not None and response.answer is not None,
         )
 
     # ---- one pair
 
-    def pair(self, pair_id: str) -> Pair:
-        """What `explain` needs."""
+    def read_pair(self, pair_id: str) -> PairSnapshot:
+        """Read what `explain` needs."""
         settings, hashed = self._settings, pair_hash(pair_id)
-        look, inputs = self._look(pair_id)
+        inspection, inputs = self._look(pair_id)
         folder = f"{settings.ledger_prefix}claims/{hashed}/"
         pending = marker_prefix(settings)
-        result, claims, markers = self._together(
+        result, claims, markers = self._gather(
             lambda: self._result(pair_id),
             lambda: self._list("ledger", settings.ledger_bucket, folder, None),
             lambda: self._list("markers", settings.ledger_bucket, pending, None),
@@ -136,49 +138,50 @@ class Reader:
         frame_key = result.frame_key if result else None
         frame = self._store.head(settings.result_bucket, frame_key) if frame_key else None
         keys = {item.key for item in claims.items}
-        if (work := look.work) is not None:
+        if (work := inspection.work) is not None:
             keys |= {f"{folder}{work.fingerprint}/{name}" for name in _FIRST_NAMES}
-        own = [item for item in markers.items if _hash_of(item.key) == hashed]
-        return Pair(
+        pair_markers = [item for item in markers.items if _pair_hash_of(item.key) == hashed]
+        return PairSnapshot(
             settings=settings,
             pair_id=pair_id,
-            look=look,
+            inspection=inspection,
             inputs=inputs,
-            records=self._several("ledger", partial(self._record, folder), sorted(keys)),
-            markers=self._markers(own, None),
+            records=self._read_all("ledger", partial(self._record, folder), sorted(keys)),
+            markers=self._markers(pair_markers, None),
             result=result,
-            frame_there=frame is not None if frame_key else None,
+            frame_exists=frame is not None if frame_key else None,
             slot=self._slot(),
             now=self._store.now(),
         )
 
     def _look(self, pair_id: str) -> tuple[Look, list[Input]]:
-        """As the walk's first step does."""
+        """Inspect the pair as the first step of the walk does."""
         settings, store = self._settings, self._store
         keys = candidate_keys(settings, pair_id)
-        *heads, result = self._together(
+        *heads, result = self._gather(
             *(partial(store.head, settings.bucket, key.key) for key in keys),
             partial(store.head, settings.result_bucket, result_key(settings, pair_id)),
         )
         if keys and not any(heads):
-            # A HEAD's 404 does not tell whether key or bucket is missing; a GET's does, by raising.
+            # The 404 of a HEAD is the same for a missing key and a missing bucket. A GET raises
+            # an error for the bucket.
             store.get(settings.bucket, keys[0].key, max_bytes=0)
-        found = list(zip(keys, heads, strict=True))
+        objects = list(zip(keys, heads, strict=True))
         inputs = [
             Input(key.role, key.key, head.etag, head.size, head.last_modified, head.md5)
-            for key, head in found
+            for key, head in objects
             if head is not None
         ]
-        return judge(settings, pair_id, found, result), inputs
+        return judge(settings, pair_id, objects, result), inputs
 
-    def _record(self, folder: str, key: str) -> Record | None:
+    def _record(self, folder: str, key: str) -> LedgerRecord | None:
         stored = self._read(key)
         if stored is None:
             return None
         fingerprint, _, name = key[len(folder) :].partition("/")
         fields = _fields(stored)
         nonce = fields.get("nonce")
-        record = Record(
+        record = LedgerRecord(
             fingerprint=fingerprint,
             name=name,
             written_at=stored.head.last_modified,
@@ -189,27 +192,27 @@ class Reader:
             record = record._replace(response=read_response(stored.body, fingerprint))
         return record
 
-    # ---- objects of either
+    # ---- objects that both need
 
     def _markers(self, items: Sequence[Listed], limit: int | None) -> list[Marker]:
-        """All of them by name; those that are due first by their bodies, too."""
-        whole, rest = items[:limit], items[len(items[:limit]) :]
-        read: list[Marker] = self._several("markers", self._marker, whole)
-        return read + [_named_marker(item) for item in rest]
+        """Read the bodies of the first `limit` markers; the others are known by name only."""
+        first, others = items[:limit], items[len(items[:limit]) :]
+        markers: list[Marker] = self._read_all("markers", self._marker, first)
+        return markers + [_unread_marker(item) for item in others]
 
     def _marker(self, item: Listed) -> Marker | None:
-        """None where it was worked off since it was listed."""
+        """Read a marker; None if it was deleted after the listing."""
         stored = self._read(item.key)
         if stored is None:
             return None
-        fields, named = _fields(stored), _named_marker(item)
-        visits, parked_at = fields.get("visits"), fields.get("parked_at")
-        return named._replace(
+        fields = _fields(stored)
+        deliveries, parked_at = fields.get(_DELIVERIES), fields.get("parked_at")
+        return _unread_marker(item)._replace(
             pair_id=_text(fields.get("pair_id")) or None,
-            reason=harmless(fields.get("reason")) or None,
-            visits=visits if isinstance(visits, int) else None,
+            reason=redact(fields.get("reason")) or None,
+            deliveries=deliveries if isinstance(deliveries, int) else None,
             parked_at=_finite(parked_at),
-            read=True,
+            is_read=True,
         )
 
     def _result(self, pair_id: str) -> Result | None:
@@ -223,16 +226,16 @@ class Reader:
             return Result(
                 pair_id=pair_id,
                 published_at=stored.head.last_modified,
-                status=harmless(fields["status"]) or _UNREADABLE,
-                code=harmless(fields["reason"]["code"]),
-                detail=harmless(fields["reason"]["detail"]),
+                status=redact(fields["status"]) or _UNREADABLE,
+                code=redact(fields["reason"]["code"]),
+                detail=redact(fields["reason"]["detail"]),
                 calls=int(fields["possibly_billed_calls"]),
                 attempts=int(fields["attempts"]),
-                # What the function goes by; the document says the same.
+                # The function uses the metadata; the document repeats it.
                 fingerprint=stored.head.metadata.get(FINGERPRINT_META, ""),
                 similarity=None if similarity is None else float(similarity),
                 frame_key=_text(frame["key"]) or None,
-                frame_missing_because=harmless(frame["missing_because"]) or None,
+                frame_missing_because=redact(frame["missing_because"]) or None,
             )
         except (KeyError, TypeError, ValueError):
             return Result(pair_id, stored.head.last_modified, _UNREADABLE)
@@ -240,62 +243,64 @@ class Reader:
     def _read(self, key: str) -> StoredObject | None:
         return self._store.get(self._settings.ledger_bucket, key, _MAX_BYTES)
 
-    def _list(self, what: str, bucket: str, prefix: str, pages: int | None) -> _Listing:
+    def _list(self, name: str, bucket: str, prefix: str, pages: int | None) -> _ListedObjects:
         items: list[Listed] = []
-        after, read = "", 0
+        after, pages_read = "", 0
         while True:
             page = self._store.list(bucket, prefix, after)
             items += page.items
-            read += 1
-            self._tell(f"listing {what}", len(items), None)
+            pages_read += 1
+            self._progress(f"listing {name}", len(items), None)
             if page.next is None:
-                return _Listing(items, complete=True)
-            if read == pages:
-                return _Listing(items, complete=False)
+                return _ListedObjects(items, complete=True)
+            if pages_read == pages:
+                return _ListedObjects(items, complete=False)
             after = page.next
 
-    def _several(self, what: str, read: Callable[[Any], T | None], items: Iterable[Any]) -> list[T]:
-        """Read all items, some at once; those that have gone meanwhile are left out."""
-        wanted, found = list(items), []
-        for begin in range(0, len(wanted), WIDTH):
-            part = wanted[begin : begin + WIDTH]
-            found += self._together(*(partial(read, item) for item in part))
-            self._tell(f"reading {what}", begin + len(part), len(wanted))
-        return [item for item in found if item is not None]
+    def _read_all(
+        self, name: str, read_one: Callable[[Any], T | None], items: Iterable[Any]
+    ) -> list[T]:
+        """Read all items, several at a time; objects that are gone by then are left out."""
+        pending, objects = list(items), []
+        for start in range(0, len(pending), CONCURRENT_REQUESTS):
+            batch = pending[start : start + CONCURRENT_REQUESTS]
+            objects += self._gather(*(partial(read_one, item) for item in batch))
+            self._progress(f"reading {name}", start + len(batch), len(pending))
+        return [item for item in objects if item is not None]
 
 
-def _by_fingerprint(items: Iterable[Listed], prefix: str) -> dict[tuple[str, str], set[str]]:
-    """The ledger's names by pair hash and fingerprint."""
-    pieces: dict[tuple[str, str], set[str]] = defaultdict(set)
+def _names_by_fingerprint(items: Iterable[Listed], prefix: str) -> dict[tuple[str, str], set[str]]:
+    """Group the names of ledger objects by pair hash and fingerprint."""
+    names: dict[tuple[str, str], set[str]] = defaultdict(set)
     for item in items:
         hashed, _, rest = item.key[len(prefix) :].partition("/")
         fingerprint, _, name = rest.partition("/")
-        pieces[hashed, fingerprint].add(name)
-    return pieces
+        names[hashed, fingerprint].add(name)
+    return names
 
 
-def _calls(names: Iterable[str]) -> set[int]:
-    """The attempts that were not given back, by the names of what is in the ledger."""
-    numbered: dict[str, set[int]] = {"claim": set(), "released": set()}
+def _called_attempts(names: Iterable[str]) -> set[int]:
+    """Return the attempts that were not released, from the names of the ledger's objects."""
+    numbers: dict[str, set[int]] = {"claim": set(), "released": set()}
     for name in names:
         number, _, kind = name.partition(".")
-        if kind in numbered and number.isdecimal():
-            numbered[kind].add(int(number))
-    return numbered["claim"] - numbered["released"]
+        if kind in numbers and number.isdecimal():
+            numbers[kind].add(int(number))
+    return numbers["claim"] - numbers["released"]
 
 
-def _named_marker(item: Listed) -> Marker:
-    """What the name tells: `<due>-<pair hash>-<nonce>`."""
-    return Marker(_hash_of(item.key), due_at(item.key) or item.last_modified)
+def _unread_marker(item: Listed) -> Marker:
+    """Make a marker from its name, `<due>-<pair hash>-<nonce>`."""
+    return Marker(_pair_hash_of(item.key), due_at(item.key) or item.last_modified)
 
 
-def _hash_of(key: str) -> str:
-    """Empty in a name that is no marker's."""
+def _pair_hash_of(key: str) -> str:
+    """Return the pair hash in a marker's name; empty if the key is not a marker's."""
     return key.rpartition("/")[2].partition("-")[2].partition("-")[0]
 
 
 def _fields(stored: StoredObject | None) -> dict[str, Any]:
-    """Anything may be in it, and it may be nothing."""
+    """Return the fields of a JSON object; empty if the stored object is missing or damaged."""
     try:
         fields = json.loads(stored.body) if stored else {}
     except ValueError:
@@ -306,7 +311,7 @@ def _fields(stored: StoredObject | None) -> dict[str, Any]:
 def _owner(fields: dict[str, Any]) -> Owner:
     owner = fields.get("owner")
     owner = owner if isinstance(owner, dict) else {}
-    return Owner(*(harmless(owner.get(name)) for name in ("name", "version", "request_id")))
+    return Owner(*(redact(owner.get(name)) for name in ("name", "version", "request_id")))
 
 
 def _text(value: object) -> str:

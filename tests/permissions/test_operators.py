@@ -12,12 +12,10 @@ import pytest
 from liveness.settings import read_settings
 from liveness_cli.permissions.evaluator import Request, allows
 from liveness_cli.permissions.language import Policy
-from liveness_cli.permissions.roles import MOST_CHARACTERS, ROLES, policy_of
-from liveness_sandbox import DeployOptions
+from liveness_cli.permissions.roles import MAX_CHARACTERS, ROLES, policy_of
+from tests.cli.conftest import Command, assert_one_sentence
 from tests.conftest import BUCKET, Cloud
-from tests.permissions.asked import REGION, UIN, asked_by, cos, refused, unused
-
-from .conftest import Command, assert_one_sentence
+from tests.permissions.requests_made import REGION, UIN, asked_by, cos, refused, unused
 
 SETTINGS = read_settings({"TENCENTCLOUD_REGION": REGION, "LIVENESS_BUCKET": BUCKET})
 LOOKING = (
@@ -53,7 +51,7 @@ def test_one_is_ready_to_paste(named: pytest.MonkeyPatch, liveness: Command) -> 
 
 def test_all_are_printed_under_headings(named: pytest.MonkeyPatch, liveness: Command) -> None:
     printed = liveness("policies").stdout
-    parts = re.split(r"(?m)^# (\w+): .*\n# goes to: .*\n", printed)[1:]
+    parts = re.split(r"(?m)^# (\w+): .*\n# attach to: .*\n", printed)[1:]
     assert parts[::2] == list(ROLES)
     assert [json.loads(part) for part in parts[1::2]] == [policy_of(r, SETTINGS) for r in ROLES]
 
@@ -89,7 +87,7 @@ def test_every_policy_is_as_small_as_cam_wants_it() -> None:
     wide = SETTINGS._replace(result_bucket="results-1250000000", ledger_bucket="ledger-1250000000")
     for role in ROLES:
         policy = policy_of(role, wide, UIN)
-        assert len(json.dumps(policy, indent=2)) <= MOST_CHARACTERS == 6144
+        assert len(json.dumps(policy, indent=2)) <= MAX_CHARACTERS == 6144
         assert set(policy) == {"version", "statement"}
 
 
@@ -103,9 +101,9 @@ def test_what_is_missing_is_told_at_once(liveness: Command) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("LIVENESS_INPUT_PREFIX", "in*/", "means any text"),
-        ("LIVENESS_LIVE_SUFFIXES", "/*.bin", "means any text"),
-        ("LIVENESS_INPUT_PREFIX", "x" * 400 + "/", "CAM takes 6,144"),
+        ("LIVENESS_INPUT_PREFIX", "in*/", "matches any text"),
+        ("LIVENESS_LIVE_SUFFIXES", "/*.bin", "matches any text"),
+        ("LIVENESS_INPUT_PREFIX", "x" * 400 + "/", "CAM accepts 6,144"),
     ],
 )
 def test_settings_of_which_no_policy_can_be_made(
@@ -170,7 +168,7 @@ def put_up(cloud: Cloud, code: Path) -> None:
     (code / "index.py").write_text("")
     trust, own = (policy_of(role, SETTINGS) for role in ("trust", "function"))
     cloud.sandbox.put_role("liveness-function", trust, {"liveness": own})
-    cloud.sandbox.deploy("liveness", code, DeployOptions(role="liveness-function"))
+    cloud.sandbox.deploy("liveness", code, role="liveness-function")
 
 
 @pytest.mark.parametrize("arguments", CHANGING, ids=" ".join)
@@ -215,8 +213,9 @@ def test_who_deploys_may_configure_and_no_more(
         item
         for arguments in (
             ("--dry-run",),
-            ("--quota", "1024", "--retries", "1", "--age", "3600", "--inputs-days", "90"),
-            ("--quota", "none", "--results-days", "never"),
+            ("--reserved-mb", "1024", "--retries", "1", "--max-event-age", "3600"),
+            ("--inputs-days", "90"),
+            ("--reserved-mb", "none", "--results-days", "never"),
         )
         for item in asked_for(arranged, liveness, named, "configure", *arguments)
     ]

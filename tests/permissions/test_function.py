@@ -11,7 +11,7 @@ from liveness.settings import Settings, read_settings
 from liveness_cli.permissions.evaluator import Request, allows
 from liveness_cli.permissions.roles import policy_of
 from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud, Instance
-from tests.permissions.asked import APPID, REGION, asked_by, cos, refused, unused
+from tests.permissions.requests_made import APPID, REGION, asked_by, cos, refused, unused
 
 RESULTS, LEDGER = f"results-{APPID}", f"ledger-{APPID}"
 THROTTLED = {"code": "RequestLimitExceeded", "channel": "error", "times": 1}

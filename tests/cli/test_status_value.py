@@ -1,0 +1,199 @@
+"""The value of `liveness status`, made from plain values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from liveness.settings import read_settings
+from liveness_cli.operator.snapshot import (
+    BucketSnapshot,
+    Listing,
+    Marker,
+    Owner,
+    RepeatedCalls,
+    Result,
+    Slot,
+)
+from liveness_cli.operator.status import status_of
+from liveness_cli.text import format_duration, pluralize, printable, redact
+
+NOW = 1_800_000_000.0
+SETTINGS = read_settings(
+    {"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": "faces-1250000000"}
+)
+EMPTY = BucketSnapshot(
+    settings=SETTINGS,
+    now=NOW,
+    markers=(),
+    markers_listed=Listing(0, True),
+    slot=None,
+    reconciled_at=None,
+    results=(),
+    results_listed=Listing(0, True),
+    fingerprints_listed=Listing(0, True),
+    repeated_calls=(),
+)
+
+
+def marker(
+    pair_id: str, seconds: float, reason: str | None = "COS PUT: 503", **fields: Any
+) -> Marker:
+    """A marker that is due in so many seconds, or was due if they are negative."""
+    body = {
+        "pair_id": pair_id,
+        "reason": reason,
+        "deliveries": 0,
+        "parked_at": NOW + seconds - 60,
+    }
+    return Marker(f"hash of {pair_id}", NOW + seconds, is_read=True, **(body | fields))
+
+
+def test_an_empty_bucket_has_an_empty_status() -> None:
+    value = status_of(EMPTY)
+
+    assert value["schema"] == "liveness-status/2"
+    assert value["backlog"] == {
+        "markers": 0, "pairs": 0, "seconds_of_calls": 0, "due": 0, "oldest": None, "damaged": 0,
+        "max_deliveries": 0, "reasons": [],
+    }  # fmt: skip
+    assert value["drain"] is None
+    assert value["results"]["by_status"] == {}
+    assert value["failed"] == value["possible_double_billing"] == value["last_errors"] == []
+    assert [text.partition(":")[0] for text in value["not_checked"]] == [
+        "inputs", "the function's log",
+    ]  # fmt: skip
+
+
+def test_the_backlog_is_summarized_by_age_and_reason() -> None:
+    markers = [
+        marker("anna", -300, deliveries=4),
+        marker("anna", -10, "RequestLimitExceeded: busy"),
+        marker("bert", -5, "RequestLimitExceeded: busy"),
+        marker("cleo", 60),
+    ]
+
+    backlog = status_of(EMPTY._replace(markers=markers))["backlog"]
+
+    assert (backlog["markers"], backlog["pairs"], backlog["due"]) == (4, 3, 3)
+    assert backlog["oldest"] == {
+        "due": "2027-01-15T07:55:00Z", "overdue_seconds": 300, "pair_id": "anna",
+    }  # fmt: skip
+    assert backlog["max_deliveries"] == 4
+    assert backlog["seconds_of_calls"] == 1
+    assert [(row["markers"], row["reason"]) for row in backlog["reasons"]] == [
+        (2, "COS PUT: 503"),
+        (2, "RequestLimitExceeded: busy"),
+    ]
+
+
+def test_the_current_drainer_is_named() -> None:
+    slot = Slot(Owner("liveness", "$LATEST", "request-1"), NOW - 4)
+
+    drain = status_of(EMPTY._replace(slot=slot))["drain"]
+
+    assert drain == {
+        "function": "liveness",
+        "version": "$LATEST",
+        "request_id": "request-1",
+        "slot_taken": "2027-01-15T07:59:56Z",
+    }
+
+
+def test_results_are_counted_by_status() -> None:
+    results = [
+        Result("a", NOW, "passed", frame_key="a frame"),
+        Result("b", NOW - 9, "passed"),
+        Result("c", NOW - 5, "failed", "GivenUp", calls=3, fingerprint="f"),
+    ]
+
+    value = status_of(EMPTY._replace(results=results, results_listed=Listing(500, True)))
+
+    assert value["results"] == {
+        "listed": 500,
+        "read": 3,
+        "oldest_read": "2027-01-15T07:59:51Z",
+        "newest_read": "2027-01-15T08:00:00Z",
+        "by_status": {"passed": 2, "failed": 1},
+        "passed_without_frame": 1,
+    }
+    assert [(row["pair_id"], row["code"]) for row in value["failed"]] == [("c", "GivenUp")]
+    assert "497 older results" in value["not_checked"]
+
+
+def test_double_billing_is_found_in_the_ledger_and_in_results() -> None:
+    """A result may outlive its ledger; one fingerprint is reported once."""
+    repeated = [
+        RepeatedCalls("a", "f-a", 3, answered=False),
+        RepeatedCalls("b", "f-b", 1, answered=True),
+    ]
+    results = [
+        Result("a", NOW, "failed", "GivenUp", calls=3, fingerprint="f-a"),
+        Result("c", NOW, "passed", calls=2, fingerprint="f-c"),
+    ]
+
+    value = status_of(EMPTY._replace(repeated_calls=repeated, results=results))
+
+    rows = [(row["pair_id"], row["calls"]) for row in value["possible_double_billing"]]
+    assert rows == [("a", 3), ("c", 2)]
+
+
+def test_a_repeated_error_is_listed_once() -> None:
+    markers = [marker(name, -seconds) for seconds, name in enumerate("abc")]
+    waiting = marker("d", 0, "another invocation holds the lease")
+    unreadable = Result("e", NOW - 1000, "unreadable")
+
+    value = status_of(EMPTY._replace(markers=[*markers, waiting], results=[unreadable]))
+
+    assert [(e["reason"], e["times"], e["pair_id"]) for e in value["last_errors"]] == [
+        ("COS PUT: 503", 3, "a"),
+        ("unreadable", 1, "e"),
+    ]
+
+
+def test_what_was_not_checked_is_listed() -> None:
+    unread = Marker("hash", NOW)
+
+    value = status_of(
+        EMPTY._replace(
+            markers=[unread, unread],
+            markers_listed=Listing(2, False),
+            fingerprints_listed=Listing(70_000, False),
+            repeated_calls_unread=1,
+        )
+    )
+
+    text = "\n".join(value["not_checked"])
+    assert "the content of 2 later markers" in text
+    assert "more than the first 2 markers" in text
+    assert "more than the first 70,000 fingerprints in the ledger" in text
+    assert "1 more pair with several calls" in text
+
+
+# ---- texts
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(-1, "0 s"), (0, "0 s"), (119, "119 s"), (120, "2 min"), (7199, "120 min"), (7200, "2 h"),
+     (172_800, "2 d")],
+)  # fmt: skip
+def test_durations_have_about_two_digits(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text
+
+
+def test_counts_agree_with_their_noun() -> None:
+    texts = [pluralize(count, "call") for count in (0, 1, 1000)]
+
+    assert texts == ["0 calls", "1 call", "1,000 calls"]
+
+
+def test_foreign_texts_lose_links_and_excess_length() -> None:
+    assert redact("see https://x/?q-sign-key=1 now") == "see [link] now"
+    assert redact(7) == ""
+    assert len(redact("x" * 9999)) == 500
+
+
+def test_control_characters_are_escaped() -> None:
+    assert printable("\x1b[31m会话\u202e\n") == "\\x1b[31m会话\\u202e\\n"

@@ -1,0 +1,162 @@
+"""The bucket that the environment names, accessed as the function accesses it."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from liveness.credentials import Credentials
+from liveness.errors import SettingsError
+from liveness.logs import silence_vendors
+from liveness.pacing import AtOnce
+from liveness.remotes import Remotes, Vendors
+from liveness.result import Origin
+from liveness.seams import SystemChance, SystemClock, Threads
+from liveness.services import Services
+from liveness.settings import Settings, read_settings
+from liveness.store import Created, ObjectHead, ObjectStore, Page, PatientStore, StoredObject
+
+from .errors import InvalidUsage
+
+# Number of concurrent requests; the function has as many connections.
+CONCURRENT_REQUESTS = 16
+_FUNCTION_NAME = "liveness"
+_FUNCTION_VERSION = "operator"
+# The platform does not end this process, unlike an invocation.
+_TIME_LIMIT_SECONDS = 24 * 3600.0
+# The names that the platform gives the credentials, and the names that the vendor's tools use.
+_PLATFORM_NAMES = (
+    "TENCENTCLOUD_SECRETID",
+    "TENCENTCLOUD_SECRETKEY",
+    "TENCENTCLOUD_SESSIONTOKEN",
+)
+_TOOL_NAMES = ("TENCENTCLOUD_SECRET_ID", "TENCENTCLOUD_SECRET_KEY", "TENCENTCLOUD_TOKEN")
+
+
+class ReadOnlyStore:
+    """An ObjectStore that refuses every write."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self._store = store
+
+    def head(self, bucket: str, key: str) -> ObjectHead | None:
+        return self._store.head(bucket, key)
+
+    def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
+        return self._store.get(bucket, key, max_bytes)
+
+    def list(self, bucket: str, prefix: str, after: str) -> Page:
+        return self._store.list(bucket, prefix, after)
+
+    def put(
+        self, bucket: str, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]
+    ) -> None:
+        raise AssertionError(f"PUT {key!r} in a read-only command")
+
+    def create(self, bucket: str, key: str, body: bytes) -> Created:
+        raise AssertionError(f"PUT {key!r} in a read-only command")
+
+    def delete(self, bucket: str, key: str) -> None:
+        raise AssertionError(f"DELETE {key!r} in a read-only command")
+
+    def md5(self, bucket: str, key: str, etag: str) -> str:
+        raise AssertionError(f"streaming {key!r} in a read-only command")
+
+    def presign(self, bucket: str, key: str, seconds: int) -> str:
+        raise AssertionError(f"signing {key!r} in a read-only command")
+
+    def send(self, bucket: str, key: str, etag: str, url: str) -> str:
+        raise AssertionError(f"uploading {key!r} in a read-only command")
+
+
+class DryRunStore(ReadOnlyStore):
+    """An ObjectStore that accepts PUTs and discards them."""
+
+    def put(
+        self, bucket: str, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]
+    ) -> None:
+        """Discard the object."""
+
+
+class Target(NamedTuple):
+    """The installation that a command works on, and the means to access it."""
+
+    environ: Mapping[str, str]
+    settings: Settings
+    remotes: Remotes
+    clock: SystemClock
+    concurrency: Threads
+
+    @property
+    def read_only_store(self) -> PatientStore:
+        return self._with_retries(ReadOnlyStore(self.remotes.store))
+
+    def services(self, *, dry_run: bool) -> Services:
+        """Make what an invocation works with; with `dry_run` its writes are discarded."""
+        store = self.remotes.store
+        return Services(
+            settings=self.settings,
+            store=self._with_retries(DryRunStore(store) if dry_run else store),
+            face=self.remotes.face,
+            frames=self.remotes.frames,
+            clock=self.clock,
+            chance=SystemChance(),
+            concurrency=self.concurrency,
+            pace=AtOnce(self.clock, yields=False),
+            origin=Origin(_FUNCTION_NAME, _FUNCTION_VERSION, str(uuid.uuid4())),
+            ends_at=self.clock.monotonic() + _TIME_LIMIT_SECONDS,
+            trusted_buckets=set(),
+        )
+
+    def _with_retries(self, store: ObjectStore) -> PatientStore:
+        return PatientStore(store, self.clock, SystemChance())
+
+
+def load_target() -> Target:
+    """Read the target from the environment, without making a request.
+
+    Raises InvalidUsage that reports every missing or invalid variable at once.
+    """
+    environ = with_platform_names(os.environ)
+    problems: list[str] = []
+    secret_id, secret_key, token = (environ.get(name, "").strip() for name in _PLATFORM_NAMES)
+    if not secret_id or not secret_key:
+        problems.append(
+            f"{_PLATFORM_NAMES[0]} and {_PLATFORM_NAMES[1]} (or {_TOOL_NAMES[0]} and "
+            f"{_TOOL_NAMES[1]}) are missing: give a key that may read the bucket"
+        )
+    try:
+        settings = read_settings(environ)
+    except SettingsError as error:
+        problems = [*error.problems, *problems]
+    if problems:
+        raise InvalidUsage("the environment does not name a bucket:\n  " + "\n  ".join(problems))
+    silence_vendors()
+    clock, concurrency = SystemClock(), Threads(CONCURRENT_REQUESTS)
+    credentials = Credentials(secret_id, secret_key, token or None)
+    remotes = Vendors(clock, concurrency).connect(settings, credentials)
+    return Target(environ, settings, remotes, clock, concurrency)
+
+
+def with_platform_names(environ: Mapping[str, str]) -> dict[str, str]:
+    """Give credentials that have the tools' names the platform's names.
+
+    Key and token are always taken from the same set of names: a token fits its own key only.
+    """
+    renamed = dict(environ)
+    if not all(renamed.get(name) for name in _PLATFORM_NAMES[:2]):
+        for name, tool_name in zip(_PLATFORM_NAMES, _TOOL_NAMES, strict=True):
+            renamed[name] = environ.get(tool_name, "")
+    return renamed
+
+
+def invocation_context() -> dict[str, Any]:
+    """Make the context that the platform would pass to the handler, for a call in this process."""
+    return {
+        "request_id": str(uuid.uuid4()),
+        "function_name": _FUNCTION_NAME,
+        "function_version": _FUNCTION_VERSION,
+        "time_limit_in_ms": 60_000,
+    }

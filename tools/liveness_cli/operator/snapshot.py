@@ -1,0 +1,144 @@
+"""What was read from the bucket, as values: the facts that `status` and `explain` work with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from liveness.ledger import LEASE_SECONDS, Response
+from liveness.look import Input, Look
+from liveness.settings import Settings
+from liveness.store import CLOCK_GRAIN_SECONDS
+
+
+class Owner(NamedTuple):
+    """The invocation that wrote an object."""
+
+    function: str
+    version: str
+    request_id: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "function": self.function,
+            "version": self.version,
+            "request_id": self.request_id,
+        }
+
+
+class Marker(NamedTuple):
+    """A marker; the fields of its body are None if the body was not read or is damaged."""
+
+    pair_hash: str
+    due: float
+    pair_id: str | None = None
+    reason: str | None = None
+    deliveries: int | None = None
+    parked_at: float | None = None
+    is_read: bool = False
+
+
+class Slot(NamedTuple):
+    """The current time slot, and the invocation that drains in it."""
+
+    owner: Owner
+    taken_at: float
+
+
+class Result(NamedTuple):
+    """A `result.json`; if it cannot be parsed, `status` is `unreadable`."""
+
+    pair_id: str
+    published_at: float
+    status: str
+    code: str = ""
+    detail: str = ""
+    calls: int = 0  # that may have been billed
+    attempts: int = 0
+    fingerprint: str = ""
+    similarity: float | None = None
+    frame_key: str | None = None
+    frame_missing_because: str | None = None
+
+
+class RepeatedCalls(NamedTuple):
+    """A fingerprint for which more than one call was made."""
+
+    pair_id: str
+    fingerprint: str
+    calls: int  # that may have been billed
+    answered: bool
+
+
+class Listing(NamedTuple):
+    """How many objects were listed, and whether those are all there are."""
+
+    listed: int
+    complete: bool
+
+
+class BucketSnapshot(NamedTuple):
+    """What `status` reads. It also tells what was not read."""
+
+    settings: Settings
+    now: float
+    markers: Sequence[Marker]  # by due time
+    markers_listed: Listing
+    slot: Slot | None
+    reconciled_at: float | None  # when the last finished pass began
+    results: Sequence[Result]  # the latest first
+    results_listed: Listing
+    fingerprints_listed: Listing
+    repeated_calls: Sequence[RepeatedCalls]
+    repeated_calls_unread: int = 0
+
+
+class LedgerRecord(NamedTuple):
+    """One object of the ledger below `claims/`; its nonce never leaves this process."""
+
+    fingerprint: str
+    name: str
+    written_at: float
+    owner: Owner
+    nonce: str | None = None
+    response: Response | None = None
+    """Only for the kinds response and late; None if the object is damaged."""
+
+    @property
+    def kind(self) -> str:
+        """claim, released, response, grant, late, or unknown."""
+        base, _, extension = self.name.partition(".")
+        if extension:
+            is_known = extension in ("claim", "released") and base.isdecimal()
+            return extension if is_known else "unknown"
+        word, dash, index = base.partition("-")
+        is_numbered = bool(dash) and index.isdecimal()
+        if word in ("grant", "late"):
+            return word if is_numbered else "unknown"
+        is_response = base == "response" or (word == "response" and is_numbered)
+        return "response" if is_response else "unknown"
+
+    @property
+    def number(self) -> int:
+        """The number of the attempt, the grant or the response; the first response is 0."""
+        digits = "".join(char for char in self.name if char.isdecimal())
+        return int(digits) if digits else 0
+
+    def lease_left(self, now: float) -> float:
+        """Return for how many more seconds this claim's lease protects it."""
+        return LEASE_SECONDS + CLOCK_GRAIN_SECONDS - (now - self.written_at)
+
+
+class PairSnapshot(NamedTuple):
+    """What `explain` reads."""
+
+    settings: Settings
+    now: float
+    pair_id: str
+    inspection: Look
+    inputs: Sequence[Input]
+    records: Sequence[LedgerRecord]
+    markers: Sequence[Marker]
+    result: Result | None
+    frame_exists: bool | None  # None if the result names no frame
+    slot: Slot | None
