@@ -1,4 +1,4 @@
-"""`liveness configure` over HTTP: what it sets, what it leaves, and that the runtime goes by it."""
+"""`liveness configure` over HTTP: what it sets, what it leaves alone, and the effect of it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tests.conftest import BUCKET, Cloud
 from .conftest import Command, assert_one_sentence
 
 ECHO = "def main_handler(event, context):\n    return event\n"
-FAILS = "def main_handler(event, context):\n    raise RuntimeError('as always')\n"
+FAILING = "def main_handler(event, context):\n    raise RuntimeError('always')\n"
 LEDGER = "liveness/ledger/"
 TAGS = [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": None}]
-OTHERS = [
+FOREIGN_RULES = [
     {
         "ID": "yours",
         "Filter": {"And": {"Prefix": "logs/", "Tag": TAGS}},
@@ -37,13 +37,13 @@ Deploy = Callable[..., Function]
 
 @pytest.fixture
 def deploy(cloud: Cloud, tmp_path: Path) -> Deploy:
-    def put_up(source: str = ECHO, name: str = "liveness", **settings: Any) -> Function:
+    def deploy(source: str = ECHO, name: str = "liveness", **settings: Any) -> Function:
         code = tmp_path / name
         code.mkdir()
         (code / "index.py").write_text(source)
         return cloud.sandbox.deploy(name, code, **settings)
 
-    return put_up
+    return deploy
 
 
 class Operator:
@@ -60,7 +60,7 @@ class Operator:
         return result
 
     def set(self, *arguments: str) -> dict[str, tuple[int | None, int | None, str]]:
-        """Every setting: before, after, and what became of it."""
+        """Return before, after and state of every setting."""
         result = self.run(*arguments, "--json")
         assert result.exit_code == 0, result.output
         value = json.loads(result.stdout)
@@ -74,16 +74,16 @@ def operator(cloud: Cloud, environment: None, liveness: Command) -> Operator:
     return Operator(cloud, liveness)
 
 
-def rules(cloud: Cloud, bucket: str = BUCKET) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = cloud.client.get_bucket_lifecycle(bucket)["Rule"]
-    return found
+def get_rules(cloud: Cloud, bucket: str = BUCKET) -> list[dict[str, Any]]:
+    rules: list[dict[str, Any]] = cloud.client.get_bucket_lifecycle(bucket)["Rule"]
+    return rules
 
 
-def put_rules(cloud: Cloud, *some: dict[str, Any]) -> None:
-    cloud.client.put_bucket_lifecycle(BUCKET, {"Rule": list(some)})
+def put_rules(cloud: Cloud, *rules: dict[str, Any]) -> None:
+    cloud.client.put_bucket_lifecycle(BUCKET, {"Rule": list(rules)})
 
 
-def own(name: str, prefix: str, days: int) -> dict[str, Any]:
+def rule(name: str, prefix: str, days: int) -> dict[str, Any]:
     return {
         "ID": name,
         "Filter": {"Prefix": prefix},
@@ -92,11 +92,11 @@ def own(name: str, prefix: str, days: int) -> dict[str, Any]:
     }
 
 
-CLAIMS = own("liveness-claims", f"{LEDGER}claims/", 30)
-DRAIN = own("liveness-drain", f"{LEDGER}drain/", 1)
+CLAIMS = rule("liveness-claims", f"{LEDGER}claims/", 30)
+DRAIN = rule("liveness-drain", f"{LEDGER}drain/", 1)
 
 
-def changes(requests: list[LoggedRequest]) -> list[str]:
+def changing(requests: list[LoggedRequest]) -> list[str]:
     return [
         each.action or each.method
         for each in requests
@@ -105,82 +105,137 @@ def changes(requests: list[LoggedRequest]) -> list[str]:
     ]
 
 
-def test_a_healthy_installation(cloud: Cloud, operator: Operator, deploy: Deploy) -> None:
+def test_without_options_the_defaults_are_set(
+    cloud: Cloud, operator: Operator, deploy: Deploy
+) -> None:
     function = deploy(retries=1, oldest_s=600)
 
-    told = operator.set()
+    settings = operator.set()
 
-    assert list(told.values()) == [
+    assert list(settings.values()) == [
         (1, 2, "set"),
         (600, 21600, "set"),
         (None, 30, "set"),
         (None, 1, "set"),
     ]
     assert (function.rules.retries, function.rules.oldest_s) == (2, 21600)
-    assert rules(cloud) == [CLAIMS, DRAIN]
-    asked = len(cloud.sandbox.requests)
-    assert {state for _, _, state in operator.set().values()} == {"unchanged"}
-    assert changes(cloud.sandbox.requests[asked:]) == [], "what is right is not set again"
+    assert get_rules(cloud) == [CLAIMS, DRAIN]
 
 
-def test_archiving_inputs_is_not_removing_them(
+def test_settings_that_are_right_are_not_set_again(
     cloud: Cloud, operator: Operator, deploy: Deploy
 ) -> None:
     deploy()
-    ours = own("liveness-inputs", "liveness/incoming/", 90)
-    unfinished = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": "7"}}
-    archived = {name: ours[name] for name in ("ID", "Filter", "Status")}
-    archived["Transition"] = {"Days": "90", "StorageClass": "ARCHIVE"}
-    put_rules(cloud, {**archived, **unfinished})
+    operator.set()
+    before = len(cloud.sandbox.requests)
 
-    (told,) = operator.set("--inputs-days", "90").values()
+    settings = operator.set()
 
-    assert told == (None, 90, "set")
-    assert rules(cloud) == [{**ours, **unfinished}], "what somebody added for uploads stays"
+    assert {state for _, _, state in settings.values()} == {"unchanged"}
+    assert changing(cloud.sandbox.requests[before:]) == []
 
 
-def test_a_dry_run_changes_nothing(cloud: Cloud, operator: Operator, deploy: Deploy) -> None:
-    deploy(retries=0)
-    for arguments in (
-        (),
-        ("--reserved-mb", "0"),
-        ("--inputs-days", "7"),
-        ("--max-event-age", "60"),
-    ):
-        told = operator.set("--dry-run", *arguments)
-        assert "would be set" in {state for _, _, state in told.values()}
-    assert changes(cloud.sandbox.requests) == []
-
-
-def test_an_option_sets_what_it_names_and_nothing_else(
+def test_the_json_document_describes_each_setting(
     cloud: Cloud, operator: Operator, deploy: Deploy
 ) -> None:
-    function = deploy(retries=1, oldest_s=600)
-    assert list(operator.set("--max-event-age", "3600").values()) == [
-        (1, 1, "unchanged"),
-        (600, 3600, "set"),
-    ]
-    assert list(operator.set("--retries", "0").values()) == [
-        (1, 0, "set"),
-        (3600, 3600, "unchanged"),
-    ]
-    assert (function.rules.retries, function.rules.oldest_s) == (0, 3600)
-    assert list(operator.set("--reserved-mb", "1280").values()) == [(None, 1280, "set")]
-    assert list(operator.set("--reserved-mb", "none").values()) == [(1280, None, "set")]
+    deploy(reserved_mb=1280)
+
+    value = json.loads(operator.run("--reserved-mb", "none", "--json").stdout)
+
+    assert value == {
+        "schema": "liveness-configured/2",
+        "function": "liveness",
+        "region": "ap-singapore",
+        "dry_run": False,
+        "settings": [
+            {
+                "what": "reserved quota",
+                "unit": "MB",
+                "before": 1280,
+                "after": None,
+                "before_unknown": False,
+                "state": "set",
+            }
+        ],
+        "other_rules": 0,
+        "error": None,
+        "stopped": False,
+        "undo": None,
+    }
+
+
+def test_a_rule_that_archives_inputs_is_replaced_by_one_that_removes_them(
+    cloud: Cloud, operator: Operator, deploy: Deploy
+) -> None:
+    """An action that the bucket's owner added to the rule for unfinished uploads is kept."""
+    deploy()
+    managed = rule("liveness-inputs", "liveness/incoming/", 90)
+    unfinished = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": "7"}}
+    archiving = {name: managed[name] for name in ("ID", "Filter", "Status")}
+    archiving["Transition"] = {"Days": "90", "StorageClass": "ARCHIVE"}
+    put_rules(cloud, {**archiving, **unfinished})
+
+    (setting,) = operator.set("--inputs-days", "90").values()
+
+    assert setting == (None, 90, "set")
+    assert get_rules(cloud) == [{**managed, **unfinished}]
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--reserved-mb", "0"), ("--inputs-days", "7"), ("--max-event-age", "60")]
+)
+def test_a_dry_run_changes_nothing(
+    cloud: Cloud, operator: Operator, deploy: Deploy, arguments: tuple[str, ...]
+) -> None:
+    deploy(retries=0)
+
+    settings = operator.set("--dry-run", *arguments)
+
+    assert "would be set" in {state for _, _, state in settings.values()}
+    assert changing(cloud.sandbox.requests) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "config"),
+    [
+        (("--max-event-age", "3600"), [(1, 1, "unchanged"), (600, 3600, "set")], (1, 3600)),
+        (("--retries", "0"), [(1, 0, "set"), (600, 600, "unchanged")], (0, 600)),
+        (("--reserved-mb", "1280"), [(640, 1280, "set")], (1, 600)),
+        (("--reserved-mb", "none"), [(640, None, "set")], (1, 600)),
+    ],
+)
+def test_an_option_sets_nothing_but_its_own_setting(
+    cloud: Cloud,
+    operator: Operator,
+    deploy: Deploy,
+    arguments: tuple[str, ...],
+    settings: list[Any],
+    config: tuple[int, int],
+) -> None:
+    function = deploy(retries=1, oldest_s=600, reserved_mb=640)
+
+    changed = operator.set(*arguments)
+
+    assert list(changed.values()) == settings
+    assert (function.rules.retries, function.rules.oldest_s) == config
     with pytest.raises(Exception, match="NoSuchLifecycleConfiguration"):
-        rules(cloud)
+        get_rules(cloud)
 
 
-def test_retries_take_effect(cloud: Cloud, operator: Operator, deploy: Deploy) -> None:
-    function = deploy(FAILS)
+def test_the_number_of_retries_takes_effect(
+    cloud: Cloud, operator: Operator, deploy: Deploy
+) -> None:
+    function = deploy(FAILING)
     operator.set("--retries", "0")
+
     function.queue(None)
     cloud.sandbox.wait_idle()
+
     assert len(function.invocations) == len(function.dead_letters) == 1
 
 
-def test_the_emergency_stop_and_its_undoing(
-    cloud: Cloud, operator: Operator, deploy: Deploy
+def test_the_emergency_stop_prints_the_command_that_undoes_it(
+    operator: Operator, deploy: Deploy
 ) -> None:
     function = deploy(triggers=[CosTrigger(BUCKET)], reserved_mb=1280)
     assert function.invoke(1).status is Status.SUCCESS
@@ -191,13 +246,20 @@ def test_the_emergency_stop_and_its_undoing(
     assert "The function is stopped" in stop
     undo = stop.splitlines()[-1].removeprefix("To undo: liveness configure ").split()
     assert undo == ["--reserved-mb", "1280"]
-    again = json.loads(operator.run("--reserved-mb", "0", "--json").stdout)
-    undone = (
+
+    operator.run(*undo)
+
+    assert function.invoke(3).status is Status.SUCCESS
+
+
+def test_a_second_stop_no_longer_knows_the_quota_before(operator: Operator, deploy: Deploy) -> None:
+    deploy(reserved_mb=0)
+
+    value = json.loads(operator.run("--reserved-mb", "0", "--json").stdout)
+
+    assert value["undo"] == (
         "liveness configure --reserved-mb none, or --reserved-mb MB if there was a quota before"
     )
-    assert again["undo"] == undone, "what it was, nobody knows any more"
-    operator.run(*undo)
-    assert function.invoke(3).status is Status.SUCCESS
 
 
 def refuse(cloud: Cloud, action: str, code: str = "UnauthorizedOperation") -> None:
@@ -208,105 +270,130 @@ def refuse(cloud: Cloud, action: str, code: str = "UnauthorizedOperation") -> No
     )
 
 
-def test_the_stop_needs_no_right_to_look(cloud: Cloud, operator: Operator, deploy: Deploy) -> None:
+def test_the_stop_needs_no_permission_to_read(
+    cloud: Cloud, operator: Operator, deploy: Deploy
+) -> None:
     function = deploy()
     for action in ("GetReservedConcurrencyConfig", "GetFunction", "GetFunctionEventInvokeConfig"):
         refuse(cloud, action)
+
     table = operator.run("--reserved-mb", "0").stdout
+
     assert function.invoke(None).status is Status.OVER_QUOTA
     assert "unknown" in table and "liveness configure --reserved-mb none" in table
 
 
-def test_the_stop_waits_for_nothing_else(operator: Operator, deploy: Deploy) -> None:
+def test_the_stop_cannot_be_combined_with_other_options(operator: Operator, deploy: Deploy) -> None:
     function = deploy()
+
     result = operator.run("--reserved-mb", "0", "--retries", "0")
+
     assert result.exit_code == 2
     assert_one_sentence(result, "--reserved-mb 0 cannot be combined")
     assert function.invoke(None).status is Status.SUCCESS
 
 
-def test_a_rule_of_somebody_s_with_a_name_like_ours(
+def test_a_foreign_rule_with_a_similar_name_is_kept(
     cloud: Cloud, operator: Operator, deploy: Deploy
 ) -> None:
     deploy()
-    theirs = own("liveness-claims-of-mine", f"{LEDGER}claims/", 60)
-    put_rules(cloud, theirs)
+    foreign = rule("liveness-claims-of-mine", f"{LEDGER}claims/", 60)
+    put_rules(cloud, foreign)
+
     operator.set()
-    assert rules(cloud) == [theirs, CLAIMS, DRAIN]
+
+    assert get_rules(cloud) == [foreign, CLAIMS, DRAIN]
 
 
-def test_another_function(cloud: Cloud, operator: Operator, deploy: Deploy) -> None:
-    spared, stopped = deploy(), deploy(name="staging")
+def test_only_the_named_function_is_stopped(operator: Operator, deploy: Deploy) -> None:
+    other, stopped = deploy(), deploy(name="staging")
+
     table = operator.run("--function-name", "staging", "--reserved-mb", "0").stdout
+
     assert "liveness configure --function-name staging --reserved-mb none" in table
-    assert spared.invoke(None).status is Status.SUCCESS
+    assert other.invoke(None).status is Status.SUCCESS
     assert stopped.invoke(None).status is Status.OVER_QUOTA
 
 
-def test_a_quota_in_which_no_instance_fits(operator: Operator, deploy: Deploy) -> None:
+def test_a_quota_smaller_than_one_instance_is_rejected(operator: Operator, deploy: Deploy) -> None:
     function = deploy(memory_mb=256)
+
     result = operator.run("--reserved-mb", "255")
+
     assert result.exit_code == 2
     assert_one_sentence(result, "one instance needs 256 MB", "0 to stop it")
     assert function.invoke(None).status is Status.SUCCESS
 
 
-def test_rules_of_others_stay_as_they_are(cloud: Cloud, operator: Operator, deploy: Deploy) -> None:
+def test_foreign_rules_stay_unchanged_and_in_place(
+    cloud: Cloud, operator: Operator, deploy: Deploy
+) -> None:
     deploy()
-    put_rules(cloud, OTHERS[0], own("liveness-claims", f"{LEDGER}claims/", 3), OTHERS[1])
+    outdated = rule("liveness-claims", f"{LEDGER}claims/", 3)
+    put_rules(cloud, FOREIGN_RULES[0], outdated, FOREIGN_RULES[1])
+
     table = operator.run().stdout
-    assert rules(cloud) == [OTHERS[0], CLAIMS, OTHERS[1], DRAIN]
+
+    assert get_rules(cloud) == [FOREIGN_RULES[0], CLAIMS, FOREIGN_RULES[1], DRAIN]
     assert "2 other lifecycle rules stay as before" in table
 
 
-def test_another_installation_in_the_same_bucket(
+def test_two_installations_can_share_a_bucket(
     cloud: Cloud, operator: Operator, deploy: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deploy()
     operator.set()
     monkeypatch.setenv("LIVENESS_LEDGER_PREFIX", "staging/")
+
     operator.set()
     operator.set()
-    first, second, third, fourth = rules(cloud)
+
+    first, second, third, fourth = get_rules(cloud)
     assert (first, second) == (CLAIMS, DRAIN)
     assert third["Filter"] == {"Prefix": "staging/claims/"}
     assert third["ID"].startswith("liveness-claims-")
     assert fourth["Filter"] == {"Prefix": "staging/drain/"}
 
 
-def test_a_rule_that_was_switched_off_is_switched_on(
-    cloud: Cloud, operator: Operator, deploy: Deploy
-) -> None:
+def test_a_disabled_rule_is_enabled(cloud: Cloud, operator: Operator, deploy: Deploy) -> None:
     deploy()
     put_rules(cloud, {**CLAIMS, "Status": "Disabled"})
-    assert list(operator.set().values())[2] == (None, 30, "set")
-    assert rules(cloud)[0] == CLAIMS
+
+    settings = operator.set()
+
+    assert list(settings.values())[2] == (None, 30, "set")
+    assert get_rules(cloud)[0] == CLAIMS
 
 
-def test_inputs_and_results_as_the_customer_decides(
+def test_retention_of_inputs_and_results_is_kept_until_it_is_reset(
     cloud: Cloud, operator: Operator, deploy: Deploy
 ) -> None:
     deploy()
     operator.set()
-    inputs = own("liveness-inputs", "liveness/incoming/", 7)
-    results = own("liveness-results", "liveness/results/", 7)
+    inputs = rule("liveness-inputs", "liveness/incoming/", 7)
+    results = rule("liveness-results", "liveness/results/", 7)
+
     operator.set("--inputs-days", "7", "--results-days", "7")
-    assert rules(cloud) == [CLAIMS, DRAIN, inputs, results]
+    assert get_rules(cloud) == [CLAIMS, DRAIN, inputs, results]
+
     operator.set()
-    assert rules(cloud) == [CLAIMS, DRAIN, inputs, results], "a later run leaves them"
+    assert get_rules(cloud) == [CLAIMS, DRAIN, inputs, results]
+
     operator.set("--inputs-days", "never", "--results-days", "never")
-    assert rules(cloud) == [CLAIMS, DRAIN]
+    assert get_rules(cloud) == [CLAIMS, DRAIN]
 
 
-def test_the_last_rule_can_be_taken_away(cloud: Cloud, operator: Operator, deploy: Deploy) -> None:
+def test_the_last_rule_can_be_removed(cloud: Cloud, operator: Operator) -> None:
     operator.set("--inputs-days", "7")
-    assert len(rules(cloud)) == 1
+    assert len(get_rules(cloud)) == 1
+
     operator.set("--inputs-days", "never")
+
     with pytest.raises(Exception, match="NoSuchLifecycleConfiguration"):
-        rules(cloud)
+        get_rules(cloud)
 
 
-def test_buckets_of_their_own(
+def test_each_rule_is_set_on_the_bucket_of_its_objects(
     cloud: Cloud, operator: Operator, deploy: Deploy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deploy()
@@ -314,11 +401,13 @@ def test_buckets_of_their_own(
     for variable, bucket in (("LEDGER", ledger), ("RESULT", results)):
         cloud.sandbox.create_bucket(bucket)
         monkeypatch.setenv(f"LIVENESS_{variable}_BUCKET", bucket)
+
     operator.set()
     operator.set("--inputs-days", "1", "--results-days", "40")
-    assert rules(cloud, ledger) == [CLAIMS, DRAIN]
-    assert rules(cloud, results) == [own("liveness-results", "liveness/results/", 40)]
-    assert rules(cloud) == [own("liveness-inputs", "liveness/incoming/", 1)]
+
+    assert get_rules(cloud, ledger) == [CLAIMS, DRAIN]
+    assert get_rules(cloud, results) == [rule("liveness-results", "liveness/results/", 40)]
+    assert get_rules(cloud) == [rule("liveness-inputs", "liveness/incoming/", 1)]
 
 
 @pytest.mark.parametrize(
@@ -326,82 +415,118 @@ def test_buckets_of_their_own(
     [
         ([], ("--results-days", "7")),
         ([], ("--results-days", "7", "--inputs-days", "8")),
-        ([own("yours", "l", 7)], ("--inputs-days", "never", "--results-days", "6")),
+        ([rule("yours", "l", 7)], ("--inputs-days", "never", "--results-days", "6")),
         (
-            [own("liveness-inputs", "liveness/incoming/", 7), own("x", "liveness/results/", 7)],
+            [rule("liveness-inputs", "liveness/incoming/", 7), rule("x", "liveness/results/", 7)],
             ("--inputs-days", "never"),
         ),
     ],
 )
-def test_results_that_reconcile_would_publish_again(
+def test_a_retention_with_which_results_come_back_is_rejected(
     cloud: Cloud, operator: Operator, before: list[dict[str, Any]], arguments: tuple[str, ...]
 ) -> None:
     if before:
         put_rules(cloud, *before)
+
     result = operator.run(*arguments)
+
     assert result.exit_code == 2
     assert_one_sentence(result, "reconcile would publish them again")
-    assert len(before) == 0 or rules(cloud) == before
+    assert len(before) == 0 or get_rules(cloud) == before
 
 
-def test_results_may_go_after_their_inputs_or_after_the_ledger(
-    cloud: Cloud, operator: Operator
+@pytest.mark.parametrize(
+    "arguments", [("--results-days", "30"), ("--results-days", "7", "--inputs-days", "7")]
+)
+def test_results_may_be_removed_after_their_inputs_or_the_ledger(
+    operator: Operator, arguments: tuple[str, ...]
 ) -> None:
-    operator.set("--results-days", "30")
-    operator.set("--results-days", "7", "--inputs-days", "7")
+    settings = operator.set(*arguments)
+
+    assert {state for _, _, state in settings.values()} == {"set"}
 
 
-def test_what_cannot_be_set_is_told_and_what_follows_is_not_tried(
+def test_after_a_failed_change_no_other_is_tried(
     cloud: Cloud, operator: Operator, deploy: Deploy
 ) -> None:
     function = deploy(retries=0)
     refuse(cloud, "UpdateFunctionEventInvokeConfig")
+
     result = operator.run("--reserved-mb", "1280", "--retries", "2", "--inputs-days", "7", "--json")
+
     assert result.exit_code == 1
     value = json.loads(result.stdout)
     states = [row["state"] for row in value["settings"]]
     assert states == ["set", "failed", "unchanged", "not tried"]
     assert value["error"] == "UpdateFunctionEventInvokeConfig: UnauthorizedOperation"
     assert function.rules.retries == 0
+
+
+def test_the_table_names_the_error_of_a_failed_change(
+    cloud: Cloud, operator: Operator, deploy: Deploy
+) -> None:
+    deploy(retries=0)
+    refuse(cloud, "UpdateFunctionEventInvokeConfig")
+
     table = operator.run("--retries", "2")
+
     assert table.exit_code == 1
     assert "Failed: UpdateFunctionEventInvokeConfig: UnauthorizedOperation" in table.stdout
 
 
-def test_a_stop_that_fails_does_not_say_it_stopped(
+def test_a_failed_stop_is_not_reported_as_stopped(
     cloud: Cloud, operator: Operator, deploy: Deploy
 ) -> None:
     deploy()
     refuse(cloud, "PutReservedConcurrencyConfig")
+
     result = operator.run("--reserved-mb", "0")
+
     assert result.exit_code == 1
     assert "is stopped" not in result.stdout
 
 
-def test_no_such_function(operator: Operator) -> None:
+def test_a_missing_function_is_reported(operator: Operator) -> None:
     result = operator.run("--retries", "1")
+
     assert result.exit_code == 1
     assert_one_sentence(result, "nothing was changed", "ResourceNotFound.Function")
 
 
-def test_nobody_answers(
-    cloud: Cloud, operator: Operator, deploy: Deploy, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "reply", [Reply(502, b"<html>"), Reply(200, b"{}", {"Content-Type": "application/json"})]
+)
+@pytest.mark.parametrize(
+    ("option", "value", "request_name"),
+    [
+        ("--retries", "1", "GetFunctionEventInvokeConfig"),
+        ("--inputs-days", "7", "GET Bucket lifecycle"),
+    ],
+)
+def test_an_unintelligible_reply_changes_nothing(
+    cloud: Cloud,
+    operator: Operator,
+    deploy: Deploy,
+    option: str,
+    value: str,
+    request_name: str,
+    reply: Reply,
 ) -> None:
     deploy()
-    for reply in (Reply(502, b"<html>"), Reply(200, b"{}", {"Content-Type": "application/json"})):
-        cloud.sandbox.hooks[:] = [lambda request, phase, reply=reply: reply]
-        result = operator.run("--retries", "1")
-        assert result.exit_code == 1
-        assert_one_sentence(result, "nothing was changed", "GetFunctionEventInvokeConfig")
-        result = operator.run("--inputs-days", "7")
-        assert result.exit_code == 1
-        assert_one_sentence(result, "nothing was changed", "GET Bucket lifecycle")
+    cloud.sandbox.hooks.append(lambda request, phase: reply)
+
+    result = operator.run(option, value)
+
+    assert result.exit_code == 1
+    assert_one_sentence(result, "nothing was changed", request_name)
 
 
-def test_what_is_missing_in_the_environment(
+def test_a_missing_variable_is_reported(
     operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("LIVENESS_BUCKET")
+
     result = operator.run("--reserved-mb", "0")
+
     assert result.exit_code == 2
     assert "LIVENESS_BUCKET is missing" in result.stderr

@@ -1,4 +1,4 @@
-"""`liveness forget`: all of one pair goes, nothing of another, whoever is at work meanwhile."""
+"""`liveness forget`: erases all of one pair and nothing of another, under running invocations."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Forget = Callable[..., Result]
 
 
 class Sleep:
-    """In place of the command's waits: counted, and something may happen meanwhile."""
+    """Replaces the command's waits: counts the seconds, and calls `meanwhile` instead."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
@@ -38,7 +38,7 @@ class Sleep:
 @pytest.fixture
 def sleep(monkeypatch: pytest.MonkeyPatch) -> Sleep:
     sleep = Sleep()
-    monkeypatch.setattr("liveness.seams.SystemClock.sleep", lambda *given: sleep(*given))
+    monkeypatch.setattr("liveness.seams.SystemClock.sleep", lambda *arguments: sleep(*arguments))
     return sleep
 
 
@@ -54,36 +54,37 @@ def forget(cloud: Cloud, environment: None, sleep: Sleep, liveness: Command) -> 
     return call
 
 
-def everything(cloud: Cloud, pair_id: str) -> list[str]:
-    """Every object whose key or body names the pair."""
-    named = (f"/{pair_id}/", pair_hash(pair_id))
+def objects_of(cloud: Cloud, pair_id: str) -> list[str]:
+    """Return every object whose key or body names the pair."""
+    names = (f"/{pair_id}/", pair_hash(pair_id))
     return [
         key
         for key in cloud.bucket.keys("")
-        if any(name in key for name in named)
+        if any(name in key for name in names)
         or f'"{pair_id}"'.encode() in cloud.bucket.get(key).body()
     ]
 
 
-def judged(cloud: Cloud, *pair_ids: str) -> None:
+def publish(cloud: Cloud, *pair_ids: str) -> None:
+    """Upload pairs, and let the function publish their results."""
     for pair_id in pair_ids:
         cloud.put_pair(pair_id)
         assert cloud.instance().walk(pair_id)["state"] == "published"
 
 
-def long_ago(cloud: Cloud) -> None:
+def backdate_all(cloud: Cloud) -> None:
+    """Make all objects so old that no invocation can be running."""
     for key in cloud.bucket.keys(""):
         cloud.bucket.backdate(key, 2 * QUIESCENCE_SECONDS)
 
 
-def test_all_of_one_pair_goes_and_nothing_of_the_others(cloud: Cloud, forget: Forget) -> None:
-    others = ("ann", "annab", "anna/2", "anna/2/b", "x/anna")
-    judged(cloud, "anna", *others)
+def test_all_of_one_pair_and_nothing_of_others_is_erased(cloud: Cloud, forget: Forget) -> None:
+    publish(cloud, "anna", "ann", "annab", "anna/2", "anna/2/b", "x/anna")
     for pair_id in ("bert", "anna"):
         cloud.put_pair(pair_id, {**THROTTLED, "comment": pair_id})
         assert cloud.instance().walk(pair_id)["state"] == "parked"
     hashed = pair_hash("anna")
-    own = {
+    of_anna = {
         key
         for key in cloud.bucket.keys("")
         if hashed in key
@@ -98,49 +99,57 @@ def test_all_of_one_pair_goes_and_nothing_of_the_others(cloud: Cloud, forget: Fo
     assert {kind: len(keys) for kind, keys in value["objects"].items()} == {
         "inputs": 2, "markers": 1, "results": 2, "ledger": 4,
     }  # fmt: skip
-    assert {key for keys in value["objects"].values() for key in keys} == own
-    assert set(cloud.bucket.keys("")) == before - own
+    assert {key for keys in value["objects"].values() for key in keys} == of_anna
+    assert set(cloud.bucket.keys("")) == before - of_anna
     assert value["complete"] is True
-    assert not [key for key in everything(cloud, "anna") if "anna/2" not in key and "x/" not in key]
+    assert not [key for key in objects_of(cloud, "anna") if "anna/2" not in key and "x/" not in key]
 
 
-def test_dry_run_lists_the_same_and_removes_nothing(cloud: Cloud, forget: Forget) -> None:
-    judged(cloud, "anna")
+def test_a_dry_run_lists_the_same_and_removes_nothing(cloud: Cloud, forget: Forget) -> None:
+    publish(cloud, "anna")
     before = cloud.bucket.keys("")
 
-    shown = json.loads(forget("anna", "--dry-run", "--json").stdout)
+    listed = json.loads(forget("anna", "--dry-run", "--json").stdout)
+    printed = forget("anna", "--dry-run").stdout
+
     assert cloud.bucket.keys("") == before
-    assert "6 objects would be removed" in forget("anna", "--dry-run").stdout
-
+    assert "6 objects would be removed" in printed
     removed = json.loads(forget("anna", "--yes", "--json").stdout)
-    assert removed["objects"] == shown["objects"]
+    assert removed["objects"] == listed["objects"]
 
 
-def test_inputs_go_first_and_claims_last(cloud: Cloud, forget: Forget) -> None:
-    judged(cloud, "anna")
+def test_inputs_are_deleted_first_and_claims_last(cloud: Cloud, forget: Forget) -> None:
+    publish(cloud, "anna")
+
     forget("anna", "--yes")
+
     requests = [request for request in cloud.sandbox.requests if request.method == "DELETE"]
-    deleted = [request.key.split("/")[1] for request in requests]
-    assert deleted == ["incoming"] * 2 + ["results"] * 2 + ["ledger"] * 2
+    folders = [request.key.split("/")[1] for request in requests]
+    assert folders == ["incoming"] * 2 + ["results"] * 2 + ["ledger"] * 2
 
 
-def test_it_asks_first(cloud: Cloud, forget: Forget) -> None:
-    judged(cloud, "anna")
+def test_it_asks_before_it_deletes(cloud: Cloud, forget: Forget) -> None:
+    publish(cloud, "anna")
     before = cloud.bucket.keys("")
 
     declined = forget("anna", answer="n\n")
+
     assert declined.exit_code == 1
     assert "anna: 2 inputs, 2 result objects, 2 ledger objects" in declined.stderr
     assert cloud.bucket.keys("") == before
 
-    assert forget("anna", answer="y\n").exit_code == 0
+    accepted = forget("anna", answer="y\n")
+
+    assert accepted.exit_code == 0
     assert cloud.bucket.keys("") == []
 
 
-def test_what_is_printed(cloud: Cloud, forget: Forget) -> None:
+def test_removed_objects_and_what_is_not_erased_are_printed(cloud: Cloud, forget: Forget) -> None:
     cloud.put_pair("anna", THROTTLED)
     cloud.instance().walk("anna")
+
     lines = forget("anna", "--yes").stdout.splitlines()
+
     assert lines[:6] == [
         "Pair anna: 5 objects removed",
         "  inputs   liveness/incoming/anna/live.bin",
@@ -153,45 +162,68 @@ def test_what_is_printed(cloud: Cloud, forget: Forget) -> None:
     assert len(lines) == 12
 
 
-def test_a_pair_that_nobody_knows(cloud: Cloud, forget: Forget) -> None:
-    judged(cloud, "bert")
+def test_the_json_document_lists_keys_by_kind(cloud: Cloud, forget: Forget) -> None:
+    cloud.put("anna", "live.bin", b"x")
+
+    value = json.loads(forget("anna", "--yes", "--json").stdout)
+
+    assert len(value.pop("not_erased")) == 5
+    assert value == {
+        "schema": "liveness-forgotten/2",
+        "pair_id": "anna",
+        "dry_run": False,
+        "complete": True,
+        "objects": {
+            "inputs": ["liveness/incoming/anna/live.bin"],
+            "markers": [],
+            "results": [],
+            "ledger": [],
+        },
+    }
+
+
+def test_an_unknown_pair_has_nothing_to_remove(cloud: Cloud, forget: Forget) -> None:
+    publish(cloud, "bert")
     before = cloud.bucket.keys("")
-    result = forget("anna")  # nothing to ask about
+
+    result = forget("anna")  # without a question, and so without an answer
+
     assert result.exit_code == 0
     assert "0 objects removed" in result.stdout
     assert cloud.bucket.keys("") == before
 
 
-def test_who_was_judged_long_ago_is_erased_at_once(
-    cloud: Cloud, forget: Forget, sleep: Sleep
-) -> None:
-    judged(cloud, "anna")
-    long_ago(cloud)
-    assert forget("anna", "--yes").exit_code == 0
-    assert everything(cloud, "anna") == []
+def test_an_old_pair_is_erased_without_waiting(cloud: Cloud, forget: Forget, sleep: Sleep) -> None:
+    publish(cloud, "anna")
+    backdate_all(cloud)
+
+    result = forget("anna", "--yes")
+
+    assert result.exit_code == 0
+    assert objects_of(cloud, "anna") == []
     assert sleep.seconds < 5
 
 
-# ---- while an invocation is at work
+# ---- while an invocation is running
 
 
-def test_what_an_invocation_writes_meanwhile_goes_too(
+def test_objects_that_a_running_invocation_writes_are_erased(
     cloud: Cloud, forget: Forget, sleep: Sleep
 ) -> None:
     cloud.put_pair("anna", {"delay": 1})
-    ended: list[dict[str, Any]] = []
-    at_work = threading.Thread(target=lambda: ended.append(cloud.instance().walk("anna")))
-    at_work.start()
-    # It has downloaded both files and waits for the answer.
+    walks: list[dict[str, Any]] = []
+    invocation = threading.Thread(target=lambda: walks.append(cloud.instance().walk("anna")))
+    invocation.start()
+    # Wait until the face API has downloaded both files, so that only its answer is missing.
     while not any(request.auth == "query" and request.status for request in downloads(cloud)):
         time.sleep(0.01)
-    # And takes a minute until it ends.
-    sleep.meanwhile = lambda: at_work.join() if sleep.seconds > 60 else None
+    # The invocation ends only when the command has waited for a minute.
+    sleep.meanwhile = lambda: invocation.join() if sleep.seconds > 60 else None
 
     result = forget("anna", "--yes", "--json")
 
-    at_work.join()
-    assert ended[0]["state"] == "published"
+    invocation.join()
+    assert walks[0]["state"] == "published"
     value = json.loads(result.stdout)
     assert result.exit_code == 0 and value["complete"]
     assert any(key.endswith("/response") for key in value["objects"]["ledger"])
@@ -204,106 +236,129 @@ def downloads(cloud: Cloud) -> list[Any]:
     return [r for r in cloud.sandbox.requests if (r.key or "").endswith("reference.jpg")]
 
 
-def test_who_looked_before_and_calls_afterwards_finds_nothing(
+def test_an_invocation_that_finds_no_inputs_makes_no_call(
     cloud: Cloud, forget: Forget, sleep: Sleep
 ) -> None:
     cloud.put_pair("anna")
-    long_ago(cloud)
+    backdate_all(cloud)
 
-    def both_inputs_go() -> None:
+    def delete_inputs() -> None:
         for name in ("live.bin", "reference.jpg"):
             cloud.bucket.delete(f"liveness/incoming/anna/{name}")
 
-    cloud.on("PUT", "1.claim", both_inputs_go)
+    cloud.on("PUT", "1.claim", delete_inputs)
     assert cloud.instance().walk("anna")["state"] == "waiting"
     assert cloud.billed == 0
 
-    assert forget("anna", "--yes").exit_code == 0
+    result = forget("anna", "--yes")
 
-    assert everything(cloud, "anna") == []
+    assert result.exit_code == 0
+    assert objects_of(cloud, "anna") == []
 
 
-def test_an_event_that_comes_late_writes_nothing(cloud: Cloud, forget: Forget) -> None:
-    judged(cloud, "anna")
+def test_a_late_event_writes_nothing(cloud: Cloud, forget: Forget) -> None:
+    publish(cloud, "anna")
     event = cloud.sandbox.event_for(BUCKET, "liveness/incoming/anna/live.bin")
     assert forget("anna", "--yes").exit_code == 0
     function = cloud.instance()
-    assert function(event)["pairs"][0]["state"] == "waiting"
+
+    late = function(event)
     function({"reconcile": {}})
     function({"drain": {}})
-    assert everything(cloud, "anna") == []
+
+    assert late["pairs"][0]["state"] == "waiting"
+    assert objects_of(cloud, "anna") == []
 
 
-def test_listings_that_lag(cloud: Cloud, forget: Forget, sleep: Sleep) -> None:
-    """What was written lately is missing in them, what was removed is still there."""
+def test_recent_objects_are_erased_though_listings_lag(
+    cloud: Cloud, forget: Forget, sleep: Sleep
+) -> None:
+    """Listings lack new objects, and contain deleted ones."""
     cloud.sandbox.faults.add(Fault(Effect(stale_list=60)))
-    judged(cloud, "anna")
+    publish(cloud, "anna")
     assert cloud.client.list_objects(BUCKET).get("Contents") is None
-    shown = json.loads(forget("anna", "--dry-run", "--json").stdout)["objects"]
-    assert shown["results"] == ["liveness/results/anna/result.json"]
-    assert len(shown["inputs"]) == 2
+    listed = json.loads(forget("anna", "--dry-run", "--json").stdout)["objects"]
+    assert listed["results"] == ["liveness/results/anna/result.json"]
+    assert len(listed["inputs"]) == 2
     sleep.meanwhile = lambda: cloud.sandbox.clock.advance(1)
 
-    assert forget("anna", "--yes").exit_code == 0
+    result = forget("anna", "--yes")
 
+    assert result.exit_code == 0
     cloud.sandbox.clock.advance(61)
     assert cloud.bucket.keys("") == []
 
 
-def test_what_is_listed_and_gone_does_not_count(cloud: Cloud, forget: Forget) -> None:
-    judged(cloud, "anna")
-    long_ago(cloud)
+def test_a_deleted_object_in_a_stale_listing_does_not_count(cloud: Cloud, forget: Forget) -> None:
+    publish(cloud, "anna")
+    backdate_all(cloud)
     cloud.sandbox.faults.add(Fault(Effect(stale_list=3600)))
-    assert forget("anna", "--yes").exit_code == 0
+
+    result = forget("anna", "--yes")
+
+    assert result.exit_code == 0
     assert len(cloud.client.list_objects(BUCKET)["Contents"]) == 6
     assert cloud.bucket.keys("") == []
 
 
-def test_who_goes_on_uploading_is_told(cloud: Cloud, forget: Forget, sleep: Sleep) -> None:
-    judged(cloud, "anna")
+def test_repeated_uploads_are_reported_as_incomplete(
+    cloud: Cloud, forget: Forget, sleep: Sleep
+) -> None:
+    publish(cloud, "anna")
     sleep.meanwhile = lambda: cloud.put("anna", "live.bin", b"again")
+
     result = forget("anna", "--yes")
+
     assert result.exit_code == 1
     assert "NOT COMPLETE" in result.stdout
 
 
-def test_after_it_the_same_upload_is_new_work(cloud: Cloud, forget: Forget) -> None:
-    judged(cloud, "anna")
+def test_the_same_upload_is_judged_again_afterwards(cloud: Cloud, forget: Forget) -> None:
+    publish(cloud, "anna")
     forget("anna", "--yes")
-    judged(cloud, "anna")
+
+    publish(cloud, "anna")
+
     assert cloud.billed == 2
 
 
-# ---- what goes wrong
+# ---- errors
 
 
-def test_one_that_broke_off_can_be_run_again(cloud: Cloud, forget: Forget) -> None:
-    judged(cloud, "anna")
+def test_an_interrupted_erasure_can_be_repeated(cloud: Cloud, forget: Forget) -> None:
+    publish(cloud, "anna")
     cloud.on("DELETE", "result.json", Reply(503), times=4)
-    broken = forget("anna", "--yes")
-    assert broken.exit_code == 1
-    assert_one_sentence(broken, "StoreUnavailable")
+    interrupted = forget("anna", "--yes")
+    assert interrupted.exit_code == 1
+    assert_one_sentence(interrupted, "StoreUnavailable")
     assert cloud.bucket.keys("liveness/incoming/") == []
 
-    assert forget("anna", "--yes").exit_code == 0
+    repeated = forget("anna", "--yes")
+
+    assert repeated.exit_code == 0
     assert cloud.bucket.keys("") == []
 
 
-def test_a_key_that_may_not_delete(cloud: Cloud, forget: Forget) -> None:
-    judged(cloud, "anna")
+def test_a_key_without_permission_to_delete_is_reported(cloud: Cloud, forget: Forget) -> None:
+    publish(cloud, "anna")
     cloud.on("DELETE", "", Reply(403), times=100)
-    assert_one_sentence(forget("anna", "--yes"), "403", "policy")
+
+    result = forget("anna", "--yes")
+
+    assert_one_sentence(result, "403", "policy")
 
 
 @pytest.mark.parametrize("pair_id", ["", "x" * 900])
-def test_what_can_be_no_pair_id(forget: Forget, pair_id: str) -> None:
+def test_an_invalid_pair_id_is_rejected(forget: Forget, pair_id: str) -> None:
     result = forget(pair_id, "--yes")
+
     assert result.exit_code == 2
     assert_one_sentence(result, "pair id")
 
 
-def test_an_environment_that_names_no_bucket(liveness: Command) -> None:
+def test_all_missing_variables_are_reported_at_once(liveness: Command) -> None:
     result = liveness("forget", "anna")
+
     assert result.exit_code == 2
     for name in ("LIVENESS_BUCKET", "TENCENTCLOUD_REGION", "TENCENTCLOUD_SECRETID"):
         assert name in result.stderr
