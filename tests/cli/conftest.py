@@ -1,4 +1,4 @@
-"""The `liveness` command, in this process or in one of its own."""
+"""The `liveness` command, in this process or in a child process."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ Start = Callable[..., subprocess.Popen[str]]
 
 
 @pytest.fixture(autouse=True)
-def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty working directory, and an environment that names no cloud."""
+def empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Run every test in an empty directory, and with an environment that names no cloud."""
     for name in list(os.environ):
         if name.startswith(("LIVENESS_", "TENCENTCLOUD_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
@@ -33,7 +33,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An operator's, naming the cloud and its bucket."""
+    """Make the environment name the cloud and its bucket, as an operator's does."""
     for name, value in cloud.sandbox.client_environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LIVENESS_BUCKET", BUCKET)
@@ -42,7 +42,7 @@ def environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def liveness() -> Command:
-    """`liveness("run", "--pair-id", "x")`: quick, in this process."""
+    """`liveness("run", "--pair-id", "x")`: run the command in this process, which is fast."""
 
     def call(*arguments: str, stdin: str | bytes | None = None) -> Result:
         return CliRunner().invoke(main, arguments, input=stdin)
@@ -52,7 +52,7 @@ def liveness() -> Command:
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """The same as a process, for what signals do; killed at the end if it still runs."""
+    """Start the command as a process, to test signals; it is killed at the end if it still runs."""
     started: list[subprocess.Popen[str]] = []
 
     def popen(*arguments: str) -> subprocess.Popen[str]:
@@ -74,7 +74,7 @@ def start() -> Iterator[Start]:
 
 
 def assert_one_sentence(result: Result, *parts: str) -> None:
-    """An error as a person wants it: no traceback, no path of this machine."""
+    """The error is one sentence with these parts, without a traceback or a path of this machine."""
     last = result.stderr.strip().splitlines()[-1]
     assert last.startswith("Error: "), result.stderr
     assert "Traceback" not in result.stderr

@@ -1,4 +1,4 @@
-"""Who is whose child, as Linux tells it."""
+"""The child processes of a process, from Linux's /proc."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 _PROC = Path("/proc")
-_PATIENCE_SECONDS = 10
+_TIMEOUT_SECONDS = 10
 
 needs_proc = pytest.mark.skipif(not (_PROC / "self/stat").exists(), reason="needs Linux's /proc")
 
 
 def await_children(pid: int) -> set[int]:
-    """The children of a process, once there are some."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not (found := _children(pid)):
-        assert time.monotonic() < deadline, "no child was ever started"
+    """Wait until a process has children, and return their ids."""
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
+    while not (children := _children(pid)):
+        assert time.monotonic() < deadline, "no child was started"
         time.sleep(0.02)
-    return found
+    return children
 
 
 def still_running(pids: set[int]) -> set[int]:
@@ -28,14 +28,14 @@ def still_running(pids: set[int]) -> set[int]:
 
 
 def _children(pid: int) -> set[int]:
-    found = set()
+    children = set()
     for entry in os.listdir(_PROC):
         if entry.isdigit():
             try:
                 stat = (_PROC / entry / "stat").read_text()
             except OSError:
-                continue  # it ended meanwhile
-            # The name, in brackets, may hold anything; the parent is the second field after it.
+                continue  # the process has ended
+            # The name, in brackets, may contain anything; the parent is the second field after it.
             if int(stat.rpartition(")")[2].split()[1]) == pid:
-                found.add(int(entry))
-    return found
+                children.add(int(entry))
+    return children

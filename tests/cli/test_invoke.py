@@ -1,4 +1,4 @@
-"""`liveness invoke`."""
+"""`liveness invoke`: the handler with one event, in a sandbox or against the environment."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .conftest import ROOT, Command, assert_one_sentence
 
 EVENTS = ROOT / "events"
 FIRST = ["session-0001"]
-# File: kind, the pairs that are judged, the reason of the only remark.
+# For each file: the kind, the pairs that are judged, and the reason of the only remark.
 EXPECTED: dict[str, tuple[str, list[str], str]] = {
     "put.json": ("cos", FIRST, ""),
     "post.json": ("cos", FIRST, ""),
@@ -37,8 +37,8 @@ EXPECTED: dict[str, tuple[str, list[str], str]] = {
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in EVENTS.glob("*.json")))
-def test_every_sample_event(liveness: Command, name: str) -> None:
-    kind, pair_ids, why = EXPECTED[name]
+def test_every_sample_event_is_handled(liveness: Command, name: str) -> None:
+    kind, pair_ids, reason = EXPECTED[name]
 
     invoked = liveness("invoke", str(EVENTS / name))
 
@@ -49,15 +49,15 @@ def test_every_sample_event(liveness: Command, name: str) -> None:
         {"pair_id": pair_id, "state": "published", "status": "passed"} for pair_id in pair_ids
     ]
     remarks = returned.get("remarks", [])
-    assert len(remarks) == bool(why)
-    assert all(why in remark["why"] for remark in remarks)
+    assert len(remarks) == bool(reason)
+    assert all(reason in remark["why"] for remark in remarks)
     logged = [json.loads(line)["event"] for line in invoked.stderr.splitlines()]
     assert logged[0] == "invocation.started"
     assert logged[-1] == "invocation.ended"
     assert logged.count("pair.called") == len(pair_ids)
 
 
-def test_an_empty_bucket(liveness: Command) -> None:
+def test_without_the_sample_the_bucket_is_empty(liveness: Command) -> None:
     invoked = liveness("invoke", "--no-sample", str(EVENTS / "put.json"))
 
     assert invoked.exit_code == 0
@@ -65,7 +65,7 @@ def test_an_empty_bucket(liveness: Command) -> None:
     assert pair["state"] == "waiting"
 
 
-def test_standard_input(liveness: Command) -> None:
+def test_the_event_is_read_from_standard_input(liveness: Command) -> None:
     invoked = liveness("invoke", "-", stdin='{"pairs": ["会话", "\\ud800"]}')
 
     assert invoked.exit_code == 0, invoked.stderr
@@ -74,7 +74,7 @@ def test_standard_input(liveness: Command) -> None:
     assert returned["remarks"][0]["kind"] == "refused"
 
 
-def test_a_message_that_the_handler_refuses(liveness: Command) -> None:
+def test_an_event_that_the_handler_rejects_is_reported(liveness: Command) -> None:
     invoked = liveness("invoke", "-", stdin='{"Type": "Timer", "Message": "dance"}')
 
     assert invoked.exit_code == 1
@@ -85,7 +85,7 @@ def test_a_message_that_the_handler_refuses(liveness: Command) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"put.json", b"\xff\xd8\xff\xe0", b"[" * 100_000], ids=repr
 )
-def test_garbage(liveness: Command, content: bytes) -> None:
+def test_input_that_is_not_json_is_rejected(liveness: Command, content: bytes) -> None:
     invoked = liveness("invoke", "-", stdin=content)
 
     assert invoked.exit_code == 2
@@ -94,7 +94,7 @@ def test_garbage(liveness: Command, content: bytes) -> None:
 
 
 @pytest.mark.parametrize("name", ["nowhere.json", ".", "nul\0"])
-def test_no_such_file(liveness: Command, name: str) -> None:
+def test_an_unreadable_file_is_rejected(liveness: Command, name: str) -> None:
     invoked = liveness("invoke", name)
 
     assert invoked.exit_code == 2
@@ -102,7 +102,7 @@ def test_no_such_file(liveness: Command, name: str) -> None:
 
 
 class TestInThisProcess:
-    """Where the environment names a cloud."""
+    """The handler in this process, because the environment names a cloud."""
 
     @pytest.fixture
     def cloud(self, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -114,7 +114,7 @@ class TestInThisProcess:
             monkeypatch.setenv("LIVENESS_ENDPOINT_SCHEME", "http")
             yield sandbox
 
-    def test_the_bucket_of_the_environment_is_looked_at(
+    def test_the_handler_uses_the_bucket_of_the_environment(
         self, liveness: Command, cloud: Sandbox
     ) -> None:
         bucket = cloud.bucket("faces-1250000000")
@@ -126,11 +126,11 @@ class TestInThisProcess:
 
         assert invoked.exit_code == 0, invoked.stderr
         states = [pair["state"] for pair in json.loads(invoked.stdout)["pairs"]]
-        assert states == ["waiting", "published"]  # no sample pair is put into it
+        assert states == ["waiting", "published"]  # without the sample pair
         assert bucket.get("liveness/results/session-0002/result.json") is not None
         assert '"event": "pair.published"' in invoked.stderr
 
-    def test_what_the_handler_raises(
+    def test_an_error_of_the_handler_is_reported(
         self, liveness: Command, cloud: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("TENCENTCLOUD_SECRETKEY", "wrong")

@@ -1,4 +1,4 @@
-"""`liveness run`."""
+"""`liveness run`: one pair from upload to result, and what is printed."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SCHEMA = json.loads((ROOT / "docs/liveness-result-1.schema.json").read_text("utf
 
 
 def package(folder: Path, **scenario: object) -> str:
-    """A liveness package that makes the sandbox's face API answer so."""
+    """Write a liveness package that scripts the sandbox's face API."""
     path = folder / "scenario.bin"
     path.write_text(json.dumps({"sandbox": True, **scenario}))
     return str(path)
 
 
-def written(pair_id: str) -> dict[str, Any]:
+def read_result(pair_id: str) -> dict[str, Any]:
     result: dict[str, Any] = json.loads(Path("build/run", pair_id, "result.json").read_text())
     jsonschema.validate(result, SCHEMA)
     return result
@@ -38,7 +38,7 @@ def test_the_sample_pair_passes(liveness: Command) -> None:
     ran = liveness("run")
 
     assert ran.exit_code == 0, ran.output
-    for told in (
+    for text in (
         "live.bin             2,048 bytes  to liveness/incoming/sample/live.bin",
         "triggered by",
         "verdict       passed (similarity 96.3, threshold 70)",
@@ -46,9 +46,9 @@ def test_the_sample_pair_passes(liveness: Command) -> None:
         "核验通过。",
         "1 to the face API, 1 billed",
     ):
-        assert told in ran.stdout
+        assert text in ran.stdout
     assert ran.stderr == ""
-    result = written("sample")
+    result = read_result("sample")
     assert result["status"] == "passed"
     (frame,) = frames("sample")
     assert hashlib.md5(frame.read_bytes()).hexdigest() == result["best_frame"]["md5"]
@@ -56,7 +56,7 @@ def test_the_sample_pair_passes(liveness: Command) -> None:
     assert f"best frame    {frame}" in ran.stdout
 
 
-def test_a_package_may_choose_the_verdict(liveness: Command, tmp_path: Path) -> None:
+def test_a_package_can_choose_the_verdict(liveness: Command, tmp_path: Path) -> None:
     assert liveness("run").exit_code == 0
 
     ran = liveness("run", "--live", package(tmp_path, code="FailedOperation.LivessDetectFake"))
@@ -65,22 +65,22 @@ def test_a_package_may_choose_the_verdict(liveness: Command, tmp_path: Path) -> 
     assert "verdict       rejected" in ran.stdout
     assert "1 to the face API, 0 billed" in ran.stdout
     assert "best frame    none: " in ran.stdout
-    assert written("sample")["status"] == "rejected"
-    assert frames("sample") == []  # that of the run before is gone
+    assert read_result("sample")["status"] == "rejected"
+    assert frames("sample") == []  # the frame of the first run was removed
 
 
-def test_other_files_under_another_pair_id(liveness: Command, tmp_path: Path) -> None:
+def test_files_and_pair_id_can_be_chosen(liveness: Command, tmp_path: Path) -> None:
     image = tmp_path / "me.PNG"
     image.write_bytes((ROOT / "events/sample/reference.jpg").read_bytes())
 
     ran = liveness("run", "--reference", str(image), "--pair-id", "2025/会话 1+1=100% 😀")
 
     assert ran.exit_code == 0, ran.output
-    result = written("2025/会话 1+1=100% 😀")
+    result = read_result("2025/会话 1+1=100% 😀")
     assert result["inputs"][1]["key"] == "liveness/incoming/2025/会话 1+1=100% 😀/reference.png"
 
 
-def test_settings_of_the_environment_apply(
+def test_settings_in_the_environment_apply(
     liveness: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LIVENESS_SIM_THRESHOLD", "99")
@@ -95,10 +95,10 @@ def test_settings_of_the_environment_apply(
     assert "rejected (similarity 96.3, threshold 99)" in ran.stdout
 
 
-def test_no_result_is_an_error_with_the_reason(liveness: Command, tmp_path: Path) -> None:
-    refused = package(tmp_path, code="AuthFailure.UnauthorizedOperation", channel="error")
+def test_a_missing_result_is_an_error_with_the_reason(liveness: Command, tmp_path: Path) -> None:
+    denied = package(tmp_path, code="AuthFailure.UnauthorizedOperation", channel="error")
 
-    ran = liveness("run", "--live", refused)
+    ran = liveness("run", "--live", denied)
 
     assert ran.exit_code == 1
     sentence, _, log = ran.stderr.partition("\n")
@@ -110,14 +110,14 @@ def test_no_result_is_an_error_with_the_reason(liveness: Command, tmp_path: Path
 
 
 @pytest.mark.parametrize("pair_id", ["", "../x", "a/../../x", "/x", "a//b", ".", "x" * 900])
-def test_a_pair_id_that_names_no_folder(liveness: Command, pair_id: str) -> None:
+def test_a_pair_id_that_cannot_name_a_folder_is_rejected(liveness: Command, pair_id: str) -> None:
     ran = liveness("run", "--pair-id", pair_id)
 
     assert ran.exit_code == 1
     assert_one_sentence(ran)
 
 
-def test_wrong_settings(liveness: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_setting_is_reported(liveness: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIVENESS_RATE_LIMIT", "fast")
 
     ran = liveness("run")
@@ -126,7 +126,7 @@ def test_wrong_settings(liveness: Command, monkeypatch: pytest.MonkeyPatch) -> N
     assert_one_sentence(ran, "LIVENESS_RATE_LIMIT is 'fast'")
 
 
-def test_without_the_repository(
+def test_a_missing_checkout_is_reported(
     liveness: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("liveness_cli.checkout.ROOT", tmp_path)
@@ -138,7 +138,7 @@ def test_without_the_repository(
 
 
 @needs_proc
-def test_interrupted_it_stops_what_it_started(start: Start, tmp_path: Path) -> None:
+def test_an_interrupted_run_stops_what_it_started(start: Start, tmp_path: Path) -> None:
     process = start("run", "--live", package(tmp_path, delay=20))
     children = await_children(process.pid)
 

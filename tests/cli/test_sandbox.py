@@ -1,4 +1,4 @@
-"""`liveness sandbox`."""
+"""`liveness sandbox`: a client in another process, restarts, timers, dead letters, faults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from liveness_cli.local_cloud import TIMERS
 from .conftest import ROOT, Command, Start, assert_one_sentence
 from .processes import await_children, needs_proc, still_running
 
-# Knows nothing but its environment, as a program of another project.
+# A program that knows nothing but its environment.
 CLIENT = """
 import json, os, time
 from qcloud_cos import CosConfig, CosS3Client, CosServiceError
@@ -46,7 +46,7 @@ print(reply["Body"].get_raw_stream().read().decode())
 
 
 def printed_environment(process: subprocess.Popen[str]) -> dict[str, str]:
-    """What stands in the lines after the one that says it is ready."""
+    """Return the variables in the lines after the one that says that the sandbox is ready."""
     assert process.stdout is not None
     ready = process.stdout.readline()
     assert re.fullmatch(r"liveness sandbox ready on http://127\.0\.0\.1:\d+\n", ready), ready
@@ -76,7 +76,7 @@ def run_client(environment: dict[str, str]) -> dict[str, Any]:
 
 @needs_proc
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_serves_another_process_until_it_is_stopped(start: Start, number: int) -> None:
+def test_the_sandbox_serves_another_process_until_it_is_stopped(start: Start, number: int) -> None:
     process = start("sandbox")
     result = run_client(printed_environment(process))
     assert result["status"] == "rejected"
@@ -91,7 +91,7 @@ def test_it_serves_another_process_until_it_is_stopped(start: Start, number: int
     assert still_running(workers) == set()
 
 
-def test_data_are_there_after_a_restart(start: Start, tmp_path: Path) -> None:
+def test_data_is_kept_for_the_next_start(start: Start, tmp_path: Path) -> None:
     arguments = ("sandbox", "--data", str(tmp_path / "kept"))
     first = start(*arguments)
     run_client(printed_environment(first))
@@ -101,24 +101,26 @@ def test_data_are_there_after_a_restart(start: Start, tmp_path: Path) -> None:
     second = start(*arguments, "--no-function")
     result = run_client(printed_environment(second))
 
-    assert result["pair_id"] == "one"  # nobody but the function of the first start wrote it
+    assert result["pair_id"] == "one"  # written by the function of the first start
 
 
-def test_a_region_that_the_data_are_not_of(start: Start, liveness: Command, tmp_path: Path) -> None:
+def test_data_of_another_region_is_rejected(
+    start: Start, liveness: Command, tmp_path: Path
+) -> None:
     data = ("sandbox", "--data", str(tmp_path / "kept"), "--no-function")
     first = start(*data)
     printed_environment(first)
     first.terminate()
     assert first.wait(timeout=10) == 0
 
-    answered = liveness(*data, "--region", "ap-hongkong")
+    result = liveness(*data, "--region", "ap-hongkong")
 
-    assert answered.exit_code == 1
-    assert_one_sentence(answered, "--data: ", "faces-1250000000 in ap-singapore")
+    assert result.exit_code == 1
+    assert_one_sentence(result, "--data: ", "faces-1250000000 in ap-singapore")
 
 
-# Uploads one half of a pair and returns.
-HALF = (
+# Uploads one input of a pair.
+UPLOAD_ONE_INPUT = (
     CLIENT.partition("client.put_object")[0]
     + """
 client.put_object(Bucket=bucket, Key="liveness/incoming/one/live.bin", Body=b"x")
@@ -126,22 +128,25 @@ client.put_object(Bucket=bucket, Key="liveness/incoming/one/live.bin", Body=b"x"
 )
 
 
-REFUSED = {"status": 403, "code": "AccessDenied"}
+DENIED = {"status": 403, "code": "AccessDenied"}
 
 
-def upload_half(environment: dict[str, str]) -> str:
-    """What the client complained of."""
-    command = [sys.executable, "-c", HALF]
+def upload_one_input(environment: dict[str, str]) -> str:
+    """Upload with another process; returns its error output."""
+    command = [sys.executable, "-c", UPLOAD_ONE_INPUT]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20)
     return done.stderr
 
 
-def test_what_always_fails_becomes_a_dead_letter(start: Start, tmp_path: Path) -> None:
+def test_an_event_that_always_fails_becomes_a_dead_letter(start: Start, tmp_path: Path) -> None:
     """At this speed its three tries are a second apart."""
     dead, scenario = tmp_path / "dead", tmp_path / "scenario.json"
-    scenario.write_text(json.dumps({"faults": [{"match": {"method": "HEAD"}, "do": REFUSED}]}))
+    scenario.write_text(json.dumps({"faults": [{"match": {"method": "HEAD"}, "do": DENIED}]}))
     options = ("--speed", "60", "--dead-letters", str(dead), "--scenario", str(scenario))
-    upload_half(printed_environment(start("sandbox", *options)))
+    environment = printed_environment(start("sandbox", *options))
+
+    upload_one_input(environment)
+
     deadline = time.monotonic() + 30
     while not list(dead.glob("*.json")):
         assert time.monotonic() < deadline, "no dead letter"
@@ -150,9 +155,10 @@ def test_what_always_fails_becomes_a_dead_letter(start: Start, tmp_path: Path) -
     assert (letter["Body"]["RequestSource"], letter["Body"]["RetryNum"]) == ("TRIGGER_COS", 2)
 
 
-def test_its_timers_fire(start: Start) -> None:
-    """An hour passes in two seconds: the backlog is looked for, and the inputs."""
+def test_the_timers_fire(start: Start) -> None:
+    """An hour passes in two seconds, so that drain and reconcile list their prefixes."""
     environment = printed_environment(start("sandbox", "--speed", "1800"))
+
     with requests.Session() as session:
         session.trust_env = False
         deadline = time.monotonic() + 30
@@ -164,22 +170,27 @@ def test_its_timers_fire(start: Start) -> None:
             listed = {each["query"].get("prefix", "") for each in log}
 
 
-def test_the_timers_are_those_that_are_deployed() -> None:
-    deployed = (ROOT / "serverless.yml").read_text()
-    named = re.findall(r"name: (\w+)\n +cronExpression: '(.*)'.*\n.*\n +argument: (\w+)", deployed)
-    assert named == [(name, cron, name) for name, cron in TIMERS.items()]
+def test_the_timers_are_those_of_the_deployment() -> None:
+    manifest = (ROOT / "serverless.yml").read_text()
+
+    timers = re.findall(r"name: (\w+)\n +cronExpression: '(.*)'.*\n.*\n +argument: (\w+)", manifest)
+
+    assert timers == [(name, cron, name) for name, cron in TIMERS.items()]
 
 
-def test_a_scenario_is_played(start: Start, tmp_path: Path) -> None:
+def test_the_faults_of_a_scenario_are_injected(start: Start, tmp_path: Path) -> None:
     scenario = tmp_path / "scenario.json"
     fault = {"match": {"method": "PUT"}, "do": {"status": 503, "code": "SlowDown"}}
     scenario.write_text(json.dumps({"faults": [fault]}))
     process = start("sandbox", "--no-function", "--scenario", str(scenario))
-    assert "SlowDown" in upload_half(printed_environment(process))
+
+    errors = upload_one_input(printed_environment(process))
+
+    assert "SlowDown" in errors
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "text"),
     [
         (("--bucket", "faces"), "--bucket faces"),
         (("--region", "eu-frankfurt"), "TENCENTCLOUD_REGION is 'eu-frankfurt'"),
@@ -188,16 +199,18 @@ def test_a_scenario_is_played(start: Start, tmp_path: Path) -> None:
         (("--scenario", "/no/such/file"), "--scenario: /no/such/file"),
     ],
 )
-def test_options_that_cannot_be(liveness: Command, arguments: tuple[str, ...], said: str) -> None:
-    answered = liveness("sandbox", *arguments)
+def test_an_invalid_option_is_rejected(
+    liveness: Command, arguments: tuple[str, ...], text: str
+) -> None:
+    result = liveness("sandbox", *arguments)
 
-    assert answered.exit_code == 1
-    assert_one_sentence(answered, said)
+    assert result.exit_code == 1
+    assert_one_sentence(result, text)
 
 
-def test_a_port_that_is_taken(liveness: Command) -> None:
+def test_a_port_in_use_is_reported(liveness: Command) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        answered = liveness("sandbox", "--port", str(taken.getsockname()[1]))
+        result = liveness("sandbox", "--port", str(taken.getsockname()[1]))
 
-    assert answered.exit_code == 1
-    assert_one_sentence(answered, "cannot start", "already in use")
+    assert result.exit_code == 1
+    assert_one_sentence(result, "cannot start", "already in use")

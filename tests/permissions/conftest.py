@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.cli.conftest import elsewhere, liveness
+from tests.cli.conftest import empty_working_directory, liveness
 
-__all__ = ["elsewhere", "liveness"]
+__all__ = ["empty_working_directory", "liveness"]
