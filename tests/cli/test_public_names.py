@@ -1,0 +1,58 @@
+"""The names that people type: a change here is a change of the public interface."""
+
+from __future__ import annotations
+
+import click
+
+from liveness_cli.main import main
+
+COMMANDS = {
+    "configure": [
+        "--reserved-mb",
+        "--retries",
+        "--max-event-age",
+        "--inputs-days",
+        "--results-days",
+        "--dry-run",
+        "--function-name",
+        "--json",
+    ],
+    "doctor": ["--function-name", "--json"],
+    "explain": ["PAIR_ID", "--json"],
+    "forget": ["PAIR_ID", "--yes", "--dry-run", "--json"],
+    "invoke": ["EVENT.json", "--no-sample"],
+    "policies": ["--role"],
+    "reconcile": ["--prefix", "--dry-run", "--json"],
+    "retry": ["PAIR_ID...", "--yes", "--log", "--json"],
+    "run": ["--live", "--reference", "--pair-id"],
+    "sandbox": [
+        "--port",
+        "--data",
+        "--region",
+        "--bucket",
+        "--no-function",
+        "--instances",
+        "--reserved-mb",
+        "--dead-letters",
+        "--speed",
+        "--scenario",
+    ],
+    "status": ["--limit", "--all", "--json"],
+}
+
+
+def names(command: click.Command) -> list[str]:
+    context = click.Context(command)
+    return [
+        name
+        for parameter in command.params
+        for name in (
+            parameter.opts
+            if isinstance(parameter, click.Option)
+            else [parameter.make_metavar(context)]
+        )
+    ]
+
+
+def test_the_sub_commands_and_their_options_are_public() -> None:
+    assert {name: names(command) for name, command in main.commands.items()} == COMMANDS
