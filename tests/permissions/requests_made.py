@@ -1,4 +1,4 @@
-"""What a recorded request asks of CAM: action, resource, and what conditions look at."""
+"""The requests that were made, as CAM sees them: action, resource and condition keys."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ REGION = "ap-singapore"
 APPID = "1250000000"
 UIN = "100000000001"
 
-# By method and what the query names; a request that is not here must not be taken for allowed.
-_OF_OBJECTS = {
+# By method and by what the query names. A request that is not listed here raises KeyError, so that
+# it cannot pass for an allowed one.
+_OBJECT_ACTIONS = {
     ("HEAD", ""): "HeadObject",
     ("GET", ""): "GetObject",
     ("PUT", ""): "PutObject",
@@ -26,7 +27,7 @@ _OF_OBJECTS = {
     ("DELETE", "uploadId"): "AbortMultipartUpload",
     ("PUT", "acl"): "PutObjectACL",
 }
-_OF_BUCKETS = {
+_BUCKET_ACTIONS = {
     ("GET", ""): "GetBucket",
     ("HEAD", ""): "HeadBucket",
     ("GET", "uploads"): "ListMultipartUploads",
@@ -34,49 +35,50 @@ _OF_BUCKETS = {
     ("GET", "lifecycle"): "GetBucketLifecycle",
     ("PUT", "lifecycle"): "PutBucketLifecycle",
 }
-_NAMED = ("uploads", "uploadId", "acl", "versioning", "lifecycle")
+_SUBRESOURCES = ("uploads", "uploadId", "acl", "versioning", "lifecycle")
 
 
 def cos(action: str, bucket: str, key: str, **headers: str) -> Request:
-    """`headers` without their dashes' underscores: x_cos_acl="public-read"."""
+    """Make a COS request; headers have underscores for dashes, as in x_cos_acl="public-read"."""
     context = {f"cos:{name.replace('_', '-')}": value for name, value in headers.items()}
     resource = f"qcs::cos:{REGION}:uid/{APPID}:{bucket}/{key}"
     return Request(f"name/cos:{action}", resource, context)
 
 
-def asked(request: RequestRecord) -> Request:
-    """Raises KeyError for what no table here knows."""
+def as_cam_sees_it(request: LoggedRequest) -> Request:
+    """Translate a recorded request. Raises KeyError for an unknown one."""
     if request.service == "cos":
-        assert "x-cos-copy-source" not in request.headers, "a copy asks for its source, too"
-        named = next((name for name in _NAMED if name in request.query), "")
-        known = _OF_OBJECTS if request.key else _OF_BUCKETS
+        assert "x-cos-copy-source" not in request.headers, "a copy also needs its source"
+        subresource = next((name for name in _SUBRESOURCES if name in request.query), "")
+        actions = _OBJECT_ACTIONS if request.key else _BUCKET_ACTIONS
         headers = {
             name.replace("-", "_"): value
             for name, value in request.headers.items()
             if name.startswith("x-cos-")
         }
-        return cos(known[request.method, named], request.bucket, request.key, **headers)
+        action = actions[request.method, subresource]
+        return cos(action, request.bucket, request.key, **headers)
     resource = {"faceid": "*", "cam": "*", "scf": f"qcs::scf:{REGION}:uin/{UIN}:{FUNCTION}"}
     return Request(f"{request.service}:{request.action}", resource[request.service])
 
 
-def asked_by(secret_id: str, requests: Iterable[RequestRecord]) -> list[Request]:
-    """All that was asked under a key, by header or by URL."""
-    return [asked(request) for request in requests if request.principal == secret_id]
+def requests_by(secret_id: str, requests: Iterable[LoggedRequest]) -> list[Request]:
+    """Return what was requested with a key, by header or by URL."""
+    return [as_cam_sees_it(request) for request in requests if request.principal == secret_id]
 
 
-def refused(policy: Policy, made: Iterable[Request]) -> list[Request]:
-    """What was asked for and is not allowed."""
-    return [request for request in made if not allows([policy], request)]
+def denied(policy: Policy, requests: Iterable[Request]) -> list[Request]:
+    """Return the requests that the policy does not allow."""
+    return [request for request in requests if not allows([policy], request)]
 
 
-def unused(policy: Policy, made: Sequence[Request]) -> list[Policy]:
-    """What is allowed and was never asked for."""
-    return [part for part in _parts(policy) if not any(allows([part], item) for item in made)]
+def unused(policy: Policy, requests: Sequence[Request]) -> list[Policy]:
+    """Return the permissions of the policy that none of the requests needs."""
+    return [part for part in _parts(policy) if not any(allows([part], item) for item in requests)]
 
 
 def _parts(policy: Policy) -> Iterator[Policy]:
-    """Each of its permissions alone: one action on one resource."""
+    """Split a policy into policies of one action on one resource."""
     for statement in policy["statement"]:
         for action in statement["action"]:
             for resource in statement["resource"]:

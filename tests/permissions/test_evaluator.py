@@ -1,4 +1,4 @@
-"""The evaluator: nothing is allowed by silence, a deny wins, the unknown is refused."""
+"""The evaluator: requests are denied by default, a deny overrides, unsupported parts raise."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def policy(effect: str = "allow", **fields: Any) -> dict[str, Any]:
     return {"version": "2.0", "statement": [statement]}
 
 
-def test_nothing_is_allowed_that_no_statement_allows() -> None:
+def test_a_request_is_denied_unless_a_statement_allows_it() -> None:
     assert not allows([], PUT)
     assert not allows([{"version": "2.0", "statement": []}], PUT)
     assert not allows([policy("deny", action="name/cos:GetObject")], PUT)
 
 
-def test_a_deny_wins_in_whichever_policy_it_stands() -> None:
-    for policies in ([policy(), policy("deny")], [policy("deny"), policy()]):
-        assert not allows(policies, PUT)
+@pytest.mark.parametrize("effects", [("allow", "deny"), ("deny", "allow")])
+def test_a_deny_in_any_policy_overrides_an_allow(effects: tuple[str, str]) -> None:
+    assert not allows([policy(effect) for effect in effects], PUT)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,9 @@ def test_a_deny_wins_in_whichever_policy_it_stands() -> None:
         ("name/scf:*", False),
     ],
 )
-def test_actions(action: str | list[str], allowed: bool) -> None:
+def test_actions_match_case_sensitively_and_by_wildcard(
+    action: str | list[str], allowed: bool
+) -> None:
     assert allows([policy(action=action)], PUT) is allowed
 
 
@@ -63,12 +65,12 @@ def test_actions(action: str | list[str], allowed: bool) -> None:
         ("qcs::cos:ap-singapore:uid/2:faces-1/*", False),
     ],
 )
-def test_resources(resource: str | list[str], allowed: bool) -> None:
+def test_resources_match_by_wildcard_and_account(resource: str | list[str], allowed: bool) -> None:
     assert allows([policy(resource=resource)], PUT) is allowed
 
 
 @pytest.mark.parametrize(
-    ("condition", "sent", "allowed"),
+    ("condition", "value", "allowed"),
     [
         ({"string_equal": {"cos:a": "x"}}, "x", True),
         ({"string_equal": {"cos:a": ["w", "x"]}}, "x", True),
@@ -85,13 +87,16 @@ def test_resources(resource: str | list[str], allowed: bool) -> None:
         ({"string_equal": {"cos:a": "x"}, "string_like": {"cos:a": "y*"}}, "x", False),
     ],
 )
-def test_conditions(condition: dict[str, Any], sent: str | None, allowed: bool) -> None:
-    request = PUT._replace(context={} if sent is None else {"cos:a": sent})
+def test_all_conditions_of_a_statement_must_hold(
+    condition: dict[str, Any], value: str | None, allowed: bool
+) -> None:
+    request = PUT._replace(context={} if value is None else {"cos:a": value})
+
     assert allows([policy(condition=condition)], request) is allowed
 
 
 @pytest.mark.parametrize(
-    "unknown",
+    "unsupported",
     [
         policy(principal={"qcs": ["*"]}),
         policy(condition={"ip_equal": {"qcs:ip": "10.0.0.1"}}),
@@ -101,6 +106,6 @@ def test_conditions(condition: dict[str, Any], sent: str | None, allowed: bool) 
         {"statement": []},
     ],
 )
-def test_what_it_does_not_know_it_refuses(unknown: dict[str, Any]) -> None:
+def test_an_unsupported_policy_raises_an_error(unsupported: dict[str, Any]) -> None:
     with pytest.raises(UnsupportedPolicy):
-        allows([unknown], PUT)
+        allows([unsupported], PUT)

@@ -1,4 +1,4 @@
-"""The function's policy allows all that the function does, and nothing that it does not do."""
+"""The function's policy allows exactly what the function does."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from liveness.settings import Settings, read_settings
 from liveness_cli.permissions.evaluator import Request, allows
 from liveness_cli.permissions.roles import policy_of
 from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud, Instance
-from tests.permissions.requests_made import APPID, REGION, asked_by, cos, refused, unused
+
+from .requests_made import APPID, REGION, cos, denied, requests_by, unused
 
 RESULTS, LEDGER = f"results-{APPID}", f"ledger-{APPID}"
 THROTTLED = {"code": "RequestLimitExceeded", "channel": "error", "times": 1}
@@ -34,38 +35,39 @@ def settings_of(function: Instance) -> Settings:
 
 
 def upload(cloud: Cloud, settings: Settings, pair_id: str, live: bytes | None = PACKAGE) -> None:
-    front = settings.input_prefix + pair_id
+    prefix = settings.input_prefix + pair_id
     if live is not None:
-        cloud.bucket.put(front + settings.live_suffixes[0], live)
-    cloud.bucket.put(front + settings.image_suffixes[0], JPEG)
+        cloud.bucket.put(prefix + settings.live_suffixes[0], live)
+    cloud.bucket.put(prefix + settings.image_suffixes[0], JPEG)
 
 
-def told(**instructions: object) -> bytes:
+def scripted(**instructions: object) -> bytes:
+    """A liveness package that scripts the sandbox's face API."""
     return json.dumps({"sandbox": 1, **instructions}).encode()
 
 
-def in_parts(cloud: Cloud, key: str) -> None:
-    """Its ETag is no MD5, so the function reads it."""
-    started = cloud.client.create_multipart_upload(BUCKET, key)["UploadId"]
-    part = cloud.client.upload_part(BUCKET, key, PACKAGE, 1, started)
+def upload_in_parts(cloud: Cloud, key: str) -> None:
+    """Upload an object whose ETag is not an MD5, so that the function has to read it."""
+    upload_id = cloud.client.create_multipart_upload(BUCKET, key)["UploadId"]
+    part = cloud.client.upload_part(BUCKET, key, PACKAGE, 1, upload_id)
     parts = {"Part": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-    cloud.client.complete_multipart_upload(BUCKET, key, started, parts)
+    cloud.client.complete_multipart_upload(BUCKET, key, upload_id, parts)
 
 
 def do_everything(cloud: Cloud, function: Instance) -> None:
-    """Every way through the function that asks for something of its own."""
+    """Take every path through the function that makes requests of its own."""
     settings = settings_of(function)
     ledger = cloud.sandbox.bucket(settings.ledger_bucket)
     for name, live in (
         ("anna", PACKAGE),
-        ("bert", told(**THROTTLED)),
-        ("cleo", told(drop="after", times=3)),
+        ("bert", scripted(**THROTTLED)),
+        ("cleo", scripted(drop="after", times=3)),
         ("dora", b""),
         ("lost", PACKAGE),
     ):
         upload(cloud, settings, name, live)
     upload(cloud, settings, "emil", None)
-    in_parts(cloud, settings.input_prefix + "emil" + settings.live_suffixes[0])
+    upload_in_parts(cloud, settings.input_prefix + "emil" + settings.live_suffixes[0])
     for name in ("anna", "bert", "cleo", "dora", "emil"):
         key = settings.input_prefix + name + settings.live_suffixes[0]
         function(cloud.sandbox.trigger_event(BUCKET, key))
@@ -91,23 +93,22 @@ def do_everything(cloud: Cloud, function: Instance) -> None:
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda name: name.replace(" ", "-"))
-def test_all_that_the_function_asks_for_is_allowed_and_nothing_more_is(
-    cloud: Cloud, layout: str
-) -> None:
+def test_the_policy_allows_exactly_what_the_function_requests(cloud: Cloud, layout: str) -> None:
     for bucket in (RESULTS, LEDGER):
         cloud.sandbox.create_bucket(bucket)
     function = cloud.instance(**LAYOUTS[layout])
-    do_everything(cloud, function)
-    made = asked_by(function.environ["TENCENTCLOUD_SECRETID"], cloud.sandbox.requests)
-    policy = policy_of("function", settings_of(function))
 
-    assert len(made) > 50
-    assert refused(policy, made) == []
-    assert unused(policy, made) == []
+    do_everything(cloud, function)
+
+    requests = requests_by(function.environ["TENCENTCLOUD_SECRETID"], cloud.sandbox.requests)
+    policy = policy_of("function", settings_of(function))
+    assert len(requests) > 50
+    assert denied(policy, requests) == []
+    assert unused(policy, requests) == []
 
 
 INPUT, RESULT = "liveness/incoming/anna/live.bin", "liveness/results/anna/result.json"
-RECORD = "liveness/ledger/claims/hash/print/response"
+RECORD = "liveness/ledger/claims/hash/fingerprint/response"
 OTHER = "other-1250000000"
 
 
@@ -140,6 +141,7 @@ OTHER = "other-1250000000"
     ],
     ids=lambda item: f"{item.action} {item.resource.rpartition(':')[2]}",
 )
-def test_what_it_has_no_business_with_is_not_allowed(request_: Request) -> None:
+def test_the_policy_allows_nothing_harmful(request_: Request) -> None:
     settings = read_settings({"TENCENTCLOUD_REGION": REGION, "LIVENESS_BUCKET": BUCKET})
+
     assert not allows([policy_of("function", settings)], request_)

@@ -1,6 +1,7 @@
-"""Two uploaders: nobody who is being checked can write what he is compared with.
+"""The two uploaders: a person who is checked cannot write the photo that they are compared with.
 
-Nothing is documented of a `*` with more behind it, so all that CAM could make of one is tried.
+The vendor does not document what a `*` in the middle of a resource means, so the tests try every
+interpretation that CAM could have.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from liveness_cli.permissions.roles import policy_of
 from liveness_sandbox import Sandbox
 from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud
 
-from .requests_made import REGION, asked_by, cos
+from .requests_made import REGION, cos, requests_by
 
 ENVIRONMENT = {"TENCENTCLOUD_REGION": REGION, "LIVENESS_BUCKET": BUCKET}
 DEFAULT = read_settings(ENVIRONMENT)
@@ -36,7 +37,7 @@ WRITES = ("PutObject", "PostObject", "InitiateMultipartUpload", "UploadPart", "A
 
 
 class Uploader:
-    """Somebody with keys of his own and the real SDK."""
+    """A client with the real SDK and keys of its own."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
@@ -52,10 +53,10 @@ class Uploader:
         self.client = CosS3Client(config, retry=0)
 
     def is_allowed(self, role: str) -> bool:
-        """Whether all that he asked for is."""
-        made = asked_by(self._keys.secret_id, self._sandbox.requests)
-        assert made
-        return all(allows([policy_of(role, DEFAULT)], request) for request in made)
+        """Whether the role's policy allows all of the client's requests."""
+        requests = requests_by(self._keys.secret_id, self._sandbox.requests)
+        assert requests
+        return all(allows([policy_of(role, DEFAULT)], request) for request in requests)
 
 
 def put_package(client: CosS3Client) -> None:
@@ -63,16 +64,16 @@ def put_package(client: CosS3Client) -> None:
 
 
 def put_package_in_parts(client: CosS3Client) -> None:
-    started = client.create_multipart_upload(BUCKET, PACKAGE_KEY)["UploadId"]
-    part = client.upload_part(BUCKET, PACKAGE_KEY, PACKAGE, 1, started)
-    client.list_parts(BUCKET, PACKAGE_KEY, started)
+    upload_id = client.create_multipart_upload(BUCKET, PACKAGE_KEY)["UploadId"]
+    part = client.upload_part(BUCKET, PACKAGE_KEY, PACKAGE, 1, upload_id)
+    client.list_parts(BUCKET, PACKAGE_KEY, upload_id)
     parts = {"Part": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-    client.complete_multipart_upload(BUCKET, PACKAGE_KEY, started, parts)
+    client.complete_multipart_upload(BUCKET, PACKAGE_KEY, upload_id, parts)
 
 
-def stop_in_the_middle(client: CosS3Client) -> None:
-    started = client.create_multipart_upload(BUCKET, PACKAGE_KEY)["UploadId"]
-    client.abort_multipart_upload(BUCKET, PACKAGE_KEY, started)
+def abort_upload(client: CosS3Client) -> None:
+    upload_id = client.create_multipart_upload(BUCKET, PACKAGE_KEY)["UploadId"]
+    client.abort_multipart_upload(BUCKET, PACKAGE_KEY, upload_id)
 
 
 def put_large_package(client: CosS3Client) -> None:
@@ -100,7 +101,7 @@ def remove_package(client: CosS3Client) -> None:
     client.delete_object(BUCKET, PACKAGE_KEY)
 
 
-def look_around(client: CosS3Client) -> None:
+def list_inputs(client: CosS3Client) -> None:
     client.list_objects(BUCKET, Prefix="liveness/incoming/")
 
 
@@ -110,46 +111,50 @@ def read_package_back(client: CosS3Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("role", "work"),
+    ("role", "use"),
     [
         ("app", put_package),
         ("app", put_package_in_parts),
-        ("app", stop_in_the_middle),
+        ("app", abort_upload),
         ("app", put_large_package),
         ("backend", put_photo),
     ],
 )
-def test_what_each_uploader_does_is_allowed(
-    cloud: Cloud, role: str, work: Callable[[CosS3Client], None]
+def test_each_uploader_may_upload_its_own_file(
+    cloud: Cloud, role: str, use: Callable[[CosS3Client], None]
 ) -> None:
     uploader = Uploader(cloud.sandbox)
-    work(uploader.client)
+
+    use(uploader.client)
+
     assert uploader.is_allowed(role)
 
 
 @pytest.mark.parametrize(
-    ("role", "work"),
+    ("role", "use"),
     [
         ("app", put_photo),
         ("app", put_photo_in_parts),
         ("app", publish_package),
         ("app", remove_package),
-        ("app", look_around),
+        ("app", list_inputs),
         ("app", read_package_back),
         ("backend", put_package),
         ("backend", put_package_in_parts),
         ("backend", publish_photo),
-        ("backend", look_around),
+        ("backend", list_inputs),
         ("reader", put_photo),
         ("deployer", put_photo),
         ("viewer", put_photo),
     ],
 )
-def test_what_they_must_not_do_is_not(
-    cloud: Cloud, role: str, work: Callable[[CosS3Client], None]
+def test_no_role_may_do_what_is_not_its_job(
+    cloud: Cloud, role: str, use: Callable[[CosS3Client], None]
 ) -> None:
     uploader = Uploader(cloud.sandbox)
-    work(uploader.client)
+
+    use(uploader.client)
+
     assert not uploader.is_allowed(role)
 
 
@@ -169,56 +174,65 @@ def test_what_they_must_not_do_is_not(
         ("GetBucket", ""),
     ],
 )
-def test_neither_does_anything_else(role: str, action: str, key: str) -> None:
+def test_neither_uploader_may_do_anything_else(role: str, action: str, key: str) -> None:
     assert not allows([policy_of(role, DEFAULT)], cos(action, BUCKET, key))
 
 
-def test_neither_reaches_another_bucket() -> None:
-    for role, key in (("app", PACKAGE_KEY), ("backend", PHOTO_KEY)):
-        assert allows([policy_of(role, DEFAULT)], cos("PutObject", BUCKET, key))
-        assert not allows([policy_of(role, DEFAULT)], cos("PutObject", "other-1250000000", key))
+@pytest.mark.parametrize(("role", "key"), [("app", PACKAGE_KEY), ("backend", PHOTO_KEY)])
+def test_neither_uploader_may_write_to_another_bucket(role: str, key: str) -> None:
+    policies = [policy_of(role, DEFAULT)]
+
+    assert allows(policies, cos("PutObject", BUCKET, key))
+    assert not allows(policies, cos("PutObject", "other-1250000000", key))
 
 
-def test_temporary_keys_of_one_session_reach_that_session_only() -> None:
-    narrowed = read_as(lambda item: item.replace("*", "anna"), policy_of("app", DEFAULT))
+def test_temporary_keys_for_one_pair_allow_only_that_pair() -> None:
+    narrowed = interpreted(policy_of("app", DEFAULT), lambda item: item.replace("*", "anna"))
+
     assert allows([narrowed], cos("PutObject", BUCKET, PACKAGE_KEY))
     for key in (PHOTO_KEY, "liveness/incoming/bert/live.bin", "liveness/incoming/anna/b/live.bin"):
         assert not allows([narrowed], cos("PutObject", BUCKET, key))
 
 
-def test_one_account_with_both_policies_can_write_neither() -> None:
+@pytest.mark.parametrize("key", [PACKAGE_KEY, PHOTO_KEY])
+def test_an_account_with_both_policies_can_write_neither_file(key: str) -> None:
     both = [policy_of("app", DEFAULT), policy_of("backend", DEFAULT)]
-    for key in (PACKAGE_KEY, PHOTO_KEY):
-        assert not allows(both, cos("PutObject", BUCKET, key))
+
+    assert not allows(both, cos("PutObject", BUCKET, key))
 
 
-# ---- whatever CAM makes of a * in the middle
+# ---- whatever CAM takes a * in the middle for
 
 
-def as_text(resource: str) -> str:
+def any_text(resource: str) -> str:
     return resource
 
 
-def as_character(resource: str) -> str:
-    """Only a `*` at the end means any text."""
+def literal_character(resource: str) -> str:
+    """Only a `*` at the end matches any text."""
     return resource[:-1].replace("*", "\0") + resource[-1]
 
 
-def up_to_it(resource: str) -> str:
-    """Nothing behind the first `*` is read."""
-    front, star, _ = resource.partition("*")
-    return front + star
+def end_of_pattern(resource: str) -> str:
+    """CAM ignores what follows the first `*`."""
+    prefix, star, _ = resource.partition("*")
+    return prefix + star
 
 
-def read_as(reading: Callable[[str], str], policy: Policy) -> Policy:
-    def statement(given: Mapping[str, Any]) -> dict[str, Any]:
-        return {**given, "resource": [reading(item) for item in given["resource"]]}
+Interpretation = Callable[[str], str]
+
+
+def interpreted(policy: Policy, interpretation: Interpretation) -> Policy:
+    """Return the policy as CAM understands it under this interpretation."""
+
+    def statement(original: Mapping[str, Any]) -> dict[str, Any]:
+        resources = [interpretation(item) for item in original["resource"]]
+        return {**original, "resource": resources}
 
     return {**policy, "statement": [statement(item) for item in policy["statement"]]}
 
 
-at_leisure = hypothesis_settings(deadline=None)  # the machine may be busy
-READINGS = (as_text, as_character, up_to_it)
+without_deadline = hypothesis_settings(deadline=None)  # the machine may be busy
 names = st.text("ab./-人*", max_size=12)
 suffixes = st.lists(
     st.text("ab./", min_size=1, max_size=4).filter(lambda text: not text.endswith("/")),
@@ -228,11 +242,11 @@ suffixes = st.lists(
 ).map(tuple)
 
 
-@pytest.mark.parametrize("reading", READINGS)
-@at_leisure
+@pytest.mark.parametrize("interpretation", [any_text, literal_character, end_of_pattern])
+@without_deadline
 @given(live=suffixes, image=suffixes, name=names, data=st.data())
-def test_in_every_layout_nobody_can_write_the_others_file(
-    reading: Callable[[str], str],
+def test_no_layout_lets_an_uploader_write_the_others_file(
+    interpretation: Interpretation,
     live: tuple[str, ...],
     image: tuple[str, ...],
     name: str,
@@ -241,25 +255,30 @@ def test_in_every_layout_nobody_can_write_the_others_file(
     assume(not set(live) & set(image))
     layout = DEFAULT._replace(live_suffixes=live, image_suffixes=image)
     key = layout.input_prefix + name + data.draw(st.sampled_from([*live, *image]))
-    read = read_input_key(layout, key)
-    assume(isinstance(read, InputKey))
-    assert isinstance(read, InputKey)
-    other, own = ("app", live) if read.role == IMAGE else ("backend", image)
-    if reading is up_to_it:  # where the deny had to be left out, this reading is not held
-        theirs = image if read.role == IMAGE else live
-        assume(not any(mine.endswith(suffix) for mine in own for suffix in theirs))
-    policy = read_as(reading, policy_of(other, layout))
+    input_key = read_input_key(layout, key)
+    assume(isinstance(input_key, InputKey))
+    assert isinstance(input_key, InputKey)
+    other_role, own_suffixes = ("app", live) if input_key.role == IMAGE else ("backend", image)
+    if interpretation is end_of_pattern:
+        # Not safe where the deny statement had to be left out.
+        denied = image if input_key.role == IMAGE else live
+        assume(not any(own.endswith(suffix) for own in own_suffixes for suffix in denied))
+
+    policy = interpreted(policy_of(other_role, layout), interpretation)
+
     for action in WRITES:
         assert not allows([policy], cos(action, BUCKET, key)), policy
 
 
 @pytest.mark.parametrize("layout", [DEFAULT, FLAT])
-@at_leisure
+@without_deadline
 @given(name=names.filter(bool))
-def test_if_it_means_any_text_everybody_can_write_his_own(layout: Settings, name: str) -> None:
+def test_each_uploader_can_write_its_own_file_if_a_star_is_any_text(
+    layout: Settings, name: str
+) -> None:
     for suffix in layout.live_suffixes + layout.image_suffixes:
         key = layout.input_prefix + name + suffix
-        read = read_input_key(layout, key)
-        assert isinstance(read, InputKey)
-        role = {LIVE: "app", IMAGE: "backend"}[read.role]
+        input_key = read_input_key(layout, key)
+        assert isinstance(input_key, InputKey)
+        role = {LIVE: "app", IMAGE: "backend"}[input_key.role]
         assert allows([policy_of(role, layout)], cos("PutObject", BUCKET, key))
