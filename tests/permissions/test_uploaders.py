@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, reject
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from qcloud_cos import CosConfig, CosS3Client
@@ -20,7 +20,7 @@ from liveness.keys import IMAGE, LIVE, InputKey, read_input_key
 from liveness.settings import Settings, read_settings
 from liveness_cli.permissions.evaluator import allows
 from liveness_cli.permissions.language import Policy
-from liveness_cli.permissions.roles import policy_of
+from liveness_cli.permissions.roles import PolicyError, policy_of
 from liveness_sandbox import Sandbox
 from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud
 
@@ -264,10 +264,26 @@ def test_no_layout_lets_an_uploader_write_the_others_file(
         denied = image if input_key.role == IMAGE else live
         assume(not any(own.endswith(suffix) for own in own_suffixes for suffix in denied))
 
-    policy = interpreted(policy_of(other_role, layout), interpretation)
+    try:
+        policy = interpreted(policy_of(other_role, layout), interpretation)
+    except PolicyError:
+        reject()
 
     for action in WRITES:
         assert not allows([policy], cos(action, BUCKET, key)), policy
+
+
+@pytest.mark.parametrize("role", ["app", "backend"])
+@pytest.mark.parametrize(
+    ("live", "image"), [(("b", "//b"), ("/b",)), (("/b",), ("b", "//b"))], ids=["live", "image"]
+)
+def test_suffixes_that_no_policy_can_separate_are_rejected(
+    role: str, live: tuple[str, ...], image: tuple[str, ...]
+) -> None:
+    layout = DEFAULT._replace(live_suffixes=live, image_suffixes=image)
+
+    with pytest.raises(PolicyError, match="no policy can keep the two uploaders apart"):
+        policy_of(role, layout)
 
 
 @pytest.mark.parametrize("layout", [DEFAULT, FLAT])

@@ -85,6 +85,8 @@ def policy_of(role: str, settings: Settings, uin: str = "") -> Policy:
     Raises PolicyError if CAM would misinterpret the policy, or not accept it.
     """
     _reject_wildcards(settings)
+    if role in ("app", "backend"):
+        _reject_inseparable_suffixes(settings)
     policy = ROLES[role].make_policy(settings, uin)
     size = len(to_json(policy))
     if size > MAX_CHARACTERS:
@@ -114,3 +116,23 @@ def _reject_wildcards(settings: Settings) -> None:
                 f"{text!a} contains a *, which matches any text in a policy: it would allow more "
                 "than these keys; use prefixes and suffixes without one"
             )
+
+
+def _reject_inseparable_suffixes(settings: Settings) -> None:
+    """Raise PolicyError if no policy can give each uploader exactly its own keys.
+
+    A suffix that lies between two of the other input, such as `/b` between `b` and `//b`, can
+    neither be denied to the other uploader, who would lose `//b`, nor left out: it may write `*b`.
+    """
+    for own, others in (
+        (settings.live_suffixes, settings.image_suffixes),
+        (settings.image_suffixes, settings.live_suffixes),
+    ):
+        for suffix in others:
+            shorter = [each for each in own if suffix.endswith(each)]
+            longer = [each for each in own if each.endswith(suffix)]
+            if shorter and longer:
+                raise PolicyError(
+                    f"the suffix {suffix!a} ends like {shorter[0]!a}, and {longer[0]!a} ends like "
+                    "it: no policy can keep the two uploaders apart; use other suffixes"
+                )
