@@ -201,7 +201,7 @@ def test_an_account_with_both_policies_can_write_neither_file(key: str) -> None:
     assert not allows(both, cos("PutObject", BUCKET, key))
 
 
-# ---- whatever CAM takes a * in the middle for
+# ---- every interpretation of a * in the middle
 
 
 def any_text(resource: str) -> str:

@@ -1,4 +1,4 @@
-"""Check that no lifecycle rule removes what must be kept, whoever owns the rule. Pure."""
+"""Check that no lifecycle rule, managed or foreign, removes what must be kept. Pure."""
 
 from __future__ import annotations
 

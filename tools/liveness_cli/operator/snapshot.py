@@ -78,7 +78,7 @@ class Listing(NamedTuple):
 
 
 class BucketSnapshot(NamedTuple):
-    """What `status` reads. It also tells what was not read."""
+    """What `status` reads. It also records what was not read."""
 
     settings: Settings
     now: float

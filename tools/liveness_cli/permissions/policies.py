@@ -187,7 +187,7 @@ def _keys_ending_in(settings: Settings, suffixes: Sequence[str]) -> list[str]:
 def _deny_other_uploader(
     settings: Settings, own_suffixes: Sequence[str], other_suffixes: Sequence[str]
 ) -> list[Statement]:
-    """Deny the other uploader's keys, whatever else is allowed.
+    """Deny the other uploader's keys, even if another policy allows them.
 
     A suffix with which one of the uploader's own suffixes ends is left out: such a key belongs to
     the longer suffix, so the statement would deny the uploader's own keys, too.

@@ -121,7 +121,7 @@ def _reject_wildcards(settings: Settings) -> None:
 def _reject_inseparable_suffixes(settings: Settings) -> None:
     """Raise PolicyError if no policy can give each uploader exactly its own keys.
 
-    A suffix that lies between two of the other input, such as `/b` between `b` and `//b`, can
+    A suffix between two of the other input, such as `/b` between `b` and `//b`, can
     neither be denied to the other uploader, who would lose `//b`, nor left out: it may write `*b`.
     """
     for own, others in (
