@@ -19,7 +19,7 @@ ECHO = "def main_handler(event, context):\n    return event\n"
 FAILING = "def main_handler(event, context):\n    raise RuntimeError('always')\n"
 LEDGER = "liveness/ledger/"
 TAGS = [{"Key": "a", "Value": "1"}, {"Key": "b", "Value": None}]
-FOREIGN_RULES = [
+FOREIGN_RULES: list[dict[str, Any]] = [
     {
         "ID": "yours",
         "Filter": {"And": {"Prefix": "logs/", "Tag": TAGS}},
@@ -65,7 +65,7 @@ class Operator:
         assert result.exit_code == 0, result.output
         value = json.loads(result.stdout)
         return {
-            row["what"]: (row["before"], row["after"], row["state"]) for row in value["settings"]
+            row["setting"]: (row["before"], row["after"], row["state"]) for row in value["settings"]
         }
 
 
@@ -149,7 +149,7 @@ def test_the_json_document_describes_each_setting(
         "dry_run": False,
         "settings": [
             {
-                "what": "reserved quota",
+                "setting": "reserved quota",
                 "unit": "MB",
                 "before": 1280,
                 "after": None,
@@ -164,7 +164,7 @@ def test_the_json_document_describes_each_setting(
     }
 
 
-def test_a_rule_that_archives_inputs_is_replaced_by_one_that_removes_them(
+def test_a_rule_that_archives_is_replaced_by_one_that_removes(
     cloud: Cloud, operator: Operator, deploy: Deploy
 ) -> None:
     """An action that the bucket's owner added to the rule for unfinished uploads is kept."""

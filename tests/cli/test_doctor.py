@@ -75,7 +75,7 @@ class Installation:
         code.mkdir()
         (code / "index.py").write_text(ECHO)
         settings = {"LIVENESS_BUCKET": BUCKET, "LIVENESS_ENDPOINT_SCHEME": "http"}
-        defaults = {"timeout_s": 900, "memory_mb": 256, "role": ROLE}
+        defaults: dict[str, Any] = {"timeout_s": 900, "memory_mb": 256, "role": ROLE}
         self.cloud.sandbox.deploy(
             "liveness",
             code,

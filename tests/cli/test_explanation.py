@@ -188,7 +188,7 @@ def test_entries_of_the_same_second_are_in_causal_order() -> None:
     value = explanation_of(complete_pair()._replace(records=records, markers=[marker]))
 
     entries = [
-        (entry["what"], entry["text"].split(",")[0].split(";")[0]) for entry in value["timeline"]
+        (entry["kind"], entry["text"].split(",")[0].split(";")[0]) for entry in value["timeline"]
     ]
     assert entries == [
         ("input", "liveness/incoming/anna/live.bin"),

@@ -226,7 +226,7 @@ def test_explain_prints_one_page(cloud: Cloud, operator: Operator) -> None:
         "attempts 1 attempt, 3 allowed",
         "",
         "Timeline",
-        "UTC What Details",
+        "UTC Kind Details",
         "<time> input liveness/incoming/anna/live.bin, 78 bytes",
         "<time> input liveness/incoming/anna/reference.jpg, 21,348 bytes",
         "<time> claim attempt 1 by invocation invocation-1",

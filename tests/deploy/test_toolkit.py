@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 CODE = {"bucket": "sls-cloudfunction-ap-singapore-code", "object": "/scf_component.zip"}
 EMPTY_CLOUD: dict[str, Any] = {"function": None, "triggers": []}
 FUNCTION = {"Region": REGION, "FunctionName": "liveness", "Namespace": "default"}
-TRIGGERS = [
+TRIGGERS: list[dict[str, Any]] = [
     {
         "Type": "cos",
         "TriggerName": "faces-1250000000.cos.ap-singapore.myqcloud.com",

@@ -289,9 +289,8 @@ def test_suffixes_that_no_policy_can_separate_are_rejected(
 @pytest.mark.parametrize("layout", [DEFAULT, FLAT])
 @without_deadline
 @given(name=names.filter(bool))
-def test_each_uploader_can_write_its_own_file_if_a_star_is_any_text(
-    layout: Settings, name: str
-) -> None:
+def test_each_uploader_may_write_its_own_file_of_any_pair(layout: Settings, name: str) -> None:
+    """This holds if CAM takes a `*` in the middle for any text."""
     for suffix in layout.live_suffixes + layout.image_suffixes:
         key = layout.input_prefix + name + suffix
         input_key = read_input_key(layout, key)

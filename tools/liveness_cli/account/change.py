@@ -21,7 +21,7 @@ class Setting(NamedTuple):
 
     def to_json(self, state: str) -> dict[str, Any]:
         return {
-            "what": self.name,
+            "setting": self.name,
             "unit": self.unit,
             "before": self.before,
             "after": self.after,

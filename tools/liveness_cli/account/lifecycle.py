@@ -61,13 +61,13 @@ def find(rules: Sequence[Rule], name: str, prefix: str) -> Rule | None:
 def with_rule(rules: Sequence[Rule], managed: ManagedRule) -> list[Rule]:
     """Return all rules, with the managed rule in the place of its former version."""
     before = find(rules, managed.name, managed.prefix)
-    new = _rule(managed, _id(before) if before is not None else _free_id(rules, managed))
+    updated = _rule(managed, _id(before) if before is not None else _free_id(rules, managed))
     if before is None:
-        return [*rules, new]
+        return [*rules, updated]
     # The owner of the bucket may have added an action for unfinished uploads to our rule.
     kept = {name: before[name] for name in (_UNFINISHED_UPLOADS,) if name in before}
-    new = {**new, **kept}
-    return [new if rule is before else rule for rule in rules]
+    updated = {**updated, **kept}
+    return [updated if rule is before else rule for rule in rules]
 
 
 def without_rule(rules: Sequence[Rule], name: str, prefix: str) -> list[Rule]:

@@ -18,7 +18,7 @@ def print_configured(value: Mapping[str, Any]) -> None:
     page.title(f"Function {value['function']} in {value['region']}")
     rows = [
         (
-            row["what"],
+            row["setting"],
             "unknown" if row["before_unknown"] else _amount(row["before"], row["unit"]),
             _amount(row["after"], row["unit"]),
             row["state"],

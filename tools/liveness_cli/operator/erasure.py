@@ -102,9 +102,9 @@ class Erasure:
             self._remove("markers", settings.ledger_bucket, objects.markers)
             self._remove("results", settings.result_bucket, objects.results)
             self._remove("ledger", settings.ledger_bucket, objects.ledger)
-            new = set(objects.all) - known
-            known |= new
-            wait = max((self._seconds_until_quiescent(item) for item in new), default=0.0)
+            first_seen = set(objects.all) - known
+            known |= first_seen
+            wait = max((self._seconds_until_quiescent(item) for item in first_seen), default=0.0)
             self._wait(max(wait, _LISTING_SECONDS))
             objects = self.find()
         return not objects.all
@@ -146,4 +146,4 @@ class Erasure:
 def _batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
     """Split the keys into batches of one concurrent request per key."""
     size = CONCURRENT_REQUESTS
-    return (keys[start : start + size] for start in range(0, len(keys), size))
+    return (keys[offset : offset + size] for offset in range(0, len(keys), size))

@@ -54,7 +54,7 @@ def explanation_of(snapshot: PairSnapshot) -> dict[str, Any]:
         "result": _result(snapshot),
         "draining": snapshot.slot.owner.to_json() if snapshot.slot else None,
         "timeline": [
-            {"at": format_time(entry.at), "what": entry.what, "text": entry.text}
+            {"at": format_time(entry.at), "kind": entry.kind, "text": entry.text}
             for entry in timeline_of(snapshot, ledger)
         ],
         "next": {

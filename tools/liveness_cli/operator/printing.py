@@ -78,8 +78,8 @@ def print_explanation(value: Mapping[str, Any]) -> None:
     page.facts(*facts)
     page.table(
         "Timeline",
-        ("UTC", "What", "Details"),
-        [(_time(row["at"]), row["what"], row["text"]) for row in value["timeline"]],
+        ("UTC", "Kind", "Details"),
+        [(_time(row["at"]), row["kind"], row["text"]) for row in value["timeline"]],
         all_rows=True,
     )
     page.facts(

@@ -262,10 +262,10 @@ class Reader:
     ) -> list[T]:
         """Read all items, several at a time; objects that are gone by then are left out."""
         pending, objects = list(items), []
-        for start in range(0, len(pending), CONCURRENT_REQUESTS):
-            batch = pending[start : start + CONCURRENT_REQUESTS]
+        for offset in range(0, len(pending), CONCURRENT_REQUESTS):
+            batch = pending[offset : offset + CONCURRENT_REQUESTS]
             objects += self._gather(*(partial(read_one, item) for item in batch))
-            self._progress(f"reading {name}", start + len(batch), len(pending))
+            self._progress(f"reading {name}", offset + len(batch), len(pending))
         return [item for item in objects if item is not None]
 
 

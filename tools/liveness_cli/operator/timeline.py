@@ -23,7 +23,7 @@ class Entry(NamedTuple):
     at: float
     rank: int
     """The order among the entries of one second."""
-    what: str
+    kind: str
     text: str
 
 
