@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from liveness_sandbox import CosTrigger, Function, LoggedRequest, Reply, Status
+from liveness_sandbox import CosTrigger, Function, Reply, RequestRecord, Status
 from tests.conftest import BUCKET, Cloud
 
 from .conftest import Command, assert_one_sentence
@@ -96,7 +96,7 @@ CLAIMS = rule("liveness-claims", f"{LEDGER}claims/", 30)
 DRAIN = rule("liveness-drain", f"{LEDGER}drain/", 1)
 
 
-def changing(requests: list[LoggedRequest]) -> list[str]:
+def changing(requests: list[RequestRecord]) -> list[str]:
     return [
         each.action or each.method
         for each in requests
@@ -108,7 +108,7 @@ def changing(requests: list[LoggedRequest]) -> list[str]:
 def test_without_options_the_defaults_are_set(
     cloud: Cloud, operator: Operator, deploy: Deploy
 ) -> None:
-    function = deploy(retries=1, oldest_s=600)
+    function = deploy(retries=1, max_event_age_seconds=600)
 
     settings = operator.set()
 
@@ -118,7 +118,7 @@ def test_without_options_the_defaults_are_set(
         (None, 30, "set"),
         (None, 1, "set"),
     ]
-    assert (function.rules.retries, function.rules.oldest_s) == (2, 21600)
+    assert (function.rules.retries, function.rules.max_event_age_seconds) == (2, 21600)
     assert get_rules(cloud) == [CLAIMS, DRAIN]
 
 
@@ -212,12 +212,12 @@ def test_an_option_sets_nothing_but_its_own_setting(
     settings: list[Any],
     config: tuple[int, int],
 ) -> None:
-    function = deploy(retries=1, oldest_s=600, reserved_mb=640)
+    function = deploy(retries=1, max_event_age_seconds=600, reserved_mb=640)
 
     changed = operator.set(*arguments)
 
     assert list(changed.values()) == settings
-    assert (function.rules.retries, function.rules.oldest_s) == config
+    assert (function.rules.retries, function.rules.max_event_age_seconds) == config
     with pytest.raises(Exception, match="NoSuchLifecycleConfiguration"):
         get_rules(cloud)
 

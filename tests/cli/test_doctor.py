@@ -13,7 +13,7 @@ from click.testing import Result
 
 from liveness.settings import read_settings
 from liveness_cli.permissions import policies
-from liveness_sandbox import CosTrigger, Drop, LoggedRequest, Reply, TimerTrigger
+from liveness_sandbox import CosTrigger, Drop, Reply, RequestRecord, TimerTrigger
 from liveness_sandbox.cos.errors import CosError
 from liveness_sandbox.cos.identifiers import Identifiers
 from tests.conftest import BUCKET, Cloud
@@ -75,7 +75,7 @@ class Installation:
         code.mkdir()
         (code / "index.py").write_text(ECHO)
         settings = {"LIVENESS_BUCKET": BUCKET, "LIVENESS_ENDPOINT_SCHEME": "http"}
-        defaults: dict[str, Any] = {"timeout_s": 900, "memory_mb": 256, "role": ROLE}
+        defaults: dict[str, Any] = {"timeout_seconds": 900, "memory_mb": 256, "role": ROLE}
         self.cloud.sandbox.deploy(
             "liveness",
             code,
@@ -151,7 +151,7 @@ def test_configure_fixes_retries_and_lifecycle_rules(
     installation: Installation, liveness: Command
 ) -> None:
     installation.cloud.client.delete_bucket_lifecycle(BUCKET)
-    installation.deploy(retries=0, oldest_s=60)
+    installation.deploy(retries=0, max_event_age_seconds=60)
     before = installation.findings(1)
 
     configured = liveness("configure")
@@ -259,7 +259,11 @@ def clock_ahead(seconds: float) -> Break:
             "function",
             "there is no function liveness in ap-singapore",
         ),
-        (lambda installation: installation.deploy(timeout_s=59), "function", "its timeout is 59 s"),
+        (
+            lambda installation: installation.deploy(timeout_seconds=59),
+            "function",
+            "its timeout is 59 s",
+        ),
         (
             lambda installation: installation.deploy(
                 environment={"LIVENESS_LEDGER_PREFIX": "elsewhere/"}
@@ -362,7 +366,11 @@ def clock_ahead(seconds: float) -> Break:
             "the function never runs",
         ),
         (lambda installation: installation.deploy(retries=1), "retries", "1 retries"),
-        (lambda installation: installation.deploy(oldest_s=3600), "retries", "given up at 60 min"),
+        (
+            lambda installation: installation.deploy(max_event_age_seconds=3600),
+            "retries",
+            "given up at 60 min",
+        ),
         (
             lambda installation: installation.put_rules(
                 CLAIMS, SLOTS, rule("live", 400, ID="tidy")
@@ -681,17 +689,17 @@ def test_an_unanswered_link_is_skipped_without_showing_its_url(
 # ---- facts that cannot be read
 
 
-def refusing(action: str, code: str) -> Callable[[LoggedRequest, str], Reply | None]:
+def refusing(action: str, code: str) -> Callable[[RequestRecord, str], Reply | None]:
     error = {"Error": {"Code": code, "Message": "see http://a/?q-signature=b"}, "RequestId": "r"}
     body = json.dumps({"Response": error}).encode()
     reply = Reply(200, body, {"Content-Type": "application/json"})
     return lambda request, phase: reply if (request.action, phase) == (action, "before") else None
 
 
-def refusing_bucket(parameter: str | None) -> Callable[[LoggedRequest, str], Reply | None]:
+def refusing_bucket(parameter: str | None) -> Callable[[RequestRecord, str], Reply | None]:
     """Refuse requests on the bucket itself with this parameter, or HEAD requests if None."""
 
-    def hook(request: LoggedRequest, phase: str) -> Reply | None:
+    def hook(request: RequestRecord, phase: str) -> Reply | None:
         if phase != "before" or request.service != "cos" or request.key or request.auth == "none":
             return None
         is_refused = parameter in request.query if parameter else request.method == "HEAD"

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from liveness.face import Answer
+from liveness.face_api import Answer
+from liveness.inspection import classify
 from liveness.keys import candidate_keys
-from liveness.ledger import Response
-from liveness.look import judge
+from liveness.records import Response
 from liveness.settings import read_settings
 from liveness.store import ObjectHead
 from liveness_cli.operator.explain import explanation_of
@@ -37,7 +37,7 @@ def pair(*roles: str, sizes: int = 10, result: Mapping[str, str] | None = None) 
         (key, head(key.key, sizes) if key.role in roles and key == first[key.role] else None)
         for key in keys
     ]
-    inspection = judge(SETTINGS, "anna", heads, None if result is None else head("r", 9, result))
+    inspection = classify(SETTINGS, "anna", heads, None if result is None else head("r", 9, result))
     work = inspection.work
     return PairSnapshot(
         settings=SETTINGS,

@@ -13,7 +13,7 @@ from click.testing import Result
 
 from liveness.keys import pair_hash
 from liveness_cli.operator.erasure import QUIESCENCE_SECONDS
-from liveness_sandbox import Effect, Fault, Reply
+from liveness_sandbox import Fault, FaultAction, Reply
 from tests.conftest import BUCKET, Cloud
 
 from .conftest import Command, assert_one_sentence
@@ -258,7 +258,7 @@ def test_an_invocation_that_finds_no_inputs_makes_no_call(
 
 def test_a_late_event_writes_nothing(cloud: Cloud, forget: Forget) -> None:
     publish(cloud, "anna")
-    event = cloud.sandbox.event_for(BUCKET, "liveness/incoming/anna/live.bin")
+    event = cloud.sandbox.trigger_event(BUCKET, "liveness/incoming/anna/live.bin")
     assert forget("anna", "--yes").exit_code == 0
     function = cloud.instance()
 
@@ -274,7 +274,7 @@ def test_recent_objects_are_erased_though_listings_lag(
     cloud: Cloud, forget: Forget, sleep: Sleep
 ) -> None:
     """Listings lack new objects, and contain deleted ones."""
-    cloud.sandbox.faults.add(Fault(Effect(stale_list=60)))
+    cloud.sandbox.faults.add(Fault(FaultAction(stale_list=60)))
     publish(cloud, "anna")
     assert cloud.client.list_objects(BUCKET).get("Contents") is None
     listed = json.loads(forget("anna", "--dry-run", "--json").stdout)["objects"]
@@ -292,7 +292,7 @@ def test_recent_objects_are_erased_though_listings_lag(
 def test_a_deleted_object_in_a_stale_listing_does_not_count(cloud: Cloud, forget: Forget) -> None:
     publish(cloud, "anna")
     backdate_all(cloud)
-    cloud.sandbox.faults.add(Fault(Effect(stale_list=3600)))
+    cloud.sandbox.faults.add(Fault(FaultAction(stale_list=3600)))
 
     result = forget("anna", "--yes")
 

@@ -53,7 +53,7 @@ def test_every_sample_event_is_handled(liveness: Command, name: str) -> None:
     assert all(reason in remark["why"] for remark in remarks)
     logged = [json.loads(line)["event"] for line in invoked.stderr.splitlines()]
     assert logged[0] == "invocation.started"
-    assert logged[-1] == "invocation.ended"
+    assert logged[-1] == "invocation.finished"
     assert logged.count("pair.called") == len(pair_ids)
 
 

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from liveness.backlog import slot_key
-from liveness.keys import pair_hash
+from liveness.keys import drain_slot_key, pair_hash
 from liveness.settings import read_settings
 from liveness_cli.console import progress
 from liveness_cli.environment import with_platform_names
@@ -89,7 +88,7 @@ def add_drainer(cloud: Cloud, request_id: str) -> None:
     owner = {"name": "liveness", "version": "$LATEST", "request_id": request_id}
     body = json.dumps({"nonce": "secretnonce", "owner": owner}).encode()
     for seconds in (0, 10):
-        cloud.bucket.put(slot_key(settings, now + seconds), body)
+        cloud.bucket.put(drain_slot_key(settings, now + seconds), body)
 
 
 # ---- one pair in every state

@@ -45,7 +45,7 @@ def cos(action: str, bucket: str, key: str, **headers: str) -> Request:
     return Request(f"name/cos:{action}", resource, context)
 
 
-def as_cam_sees_it(request: LoggedRequest) -> Request:
+def as_cam_sees_it(request: RequestRecord) -> Request:
     """Translate a recorded request. Raises KeyError for an unknown one."""
     if request.service == "cos":
         assert "x-cos-copy-source" not in request.headers, "a copy also needs its source"
@@ -62,7 +62,7 @@ def as_cam_sees_it(request: LoggedRequest) -> Request:
     return Request(f"{request.service}:{request.action}", resource[request.service])
 
 
-def requests_by(secret_id: str, requests: Iterable[LoggedRequest]) -> list[Request]:
+def requests_by(secret_id: str, requests: Iterable[RequestRecord]) -> list[Request]:
     """Return what was requested with a key, by header or by URL."""
     return [as_cam_sees_it(request) for request in requests if request.principal == secret_id]
 

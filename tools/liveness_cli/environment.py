@@ -7,16 +7,16 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from liveness.credentials import Credentials
+from liveness.cloud.clients import Clients, CloudClients
+from liveness.cloud.credentials import Credentials
+from liveness.cloud.system import SystemClock, SystemRandom, ThreadConcurrency
+from liveness.context import Context
 from liveness.errors import SettingsError
 from liveness.logs import silence_vendors
-from liveness.pacing import AtOnce
-from liveness.remotes import Remotes, Vendors
-from liveness.result import Origin
-from liveness.seams import SystemChance, SystemClock, Threads
-from liveness.services import Services
+from liveness.pacing import Unpaced
+from liveness.records import InvocationInfo
 from liveness.settings import Settings, read_settings
-from liveness.store import Created, ObjectHead, ObjectStore, Page, PatientStore, StoredObject
+from liveness.store import CreateResult, ObjectHead, ObjectStore, Page, RetryingStore, StoredObject
 
 from .errors import InvalidUsage
 
@@ -55,7 +55,7 @@ class ReadOnlyStore:
     ) -> None:
         raise AssertionError(f"PUT {key!r} in a read-only command")
 
-    def create(self, bucket: str, key: str, body: bytes) -> Created:
+    def create(self, bucket: str, key: str, body: bytes) -> CreateResult:
         raise AssertionError(f"PUT {key!r} in a read-only command")
 
     def delete(self, bucket: str, key: str) -> None:
@@ -67,7 +67,7 @@ class ReadOnlyStore:
     def presign(self, bucket: str, key: str, seconds: int) -> str:
         raise AssertionError(f"signing {key!r} in a read-only command")
 
-    def send(self, bucket: str, key: str, etag: str, url: str) -> str:
+    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> str:
         raise AssertionError(f"uploading {key!r} in a read-only command")
 
 
@@ -85,33 +85,33 @@ class Target(NamedTuple):
 
     environ: Mapping[str, str]
     settings: Settings
-    remotes: Remotes
+    clients: Clients
     clock: SystemClock
-    concurrency: Threads
+    concurrency: ThreadConcurrency
 
     @property
-    def read_only_store(self) -> PatientStore:
-        return self._with_retries(ReadOnlyStore(self.remotes.store))
+    def read_only_store(self) -> RetryingStore:
+        return self._with_retries(ReadOnlyStore(self.clients.store))
 
-    def services(self, *, dry_run: bool) -> Services:
+    def context(self, *, dry_run: bool) -> Context:
         """Make what an invocation works with; with `dry_run` its writes are discarded."""
-        store = self.remotes.store
-        return Services(
+        store = self.clients.store
+        return Context(
             settings=self.settings,
             store=self._with_retries(DryRunStore(store) if dry_run else store),
-            face=self.remotes.face,
-            frames=self.remotes.frames,
+            face=self.clients.face,
+            frames=self.clients.frames,
             clock=self.clock,
-            chance=SystemChance(),
+            rng=SystemRandom(),
             concurrency=self.concurrency,
-            pace=AtOnce(self.clock, yields=False),
-            origin=Origin(_FUNCTION_NAME, _FUNCTION_VERSION, str(uuid.uuid4())),
-            ends_at=self.clock.monotonic() + _TIME_LIMIT_SECONDS,
+            pacer=Unpaced(self.clock, defers_to_drain=False),
+            info=InvocationInfo(_FUNCTION_NAME, _FUNCTION_VERSION, str(uuid.uuid4())),
+            deadline=self.clock.monotonic() + _TIME_LIMIT_SECONDS,
             trusted_buckets=set(),
         )
 
-    def _with_retries(self, store: ObjectStore) -> PatientStore:
-        return PatientStore(store, self.clock, SystemChance())
+    def _with_retries(self, store: ObjectStore) -> RetryingStore:
+        return RetryingStore(store, self.clock, SystemRandom())
 
 
 def load_target() -> Target:
@@ -134,10 +134,10 @@ def load_target() -> Target:
     if problems:
         raise InvalidUsage("the environment does not name a bucket:\n  " + "\n  ".join(problems))
     silence_vendors()
-    clock, concurrency = SystemClock(), Threads(CONCURRENT_REQUESTS)
+    clock, concurrency = SystemClock(), ThreadConcurrency(CONCURRENT_REQUESTS)
     credentials = Credentials(secret_id, secret_key, token or None)
-    remotes = Vendors(clock, concurrency).connect(settings, credentials)
-    return Target(environ, settings, remotes, clock, concurrency)
+    clients = CloudClients(clock, concurrency).connect(settings, credentials)
+    return Target(environ, settings, clients, clock, concurrency)
 
 
 def with_platform_names(environ: Mapping[str, str]) -> dict[str, str]:

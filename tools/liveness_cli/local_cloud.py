@@ -64,7 +64,8 @@ def local_cloud(*, notify: bool) -> Iterator[LocalCloud]:
 
     With `notify`, uploads trigger the function.
     """
-    from liveness_sandbox import CosTrigger, Sandbox  # its HTTP server would slow every --help
+    # Its HTTP server would slow every --help.
+    from liveness_sandbox import CosTrigger, DeployOptions, Sandbox
 
     code = function_code()
     environment = function_environment(BUCKET)
@@ -74,8 +75,10 @@ def local_cloud(*, notify: bool) -> Iterator[LocalCloud]:
         function = sandbox.deploy(
             FUNCTION,
             code,
-            environment=environment,
-            triggers=[CosTrigger(bucket, prefix=settings.input_prefix)] if notify else [],
-            retries=0,  # the user is waiting, and a retry would come only after a minute
+            DeployOptions(
+                environment=environment,
+                triggers=[CosTrigger(bucket, prefix=settings.input_prefix)] if notify else [],
+                retries=0,  # the user is waiting, and a retry would come only after a minute
+            ),
         )
         yield LocalCloud(sandbox, bucket, function, settings)

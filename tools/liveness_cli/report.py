@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 _LABEL_WIDTH = len("triggered by") + 2
 _NAME_WIDTH = 16
 _LOG_LINES_SHOWN = 3
-# The field of the function's log lines and remarks that explains them.
-_REASON = "why"
+# The field of the function's log lines and skipped records that explains them.
+_REASON = "reason"
 
 
 class Report:
@@ -82,9 +82,9 @@ def _outcome(invocation: Invocation) -> str:
     if invocation.error is not None:
         return f"{invocation.error['errorType']}: {invocation.error['errorMessage']}"
     pairs = (invocation.result or {}).get("pairs", [])
-    remarks = (invocation.result or {}).get("remarks", [])
+    skipped = (invocation.result or {}).get("skipped", [])
     outcomes = [": ".join(filter(None, (pair["state"], pair.get("detail")))) for pair in pairs]
-    outcomes += [f"{remark['kind']}: {remark[_REASON]}" for remark in remarks]
+    outcomes += [f"{record['kind']}: {record[_REASON]}" for record in skipped]
     return "; ".join(outcomes) or "nothing to do"
 
 

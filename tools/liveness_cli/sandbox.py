@@ -135,7 +135,7 @@ def sandbox(
          "faceid": {"rate_limit": 10, "limiter": "token-bucket"}}
       match: service, method, bucket, key, action, user_agent (patterns with *),
       times, probability, seed. do: one of delay, status (with code), code, drop,
-      reset, stale_list, head_lag, racing_creates; when: before or after.
+      reset, stale_list, head_lag, racing_puts; when: before or after.
       While the sandbox runs, send the same as JSON to the address it listens on:
         POST, GET, DELETE /_sandbox/faults    POST, GET /_sandbox/clock
         POST, GET /_sandbox/faceid            GET /_sandbox/requests
@@ -143,9 +143,17 @@ def sandbox(
       upload links expire.
     """
     # Its HTTP server would slow every --help.
-    from liveness_sandbox import BadFault, Sandbox, TimerTrigger, load_scenario, serve
-    from liveness_sandbox.runtime.quota import TooMuchReserved
-    from liveness_sandbox.serving import OtherRegion
+    from liveness_sandbox import (
+        DeployOptions,
+        FunctionRole,
+        InvalidFault,
+        RegionMismatch,
+        ReservationTooLarge,
+        Sandbox,
+        TimerTrigger,
+        load_scenario,
+        serve,
+    )
 
     if not re.fullmatch(rf"[a-z0-9][a-z0-9-]*-{Sandbox.appid}", bucket):
         raise click.ClickException(
@@ -156,35 +164,36 @@ def sandbox(
             f"--region {region}: give the name of a region, such as {REGION}"
         )
     environment = function_environment(bucket)
-    code = trust = policy = None
+    code = role = None
     if not no_function:
         settings = function_settings(environment, region)
         code = function_code()
         # `liveness doctor` checks these; the sandbox does not enforce them.
-        trust, policy = policies.trust(settings), policies.function(settings)
+        role = FunctionRole(policies.trust(settings), policies.function(settings))
     try:
         serve(
+            bucket,
+            code,
+            DeployOptions(
+                environment=environment,
+                triggers=[TimerTrigger(name, name, cron) for name, cron in TIMERS.items()],
+                instances=instances,
+                reserved_mb=reserved_mb,
+                dead_letters=dead_letters,
+            ),
+            role,
+            region=region,
             port=port,
             data=data,
-            region=region,
-            bucket=bucket,
-            code=code,
-            environment=environment,
-            timers=[TimerTrigger(name, name, cron) for name, cron in TIMERS.items()],
             speed=speed,
-            instances=instances,
-            reserved_mb=reserved_mb,
-            dead_letters=dead_letters,
             scenario=None if scenario is None else load_scenario(scenario),
-            trust=trust,
-            policy=policy,
             print=click.echo,
         )
-    except BadFault as error:
+    except InvalidFault as error:
         raise click.ClickException(f"--scenario: {error}") from None
-    except OtherRegion as error:
+    except RegionMismatch as error:
         raise click.ClickException(f"--data: {error}") from None
-    except TooMuchReserved as error:
+    except ReservationTooLarge as error:
         raise click.ClickException(f"--reserved-mb: {error}") from None
     except OSError as error:
         raise click.ClickException(f"cannot start: {error.strerror or error}") from None

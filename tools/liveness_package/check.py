@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from liveness.errors import SettingsError
-from liveness.handler import LEAST_LIMIT_SECONDS
+from liveness.invocation import MIN_TIMEOUT_SECONDS
 from liveness.settings import Settings, read_settings
 
 from .triggers import UploadFilter, find_overlaps
@@ -107,9 +107,9 @@ def find_problems(inputs: Mapping[str, Any]) -> list[str]:
 def _function_problems(inputs: Mapping[str, Any], variables: Mapping[str, str]) -> Iterator[str]:
     if not inputs.get("role"):
         yield "role is missing: without one the function gets no credentials"
-    if not LEAST_LIMIT_SECONDS <= inputs["timeout"] <= MAX_TIMEOUT_SECONDS:
+    if not MIN_TIMEOUT_SECONDS <= inputs["timeout"] <= MAX_TIMEOUT_SECONDS:
         yield (
-            f"timeout is {inputs['timeout']} s: give {LEAST_LIMIT_SECONDS:g} to "
+            f"timeout is {inputs['timeout']} s: give {MIN_TIMEOUT_SECONDS:g} to "
             f"{MAX_TIMEOUT_SECONDS}; less would cut off paid calls"
         )
     size = sum(len(f"{name}{value}".encode()) for name, value in variables.items())

@@ -10,7 +10,7 @@ from tencentcloud.common.exception import TencentCloudSDKException
 from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 
-from liveness.credentials import Credentials
+from liveness.cloud.credentials import Credentials
 
 from ..text import redact
 from .errors import RequestFailed, RequestRefused

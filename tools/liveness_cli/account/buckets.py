@@ -10,8 +10,8 @@ import requests
 import urllib3
 from qcloud_cos.cos_exception import CosClientError, CosServiceError
 
-from liveness.cos import new_client, new_session
-from liveness.credentials import Credentials
+from liveness.cloud.cos import new_client, new_session
+from liveness.cloud.credentials import Credentials
 from liveness.settings import Settings
 
 from ..text import redact

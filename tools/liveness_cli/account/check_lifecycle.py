@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from liveness.keys import marker_prefix
+
 from ..text import pluralize
 from . import lifecycle
 from .facts import Facts, Unavailable
@@ -18,7 +20,7 @@ def check_lifecycle(facts: Facts) -> Iterator[Finding]:
         for name in ("markers", "claims", "slots"):
             yield skipped(name, rules)
     else:
-        yield _markers(rules, f"{settings.ledger_prefix}pending/")
+        yield _markers(rules, marker_prefix(settings))
         yield _claims(rules, lifecycle.claims_rule(settings).prefix, facts.configure)
         yield _removed("slots", rules, lifecycle.drain_rule(settings).prefix, facts.configure)
     yield _results(facts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from liveness.keys import claims_prefix
 from liveness.settings import Settings
 
 from ..permissions import policies
@@ -115,7 +116,7 @@ def _harmful(settings: Settings) -> Iterator[Request]:
         input_name = f"{settings.input_prefix}{_SAMPLE}{suffix}"
         yield object_request("PutObject", settings.bucket, input_name)
         yield object_request("DeleteObject", settings.bucket, input_name)
-    claim = f"{settings.ledger_prefix}claims/{_SAMPLE}"
+    claim = claims_prefix(settings) + _SAMPLE
     yield object_request("PutObject", settings.ledger_bucket, claim)
     yield object_request("DeleteObject", settings.ledger_bucket, claim)
     yield object_request("GetObject", settings.bucket, f"{_SAMPLE}-other-key")

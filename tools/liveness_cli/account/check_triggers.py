@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from liveness.keys import best_frame_key, marker_key, result_key, work_prefix
+from liveness.keys import (
+    best_frame_key,
+    claim_name,
+    content_prefix,
+    drain_slot_key,
+    marker_key,
+    reconcile_state_key,
+    response_name,
+    result_key,
+)
 from liveness.settings import Settings
 from liveness_package.triggers import UPLOAD_EVENTS, find_overlaps
 
@@ -95,13 +104,13 @@ def _written_keys(settings: Settings) -> Iterator[tuple[str, str]]:
     """Yield one key of each kind."""
     yield settings.result_bucket, result_key(settings, _SOME_PAIR)
     yield settings.result_bucket, best_frame_key(settings, _SOME_PAIR, _SOME_MD5)
-    work = work_prefix(settings, _SOME_PAIR, "0" * 64)
+    work = content_prefix(settings, _SOME_PAIR, "0" * 64)
     for key in (
-        f"{work}1.claim",
-        f"{work}response",
+        work + claim_name(1),
+        work + response_name(0),
         marker_key(settings, _SOME_PAIR, 0, _SOME_MD5),
-        f"{settings.ledger_prefix}drain/1",
-        f"{settings.ledger_prefix}reconcile.json",
+        drain_slot_key(settings, 0),
+        reconcile_state_key(settings),
     ):
         yield settings.ledger_bucket, key
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from liveness.errors import SettingsError
-from liveness.handler import LEAST_LIMIT_SECONDS
+from liveness.invocation import MIN_TIMEOUT_SECONDS
 from liveness.settings import read_settings
 
 from ..text import format_duration
@@ -111,11 +111,11 @@ def _function(facts: Facts) -> Finding:
             f"its status is {deployed.status}",
             "see the console for the cause, and deploy again",
         )
-    if deployed.timeout_seconds < LEAST_LIMIT_SECONDS:
+    if deployed.timeout_seconds < MIN_TIMEOUT_SECONDS:
         return failed(
             "function",
             f"its timeout is {deployed.timeout_seconds} s, which would cut off paid calls",
-            f"set timeout in serverless.yml, at least {LEAST_LIMIT_SECONDS:.0f}",
+            f"set timeout in serverless.yml, at least {MIN_TIMEOUT_SECONDS:.0f}",
         )
     if deployed.is_async:
         return failed(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import requests
 
-from liveness.cos import new_session
+from liveness.cloud.cos import new_session
 from liveness.errors import LivenessError
 from liveness.keys import InputKey, read_input_key
 

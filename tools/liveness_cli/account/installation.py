@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from liveness.credentials import read_credentials
+from liveness.cloud.credentials import read_credentials
 from liveness.settings import Settings
 from liveness.store import ObjectStore
 
@@ -39,5 +39,5 @@ def load_installation(function_name: str) -> Installation:
         DeployedFunction(api("scf"), function_name),
         api("cam"),
         Buckets(settings, credentials),
-        target.remotes.store,
+        target.clients.store,
     )

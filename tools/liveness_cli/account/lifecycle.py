@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from liveness.keys import claims_prefix, drain_prefix
 from liveness.reconcile import LEDGER_KEPT_SECONDS
 from liveness.settings import Settings
 
@@ -34,12 +35,12 @@ class ManagedRule(NamedTuple):
 
 
 def claims_rule(settings: Settings) -> ManagedRule:
-    prefix = f"{settings.ledger_prefix}claims/"
+    prefix = claims_prefix(settings)
     return ManagedRule("liveness-claims", settings.ledger_bucket, prefix, CLAIMS_DAYS)
 
 
 def drain_rule(settings: Settings) -> ManagedRule:
-    prefix = f"{settings.ledger_prefix}drain/"
+    prefix = drain_prefix(settings)
     return ManagedRule("liveness-drain", settings.ledger_bucket, prefix, DRAIN_DAYS)
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import click
 
-from liveness.errors import LivenessError, PairsNotFinished
+from liveness.errors import LivenessError, PairsNotFinishedError
 from liveness.handler import Function
 from liveness.keys import pair_id_problem
 from liveness.logs import Log
-from liveness.pair import Walk
 from liveness.reconcile import reconcile
+from liveness.walk import Walk
 
 from ..console import ProgressCallback, ignore_progress, progress
 from ..environment import Target, invocation_context, load_target
@@ -70,13 +70,13 @@ def retry_pairs(pair_ids: Sequence[str], *, ask: bool, log: bool) -> dict[str, A
 def reconcile_pairs(prefix: str, *, dry_run: bool) -> dict[str, Any]:
     """Reconcile as the function does, but without its time limit."""
     target = load_target()
-    services, log = target.services(dry_run=dry_run), Log(lambda line: None, {})
+    ctx, log = target.context(dry_run=dry_run), Log(lambda line: None, {})
     checked: list[str] = []
     unfinished: set[str] = set()
     with session() as update:
 
         def needs_work(pair_id: str) -> bool:
-            needs = Walk(services, pair_id, log).needs_work()
+            needs = Walk(ctx, pair_id, log).needs_work()
             checked.append(pair_id)
             if needs:
                 unfinished.add(pair_id)
@@ -84,14 +84,14 @@ def reconcile_pairs(prefix: str, *, dry_run: bool) -> dict[str, Any]:
             return needs
 
         update("checking pairs", 0, None)
-        run = reconcile(services, log, prefix, needs_work)
+        run = reconcile(ctx, log, prefix, needs_work)
     return {
         "schema": _RECONCILED_SCHEMA,
         "dry_run": dry_run,
         "prefix": prefix,
-        "complete": run.finished,
+        "complete": run.complete,
         "keys": run.keys,
-        "checked": run.looked_at,
+        "checked": run.checked,
         "parked": run.parked,
         "pairs": sorted(unfinished),
     }
@@ -132,7 +132,7 @@ def _retry(target: Target, pair_id: str, log: bool) -> dict[str, Any]:
     function = Function(environ=target.environ, write=write)
     try:
         (pair,) = function({"retry": [pair_id]}, invocation_context())["pairs"]
-    except PairsNotFinished as error:
+    except PairsNotFinishedError as error:
         return _retried("error", reason=redact(error.failures.get(pair_id)))
     except LivenessError as error:
         return _retried("error", reason=f"{type(error).__name__}: {error}")

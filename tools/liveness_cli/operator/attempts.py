@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from liveness.decision import outcome_of_response
+from liveness.verdicts import outcome_of_response
 
 from .snapshot import LedgerRecord, PairSnapshot
 
@@ -47,8 +47,8 @@ class LedgerView(NamedTuple):
 
 def ledger_of(snapshot: PairSnapshot) -> LedgerView:
     """Collect the ledger's records of the pair's current content."""
-    work = snapshot.inspection.work
-    records = [item for item in snapshot.records if work and item.fingerprint == work.fingerprint]
+    pair = snapshot.inspection.pair
+    records = [item for item in snapshot.records if pair and item.fingerprint == pair.fingerprint]
     by_kind = {
         kind: sorted((r for r in records if r.kind == kind), key=lambda record: record.number)
         for kind in ("claim", "released", "response", "grant", "late")

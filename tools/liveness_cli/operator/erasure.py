@@ -13,17 +13,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from liveness.keys import candidate_keys, marker_prefix, pair_hash, result_key
-from liveness.ledger import LEASE_SECONDS
-from liveness.retry import KEEP, STORE
-from liveness.store import Listed, PatientStore
+from liveness.keys import candidate_keys, marker_prefix, pair_claims_prefix, pair_hash, result_key
+from liveness.records import LEASE_SECONDS
+from liveness.retry import DEFAULT_POLICY, PERSISTENT_POLICY
+from liveness.store import ListedObject, RetryingStore
 
 from ..console import ProgressCallback
 from ..environment import CONCURRENT_REQUESTS, Target
 
 # After its last write a walk may make its call, which ends within its lease, store the response,
 # and publish frame and result.
-QUIESCENCE_SECONDS = LEASE_SECONDS + KEEP.seconds + 3 * STORE.seconds
+QUIESCENCE_SECONDS = LEASE_SECONDS + PERSISTENT_POLICY.seconds + 3 * DEFAULT_POLICY.seconds
 # Two are enough, unless something keeps writing.
 _MAX_PASSES = 6
 # The minimum time between deleting and listing again: listings lag.
@@ -33,13 +33,13 @@ _LISTING_SECONDS = 2.0
 class PairObjects(NamedTuple):
     """The objects of one pair, by kind, in the order of deletion."""
 
-    inputs: Sequence[Listed] = ()
-    markers: Sequence[Listed] = ()
-    results: Sequence[Listed] = ()
-    ledger: Sequence[Listed] = ()
+    inputs: Sequence[ListedObject] = ()
+    markers: Sequence[ListedObject] = ()
+    results: Sequence[ListedObject] = ()
+    ledger: Sequence[ListedObject] = ()
 
     @property
-    def by_kind(self) -> Mapping[str, Sequence[Listed]]:
+    def by_kind(self) -> Mapping[str, Sequence[ListedObject]]:
         return {
             "inputs": self.inputs,
             "markers": self.markers,
@@ -48,7 +48,7 @@ class PairObjects(NamedTuple):
         }
 
     @property
-    def all(self) -> list[Listed]:
+    def all(self) -> list[ListedObject]:
         return [item for items in self.by_kind.values() for item in items]
 
 
@@ -59,8 +59,8 @@ class Erasure:
         self, target: Target, pair_id: str, progress: ProgressCallback, *, dry_run: bool
     ) -> None:
         self._settings = target.settings
-        self._store: PatientStore = target.services(dry_run=dry_run).store
-        self._gather = target.concurrency.together
+        self._store: RetryingStore = target.context(dry_run=dry_run).store
+        self._gather = target.concurrency.gather
         self._clock = target.clock
         self._pair_id = pair_id
         self._progress = progress
@@ -76,7 +76,7 @@ class Erasure:
         published, markers, ledger = self._gather(
             lambda: self._list(settings.result_bucket, folder),
             lambda: self._list(settings.ledger_bucket, marker_prefix(settings)),
-            lambda: self._list(settings.ledger_bucket, f"{settings.ledger_prefix}claims/{hashed}/"),
+            lambda: self._list(settings.ledger_bucket, pair_claims_prefix(settings, self._pair_id)),
         )
         # A pair id may contain slashes: a key in a deeper folder belongs to another pair.
         results = {key for key in published if "/" not in key[len(folder) :]}
@@ -94,7 +94,7 @@ class Erasure:
     def run(self, objects: PairObjects) -> bool:
         """Delete the objects; returns False if new ones kept appearing."""
         settings = self._settings
-        known: set[Listed] = set()
+        known: set[ListedObject] = set()
         for _ in range(_MAX_PASSES):
             if not objects.all:
                 return True
@@ -109,7 +109,7 @@ class Erasure:
             objects = self.find()
         return not objects.all
 
-    def _seconds_until_quiescent(self, item: Listed) -> float:
+    def _seconds_until_quiescent(self, item: ListedObject) -> float:
         """Return for how long the invocation that wrote this, or that it triggered, may write."""
         return item.last_modified + QUIESCENCE_SECONDS - self._store.now()
 
@@ -119,17 +119,17 @@ class Erasure:
             self._progress("waiting", second, total)
             self._clock.sleep(1)
 
-    def _remove(self, kind: str, bucket: str, items: Iterable[Listed]) -> None:
+    def _remove(self, kind: str, bucket: str, items: Iterable[ListedObject]) -> None:
         for batch in _batches([item.key for item in items]):
             self._gather(*(partial(self._store.delete, bucket, key) for key in batch))
             self.removed[kind] += [key for key in batch if key not in self.removed[kind]]
             self._progress(f"removing {kind}", len(self.removed[kind]), None)
 
-    def _existing(self, bucket: str, keys: Sequence[str]) -> list[Listed]:
-        existing: list[Listed] = []
+    def _existing(self, bucket: str, keys: Sequence[str]) -> list[ListedObject]:
+        existing: list[ListedObject] = []
         for batch in _batches(keys):
             heads = self._gather(*(partial(self._store.head, bucket, key) for key in batch))
-            existing += [Listed(head.key, head.last_modified) for head in heads if head]
+            existing += [ListedObject(head.key, head.last_modified) for head in heads if head]
         return existing
 
     def _list(self, bucket: str, prefix: str) -> list[str]:
@@ -138,9 +138,9 @@ class Erasure:
         while True:
             page = self._store.list(bucket, prefix, after)
             keys += [item.key for item in page.items]
-            if page.next is None:
+            if page.next_marker is None:
                 return keys
-            after = page.next
+            after = page.next_marker
 
 
 def _batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:

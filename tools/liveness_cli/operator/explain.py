@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from liveness.decision import outcome_of_response
-from liveness.look import Waiting
+from liveness.verdicts import outcome_of_response
 
 from ..text import format_time, redact
 from .attempts import Attempt, ledger_of
@@ -18,7 +17,7 @@ SCHEMA = "liveness-explanation/2"
 
 def explanation_of(snapshot: PairSnapshot) -> dict[str, Any]:
     """Make the value that `--json` prints; all times are by the store's clock."""
-    work, found = snapshot.inspection.work, snapshot.inspection.found
+    pair = snapshot.inspection.pair
     ledger = ledger_of(snapshot)
     outlook = outlook_of(snapshot, ledger)
     return {
@@ -35,8 +34,8 @@ def explanation_of(snapshot: PairSnapshot) -> dict[str, Any]:
             }
             for item in snapshot.inputs
         ],
-        "missing": list(found.missing) if isinstance(found, Waiting) else [],
-        "fingerprint": work.fingerprint if work else None,
+        "missing": list(snapshot.inspection.missing),
+        "fingerprint": pair.fingerprint if pair else None,
         "attempts": [_attempt(attempt, snapshot.now) for attempt in ledger.attempts],
         "attempts_allowed": snapshot.settings.max_attempts + ledger.grants,
         "responses": [_response(record) for record in ledger.responses],
@@ -46,7 +45,8 @@ def explanation_of(snapshot: PairSnapshot) -> dict[str, Any]:
             {
                 "due": format_time(marker.due),
                 "parked": format_time(marker.parked_at),
-                "reason": marker.reason,
+                "reason": marker.reason.code if marker.reason else None,
+                "detail": marker.text or None,
                 "deliveries": marker.deliveries,
             }
             for marker in snapshot.markers
@@ -98,7 +98,7 @@ def _response(record: LedgerRecord) -> dict[str, Any]:
 
 
 def _result(snapshot: PairSnapshot) -> dict[str, Any] | None:
-    result, work = snapshot.result, snapshot.inspection.work
+    result, pair = snapshot.result, snapshot.inspection.pair
     if result is None:
         return None
     return {
@@ -108,7 +108,7 @@ def _result(snapshot: PairSnapshot) -> dict[str, Any] | None:
         "detail": result.detail,
         "similarity": result.similarity,
         "possibly_billed_calls": result.calls,
-        "of_current_inputs": work is not None and result.fingerprint == work.fingerprint,
+        "of_current_inputs": pair is not None and result.fingerprint == pair.fingerprint,
         "best_frame": {
             "key": result.frame_key,
             "exists": snapshot.frame_exists,

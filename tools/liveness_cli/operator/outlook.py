@@ -1,6 +1,6 @@
 """What happens to a pair next by itself, and what the operator can do about it. Pure.
 
-The conditions are checked in the order in which the walk (liveness/pair.py) checks them.
+The conditions are checked in the order in which the walk (liveness/walk.py) checks them.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from liveness.call import CALL_SECONDS
-from liveness.decision import outcome_of_response
-from liveness.look import Unusable, Waiting
+from liveness.inspection import IncompletePair, InvalidPair
+from liveness.verdicts import outcome_of_response
 
 from ..text import format_duration, pluralize
 from .attempts import LedgerView
@@ -35,12 +35,10 @@ class Outlook(NamedTuple):
 
 def outlook_of(snapshot: PairSnapshot, ledger: LedgerView) -> Outlook:
     """Check inputs, result, response, lease, limit and call, in the order of the walk."""
-    found = snapshot.inspection.found
-    if isinstance(found, Waiting):
-        return _incomplete(snapshot, found.missing)
-    work = found.work if isinstance(found, Unusable) else found
+    inspection, inputs = snapshot.inspection, snapshot.inspection.inputs
+    if isinstance(inputs, IncompletePair):
+        return _incomplete(snapshot, inputs.missing)
     name = shlex.quote(snapshot.pair_id)
-    is_published = snapshot.inspection.published == work.fingerprint
     response = ledger.current_response
     if response is not None and response.response is None:
         return Outlook(
@@ -48,9 +46,9 @@ def outlook_of(snapshot: PairSnapshot, ledger: LedgerView) -> Outlook:
             "Every walk of this pair fails: its response record is not as the function wrote it.",
             "Restore that record, or delete it if the pair may be paid for again.",
         )
-    if isinstance(found, Unusable) and response is None:
-        return _invalid(snapshot, found, is_published)
-    if is_published and not _outdated(snapshot, ledger):
+    if isinstance(inputs, InvalidPair) and response is None:
+        return _invalid(snapshot, inputs, inspection.result_is_current)
+    if inspection.result_is_current and not _outdated(snapshot, ledger):
         return _finished(snapshot, ledger, name)
     if response is not None:
         return _unpublished(snapshot, ledger, name)
@@ -83,7 +81,7 @@ def _incomplete(snapshot: PairSnapshot, missing: Sequence[str]) -> Outlook:
     )
 
 
-def _invalid(snapshot: PairSnapshot, found: Unusable, is_published: bool) -> Outlook:
+def _invalid(snapshot: PairSnapshot, found: InvalidPair, is_published: bool) -> Outlook:
     if is_published:
         description = f"Nothing happens: the result says {found.reason}."
     else:
@@ -93,7 +91,7 @@ def _invalid(snapshot: PairSnapshot, found: Unusable, is_published: bool) -> Out
 
 
 def _finished(snapshot: PairSnapshot, ledger: LedgerView, name: str) -> Outlook:
-    status = snapshot.inspection.published_status or "unknown"
+    status = snapshot.inspection.result_status or "unknown"
     if status == "failed":
         return Outlook(
             "failed",
@@ -107,7 +105,7 @@ def _finished(snapshot: PairSnapshot, ledger: LedgerView, name: str) -> Outlook:
             "Nothing happens: the result is final, but the best frame that it names was deleted.",
             "Find out what deleted the frame; the function does not copy it again.",
         )
-    lacks_frame = snapshot.inspection.published_frameless
+    lacks_frame = snapshot.inspection.result_lacks_frame
     return Outlook(
         status,
         "Nothing happens: the result is final"
@@ -188,14 +186,10 @@ def _grant_action(ledger: LedgerView, name: str) -> str:
 
 def _outdated(snapshot: PairSnapshot, ledger: LedgerView) -> bool:
     """Judge a result with the current fingerprint as the walk does."""
-    if snapshot.inspection.published_unusable:
-        return not isinstance(snapshot.inspection.found, Unusable)
-    if snapshot.inspection.published_status != "failed":
-        return False
-    record = ledger.current_response
-    if record is None or record.response is None:
-        return ledger.grants > 0
-    return outcome_of_response(record.response).status != "failed"
+    inspection, record = snapshot.inspection, ledger.current_response
+    return inspection.invalid_result_is_outdated() or inspection.failed_result_is_outdated(
+        record.response if record else None, ledger.grants
+    )
 
 
 def _next_walk(snapshot: PairSnapshot) -> str:

@@ -26,7 +26,7 @@ def print_status(value: Mapping[str, Any]) -> None:
         "Why pairs are parked",
         ("Markers", "Oldest due", "Reason"),
         [
-            (f"{row['markers']:,}", _time(row["oldest_due"]), row["reason"])
+            (f"{row['markers']:,}", _time(row["oldest_due"]), row["text"])
             for row in value["backlog"]["reasons"]
         ],
     )

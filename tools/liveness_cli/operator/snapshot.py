@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from liveness.ledger import LEASE_SECONDS, Response
-from liveness.look import Input, Look
+from liveness.inspection import Input, Inspection
+from liveness.markers import ParkReason
+from liveness.records import LEASE_SECONDS, Response
 from liveness.settings import Settings
-from liveness.store import CLOCK_GRAIN_SECONDS
+from liveness.store import CLOCK_RESOLUTION_SECONDS
 
 
 class Owner(NamedTuple):
@@ -32,10 +33,16 @@ class Marker(NamedTuple):
     pair_hash: str
     due: float
     pair_id: str | None = None
-    reason: str | None = None
+    reason: ParkReason | None = None
+    detail: str = ""
     deliveries: int | None = None
     parked_at: float | None = None
     is_read: bool = False
+
+    @property
+    def text(self) -> str:
+        """Why the pair is parked, for people; empty if that is not known."""
+        return self.detail or (self.reason.text if self.reason else "")
 
 
 class Slot(NamedTuple):
@@ -97,6 +104,10 @@ class LedgerRecord(NamedTuple):
     """One object of the ledger below `claims/`; its nonce never leaves this process."""
 
     fingerprint: str
+    kind: str
+    """claim, released, response, grant, late, or unknown."""
+    number: int
+    """Of the attempt or the grant; of a response, how many grants preceded it."""
     name: str
     written_at: float
     owner: Owner
@@ -104,29 +115,9 @@ class LedgerRecord(NamedTuple):
     response: Response | None = None
     """Only for the kinds response and late; None if the object is damaged."""
 
-    @property
-    def kind(self) -> str:
-        """claim, released, response, grant, late, or unknown."""
-        base, _, extension = self.name.partition(".")
-        if extension:
-            is_known = extension in ("claim", "released") and base.isdecimal()
-            return extension if is_known else "unknown"
-        word, dash, index = base.partition("-")
-        is_numbered = bool(dash) and index.isdecimal()
-        if word in ("grant", "late"):
-            return word if is_numbered else "unknown"
-        is_response = base == "response" or (word == "response" and is_numbered)
-        return "response" if is_response else "unknown"
-
-    @property
-    def number(self) -> int:
-        """The number of the attempt, the grant or the response; the first response is 0."""
-        digits = "".join(char for char in self.name if char.isdecimal())
-        return int(digits) if digits else 0
-
     def lease_left(self, now: float) -> float:
         """Return for how many more seconds this claim's lease protects it."""
-        return LEASE_SECONDS + CLOCK_GRAIN_SECONDS - (now - self.written_at)
+        return LEASE_SECONDS + CLOCK_RESOLUTION_SECONDS - (now - self.written_at)
 
 
 class PairSnapshot(NamedTuple):
@@ -135,10 +126,13 @@ class PairSnapshot(NamedTuple):
     settings: Settings
     now: float
     pair_id: str
-    inspection: Look
-    inputs: Sequence[Input]
+    inspection: Inspection
     records: Sequence[LedgerRecord]
     markers: Sequence[Marker]
     result: Result | None
     frame_exists: bool | None  # None if the result names no frame
     slot: Slot | None
+
+    @property
+    def inputs(self) -> Sequence[Input]:
+        return self.inspection.objects

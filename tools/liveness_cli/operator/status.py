@@ -7,26 +7,13 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from liveness.markers import ParkReason
+
 from ..text import format_time, pluralize
 from .snapshot import BucketSnapshot, Marker
 
 SCHEMA = "liveness-status/2"
 _MAX_ERRORS = 10
-# How the reasons begin that do not report an error.
-_NO_ERRORS = (
-    "another invocation holds the lease",
-    "a drainer is at work, and the limit is its",
-    "found by reconcile",
-    "too little of ",
-    "no turn ",
-    "preparing took too much of the lease",
-    "the drain ends before ",
-)
-
-
-def is_error(reason: str) -> bool:
-    """Whether a marker was parked because of an error, not because its pair waits its turn."""
-    return not reason.startswith(_NO_ERRORS)
 
 
 class _Error(NamedTuple):
@@ -77,7 +64,7 @@ def _backlog(snapshot: BucketSnapshot) -> dict[str, Any]:
     """Summarize the markers by number, age and reason."""
     markers = snapshot.markers
     oldest = min(markers, key=lambda marker: marker.due, default=None)
-    reasons: dict[str, list[Marker]] = defaultdict(list)
+    reasons: dict[ParkReason, list[Marker]] = defaultdict(list)
     for marker in markers:
         if marker.reason:
             reasons[marker.reason].append(marker)
@@ -97,7 +84,12 @@ def _backlog(snapshot: BucketSnapshot) -> dict[str, Any]:
         "damaged": sum(marker.is_read and marker.pair_id is None for marker in markers),
         "max_deliveries": max((marker.deliveries or 0 for marker in markers), default=0),
         "reasons": [
-            {"reason": reason, "markers": len(group), "oldest_due": format_time(group[0].due)}
+            {
+                "reason": reason.code,
+                "text": reason.text,
+                "markers": len(group),
+                "oldest_due": format_time(group[0].due),
+            }
             for reason, group in sorted(reasons.items(), key=lambda item: -len(item[1]))
         ],
     }
@@ -159,9 +151,9 @@ def _possible_double_billing(snapshot: BucketSnapshot) -> list[dict[str, Any]]:
 def _errors(snapshot: BucketSnapshot) -> list[_Error]:
     """Return the latest error of each kind, the latest first."""
     errors = [
-        _Error(marker.parked_at or marker.due, marker.pair_id or "", "marker", marker.reason)
+        _Error(marker.parked_at or marker.due, marker.pair_id or "", "marker", marker.text)
         for marker in snapshot.markers
-        if marker.reason and is_error(marker.reason)
+        if marker.reason and marker.reason.is_error
     ]
     errors += [
         _Error(

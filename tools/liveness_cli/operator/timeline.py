@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from liveness.decision import outcome_of_response
-from liveness.ledger import Response
+from liveness.records import Response
+from liveness.verdicts import outcome_of_response
 
 from ..text import format_duration, format_time, pluralize, redact
 from .attempts import Attempt, LedgerView
@@ -37,12 +37,12 @@ def timeline_of(snapshot: PairSnapshot, ledger: LedgerView) -> list[Entry]:
 
 
 def _entries(snapshot: PairSnapshot, ledger: LedgerView) -> Iterable[Entry]:
-    work = snapshot.inspection.work
+    pair = snapshot.inspection.pair
     attempts = {attempt.record.number: attempt for attempt in ledger.attempts}
     for item in snapshot.inputs:
         yield Entry(item.last_modified, 0, "input", f"{item.key}, {pluralize(item.size, 'byte')}")
     for record in snapshot.records:
-        is_current = work is None or record.fingerprint == work.fingerprint
+        is_current = pair is None or record.fingerprint == pair.fingerprint
         text = _record_text(record, attempts.get(record.number) if is_current else None)
         text += "" if is_current else " (of other content)"
         yield Entry(record.written_at, _rank(record, snapshot.records), record.kind, text)
@@ -52,7 +52,7 @@ def _entries(snapshot: PairSnapshot, ledger: LedgerView) -> Iterable[Entry]:
             if marker.deliveries
             else ""
         )
-        text = f"due {format_time(marker.due)}{failures}: {marker.reason or 'damaged'}"
+        text = f"due {format_time(marker.due)}{failures}: {marker.text or 'damaged'}"
         at = marker.due if marker.parked_at is None else marker.parked_at
         yield Entry(at, _MARKER_RANK, "marker", text)
     if (result := snapshot.result) is not None:
@@ -112,7 +112,7 @@ def _result_text(snapshot: PairSnapshot, result: Result) -> str:
         text += f"; no best frame: {reason}" if reason else "; no best frame"
     else:
         text += "; best frame exists" if snapshot.frame_exists else "; BEST FRAME IS MISSING"
-    work = snapshot.inspection.work
-    if work is not None and result.fingerprint != work.fingerprint:
+    pair = snapshot.inspection.pair
+    if pair is not None and result.fingerprint != pair.fingerprint:
         text += " (of other content)"
     return text

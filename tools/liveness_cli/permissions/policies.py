@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from liveness.keys import claims_prefix, drain_prefix, marker_prefix, reconcile_state_key
 from liveness.settings import Settings
 
 from .language import Policy, Statement, allow, cos, deny, key, owned, policy
@@ -77,7 +78,11 @@ def operator(settings: Settings, uin: str) -> Policy:
         *_function_statements(settings),
         allow(
             cos("DeleteObject"),
-            [*_inputs(settings), *_results(settings), *_ledger(settings, "claims/*")],
+            [
+                *_inputs(settings),
+                *_results(settings),
+                *_below(settings, claims_prefix(settings)),
+            ],
         ),
     )
 
@@ -130,22 +135,33 @@ def _function_statements(settings: Settings) -> list[Statement]:
     faceid = ["faceid:DetectReflectLivenessAndCompare"]
     if settings.transfer == "upload":
         faceid.append("faceid:CreateUploadUrl")
+    claims = _below(settings, claims_prefix(settings))
+    markers = _below(settings, marker_prefix(settings))
+    slots = _below(settings, drain_prefix(settings))
+    state = key(settings.region, settings.ledger_bucket, reconcile_state_key(settings))
     return [
-        allow(cos("HeadObject", "GetObject"), [*_inputs(settings), *_ledger(settings, "*")]),
+        allow(
+            cos("HeadObject", "GetObject"),
+            [*_inputs(settings), *_below(settings, settings.ledger_prefix)],
+        ),
         allow(cos("HeadObject"), _results(settings)),
         allow(
             cos("PutObject"),
-            [*_results(settings), *_ledger(settings, "pending/*", "reconcile.json")],
+            [*_results(settings), *markers, state],
         ),
-        allow(cos("PutObject"), _ledger(settings, "claims/*", "drain/*"), _CREATE_ONLY),
-        allow(cos("DeleteObject"), _ledger(settings, "pending/*", "drain/*")),
+        allow(cos("PutObject"), [*claims, *slots], _CREATE_ONLY),
+        allow(cos("DeleteObject"), [*markers, *slots]),
         allow(cos("GetBucket"), _buckets(settings)),
         allow(faceid, ["*"]),
     ]
 
 
 def _viewer_statements(settings: Settings, uin: str) -> list[Statement]:
-    objects = [*_inputs(settings), *_results(settings), *_ledger(settings, "*")]
+    objects = [
+        *_inputs(settings),
+        *_results(settings),
+        *_below(settings, settings.ledger_prefix),
+    ]
     return [
         allow(cos("HeadObject", "GetObject"), objects),
         allow(
@@ -168,9 +184,8 @@ def _results(settings: Settings) -> list[str]:
     return [key(settings.region, settings.result_bucket, f"{settings.result_prefix}*")]
 
 
-def _ledger(settings: Settings, *names: str) -> list[str]:
-    prefix = settings.ledger_prefix
-    return [key(settings.region, settings.ledger_bucket, prefix + name) for name in names]
+def _below(settings: Settings, ledger_prefix: str) -> list[str]:
+    return [key(settings.region, settings.ledger_bucket, ledger_prefix + "*")]
 
 
 def _buckets(settings: Settings) -> list[str]:
