@@ -1,5 +1,7 @@
 """What is written to a bucket, byte for byte, and that it is read back as the same value.
 
+A result is two files: its body, and its metadata without the prefix x-cos-meta-.
+
 A failure here means that a stored format changed: an installation has objects in the old one. Give
 the schema a new number, say in CHANGELOG.md what happens to old objects, and write the files anew
 with `python -m tests.unit.test_stored_formats`.
@@ -7,12 +9,15 @@ with `python -m tests.unit.test_stored_formats`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from liveness import __version__
 from liveness.best_frame import StoredFrame
 from liveness.context import Context
 from liveness.face_api import Answer, NoFrame
@@ -153,13 +158,36 @@ def reconciled() -> bytes:
     return bucket.body
 
 
-def result(finding: Finding) -> bytes:
-    return build_result(SETTINGS, finding, INFO, NOW + 2).body
-
-
-def published(recorded: Response, frame: StoredFrame | NoFrame) -> bytes:
+def finding(recorded: Response, frame: StoredFrame | NoFrame) -> Finding:
     detail = recorded.answer.contract_violation if recorded.answer else ""
-    return result(Finding(PAIR, outcome_of_response(recorded), detail, recorded, frame))
+    return Finding(PAIR, outcome_of_response(recorded), detail, recorded, frame)
+
+
+FINDINGS = {
+    "result-passed": finding(RESPONSES["response-passed.json"], StoredFrame("2" * 32, 4096)),
+    "result-without-frame": finding(RESPONSES["response-passed.json"], NoFrame("MD5 mismatch")),
+    "result-given-up": finding(
+        RESPONSES["response-given-up.json"], NoFrame("no call was answered")
+    ),
+    "result-invalid": Finding(
+        PAIR,
+        local_outcome("InputEmpty"),
+        "'liveness/incoming/anna/会话/live.bin' is empty",
+        None,
+        NoFrame("no call was made"),
+    ),
+}
+
+
+def result_body(finding: Finding) -> bytes:
+    """Return a result; a release changes its version, which is not a change of the format."""
+    body = build_result(SETTINGS, finding, INFO, NOW + 2).body
+    return body.replace(f'"version": "{__version__}"'.encode(), b'"version": "<release>"')
+
+
+def result_metadata(finding: Finding) -> bytes:
+    metadata = build_result(SETTINGS, finding, INFO, NOW + 2).metadata
+    return json.dumps(dict(metadata), indent=2).encode() + b"\n"
 
 
 WRITERS: dict[str, Callable[[], bytes]] = {
@@ -170,23 +198,13 @@ WRITERS: dict[str, Callable[[], bytes]] = {
     "marker.json": parked,
     "reconcile.json": reconciled,
     **{
-        name: lambda recorded=recorded: response_record(recorded, PAIR.pair_id, FINGERPRINT)
+        name: partial(response_record, recorded, PAIR.pair_id, FINGERPRINT)
         for name, recorded in RESPONSES.items()
     },
-    "result-passed.json": lambda: published(
-        RESPONSES["response-passed.json"], StoredFrame("2" * 32, 4096)
-    ),
-    "result-without-frame.json": lambda: published(
-        RESPONSES["response-passed.json"], NoFrame("MD5 mismatch")
-    ),
-    "result-given-up.json": lambda: published(
-        RESPONSES["response-given-up.json"], NoFrame("no call was answered")
-    ),
-    "result-invalid.json": lambda: result(
-        Finding(
-            PAIR, local_outcome("InputEmpty"), "'k' is empty", None, NoFrame("no call was made")
-        )
-    ),
+    **{f"{name}.json": partial(result_body, found) for name, found in FINDINGS.items()},
+    **{
+        f"{name}.metadata.json": partial(result_metadata, found) for name, found in FINDINGS.items()
+    },
 }
 
 
@@ -233,5 +251,6 @@ def test_a_golden_reconcile_state_is_read() -> None:
 
 
 if __name__ == "__main__":
+    GOLDEN.mkdir(exist_ok=True)
     for name, write in WRITERS.items():
         (GOLDEN / name).write_bytes(write())
