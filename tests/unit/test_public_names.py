@@ -1,6 +1,6 @@
 """The names that installations depend on: a change to one belongs in the change log.
 
-Settings, log events, direct events and schemas are literals here, so that a rename in
+Settings, log events, direct events, schemas and park reasons are literals here, so that a rename in
 the code cannot change them unnoticed.
 """
 
@@ -14,6 +14,7 @@ import pytest
 import liveness
 from liveness.events import read_event
 from liveness.logs import EVENTS
+from liveness.markers import ParkReason
 from liveness.settings import SETTING_NAMES, read_settings
 
 SOURCES = sorted(Path(liveness.__file__).parent.rglob("*.py"))
@@ -74,7 +75,34 @@ DIRECT_EVENTS = [
     ({"Type": "Timer", "Message": "drain"}, "drain"),
     ({"Type": "Timer", "Message": "reconcile"}, "reconcile"),
 ]
-SCHEMAS = {"liveness-marker/1", "liveness-response/1", "liveness-result/1"}
+SCHEMAS = {
+    "liveness-claim/1",
+    "liveness-release/1",
+    "liveness-grant/1",
+    "liveness-response/2",
+    "liveness-drain-slot/1",
+    "liveness-marker/2",
+    "liveness-reconcile/1",
+    "liveness-result/1",
+}
+PARK_REASONS = {
+    "lease-held",
+    "drain-active",
+    "time-exhausted",
+    "no-call-slot",
+    "lease-exhausted",
+    "drain-ending",
+    "attempts-exhausted",
+    "late-write",
+    "reconcile",
+    "inputs-unstable",
+    "throttled",
+    "transient",
+    "bad-link",
+    "misconfigured",
+    "preparation-failed",
+    "unexpected-error",
+}
 
 
 def test_the_settings_have_their_names() -> None:
@@ -97,6 +125,10 @@ def test_the_direct_events_have_their_names(event: object, kind: str) -> None:
 def test_the_written_schemas_have_their_names() -> None:
     schemas = set()
     for path in SOURCES:
-        schemas.update(re.findall(r"liveness-\w+/\d+", path.read_text(encoding="utf-8")))
+        schemas.update(re.findall(r"liveness-[\w-]+/\d+", path.read_text(encoding="utf-8")))
 
     assert schemas == SCHEMAS
+
+
+def test_the_park_reasons_have_their_codes() -> None:
+    assert {reason.code for reason in ParkReason} == PARK_REASONS
