@@ -38,12 +38,12 @@ def test_with_timeout_gives_up_on_a_task_that_takes_too_long() -> None:
     end_of_test = threading.Event()
 
     with pytest.raises(TimeoutError):
-        ThreadConcurrency().within(0.01, lambda: end_of_test.wait(10))
+        ThreadConcurrency().with_timeout(lambda: end_of_test.wait(10), 0.01)
     end_of_test.set()
 
-    assert ThreadConcurrency().within(10, lambda: "in time") == "in time"
+    assert ThreadConcurrency().with_timeout(lambda: "in time", 10) == "in time"
 
 
 def test_tokens_are_never_drawn_twice() -> None:
     rng = SystemRandom()
-    assert len({rng.nonce() for _ in range(1000)}) == 1000
+    assert len({rng.token() for _ in range(1000)}) == 1000

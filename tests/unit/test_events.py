@@ -56,7 +56,7 @@ def test_other_kinds_of_events_are_ignored(name: str) -> None:
     trigger = read_event(SETTINGS, message("liveness/incoming/anna/live.bin", name))
 
     assert trigger.pair_ids == ()
-    assert trigger.remarks[0].kind == "ignored"
+    assert trigger.skipped[0].kind == "ignored"
 
 
 AWKWARD = [
@@ -111,8 +111,8 @@ def test_both_inputs_in_one_message_yield_one_pair() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "kind"),
     [
-        (("cosBucket", "name"), "others", "refused"),
-        (("cosBucket", "appid"), "1259999999", "refused"),
+        (("cosBucket", "name"), "others", "rejected"),
+        (("cosBucket", "appid"), "1259999999", "rejected"),
         (("cosBucket",), None, "malformed"),
         (("cosObject", "key"), 7, "malformed"),
         (("cosObject", "key"), "liveness/incoming/anna/live.bin", "malformed"),
@@ -134,9 +134,9 @@ def test_one_bad_record_is_reported_and_the_others_are_read(
     trigger = read_event(SETTINGS, event)
 
     assert trigger.pair_ids == ("good",)
-    (record,) = trigger.remarks
+    (record,) = trigger.skipped
     assert (record.kind, record.where) == (kind, "Records[0]")
-    assert record.why
+    assert record.reason
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_an_empty_record_list_triggers_nothing() -> None:
     trigger = read_event(SETTINGS, {"Records": []})
 
     assert trigger.pair_ids == ()
-    assert trigger.remarks[0].why == "is empty"
+    assert trigger.skipped[0].reason == "is empty"
 
 
 def test_direct_invocations_and_timers_are_read() -> None:
@@ -166,7 +166,7 @@ def test_direct_invocations_and_timers_are_read() -> None:
     trigger = read_event(SETTINGS, {"pairs": ["a", 7, "", "\ud800", "x" * 900]})
 
     assert trigger.pair_ids == ("a",)
-    assert [record.where for record in trigger.remarks] == [f"pairs[{n}]" for n in (1, 2, 3, 4)]
+    assert [record.where for record in trigger.skipped] == [f"pairs[{n}]" for n in (1, 2, 3, 4)]
 
 
 JSON = st.recursive(

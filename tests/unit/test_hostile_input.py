@@ -81,9 +81,9 @@ def test_a_hanging_task_does_not_block_others() -> None:
     threads = ThreadConcurrency(1)
     for _ in range(3):
         with pytest.raises(TimeoutError):
-            threads.within(0.01, lambda: end_of_test.wait(10))
+            threads.with_timeout(lambda: end_of_test.wait(10), 0.01)
     try:
-        assert threads.within(5, lambda: "done") == "done"
-        assert threads.within(5, lambda: threads.gather(lambda: 1, lambda: 2)) == [1, 2]
+        assert threads.with_timeout(lambda: "done", 5) == "done"
+        assert threads.with_timeout(lambda: threads.gather(lambda: 1, lambda: 2), 5) == [1, 2]
     finally:
         end_of_test.set()

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -15,9 +16,12 @@ from liveness.best_frame import FETCH_POLICY, FETCH_SECONDS, fetch_frame
 from liveness.cloud.cos import CosStore, new_session
 from liveness.cloud.credentials import Credentials
 from liveness.cloud.system import SystemRandom, ThreadConcurrency
-from liveness.context import SHUTDOWN_RESERVE_SECONDS
+from liveness.context import SHUTDOWN_RESERVE_SECONDS, Context
 from liveness.errors import LivenessError
 from liveness.face_api import Answer, NoFrame, NoReply
+from liveness.pacing import Unpaced
+from liveness.records import InvocationInfo
+from liveness.store import RetryingStore
 from tests.clocks import SleeplessClock
 from tests.function.test_faceid import REQUEST, SETTINGS, client, read_request, server
 
@@ -41,12 +45,27 @@ def store_of(session: requests.Session) -> CosStore:
 def fetch_from(store: CosStore) -> object:
     url = "http://b-1.cos.ap-singapore.myqcloud.com/f"
     answer = Answer("result", "Success", "", "r", 96.0, url, "0" * 32)
-    return fetch_frame(store, answer, "http", SleeplessClock(), SystemRandom(), ThreadConcurrency())
+    clock, rng = SleeplessClock(), SystemRandom()
+    unused: Any = None
+    ctx = Context(
+        settings=SETTINGS,
+        store=RetryingStore(store, clock, rng),
+        face=unused,
+        frames=store,
+        clock=clock,
+        rng=rng,
+        concurrency=ThreadConcurrency(),
+        pacer=Unpaced(clock, defers_to_drain=False),
+        info=InvocationInfo("", "", ""),
+        deadline=clock.monotonic() + 60,
+        trusted_buckets=set(),
+    )
+    return fetch_frame(ctx, answer)
 
 
 def test_the_frame_timeout_covers_the_whole_download(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that sends single bytes stays within the timeout of each read."""
-    monkeypatch.setattr("liveness.frames.FETCH_SECONDS", 0.2)
+    monkeypatch.setattr("liveness.best_frame.FETCH_SECONDS", 0.2)
     end_of_test = threading.Event()
 
     def drip(connection: socket.socket) -> None:
@@ -98,7 +117,9 @@ VERBS: dict[str, Callable[[CosStore], object]] = {
     "put": lambda store: store.put("b-1", "k", b"x", "text/plain", {}),
     "create": lambda store: store.create("b-1", "k", b"x"),
     "md5": lambda store: store.md5("b-1", "k", "0" * 32),
-    "send": lambda store: store.send("b-1", "k", "0" * 32, "http://b-1.cos.x.myqcloud.com/up"),
+    "upload_to_url": lambda store: store.upload_to_url(
+        "b-1", "k", "0" * 32, "http://b-1.cos.x.myqcloud.com/up"
+    ),
 }
 
 

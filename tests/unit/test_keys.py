@@ -61,7 +61,7 @@ def test_no_two_pairs_share_a_result(one: str, other: str) -> None:
 def test_the_suffix_decides_the_role_and_other_keys_are_rejected() -> None:
     def role_or_reason(key: str) -> str:
         input_key = read_input_key(FOLDERS, key)
-        return input_key.role if isinstance(input_key, InputKey) else input_key.why
+        return input_key.role if isinstance(input_key, InputKey) else input_key.reason
 
     assert role_or_reason("liveness/incoming/anna/live.bin") == "live"
     assert role_or_reason("liveness/incoming/anna/reference.jpeg") == "image"

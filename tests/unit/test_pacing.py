@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,18 +14,32 @@ START = 1000.0
 DELAYS = st.lists(st.floats(0, 3), min_size=10, max_size=60)
 
 
+class EndlessSlot:
+    """A slot that never ends."""
+
+    def renew(self) -> bool:
+        return True
+
+    def is_valid(self) -> bool:
+        return True
+
+
+def bucket_of(rate: float, clock: ManualClock) -> TokenBucket:
+    return TokenBucket(rate, clock, threading.Lock(), EndlessSlot())
+
+
 @given(st.sampled_from([1.0, 2.0, 5.0, 7.5]), DELAYS)
 def test_call_starts_never_exceed_the_rate_in_any_second(rate: float, delays: list[float]) -> None:
     """Between a permit and the start of its call there are round trips of any length."""
     clock = ManualClock(START)
-    bucket = TokenBucket(rate, clock)
+    bucket = bucket_of(rate, clock)
     starts = []
 
     for delay in delays:
         clock.time += delay / 10
-        assert bucket.turn(1000) is not None
+        assert bucket.acquire(1000) is not None
         clock.time += delay
-        bucket.start()
+        assert bucket.await_start()
         starts.append(clock.time)
 
     for window_start in starts:
@@ -32,44 +48,44 @@ def test_call_starts_never_exceed_the_rate_in_any_second(rate: float, delays: li
 
 def test_the_bucket_starts_empty() -> None:
     """The previous drainer may have used up the rate a moment ago."""
-    permit = TokenBucket(5, ManualClock(START)).turn(10)
+    permit = bucket_of(5, ManualClock(START)).acquire(10)
 
-    assert permit is not None and permit.at == START + 0.2
+    assert permit is not None and permit.granted == START + 0.2
 
 
 def test_a_permit_that_would_come_too_late_is_refused() -> None:
     clock = ManualClock(START)
 
-    assert TokenBucket(0.1, clock).turn(5) is None
+    assert bucket_of(0.1, clock).acquire(5) is None
     assert clock.time == START
 
 
 def test_concurrent_throttled_calls_halve_the_rate_once() -> None:
     clock = ManualClock(START)
-    bucket = TokenBucket(4, clock)
-    permits = [bucket.turn(10) for _ in range(4)]
+    bucket = bucket_of(4, clock)
+    permits = [bucket.acquire(10) for _ in range(4)]
 
     for permit in permits:
         assert permit is not None
-        bucket.throttled(permit)
+        bucket.on_throttled(permit)
 
     before = clock.time
-    bucket.turn(10)
-    bucket.turn(10)
+    bucket.acquire(10)
+    bucket.acquire(10)
     assert 0.5 <= clock.time - before <= 1.1  # two per second rather than one in four seconds
 
 
 def test_successful_calls_restore_the_rate() -> None:
     clock = ManualClock(START)
-    bucket = TokenBucket(4, clock)
-    permit = bucket.turn(10)
+    bucket = bucket_of(4, clock)
+    permit = bucket.acquire(10)
     assert permit is not None
-    bucket.throttled(permit)
+    bucket.on_throttled(permit)
 
     for _ in range(8):
-        bucket.answered()
+        bucket.on_success()
 
-    bucket.turn(10)
+    bucket.acquire(10)
     before = clock.time
-    bucket.turn(10)
+    bucket.acquire(10)
     assert clock.time - before <= 0.26

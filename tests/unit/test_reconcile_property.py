@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -37,15 +39,18 @@ LAYOUTS = {
 class Sequential:
     """Concurrency that runs one task after another."""
 
-    def run_pool(self, size: int, tasks: Iterator[Callable[[], Any]]) -> None:
+    def run_pool(self, tasks: Iterator[Callable[[], Any]], workers: int) -> None:
         for task in tasks:
             task()
 
     def gather(self, *tasks: Callable[[], Any]) -> list[Any]:
         return [task() for task in tasks]
 
-    def within(self, seconds: float, task: Callable[[], Any]) -> Any:
+    def with_timeout(self, task: Callable[[], Any], seconds: float) -> Any:
         return task()
+
+    def lock(self) -> AbstractContextManager[Any]:
+        return threading.Lock()
 
 
 class Store:
@@ -133,7 +138,7 @@ class World:
         self.objects = self._inputs(*LAYOUTS[layout]) | self._results()
         self.clock = ManualClock(wall_time=NOW)
         self.store = Store(self.clock, self.objects)
-        self._services = services(self.settings, self.store, self.clock)
+        self._ctx = context_of(self.settings, self.store, self.clock)
 
     def reconcile(
         self, needs_work: Callable[[str], bool], pages: float = 1e6, prefix: str = ""
@@ -141,7 +146,7 @@ class World:
         """Run reconcile with time for about this many pages of results."""
         limit = self.clock.time + SHUTDOWN_RESERVE_SECONDS + 20 + pages - 0.5
         log = Log(lambda line: None, {})
-        return reconcile(self._services._replace(deadline=limit), log, prefix, needs_work)
+        return reconcile(self._ctx._replace(deadline=limit), log, prefix, needs_work)
 
     def expected(self, since: float) -> set[str]:
         """Apply the rule itself: recent without a result, or changed since the previous pass."""
@@ -192,7 +197,7 @@ def settings_of(layout: str) -> Settings:
     )
 
 
-def services(settings: Settings, store: Store, clock: ManualClock) -> Context:
+def context_of(settings: Settings, store: Store, clock: ManualClock) -> Context:
     rng = SystemRandom()
     object_store: Any = store  # only the verbs that reconcile uses
     unused: Any = None
@@ -204,8 +209,8 @@ def services(settings: Settings, store: Store, clock: ManualClock) -> Context:
         clock=clock,
         rng=rng,
         concurrency=Sequential(),
-        pace=Unpaced(clock, yields=False),
-        origin=InvocationInfo("", "", ""),
+        pacer=Unpaced(clock, defers_to_drain=False),
+        info=InvocationInfo("", "", ""),
         deadline=1e9,
         trusted_buckets=set(),
     )
@@ -228,9 +233,9 @@ def test_reconcile_checks_and_parks_exactly_the_pairs_it_must(
         checked.append(pair_id)
         return pair_id in world.pairs and world.pairs[pair_id].stale
 
-    runs, finished = 0, False
-    while not finished:
-        finished = world.reconcile(needs_work, pages_per_run).finished
+    runs, complete = 0, False
+    while not complete:
+        complete = world.reconcile(needs_work, pages_per_run).complete
         runs += 1
         assert runs <= len(world.objects) + 2, "the pass does not end"
 
@@ -261,7 +266,7 @@ def test_concurrent_runs_skip_no_pair(world: World, runs: list[tuple[int, int | 
         return False
 
     def run(pages: float) -> None:
-        if world.reconcile(needs_work, pages).finished:
+        if world.reconcile(needs_work, pages).complete:
             assert expected <= checked, "a pass is reported as finished that skipped a pair"
 
     for pages, interrupting_pages in runs:
@@ -283,7 +288,7 @@ def test_no_pair_that_starts_with_the_prefix_is_skipped(world: World, prefix: st
 
     run = world.reconcile(needs_work, prefix=prefix)
 
-    assert run.finished
+    assert run.complete
     candidates = world.expected(-1e12)
     matching = {pair_id for pair_id in candidates if pair_id.startswith(prefix)}
     assert matching <= checked <= candidates

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liveness import verdicts
-from liveness.verdict_table import LOCAL_OUTCOMES, TABLE
-from liveness.verdicts import Outcome, local_outcome, outcome_of
+from liveness import verdict_table
+from liveness.verdict_table import LOCAL_OUTCOMES, TABLE, Outcome
+from liveness.verdicts import local_outcome, outcome_of
 
 HERE = Path(__file__).parent
 
@@ -339,10 +339,10 @@ def test_every_row_is_complete_and_consistent(row: Outcome) -> None:
     assert row.code
     assert STATUS_OF[row.category] == row.status
     assert row.final == (row.status is not None)
-    for hint in (row.en, row.zh):
-        assert hint and hint == hint.strip() and "\n" not in hint
-    assert row.en.isascii()
-    assert any("\u4e00" <= character <= "\u9fff" for character in row.zh)
+    for text in (row.hint.en, row.hint.zh):
+        assert text and text == text.strip() and "\n" not in text
+    assert row.hint.en.isascii()
+    assert any("\u4e00" <= character <= "\u9fff" for character in row.hint.zh)
     if not row.final:
         assert row.retry and not row.billed
     if row.billed:
@@ -365,7 +365,9 @@ def test_no_code_appears_twice() -> None:
 
 def test_every_category_constant_is_used() -> None:
     constants = {
-        value for name, value in vars(verdicts).items() if name.isupper() and type(value) is str
+        value
+        for name, value in vars(verdict_table).items()
+        if name.isupper() and type(value) is str
     }
     assert constants == set(STATUS_OF) == {row.category for row in TABLE}
 
