@@ -94,15 +94,21 @@ class Harness:
         hashed = hashlib.sha256(pair_id.encode()).hexdigest()
         return f"{LEDGER}claims/{hashed}/{self.fingerprint(pair_id)}/"
 
-    def marker(self, pair_id: str, nonce: str = "0" * 24) -> str:
+    def marker(self, pair_id: str, token: str = "0" * 24) -> str:
         """Return the key of a marker that is due."""
         due = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(time.time() - 60))
-        return f"{MARKERS}{due}-{hashlib.sha256(pair_id.encode()).hexdigest()}-{nonce}"
+        return f"{MARKERS}{due}-{hashlib.sha256(pair_id.encode()).hexdigest()}-{token}"
 
-    def put_marker(self, pair_id: str, nonce: str = "0" * 24) -> str:
+    def put_marker(self, pair_id: str, token: str = "0" * 24) -> str:
         """Park a pair as the function would; return the key of the marker."""
-        key = self.marker(pair_id, nonce)
-        body = {"schema": "liveness-marker/1", "pair_id": pair_id, "reason": "test", "visits": 0}
+        key = self.marker(pair_id, token)
+        body = {
+            "schema": "liveness-marker/2",
+            "pair_id": pair_id,
+            "reason": "throttled",
+            "detail": "",
+            "deliveries": 0,
+        }
         self.put(key, json.dumps(body).encode())
         return key
 
@@ -253,7 +259,7 @@ def _lines(written: str) -> list[dict[str, Any]]:
         assert len(line.encode()) < MAX_LINE_BYTES, line  # the newline included
         fields = json.loads(line)
         assert isinstance(fields, dict)
-        assert fields.get("error", "StoreUnavailable") in NAMED, line
+        assert fields.get("error", "StoreUnavailableError") in NAMED, line
         lines.append(fields)
     assert written.endswith("\n") or not written
     return lines

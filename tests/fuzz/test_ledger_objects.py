@@ -25,11 +25,32 @@ from tests.fuzz.values import (
     odd_values,
 )
 
-CLAIM = {"pair_id": "a", "attempt": 1, "nonce": "0" * 24, "owner": {"request_id": "r"}}
-RELEASED = {"nonce": "0" * 24, "attempt": 1}
-GRANT = {"owner": {"name": "n", "version": "v", "request_id": "invocation-1"}}
-MARKER = {"schema": "liveness-marker/1", "pair_id": "a", "reason": "r", "visits": 0}
-STATE = {"finished_pass_began": 1.0, "pass_began": 2.0, "cursor": "liveness/incoming/a"}
+CLAIM = {
+    "schema": "liveness-claim/1",
+    "pair_id": "a",
+    "attempt": 1,
+    "nonce": "0" * 24,
+    "owner": {"request_id": "r"},
+}
+RELEASED = {"schema": "liveness-release/1", "attempt": 1, "nonce": "0" * 24}
+GRANT = {
+    "schema": "liveness-grant/1",
+    "owner": {"name": "n", "version": "v", "request_id": "invocation-1"},
+}
+SLOT = {"schema": "liveness-drain-slot/1", "nonce": "a", "owner": {}}
+MARKER = {
+    "schema": "liveness-marker/2",
+    "pair_id": "a",
+    "reason": "throttled",
+    "detail": "",
+    "deliveries": 0,
+}
+STATE = {
+    "schema": "liveness-reconcile/1",
+    "finished_pass_began": 1.0,
+    "pass_began": 2.0,
+    "cursor": "liveness/incoming/a",
+}
 
 
 def damaged(valid: dict[str, Any]) -> st.SearchStrategy[bytes]:
@@ -97,7 +118,7 @@ def edits(draw: st.DrawFn) -> tuple[str, Any]:
         return how, (draw(st.integers(0, 30)), draw(odd_texts | st.sampled_from((None, 0, 99.9))))
     if how == "bytes":
         return how, (draw(st.integers(0, 400)), draw(st.binary(min_size=1, max_size=3)))
-    return how, draw(damaged({"schema": "liveness-response/1", "answer": None}))
+    return how, draw(damaged({"schema": "liveness-response/2", "answer": None}))
 
 
 def edited(body: bytes, edit: tuple[str, Any]) -> bytes:
@@ -154,7 +175,7 @@ def _is_equivalent(one: bytes, other: bytes) -> bool:
 
 
 @examples(12)
-@given(damaged(GRANT), damaged({"schema": "liveness-response/1", "answer": None}))
+@given(damaged(GRANT), damaged({"schema": "liveness-response/2", "answer": None}))
 def test_a_damaged_grant_grants_one_attempt(harness: Harness, grant: bytes, late: bytes) -> None:
     pair_id = harness.fresh()
     body = json.dumps({"sandbox": 1, "response": {"Sim": None}, "pair": pair_id}).encode()
@@ -173,7 +194,7 @@ def test_a_damaged_grant_grants_one_attempt(harness: Harness, grant: bytes, late
 
 
 @examples(20)
-@given(marker=damaged(MARKER), slot=damaged({"nonce": "a", "owner": {}}), occupied=st.booleans())
+@given(marker=damaged(MARKER), slot=damaged(SLOT), occupied=st.booleans())
 @example(marker=json.dumps(MARKER | {"pair_id": "\ud800"}).encode(), slot=b"", occupied=False)
 @example(marker=json.dumps(MARKER | {"pair_id": "x" * 900}).encode(), slot=b"", occupied=False)
 def test_a_damaged_marker_or_slot_delays_no_other_pair(
