@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from typing import Any
@@ -26,10 +27,17 @@ def upload_event(cloud: Cloud, function: Instance, pair_id: str) -> dict[str, An
     return summary
 
 
-def park_by_hand(cloud: Cloud, pair_id: str, **fields: Any) -> str:
+def park_by_hand(cloud: Cloud, pair_id: str, token: str = "token", **fields: Any) -> str:
     """Write a marker that has been due since 2020."""
-    marker = {"schema": "liveness-marker/1", "pair_id": pair_id, "reason": "test", "visits": 0}
-    key = f"liveness/ledger/pending/20200101T000000Z-{pair_id}hash-nonce"
+    marker = {
+        "schema": "liveness-marker/2",
+        "pair_id": pair_id,
+        "reason": "throttled",
+        "detail": "",
+        "deliveries": 0,
+    }
+    pair_hash = hashlib.sha256(pair_id.encode()).hexdigest()
+    key = f"liveness/ledger/pending/20200101T000000Z-{pair_hash}-{token}"
     cloud.bucket.put(key, json.dumps(marker | fields).encode())
     return key
 
@@ -57,7 +65,7 @@ def test_the_timer_drains_due_markers(cloud: Cloud) -> None:
     assert function(DRAIN)["drain"] == {"began": True, "ended": {"published": 8}}
 
     (finished,) = function.logged("drain.finished")
-    assert finished["overdue"] > 86400, "due since 1 January 2020"
+    assert finished["overdue_seconds"] > 86400, "due since 1 January 2020"
     assert all(cloud.result(name) for name in names)
     assert cloud.markers() == []
     assert cloud.billed == 8
@@ -115,7 +123,7 @@ def test_a_pair_parked_while_the_drainer_leaves_is_processed(cloud: Cloud) -> No
 
 def test_markers_that_are_not_due_stay(cloud: Cloud) -> None:
     cloud.put_pair("anna")
-    key = "liveness/ledger/pending/29990101T000000Z-hash-nonce"
+    key = "liveness/ledger/pending/29990101T000000Z-hash-token"
     cloud.bucket.put(key, b"{}")
 
     assert cloud.instance()(DRAIN)["drain"]["ended"] == {}
@@ -124,10 +132,10 @@ def test_markers_that_are_not_due_stay(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"pair_id": 7}', b"\xff"])
 def test_an_invalid_marker_is_removed_and_logged(cloud: Cloud, body: bytes) -> None:
-    cloud.bucket.put("liveness/ledger/pending/20200101T000000Z-hash-nonce", body)
+    cloud.bucket.put("liveness/ledger/pending/20200101T000000Z-hash-token", body)
     function = cloud.instance()
 
-    assert function(DRAIN)["drain"]["ended"] == {"damaged": 1}
+    assert function(DRAIN)["drain"]["ended"] == {"invalid": 1}
     assert function.logged("drain.marker-invalid")
     assert cloud.bucket.keys("liveness/ledger/pending/") == []
 
@@ -145,26 +153,39 @@ def test_a_marker_stays_until_its_pair_has_its_result(cloud: Cloud) -> None:
     assert markers_at_publication == [1]
 
 
+def test_further_markers_of_a_finished_pair_are_deleted_unvisited(cloud: Cloud) -> None:
+    """They were listed before the walk began: whatever they announced was in the bucket already."""
+    cloud.put_pair("anna")
+    for token in ("1", "2", "3"):
+        park_by_hand(cloud, "anna", token)
+    function = cloud.instance()
+
+    assert function(DRAIN)["drain"]["ended"] == {"published": 1, "obsolete": 2}
+
+    assert cloud.markers() == []
+    assert len(function.logged("pair.inspected")) == 2, "once at each end of the one walk"
+
+
 def test_a_marker_is_requeued_last_before_its_pair_is_processed(cloud: Cloud) -> None:
     """A pair that crashes its instance holds up no other pair, and its marker counts that.
 
     This is poison-message handling: after too many deliveries the pair is given up.
     """
     cloud.put_pair("poison")
-    park_by_hand(cloud, "poison", visits=4)
+    park_by_hand(cloud, "poison", deliveries=4)
     markers: list[dict[str, Any]] = []
     cloud.on("HEAD", "poison/live.bin", lambda: markers.extend(cloud.markers()))
 
     cloud.instance()(DRAIN)
 
     (marker,) = markers
-    assert marker["visits"] == 5
+    assert marker["deliveries"] == 5
     assert marker["due"] - marker["parked_at"] >= 100
 
 
 def test_a_pair_is_given_up_after_too_many_deliveries(cloud: Cloud) -> None:
     cloud.put_pair("anna")
-    park_by_hand(cloud, "anna", visits=MAX_DELIVERIES)
+    park_by_hand(cloud, "anna", deliveries=MAX_DELIVERIES)
     function = cloud.instance()
 
     function(DRAIN)
@@ -173,18 +194,45 @@ def test_a_pair_is_given_up_after_too_many_deliveries(cloud: Cloud) -> None:
     assert result is not None
     assert (result["status"], result["reason"]["code"]) == ("failed", "GivenUp")
     assert cloud.calls == 0
+    assert cloud.ledger(".claim") == ["1.claim"]  # under which no other instance calls
     assert function.logged("drain.given-up")
     assert cloud.markers() == []
 
 
+def test_no_poison_pair_is_given_up_while_its_call_may_be_answered(cloud: Cloud) -> None:
+    cloud.put_pair("anna", {"drop": "after", "times": 1})
+    cloud.instance(MAX_ATTEMPTS="1").walk("anna")
+    for key in cloud.bucket.keys("liveness/ledger/pending/"):
+        cloud.bucket.delete(key)
+    (claim,) = cloud.ledger_keys("1.claim")
+    cloud.bucket.backdate(claim, 60)  # the lease is over, the call's deadline is not
+    park_by_hand(cloud, "anna", deliveries=MAX_DELIVERIES)
+    function = cloud.instance()
+
+    assert function(DRAIN)["drain"]["ended"] == {"parked": 1}
+
+    (marker,) = cloud.markers()
+    assert (marker["reason"], marker["deliveries"]) == ("attempts-exhausted", MAX_DELIVERIES)
+    assert cloud.result("anna") is None
+
+    cloud.bucket.backdate(claim, 80)
+    park_by_hand(cloud, "anna", deliveries=MAX_DELIVERIES)
+    assert function(DRAIN)["drain"]["ended"] == {"published": 1}
+
+    result = cloud.result("anna")
+    assert result is not None
+    assert (result["status"], result["possibly_billed_calls"]) == ("failed", 1)
+    assert cloud.calls == 1
+
+
 def test_a_store_failure_does_not_count_as_a_delivery(cloud: Cloud) -> None:
     cloud.put_pair("anna")
-    park_by_hand(cloud, "anna", visits=3)
+    park_by_hand(cloud, "anna", deliveries=3)
     cloud.on("HEAD", "live.bin", Reply(503), times=99)
 
     cloud.instance()(DRAIN)
 
-    assert [marker["visits"] for marker in cloud.markers()] == [3]
+    assert [marker["deliveries"] for marker in cloud.markers()] == [3]
 
 
 def test_an_unwritable_result_leaves_exactly_one_marker(cloud: Cloud) -> None:
@@ -194,7 +242,7 @@ def test_an_unwritable_result_leaves_exactly_one_marker(cloud: Cloud) -> None:
 
     cloud.instance()(DRAIN)
 
-    assert [marker["reason"] for marker in cloud.markers()] == ["a write may land late"]
+    assert [marker["reason"] for marker in cloud.markers()] == ["late-write"]
     assert cloud.billed == 1
 
 
@@ -208,7 +256,7 @@ def test_a_configuration_error_stops_the_drain_and_keeps_the_markers(cloud: Clou
         cloud.instance()(DRAIN)
 
     assert {marker["pair_id"] for marker in cloud.markers()} == {"anna", "bert", "cleo"}
-    assert {marker["visits"] for marker in cloud.markers()} == {0}
+    assert {marker["deliveries"] for marker in cloud.markers()} == {0}
 
 
 def test_a_failing_drain_does_not_fail_the_event_that_started_it(cloud: Cloud) -> None:
@@ -262,7 +310,7 @@ def test_reconcile_parks_complete_pairs_that_no_event_finished(cloud: Cloud) -> 
 
     run = function(RECONCILE)["reconcile"]
 
-    assert run["finished"] and run["parked"] == 1
+    assert run["complete"] and run["parked"] == 1
     assert [marker["pair_id"] for marker in cloud.markers()] == ["lost"]
 
     function(DRAIN)
@@ -327,7 +375,7 @@ def test_reconcile_needs_one_request_per_thousand_keys(cloud: Cloud, flat: bool)
 
     run = function(RECONCILE)["reconcile"]
 
-    assert (run["keys"], run["looked_at"]) == (3000, 0)
+    assert (run["keys"], run["checked"]) == (3000, 0)
     assert len(cloud.requests_of(function)) - request_count <= 3 + 5 + 2  # inputs, results, state
 
 
@@ -347,9 +395,9 @@ def test_reconcile_resumes_where_it_stopped(cloud: Cloud) -> None:
     stopped: list[int] = []
     cloud.sandbox.hooks.append(use_up_the_time)
 
-    assert function(RECONCILE)["reconcile"]["finished"] is False
+    assert function(RECONCILE)["reconcile"]["complete"] is False
     function.clock.shift = 0
-    assert function(RECONCILE)["reconcile"]["finished"] is True
+    assert function(RECONCILE)["reconcile"]["complete"] is True
     assert {marker["pair_id"] for marker in cloud.markers()} == {"lost-early", "0000-lost"}
 
 
