@@ -9,16 +9,14 @@ from typing import Any
 
 import pytest
 
-from liveness_sandbox import CosTrigger, Sandbox
+from liveness_sandbox import CosTrigger, DeployOptions, Sandbox
 from tests.conftest import BUCKET, JPEG, PACKAGE, ROOT, Cloud
 
 MEGABYTE = 1024 * 1024
 
 
 def deploy(cloud: Cloud, **settings: str) -> Any:
-    return cloud.sandbox.deploy(
-        "liveness",
-        code=ROOT / "src",
+    options = DeployOptions(
         handler="index.main_handler",
         environment={
             "LIVENESS_BUCKET": BUCKET,
@@ -30,6 +28,7 @@ def deploy(cloud: Cloud, **settings: str) -> Any:
         triggers=[CosTrigger(BUCKET, prefix="liveness/incoming/")],
         instances=2,
     )
+    return cloud.sandbox.deploy("liveness", ROOT / "src", options)
 
 
 def upload(cloud: Cloud, key: str, body: bytes) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 
 import pytest
 
-from liveness_sandbox import CosTrigger, Sandbox
+from liveness_sandbox import CosTrigger, DeployOptions, Sandbox
 
 from . import environment
 from .messages import HOW_TO_RECORD
@@ -67,7 +67,7 @@ def _sandbox_target(sandbox: Sandbox) -> Target:
 
     def events(names: Sequence[str]) -> list[Any]:
         trigger = CosTrigger(bucket, prefix=sandbox_target.prefix)
-        function = sandbox.deploy("echo", _ECHO, triggers=[trigger])
+        function = sandbox.deploy("echo", _ECHO, DeployOptions(triggers=[trigger]))
         with sandbox_target.cos() as cos:
             for name in names:
                 cos.put_object(sandbox_target.bucket, b"body", sandbox_target.key(name))
