@@ -286,7 +286,7 @@ def test_a_call_ends_at_its_deadline_and_counts_as_billed(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("liveness.call.CALL_SECONDS", 0.3)
-    monkeypatch.setattr("liveness.call.LEAST_CALL_SECONDS", 0.1)
+    monkeypatch.setattr("liveness.call.MIN_CALL_SECONDS", 0.1)
     cloud.put_pair("anna")
     cloud.on("POST", DETECT, Delay(1.0), service="faceid", phase="after")
 

@@ -33,7 +33,7 @@ HEAD += b"Content-Length: %d\r\n\r\n" % len(BODY)
 
 def client(clock: SleeplessClock | None = None) -> FaceId:
     face = FaceId(clock or SleeplessClock(), ThreadConcurrency())
-    face.use(SETTINGS, Credentials("AKIDexample", "key", "token"))
+    face.configure(SETTINGS, Credentials("AKIDexample", "key", "token"))
     return face
 
 

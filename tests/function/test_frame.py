@@ -15,13 +15,13 @@ from tests.conftest import Cloud
     ("frame", "reason"),
     [
         ("none", "gave none"),
-        ("wrong-md5", "not the one the service gave"),
-        ("not-jpeg", "no JPEG"),
+        ("wrong-md5", "MD5 mismatch"),
+        ("not-jpeg", "not a JPEG"),
         ("too-large", "larger than"),
         ("foreign-host", "not on a COS host"),
         ("redirect", "answered 302"),
         ("missing", "answered 404"),
-        ("md5-string", "no MD5"),
+        ("md5-string", "is not an MD5"),
     ],
 )
 def test_an_unavailable_frame_does_not_lose_the_verdict(

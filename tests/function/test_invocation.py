@@ -66,7 +66,7 @@ def test_an_overlong_pair_id_is_rejected_and_logged(cloud: Cloud) -> None:
     summary = function(cloud.sandbox.trigger_event(BUCKET, key))
 
     assert summary["pairs"] == []
-    assert "would fit only up to" in function.logged("record.ignored")[0]["why"]
+    assert "would fit only up to" in function.logged("record.ignored")[0]["reason"]
 
 
 def test_many_records_process_each_pair_once(cloud: Cloud) -> None:
@@ -97,7 +97,7 @@ def test_bad_records_do_not_affect_good_ones(cloud: Cloud) -> None:
     summary = function({"Records": [7, *foreign, None, *own_result, {"cos": []}, *good]})
 
     assert [pair["status"] for pair in summary["pairs"]] == ["passed"]
-    kinds = [record["kind"] for record in summary["remarks"]]
+    kinds = [record["kind"] for record in summary["skipped"]]
     assert kinds == ["malformed", "ignored", "malformed", "ignored", "malformed"]
 
 
@@ -192,7 +192,7 @@ def test_an_unexpected_error_reports_only_its_location(
         raise RuntimeError("http://x/?q-signature=0123456789abcdef")
 
     cloud.put_pair("anna")
-    monkeypatch.setattr("liveness.pair.judge", raise_with_secret)
+    monkeypatch.setattr("liveness.inspection.classify", raise_with_secret)
     function = cloud.instance()
 
     with pytest.raises(PairsNotFinishedError) as raised:

@@ -352,7 +352,7 @@ def test_create_only_is_verified_once_per_instance(cloud: Cloud) -> None:
     assert [r.status for r in puts if r.method == "PUT"] == [200, 409, 200]
 
 
-@pytest.mark.parametrize("edit", [b"", b"[]", b"not JSON", b'{"schema": "liveness-response/1"}'])
+@pytest.mark.parametrize("edit", [b"", b"[]", b"not JSON", b'{"schema": "liveness-response/2"}'])
 def test_a_damaged_response_stops_the_pair_without_another_call(cloud: Cloud, edit: bytes) -> None:
     cloud.put_pair("anna")
     cloud.instance().walk("anna")

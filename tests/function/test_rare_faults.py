@@ -289,7 +289,7 @@ def test_raised_errors_carry_no_other_exception(cloud: Cloud) -> None:
 def test_a_hanging_frame_host_does_not_delay_the_verdict(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("liveness.frames.FETCH_SECONDS", 0.2)
+    monkeypatch.setattr("liveness.best_frame.FETCH_SECONDS", 0.2)
     cloud.put_pair("anna")
     end_of_test = threading.Event()
     at_host(cloud, "GET", FRAMES, Pause(end_of_test))
@@ -444,7 +444,7 @@ def test_a_pair_id_never_reaches_a_neighboring_pair(cloud: Cloud, pair_id: str) 
 
 HASHING: dict[str, Callable[[CosStore, str, str], str]] = {
     "md5": lambda store, key, etag: store.md5(BUCKET, key, etag),
-    "send": lambda store, key, etag: store.send(
+    "upload_to_url": lambda store, key, etag: store.upload_to_url(
         BUCKET, key, etag, f"http://{BUCKET}.cos.ap-singapore.myqcloud.com/elsewhere"
     ),
 }
