@@ -31,13 +31,13 @@ class DueMarker(NamedTuple):
 
 class _Running(NamedTuple):
     key: str
-    known_repeats: int  # those that were listed before it was drawn
+    known_repeats: tuple[str, ...]  # those that were listed before it was drawn
 
 
 class _Done(NamedTuple):
     pair: str
     finished: bool
-    known_repeats: int
+    known_repeats: tuple[str, ...]
 
 
 class DueMarkers:
@@ -87,7 +87,7 @@ class DueMarkers:
             self._seen_keys.discard(key)
             pair = _pair_of(key)
             if pair not in self._running:
-                self._running[pair] = _Running(key, len(self._repeats.get(pair, ())))
+                self._running[pair] = _Running(key, tuple(self._repeats.get(pair, ())))
                 return DueMarker(key)
             # A later refresh finds this marker again.
         return None
@@ -137,10 +137,10 @@ class DueMarkers:
         """Sort the repeats of the pairs that were processed since the last draw."""
         while self._done:
             done = self._done.popleft()
-            repeats = self._repeats.pop(done.pair, [])
-            known = done.known_repeats if done.finished else 0
-            self._obsolete.extend(repeats[:known])
-            self._ready_repeats.extend(repeats[known:])
+            # By key: an earlier walk that ended late may have taken the known ones from the list.
+            obsolete = set(done.known_repeats) if done.finished else set()
+            for key in self._repeats.pop(done.pair, []):
+                (self._obsolete if key in obsolete else self._ready_repeats).append(key)
             if done.finished:
                 self._finished.add(done.pair)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -24,12 +25,16 @@ class Backlog:
     def __init__(self) -> None:
         self.clock = ManualClock(NOW)
         self.keys: list[str] = []
+        self.during_next_listing: Callable[[], None] | None = None
         ctx: Any = self
         self.settings = SETTINGS
         self.store = RetryingStore(ctx, self.clock, ctx)
         self.due = DueMarkers(ctx)
 
     def list(self, bucket: str, prefix: str, after: str) -> Page:
+        if interruption := self.during_next_listing:
+            self.during_next_listing = None
+            interruption()
         listed = [ListedObject(key, NOW) for key in sorted(self.keys) if key > after]
         return Page(tuple(listed), None)
 
@@ -88,6 +93,36 @@ def test_markers_listed_during_a_walk_are_processed_even_if_it_finished(backlog:
     backlog.due.done(first, finished=True)
 
     assert backlog.next() == DueMarker(later)
+
+
+def test_a_walk_that_ends_during_a_listing_makes_no_later_marker_obsolete(
+    backlog: Backlog,
+) -> None:
+    """Another worker finishes with the pair while this one lists, and draws it again."""
+    first = backlog.park("anna", waited=50)
+    second = backlog.park("anna", waited=40)
+    assert backlog.next() == DueMarker(first)
+    backlog.keys.remove(first)
+    backlog.due.done(first, finished=False)
+    assert backlog.next() == DueMarker(second)
+    backlog.keys.remove(second)
+    third = backlog.park("anna", waited=30)
+    fourth = backlog.park("anna", waited=20)
+    backlog.during_next_listing = lambda: backlog.due.done(second, finished=False)
+    assert backlog.next() == DueMarker(third)
+    backlog.keys.remove(third)
+
+    later = {backlog.park("anna", waited=10), backlog.park("anna", waited=0)}
+    assert backlog.next() is None
+    backlog.due.done(third, finished=True)
+
+    processed = set()
+    while marker := backlog.next():
+        backlog.keys.remove(marker.key)
+        if not marker.is_obsolete:
+            processed.add(marker.key)
+            backlog.due.done(marker.key, finished=True)
+    assert later <= processed <= later | {fourth}
 
 
 def test_markers_of_an_unfinished_pair_are_processed_one_after_another(backlog: Backlog) -> None:
