@@ -1,7 +1,7 @@
-"""`python -m tests.chaos`: many runs of the function in real processes while everything goes wrong.
+"""`python -m tests.chaos`: fault injection against the function in real processes, over HTTP.
 
-The choices of a run are drawn from its seed, so `--runs 1 --seed N` makes those of run N again. How
-the processes then meet is not: a failure that hangs on timing may need several tries.
+A run's choices are drawn from its seed, so `--runs 1 --seed N` makes those of run N again. How its
+processes interleave is not: a failure that depends on timing may take several tries.
 """
 
 from __future__ import annotations
@@ -13,43 +13,50 @@ import tempfile
 import time
 from pathlib import Path
 
-from .breakage import SAFETIES, copy_of_src
-from .campaign import Summary, campaign, story
+from ..mutations import CHAOS, copy_source, find_mutation
+from .campaign import Summary, campaign, report
 
 
 def main() -> int:
-    """0 if every run held; with --without, if a run saw that the safety is missing."""
+    """Return 0 if every run held; with --mutation, if a run detected the mutation."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.chaos",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--runs", type=int, default=500, help="how many (default 500)")
-    parser.add_argument("--seed", type=int, help="of the first run (default: by chance)")
+    parser.add_argument("--runs", type=int, default=500, help="number of runs (default 500)")
+    parser.add_argument("--seed", type=int, help="seed of the first run (default: random)")
     parser.add_argument(
-        "--without",
-        choices=sorted(SAFETIES),
-        help="take this safety out of a copy of src, and stop as soon as a run sees it",
+        "--mutation",
+        metavar="NAME",
+        help="apply the mutation whose name contains this, and stop at the first run that "
+        "detects it (tests/mutations.py lists them)",
     )
     options = parser.parse_args()
     if options.runs < 1:
         parser.error("--runs: at least 1")
+    mutation = None
+    if options.mutation is not None:
+        try:
+            mutation = find_mutation(options.mutation, CHAOS)
+        except LookupError as error:
+            parser.error(f"--mutation: {error}")
     first = random.randrange(1_000_000) if options.seed is None else options.seed
     began, summary = time.monotonic(), Summary()
     with tempfile.TemporaryDirectory(prefix="liveness-chaos-") as folder:
-        code = copy_of_src(Path(folder) / "src", options.without)
-        with campaign(range(first, first + options.runs), code) as runs:
-            for finished in runs:
-                summary.add(finished)
-                if finished.wrong:
-                    print(story(finished), end="\n\n", flush=True)
-                    if options.without:
+        code = copy_source(Path(folder) / "src", mutation)
+        with campaign(range(first, first + options.runs), code) as results:
+            for result in results:
+                summary.add(result)
+                if result.problems:
+                    print(report(result), end="\n\n", flush=True)
+                    if mutation is not None:
                         break
                 if sys.stderr.isatty():
                     print(f"\r{summary.runs} of {options.runs} runs ", end="", file=sys.stderr)
     seconds = time.monotonic() - began
     print(f"seeds {first} to {first + options.runs - 1}: {summary}; {seconds:.0f} s")
-    return bool(summary.failed) != bool(options.without)
+    return bool(summary.failed) != (mutation is not None)
 
 
 if __name__ == "__main__":

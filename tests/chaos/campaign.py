@@ -1,4 +1,4 @@
-"""Many runs, several at a time: most of their time is waiting, for jitter and for processes."""
+"""Many runs, several at a time: they mostly wait, for jitter and for processes."""
 
 from __future__ import annotations
 
@@ -11,61 +11,64 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .plan import plan
-from .run import Finished, Stage
+from .run import Environment, RunResult
 
-_STAGES = 4
+_ENVIRONMENTS = 4
 
 
 @contextmanager
-def campaign(seeds: Iterable[int], code: Path) -> Iterator[Iterator[Finished]]:
-    """The runs of these seeds, as they finish; leaving early stops all. Raises RuntimeError."""
-    runs = _play_all(seeds, code)
+def campaign(seeds: Iterable[int], code: Path) -> Iterator[Iterator[RunResult]]:
+    """Provide the results of these seeds' runs as they end; leaving the context stops all runs.
+
+    Raises RuntimeError.
+    """
+    results = _run_all(seeds, code)
     try:
-        yield runs
+        yield results
     finally:
-        runs.close()
+        results.close()
 
 
-def _play_all(seeds: Iterable[int], code: Path) -> Generator[Finished, None, None]:
+def _run_all(seeds: Iterable[int], code: Path) -> Generator[RunResult, None, None]:
     todo: queue.SimpleQueue[int] = queue.SimpleQueue()
     for seed in seeds:
         todo.put(seed)
-    done: queue.SimpleQueue[Finished | RuntimeError | None] = queue.SimpleQueue()
+    done: queue.SimpleQueue[RunResult | RuntimeError | None] = queue.SimpleQueue()
     stop = threading.Event()
 
     def work() -> None:
         seed: int | None = None
         try:
             while not stop.is_set():
-                with Stage(code) as stage:
-                    wrong = False
-                    while not (stop.is_set() or wrong):
+                with Environment(code) as environment:
+                    failed = False
+                    while not (stop.is_set() or failed):
                         seed = todo.get_nowait()
-                        finished = stage.play(plan(seed))
-                        done.put(finished)
-                        # What was left behind shall not disturb the next one.
-                        wrong = bool(finished.wrong)
+                        result = environment.run(plan(seed))
+                        done.put(result)
+                        # A failed run may leave something behind that would disturb the next one.
+                        failed = bool(result.problems)
             done.put(None)
         except queue.Empty:
             done.put(None)
         except BaseException as error:
-            failure = RuntimeError(f"the run of seed {seed} could not be played")
+            failure = RuntimeError(f"the run of seed {seed} could not be completed")
             failure.__cause__ = error
             done.put(failure)
 
-    threads = [threading.Thread(target=work, name=f"chaos-{n}") for n in range(_STAGES)]
+    threads = [threading.Thread(target=work, name=f"chaos-{n}") for n in range(_ENVIRONMENTS)]
     for thread in threads:
         thread.start()
     try:
         left = len(threads)
         while left:
-            finished = done.get()
-            if isinstance(finished, RuntimeError):
-                raise finished
-            if finished is None:
+            result = done.get()
+            if isinstance(result, RuntimeError):
+                raise result
+            if result is None:
                 left -= 1
             else:
-                yield finished
+                yield result
     finally:
         stop.set()
         for thread in threads:
@@ -74,53 +77,53 @@ def _play_all(seeds: Iterable[int], code: Path) -> Generator[Finished, None, Non
 
 @dataclass
 class Summary:
-    """What all runs came to."""
+    """The totals of all runs."""
 
     runs: int = 0
     pairs: int = 0
     kills: int = 0
     faults: int = 0
     billed: int = 0
-    again: int = 0
-    worst: int = 0
+    repeated: int = 0
+    most_for_one: int = 0
     races: int = 0
     granted: int = 0
     failed: list[int] = field(default_factory=list)
 
-    def add(self, finished: Finished) -> None:
-        costs = [bill.billed for bill in finished.bills]
+    def add(self, result: RunResult) -> None:
+        billed = [bill.billed for bill in result.bills]
         self.runs += 1
-        self.pairs += sum(person.last is not None for person in finished.plan.people)
-        self.kills += finished.kills
-        self.faults += finished.struck
-        self.billed += sum(costs)
-        self.again += sum(max(0, cost - 1) for cost in costs)
-        self.worst = max([self.worst, *costs])
-        self.races += finished.races
-        self.granted += sum(bill.granted for bill in finished.bills)
-        if finished.wrong:
-            self.failed.append(finished.plan.seed)
+        self.pairs += sum(person.latest is not None for person in result.plan.people)
+        self.kills += result.kills
+        self.faults += result.requests_hit
+        self.billed += sum(billed)
+        self.repeated += sum(max(0, count - 1) for count in billed)
+        self.most_for_one = max([self.most_for_one, *billed])
+        self.races += result.races
+        self.granted += sum(bill.granted for bill in result.bills)
+        if result.problems:
+            self.failed.append(result.plan.seed)
 
     def __str__(self) -> str:
         return (
             f"{self.runs} runs, {self.pairs} pairs, {self.kills} kills, {self.faults} requests "
-            f"struck by faults, {self.races} claims won twice; {self.billed} billed calls, "
-            f"{self.again} of them not the first of their fingerprint, {self.worst} for the worst; "
-            f"{self.granted} attempts granted; {len(self.failed)} runs failed"
+            f"hit by faults, {self.races} claims created twice; {self.billed} billed calls, "
+            f"{self.repeated} of them not the first of their fingerprint, at most "
+            f"{self.most_for_one} for one; {self.granted} attempts granted; "
+            f"{len(self.failed)} runs failed"
         )
 
 
-def story(finished: Finished) -> str:
-    """A failed run as a person reads it: what is wrong, and the timelines of whom it concerns."""
-    wrong = "\n".join(f"  {each}" for each in finished.wrong)
-    names = [
-        person.name
-        for person in finished.plan.people
-        if any(re.search(rf"\b{person.name}\b", each) for each in finished.wrong)
+def report(result: RunResult) -> str:
+    """Describe a failed run: its problems, and the timelines of the people they concern."""
+    problems = "\n".join(f"  {problem}" for problem in result.problems)
+    everyone = [person.name for person in result.plan.people]
+    concerned = [
+        name
+        for name in everyone
+        if any(re.search(rf"\b{name}\b", problem) for problem in result.problems)
     ]
-    if not names:
-        names = [person.name for person in finished.plan.people]
-    seed = finished.plan.seed
-    again = f"python -m tests.chaos --runs 1 --seed {seed}"
-    timelines = "\n\n".join(finished.timeline.of(name) for name in names)
-    return f"seed {seed} ({again}):\n{wrong}\n\n{timelines}"
+    seed = result.plan.seed
+    command = f"python -m tests.chaos --runs 1 --seed {seed}"
+    timelines = "\n\n".join(result.timeline.of(name) for name in concerned or everyone)
+    return f"seed {seed} ({command}):\n{problems}\n\n{timelines}"

@@ -1,4 +1,4 @@
-"""What goes wrong in a run, drawn from its seed alone: the same seed makes the same choices."""
+"""The plan of a run: uploads, notifications, faults and kills, all drawn from its seed."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from liveness_sandbox import Fault, FaultAction, Match
+from liveness_sandbox import Effect, Fault, Match
 
-from .people import NAMES, Content, Work, image, live
+from .workload import NAMES, Content, Submission, image, live
 
 PHOTO = (Path(__file__).parents[2] / "events/sample/reference.jpg").read_bytes()
 BUCKET = "faces-1250000000"
-FETCHER = "faceid-resource-fetcher"  # the face API, when it reads what it was given
+FETCHER = "faceid-resource-fetcher"  # the user agent of the face API when it downloads inputs
 _LEDGER = "liveness/ledger"
 
 
 @dataclass(frozen=True)
 class Person:
-    """Someone's uploads, in order; who has no image stays incomplete."""
+    """One person's uploads, in order; without an image the pair stays incomplete."""
 
     name: str
     lives: tuple[Content, ...]
     images: tuple[Content, ...]
 
     @property
-    def works(self) -> list[Work]:
-        """Every pair that can ever lie there together."""
-        return [Work(item, other) for item in self.lives for other in self.images]
+    def submissions(self) -> list[Submission]:
+        """Every combination of inputs that may be stored at the same time."""
+        return [Submission(live, image) for live in self.lives for image in self.images]
 
     @property
-    def last(self) -> Work | None:
-        return self.works[-1] if self.works else None
+    def latest(self) -> Submission | None:
+        return self.submissions[-1] if self.submissions else None
 
 
 @dataclass(frozen=True)
 class Act:
-    """After a pause in seconds, an upload or the delivery of its notification."""
+    """An upload or the delivery of its notification, after a pause in seconds."""
 
     pause: float
     what: str  # "upload" or "notify"
@@ -45,35 +45,35 @@ class Act:
 
 @dataclass(frozen=True)
 class Kill:
-    """SIGKILL to whoever makes the n-th such request, so long after it had its effect."""
+    """SIGKILL to the instance that makes the n-th such request, `delay` after its effect."""
 
     step: str
     match: Match
     nth: int
-    delay: float
+    delay: float  # seconds
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A run."""
+    """Everything that is decided about a run before it begins."""
 
     seed: int
     people: tuple[Person, ...]
     acts: tuple[Act, ...]
     faults: tuple[Fault, ...]
     kills: tuple[Kill, ...]
-    races: bool  # two creators of one claim at one time are both told that they were first
-    jumps: tuple[float, ...]  # seconds that the clock is moved on by, one after another
-    late: tuple[Content, ...]  # notifications that come only after a jump
-    unnotified: frozenset[str]  # whose events were not all delivered
+    races: bool  # whether two concurrent creates of one claim both get 200
+    jumps: tuple[float, ...]  # seconds by which the clock is advanced, one after another
+    late: tuple[Content, ...]  # notifications that arrive only after a jump
+    unnotified: frozenset[str]  # people of whose events some were not delivered
 
     @property
-    def works(self) -> list[Work]:
-        return [work for person in self.people for work in person.works]
+    def submissions(self) -> list[Submission]:
+        return [each for person in self.people for each in person.submissions]
 
 
 def plan(seed: int) -> Plan:
-    """The run of that seed."""
+    """Return the plan of this seed."""
     rng = random.Random(seed)
     people = tuple(_person(name, rng) for name in rng.sample(NAMES, rng.randint(2, 3)))
     acts, late, unnotified = _acts(people, rng)
@@ -82,11 +82,11 @@ def plan(seed: int) -> Plan:
         people=people,
         acts=acts,
         faults=tuple(
-            fault for make in rng.sample(_WEATHER, rng.randint(1, 4)) for fault in make(rng)
+            fault for make in rng.sample(_FAULTS, rng.randint(1, 4)) for fault in make(rng)
         ),
         kills=tuple(_kill(rng) for _ in range(rng.randint(0, 3))),
         races=rng.random() < 0.6,
-        # More than the minute after which the platform tries again, and than a lease of 50 s.
+        # Longer than the minute after which the platform retries, and than a lease of 50 s.
         jumps=tuple(rng.choice((61.0, 80.0, 160.0)) for _ in range(rng.randint(0, 2))),
         late=late,
         unnotified=unnotified,
@@ -102,7 +102,10 @@ def _person(name: str, rng: random.Random) -> Person:
 def _acts(
     people: tuple[Person, ...], rng: random.Random
 ) -> tuple[tuple[Act, ...], tuple[Content, ...], frozenset[str]]:
-    """Uploads of all people mixed, each one's own in order; notifications anywhere behind them."""
+    """Interleave the uploads of all people, and add the notifications of each somewhere later.
+
+    Return the acts, the notifications that come after a jump, and people with lost events.
+    """
     queues = [list(items) for person in people for items in (person.lives, person.images) if items]
     order: list[tuple[str, Content]] = []
     while queues:
@@ -116,14 +119,14 @@ def _acts(
         if not copies:
             unnotified.add(content.owner)
         first = order.index(("upload", content)) + 1
-        both = max(place for place, (_, each) in enumerate(order) if each.owner == content.owner)
+        last = max(index for index, (_, each) in enumerate(order) if each.owner == content.owner)
         for _ in range(copies):
-            # At once, or when all of the person's are there and two instances meet; else anywhere.
-            place = rng.choice((first, both + 1, both + 1, rng.randint(first, len(order)), None))
-            if place is None:
+            # At once, or when the person's last upload is done and two instances meet; or anywhere.
+            index = rng.choice((first, last + 1, last + 1, rng.randint(first, len(order)), None))
+            if index is None:
                 late.append(content)
             else:
-                order.insert(place, ("notify", content))
+                order.insert(index, ("notify", content))
     acts = [Act(rng.choice((0, 0, 0, 0.01, 0.05)), what, content) for what, content in order]
     return tuple(acts), tuple(rng.sample(late, len(late))), frozenset(unnotified)
 
@@ -141,7 +144,7 @@ _STEPS = {
     "a frame": Match("cos", "PUT", key="liveness/results/*.jpg"),
     "a result": Match("cos", "PUT", key="liveness/results/*/result.json"),
     "a marker": Match("cos", "PUT", key=f"{_LEDGER}/pending/*"),
-    "a marker's end": Match("cos", "DELETE", key=f"{_LEDGER}/pending/*"),
+    "a marker's deletion": Match("cos", "DELETE", key=f"{_LEDGER}/pending/*"),
     "a drainer's slot": Match("cos", "PUT", key=f"{_LEDGER}/drain/*"),
 }
 
@@ -152,11 +155,11 @@ def _kill(rng: random.Random) -> Kill:
     return Kill(step, _STEPS[step], nth, rng.choice((0, 0, rng.uniform(0, 0.02))))
 
 
-# ---- faults: each of these returns what belongs together
+# ---- faults: each function returns those that occur together
 
 
-def _where(rng: random.Random) -> str:
-    """A part of the bucket, or all of it."""
+def _key_pattern(rng: random.Random) -> str:
+    """Choose a part of the bucket, or all of it."""
     return rng.choice(("*", f"{_LEDGER}/*", f"{_LEDGER}/claims/*", "liveness/results/*"))
 
 
@@ -165,109 +168,105 @@ def _seed(rng: random.Random) -> int:
 
 
 def _cos(
-    rng: random.Random, do: FaultAction, least: float, most: float, method: str | None = None
+    rng: random.Random, do: Effect, lowest: float, highest: float, method: str | None = None
 ) -> list[Fault]:
     match = Match(
-        "cos", method, BUCKET, _where(rng), probability=rng.uniform(least, most), seed=_seed(rng)
+        "cos",
+        method,
+        BUCKET,
+        _key_pattern(rng),
+        probability=rng.uniform(lowest, highest),
+        seed=_seed(rng),
     )
     return [Fault(do, match)]
 
 
-def _storm(rng: random.Random) -> list[Fault]:
-    return _cos(rng, FaultAction(status=rng.choice((500, 503))), 0.1, 0.45)
+def _errors(rng: random.Random) -> list[Fault]:
+    return _cos(rng, Effect(status=rng.choice((500, 503))), 0.1, 0.45)
 
 
-def _storm_after_the_effect(rng: random.Random) -> list[Fault]:
-    return _cos(rng, FaultAction(status=500, when="after"), 0.1, 0.4)
+def _errors_after_the_effect(rng: random.Random) -> list[Fault]:
+    return _cos(rng, Effect(status=500, when="after"), 0.1, 0.4)
 
 
 def _lost_requests(rng: random.Random) -> list[Fault]:
-    return _cos(
-        rng, rng.choice((FaultAction(drop="before"), FaultAction(reset="before"))), 0.1, 0.4
-    )
+    return _cos(rng, rng.choice((Effect(drop="before"), Effect(reset="before"))), 0.1, 0.4)
 
 
 def _lost_replies(rng: random.Random) -> list[Fault]:
-    return _cos(rng, rng.choice((FaultAction(drop="after"), FaultAction(reset="after"))), 0.1, 0.5)
+    return _cos(rng, rng.choice((Effect(drop="after"), Effect(reset="after"))), 0.1, 0.5)
 
 
 def _lost_replies_of_puts(rng: random.Random) -> list[Fault]:
+    return _cos(rng, rng.choice((Effect(drop="after"), Effect(reset="after"))), 0.3, 0.7, "PUT")
+
+
+def _delays(rng: random.Random) -> list[Fault]:
     return _cos(
-        rng, rng.choice((FaultAction(drop="after"), FaultAction(reset="after"))), 0.3, 0.7, "PUT"
+        rng, Effect(delay=rng.uniform(0.005, 0.05), when=rng.choice(("before", "after"))), 0.2, 0.6
     )
 
 
-def _slow(rng: random.Random) -> list[Fault]:
-    return _cos(
-        rng,
-        FaultAction(delay=rng.uniform(0.005, 0.05), when=rng.choice(("before", "after"))),
-        0.2,
-        0.6,
-    )
-
-
-def _face(rng: random.Random, do: FaultAction, most: int) -> list[Fault]:
-    times = rng.randint(1, most)
+def _face(rng: random.Random, do: Effect, max_times: int) -> list[Fault]:
+    times = rng.randint(1, max_times)
     return [
         Fault(do, Match("faceid", times=times, probability=rng.uniform(0.4, 1), seed=_seed(rng)))
     ]
 
 
-def _call_lost(rng: random.Random) -> list[Fault]:
-    return _face(rng, rng.choice((FaultAction(drop="before"), FaultAction(reset="before"))), 2)
+def _lost_calls(rng: random.Random) -> list[Fault]:
+    return _face(rng, rng.choice((Effect(drop="before"), Effect(reset="before"))), 2)
 
 
-def _answer_lost(rng: random.Random) -> list[Fault]:
-    return _face(rng, rng.choice((FaultAction(drop="after"), FaultAction(reset="after"))), 5)
+def _lost_answers(rng: random.Random) -> list[Fault]:
+    return _face(rng, rng.choice((Effect(drop="after"), Effect(reset="after"))), 5)
 
 
-def _face_storm(rng: random.Random) -> list[Fault]:
-    return _face(rng, FaultAction(status=502, when=rng.choice(("before", "after"))), 4)
+def _gateway_errors(rng: random.Random) -> list[Fault]:
+    return _face(rng, Effect(status=502, when=rng.choice(("before", "after"))), 4)
 
 
 def _throttled(rng: random.Random) -> list[Fault]:
-    return _face(rng, FaultAction(code="RequestLimitExceeded"), 5)
+    return _face(rng, Effect(code="RequestLimitExceeded"), 5)
 
 
-def _face_trouble(rng: random.Random) -> list[Fault]:
-    return _face(rng, FaultAction(code="InternalError"), 2)
+def _internal_errors(rng: random.Random) -> list[Fault]:
+    return _face(rng, Effect(code="InternalError"), 2)
 
 
-def _download_fails(rng: random.Random) -> list[Fault]:
-    return [
-        Fault(FaultAction(status=503), Match("cos", user_agent=FETCHER, times=rng.randint(1, 2)))
-    ]
+def _failed_downloads(rng: random.Random) -> list[Fault]:
+    return [Fault(Effect(status=503), Match("cos", user_agent=FETCHER, times=rng.randint(1, 2)))]
 
 
-def _frames_fail(rng: random.Random) -> list[Fault]:
+def _failed_frames(rng: random.Random) -> list[Fault]:
     match = Match("cos", "GET", key="faceid/*", probability=rng.uniform(0.3, 1), seed=_seed(rng))
-    return [Fault(rng.choice((FaultAction(status=503), FaultAction(reset="before"))), match)]
+    return [Fault(rng.choice((Effect(status=503), Effect(reset="before"))), match)]
 
 
 def _stale_lists(rng: random.Random) -> list[Fault]:
-    return [Fault(FaultAction(stale_list=rng.uniform(0.1, 5)))]
+    return [Fault(Effect(stale_list=rng.uniform(0.1, 5)))]
 
 
 def _stale_heads(rng: random.Random) -> list[Fault]:
     key = rng.choice(("liveness/incoming/*", "liveness/results/*"))
-    return [Fault(FaultAction(head_lag=rng.uniform(0.02, 0.3)), Match(key=key))]
+    return [Fault(Effect(head_lag=rng.uniform(0.02, 0.3)), Match(key=key))]
 
 
-_WEATHER = (
-    _storm,
-    _storm_after_the_effect,
+_FAULTS = (
+    _errors,
+    _errors_after_the_effect,
     _lost_requests,
     _lost_replies,
     _lost_replies_of_puts,
-    _slow,
-    _call_lost,
-    _answer_lost,
-    _answer_lost,
-    _face_storm,
+    _delays,
+    _lost_calls,
+    _lost_answers,
+    _lost_answers,
+    _gateway_errors,
     _throttled,
-    _face_trouble,
-    _download_fails,
-    _frames_fail,
+    _internal_errors,
+    _failed_downloads,
+    _failed_frames,
     _stale_lists,
     _stale_heads,
 )

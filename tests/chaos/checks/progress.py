@@ -1,4 +1,4 @@
-"""In a pause and after the storm: is everybody remembered? And is what is finished left alone?"""
+"""I8 in a pause, I1 before reconcile, and that finished pairs are not worked on again."""
 
 from __future__ import annotations
 
@@ -7,36 +7,38 @@ from typing import Any
 
 from liveness.keys import pair_hash
 
-from ..people import Content
 from ..plan import Person, Plan
-from ..scene import RESULTS, Scene
+from ..run_record import RESULTS, RunRecord
+from ..workload import Content
 
 
-def of_a_pause(scene: Scene) -> list[str]:
-    """I8: a normal return leaves a result or a marker, if the pair was complete."""
-    if scene.heads_lag:
+def check_i8_in_a_pause(run: RunRecord) -> list[str]:
+    """I8: a normal return for a complete pair leaves a result or a marker."""
+    if run.heads_lag:
         return []
-    ended_well = [each.event for each in scene.invocations if each.error is None]
-    parked = [key.split("-")[1] for key in scene.markers]
+    events_that_succeeded = [each.event for each in run.invocations if each.error is None]
+    parked = [key.split("-")[1] for key in run.markers]
     return [
-        f"I8: {person.name}'s last event ended well, and there is neither result nor marker"
-        for person, work in scene.complete
-        if scene.events[_last_upload(scene.plan, person).token] in ended_well
-        and not scene.is_done(work)
+        f"I8: {person.name}'s last event succeeded, and there is neither a result nor a marker"
+        for person, submission in run.complete
+        if run.events[_last_upload(run.plan, person).token] in events_that_succeeded
+        and not run.is_done(submission)
         and pair_hash(person.name) not in parked
     ]
 
 
-def without_reconcile(scene: Scene) -> list[str]:
-    """I1: where no event was lost, nobody has to be found."""
-    lost = {_owner_of(json.loads(letter["Body"]["ClientContext"])) for letter in scene.dead_letters}
+def check_i1_without_reconcile(run: RunRecord) -> list[str]:
+    """I1: a pair of which no event was lost has its result without reconcile."""
+    discarded = {
+        _owner_of(json.loads(letter["Body"]["ClientContext"])) for letter in run.dead_letters
+    }
     return [
         f"I1: no event of {person.name} was lost, and before reconcile there is no result"
-        for person, work in scene.complete
-        if not scene.heads_lag
-        and person.name not in scene.plan.unnotified
-        and person.name not in lost
-        and not scene.is_done(work)
+        for person, submission in run.complete
+        if not run.heads_lag
+        and person.name not in run.plan.unnotified
+        and person.name not in discarded
+        and not run.is_done(submission)
     ]
 
 
@@ -52,22 +54,20 @@ def _owner_of(event: dict[str, Any]) -> str:
     return key.split("/")[-2]
 
 
-def given_up(scene: Scene) -> list[str]:
-    """Whose attempts were all used up."""
-    results = {person.name: scene.result(person.name) for person, _ in scene.complete}
+def given_up(run: RunRecord) -> list[str]:
+    """Return the people whose pairs have used all their attempts."""
+    results = {person.name: run.result(person.name) for person, _ in run.complete}
     return [name for name, result in results.items() if result and result["status"] == "failed"]
 
 
-def final_state(scene: Scene) -> tuple[int, int, dict[str, str]]:
-    """How often the API was called and anything but the backlog written; what the results are."""
-    calls = sum(seen.call is not None for seen in scene.record.effects)
-    writes = sum(
-        seen.request.method == "PUT" and "/claims/" in seen.request.key
-        for seen in scene.record.effects
-    )
+def final_state(run: RunRecord) -> tuple[int, int, dict[str, str]]:
+    """Return the numbers of calls and of writes to the ledger's claims, and the results' times."""
+    effects = run.recording.effects
+    calls = sum(effect.call is not None for effect in effects)
+    writes = sum(effect.method == "PUT" and "/claims/" in effect.key for effect in effects)
     results = {
         key: str(stored.last_modified)
-        for key in scene.bucket.keys(RESULTS)
-        if (stored := scene.bucket.get(key))
+        for key in run.bucket.keys(RESULTS)
+        if (stored := run.bucket.get(key))
     }
     return calls, writes, results

@@ -1,4 +1,4 @@
-"""I1 and I4 in the end: everybody's own verdict and best frame, for what they uploaded last."""
+"""I1 and I4 at the end of a run: everyone's own verdict and best frame, for their last uploads."""
 
 from __future__ import annotations
 
@@ -6,73 +6,73 @@ import json
 from collections.abc import Iterator
 from urllib.parse import unquote, urlsplit
 
-from ..people import Work
-from ..scene import Scene
+from ..run_record import RunRecord
+from ..workload import Submission
 
-# The function gives a best frame up after so many tries.
-_FRAME_TRIES = 3
+# The number of times the function tries to fetch a best frame before it gives up.
+_MAX_FRAME_TRIES = 3
 
 
-def verdicts(scene: Scene) -> Iterator[str]:
-    """Everybody's own verdict, for what they uploaded last."""
-    for person in scene.plan.people:
-        result, work = scene.result(person.name), person.last
-        if work is None:
+def check_i1_verdicts(run: RunRecord) -> Iterator[str]:
+    """I1: each person's result has the verdict on what they uploaded last."""
+    for person in run.plan.people:
+        result, submission = run.result(person.name), person.latest
+        if submission is None:
             if result is not None:
                 yield f"{person.name} has a result without having uploaded a reference image"
             continue
         if result is None:
             yield f"I1: {person.name} has no result"
             continue
-        answer = work.live.answer
+        answer = submission.live.answer
         assert answer is not None
-        want = {
-            "fingerprint": work.fingerprint,
+        expected = {
+            "fingerprint": submission.fingerprint,
             "status": answer.status,
-            "api": (answer.channel, answer.code, work.live.token),
+            "api": (answer.channel, answer.code, submission.live.token),
             "similarity": answer.sim if answer.channel == "result" else None,
-            "inputs": [work.live.md5, work.image.md5],
+            "inputs": [submission.live.md5, submission.image.md5],
         }
         api = result["api"] or {}
-        have = {
+        actual = {
             "fingerprint": result["fingerprint"],
             "status": result["status"],
             "api": (api.get("channel"), api.get("result"), api.get("description")),
             "similarity": result["similarity"],
             "inputs": [each["md5"] for each in result["inputs"]],
         }
-        for name in want:
-            if have[name] != want[name]:
-                yield f"I1: {name} of {person.name} is {have[name]}, not {want[name]}"
+        for name in expected:
+            if actual[name] != expected[name]:
+                yield f"I1: {name} of {person.name} is {actual[name]}, not {expected[name]}"
 
 
-def frames(scene: Scene) -> Iterator[str]:
-    """The frame is of this very recording and photo, or every try to fetch it was stopped."""
-    for person, work in scene.complete:
-        result = scene.result(person.name)
-        if result is None or work.live.answer is None or work.live.answer.code != "Success":
+def check_i4_frames(run: RunRecord) -> Iterator[str]:
+    """I4: the best frame is of this very package and photo, unless every try to fetch it failed."""
+    for person, submission in run.complete:
+        result, answer = run.result(person.name), submission.live.answer
+        if result is None or answer is None or answer.code != "Success":
             continue
         key = result["best_frame"]["key"]
-        stored = scene.bucket.get(key) if key else None
+        stored = run.bucket.get(key) if key else None
         if stored is None:
-            if key or _failed_tries(scene, work) < _FRAME_TRIES:
+            if key or _failed_tries(run, submission) < _MAX_FRAME_TRIES:
                 yield f"I4: there is no best frame of {person.name}"
             continue
-        body = stored.body()
+        body, live, image = stored.body(), submission.live, submission.image
         if stored.blob.md5 != result["best_frame"]["md5"]:
             yield f"I4: the best frame of {person.name} has another MD5 than the result says"
-        if work.live.md5.encode() not in body or work.image.token.encode() not in body:
-            yield f"the best frame of {person.name} is not of {work.live.token}{work.image.token}"
+        if live.md5.encode() not in body or image.token.encode() not in body:
+            yield f"the best frame of {person.name} is not of {live.token}{image.token}"
 
 
-def _failed_tries(scene: Scene, work: Work) -> int:
-    """How often reading the frame failed that the response names."""
+def _failed_tries(run: RunRecord, submission: Submission) -> int:
+    """Count the failed reads of the frame that the response names."""
     stored = [
         stored
-        for key in scene.bucket.keys(f"{work.ledger}response")
-        if (stored := scene.bucket.get(key))
+        for key in run.bucket.keys(f"{submission.ledger}response")
+        if (stored := run.bucket.get(key))
     ]
     answers = [json.loads(each.body())["answer"] or {} for each in stored]
     urls = [answer.get("best_frame_url", "") for answer in answers]
     keys = [unquote(urlsplit(url).path[1:]) for url in urls if url]
-    return sum(each.key in keys and each.status != 200 for each in scene.record.requests)
+    return sum(each.key in keys and each.status != 200 for each in run.recording.requests)

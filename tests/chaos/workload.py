@@ -1,7 +1,7 @@
-"""Who uploads in a run, and what must come out: no two inputs are alike, nor two answers.
+"""What people upload in a run, and the answer to each: no two inputs are alike, nor two answers.
 
-Every input holds a name of its own, as `<anna live 1>`, and the sandbox is told to answer with it.
-So whatever is mixed up between two people, or between old and new content, shows.
+Every input contains a token of its own, such as `<anna live 1>`, and instructs the sandbox to
+answer with it. So any mix-up between two people, or between old and new content, is visible.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TOKEN = re.compile(rb"<(\w+) (live|image) (\d+)>")
 
 @dataclass(frozen=True)
 class Answer:
-    """What the face API says, and the status of the result that follows."""
+    """An answer of the face API, and the status of the result that follows."""
 
     code: str
     status: str
@@ -33,13 +33,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Content:
-    """One input's bytes, under a name that stands in them."""
+    """The bytes of one input, which contain its token."""
 
     owner: str
     role: str
     number: int
     body: bytes
-    answer: Answer | None = None  # a liveness package decides it
+    answer: Answer | None = None  # of a liveness package only
 
     @property
     def key(self) -> str:
@@ -55,8 +55,8 @@ class Content:
 
 
 @dataclass(frozen=True)
-class Work:
-    """A complete pair: one liveness package with one reference image."""
+class Submission:
+    """One content of a pair: a liveness package with a reference image."""
 
     live: Content
     image: Content
@@ -77,9 +77,9 @@ class Work:
 
 
 def live(owner: str, number: int, rng: random.Random) -> Content:
-    """A liveness package that orders an answer of its own."""
+    """Make a liveness package that instructs the sandbox to give an answer of its own."""
     answer = _answer(rng)
-    order = {
+    instruction = {
         "sandbox": True,
         "code": answer.code,
         "sim": answer.sim,
@@ -87,19 +87,19 @@ def live(owner: str, number: int, rng: random.Random) -> Content:
         "description": _token(owner, LIVE, number),
         "delay": round(rng.uniform(0, 0.03), 3),  # seconds
     }
-    return Content(owner, LIVE, number, json.dumps(order).encode(), answer)
+    return Content(owner, LIVE, number, json.dumps(instruction).encode(), answer)
 
 
 def image(owner: str, number: int, photo: bytes) -> Content:
-    """The photo with its name in a comment behind the start of the JPEG (ITU T.81, B.2.4.5)."""
+    """Make a photo with its token in a comment after the start of the JPEG (ITU T.81, B.2.4.5)."""
     text = _token(owner, IMAGE, number).encode()
     comment = b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text
     return Content(owner, IMAGE, number, photo[:2] + comment + photo[2:])
 
 
 def owners_in(body: bytes) -> set[str]:
-    """Whose inputs these bytes speak of."""
-    return {found[1].decode() for found in _TOKEN.finditer(body)}
+    """Return the owners of all inputs whose tokens occur in these bytes."""
+    return {match[1].decode() for match in _TOKEN.finditer(body)}
 
 
 def _token(owner: str, role: str, number: int) -> str:
@@ -107,14 +107,14 @@ def _token(owner: str, role: str, number: int) -> str:
 
 
 def _answer(rng: random.Random) -> Answer:
-    # Four decimals: hardly ever the same for two.
-    passed, stranger = round(rng.uniform(70, 100), 4), round(rng.uniform(1, 69.9), 4)
+    # Four decimals: two answers hardly ever agree.
+    similar, different = round(rng.uniform(70, 100), 4), round(rng.uniform(1, 69.9), 4)
     return rng.choice(
         (
-            Answer("Success", "passed", passed),
-            Answer("Success", "passed", passed),
-            Answer("Success", "rejected", stranger),
-            Answer("FailedOperation.CompareLowSimilarity", "rejected", stranger),
+            Answer("Success", "passed", similar),
+            Answer("Success", "passed", similar),
+            Answer("Success", "rejected", different),
+            Answer("FailedOperation.CompareLowSimilarity", "rejected", different),
             Answer("FailedOperation.CompareLowSimilarity", "rejected", 0.0, "error"),
             Answer("FailedOperation.LivessDetectFail", "rejected", 0.0),
             Answer("FailedOperation.ActionOpenMouth", "retake", 0.0, "error"),

@@ -1,0 +1,301 @@
+"""Mutation testing: the list of mutations, and the two ways of applying one.
+
+A mutation removes one safety from the function by replacing one passage of its source. Each names
+the test suites that must detect it. A suite that does not is too weak: it would not have noticed
+the defect either.
+
+The passage must occur exactly once in its module, so that an entry which no longer matches the
+source is an error instead of a mutation that changes nothing.
+
+- `install` replaces the module while this process imports it: for the deterministic simulation.
+- `copy_source` writes a mutated copy of `src`: for chaos, which deploys the code to real processes.
+"""
+
+from __future__ import annotations
+
+import compileall
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import NamedTuple
+
+SOURCE = Path(__file__).parents[1] / "src"
+_PACKAGE = "liveness"
+
+# The suites, by their folders in tests/.
+SIMULATION = "simulation"
+CHAOS = "chaos"
+
+
+class Mutation(NamedTuple):
+    """One safety removed from the function."""
+
+    name: str
+    module: str
+    """The module's dotted path within the package, such as "ledger" or "cloud.cos"."""
+    passage: str
+    replacement: str
+    suites: tuple[str, ...] = (SIMULATION,)
+    """The suites that must detect the mutation."""
+
+    @property
+    def module_name(self) -> str:
+        """The module's full name, as an import statement gives it."""
+        return f"{_PACKAGE}.{self.module}"
+
+    @property
+    def file(self) -> Path:
+        """The module's file, relative to `src`."""
+        return Path(_PACKAGE, *self.module.split(".")).with_suffix(".py")
+
+    def mutated_source(self) -> str:
+        """Return the module's source with the safety removed.
+
+        Raises ValueError where the passage does not occur exactly once.
+        """
+        source = (SOURCE / self.file).read_text(encoding="utf-8")
+        count = source.count(self.passage)
+        if count != 1:
+            raise ValueError(
+                f"mutation {self.name!r}: its passage occurs {count} times in {self.file}, not "
+                "once; update the passage"
+            )
+        return source.replace(self.passage, self.replacement)
+
+
+MUTATIONS = (
+    Mutation(
+        "no read-back: a create that got 200 counts as ours",
+        "pair",
+        "            if claim.nonce == nonce:\n                step",
+        "            if claim.nonce == nonce or fresh:\n                step",
+        suites=(SIMULATION, CHAOS),
+    ),
+    Mutation(
+        "a 409 for our own claim counts as another invocation's",
+        "pair",
+        "            if claim.nonce == nonce:\n                step",
+        "            if claim.nonce == nonce and fresh:\n                step",
+        suites=(SIMULATION, CHAOS),
+    ),
+    Mutation(
+        "the response is not read again after the claim",
+        "ledger",
+        '            lambda: None if fresh else self._get(f"{number}.released"),\n'
+        "            self.response,\n",
+        '            lambda: None if fresh else self._get(f"{number}.released"),\n'
+        "            lambda: None,\n",
+    ),
+    Mutation(
+        "the response is recorded after the result is published",
+        "pair",
+        "            return self.keep(ledger, self._response(came, attempt, spent))\n",
+        "            mine = self._response(came, attempt, spent)\n"
+        "            self.publish(work, Standing(mine))\n"
+        "            return self.keep(ledger, mine)\n",
+        suites=(SIMULATION, CHAOS),
+    ),
+    Mutation(
+        "result.json is published before the best frame",
+        "publish",
+        "        if frame is None:\n"
+        "            frame = self._put_frame(self.fetch(answer)) if answer else _NO_ANSWER\n",
+        "        got = self.fetch(answer) if answer else _NO_ANSWER\n"
+        "        if not isinstance(got, NoFrame):\n"
+        "            copy = FrameCopy(got.md5, len(got.body))\n"
+        "            self._put(work, outcome, detail, response, copy)\n"
+        "        frame = self._put_frame(got)\n",
+        suites=(SIMULATION, CHAOS),
+    ),
+    Mutation(
+        "no re-inspection of the inputs",
+        "pair",
+        "                published = self.publish(work, step)\n",
+        "                return self.publish(work, step)\n",
+    ),
+    Mutation(
+        "the best frame has a fixed key",
+        "keys",
+        'return f"{settings.result_prefix}{pair_id}/best-frame-{md5}.jpg"',
+        'return f"{settings.result_prefix}{pair_id}/best-frame.jpg"',
+    ),
+    Mutation(
+        "the lease is measured by the local clock",
+        "ledger",
+        "        return Claim(number, _nonce_in(stored), stored.head.age, released=False)\n",
+        "        age = self._store._clock.now() - stored.head.last_modified\n"
+        "        return Claim(number, _nonce_in(stored), age, released=False)\n",
+    ),
+    Mutation(
+        "a running lease leaves no marker",
+        "pair",
+        "            if isinstance(step, Park):\n                step = self._park(step)\n",
+        "            if isinstance(step, Park):\n"
+        '                if "lease" in step.why:\n'
+        '                    return Ended(self._pair_id, "parked", None, step.why)\n'
+        "                step = self._park(step)\n",
+    ),
+    Mutation(
+        "a released attempt counts as billed",
+        "pair",
+        "                counted = [item for item in taken if not item.released]\n"
+        "                left = max",
+        "                counted = taken\n                left = max",
+    ),
+    Mutation(
+        "an ambiguous attempt does not count",
+        "pair",
+        "            spent += len(counted)\n",
+        "            spent += 0\n",
+    ),
+    Mutation(
+        "a request sent but not answered counts as never sent",
+        "call",
+        "            return Unanswered()\n",
+        '            return SetBack(PAUSE_SECONDS, "no answer came")\n',
+    ),
+    Mutation(
+        "the marker is written after the release",
+        "pair",
+        "            parked = self._park(Park(came.seconds, came.why))\n"
+        "            self._release(ledger, attempt)\n",
+        "            self._release(ledger, attempt)\n"
+        "            parked = self._park(Park(came.seconds, came.why))\n",
+    ),
+    Mutation(
+        "one marker name per pair",
+        "keys",
+        '    return f"{markers_due_at(settings, due)}-{pair_hash(pair_id)}-{nonce}"\n',
+        '    return f"{markers_due_at(settings, 0)}-{pair_hash(pair_id)}-x"\n',
+    ),
+    Mutation(
+        "the marker is deleted before the result is published",
+        "backlog",
+        "        tail = park(on.settings, on.store, on.chance, again, _VISIT_SECONDS)\n"
+        "        on.store.delete(bucket, key)\n",
+        "        on.store.delete(bucket, key)\n        tail = key\n",
+    ),
+    Mutation(
+        "the pair is given up over a paid response",
+        "pair",
+        "        standing = ledger.response()\n        # None:",
+        "        standing = response\n        # None:",
+    ),
+    Mutation(
+        "a bad link is stored as final",
+        "call",
+        "            if outcome.final and prepared:\n",
+        "            if prepared and (outcome.final or outcome.category == verdicts.BAD_LINK):\n",
+    ),
+    Mutation(
+        "the token is taken after the claim",
+        "call",
+        "            if not on.pace.start():\n",
+        "            on.pace.turn(_seconds_for_call(on, attempt))\n"
+        "            if not on.pace.start():\n",
+    ),
+    Mutation(
+        "reconcile compares times only",
+        "reconcile",
+        "        stale = _look_at(on, log, suspects, needs_work)\n",
+        "        written = _results_of(on, suspects)\n"
+        "        stale = [pair for pair in suspects if pairs[pair] > written.get(pair, 0.0)]\n",
+    ),
+    Mutation(
+        "a late answer is discarded",
+        "pair",
+        "        ledger.keep_late(mine)\n",
+        "",
+    ),
+    Mutation(
+        "a result that lacks its frame is not repaired",
+        "pair",
+        "        if look.published_frameless:\n",
+        "        if False:\n",
+    ),
+    Mutation(
+        "drainers call at ten times the rate",
+        "handler",
+        "TokenBucket(on.settings.rate_limit, on.clock)",
+        "TokenBucket(10 * on.settings.rate_limit, on.clock)",
+    ),
+    Mutation(
+        "the service's text is stored unredacted",
+        "face",
+        'return _SECRET.sub("[link]", _plain(value))[:_MAX_TEXT]',
+        "return _plain(value)",
+    ),
+    Mutation(
+        "a write that may land late is not rechecked",
+        "publish",
+        "            parked = self._look_again_later()\n",
+        "            parked = False\n",
+    ),
+    Mutation(
+        "a call without an answer is repeated under the same attempt",
+        "call",
+        '            log("pair.call-unanswered", attempt=attempt.number, why=reply.why)\n'
+        "            return Unanswered()\n",
+        "            reply = NotSent(reply.why)\n",
+        suites=(CHAOS,),
+    ),
+)
+
+
+def mutations_of(suite: str) -> tuple[Mutation, ...]:
+    """Return the mutations that this suite must detect."""
+    return tuple(mutation for mutation in MUTATIONS if suite in mutation.suites)
+
+
+def find_mutation(part: str, suite: str) -> Mutation:
+    """Return the suite's mutation whose name contains this text. Raises LookupError."""
+    every = mutations_of(suite)
+    matches = [mutation for mutation in every if part in mutation.name]
+    if len(matches) != 1:
+        names = "\n  ".join(mutation.name for mutation in matches or every)
+        raise LookupError(f"{len(matches)} mutations contain {part!r}; name one of\n  {names}")
+    return matches[0]
+
+
+class _MutatingImporter(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Imports one module from mutated source."""
+
+    def __init__(self, mutation: Mutation) -> None:
+        self._name = mutation.module_name
+        self._source = mutation.mutated_source()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        return importlib.util.spec_from_loader(fullname, self)
+
+    def exec_module(self, module: ModuleType) -> None:
+        exec(compile(self._source, f"<mutated {self._name}>", "exec"), module.__dict__)
+
+
+def install(mutation: Mutation) -> None:
+    """Make this process import the mutated module.
+
+    Raises RuntimeError if any module of the function has been imported already.
+    """
+    imported = [name for name in sys.modules if name.partition(".")[0] == _PACKAGE]
+    if imported:
+        raise RuntimeError(f"{imported[0]} has been imported already: mutate in a fresh process")
+    sys.meta_path.insert(0, _MutatingImporter(mutation))
+
+
+def copy_source(destination: Path, mutation: Mutation | None = None) -> Path:
+    """Copy `src`, mutated or as it is, to a folder that can be deployed; return that folder."""
+    ignored = shutil.ignore_patterns("*.pyc.*")
+    folder = Path(shutil.copytree(SOURCE, destination, ignore=ignored))
+    if mutation is not None:
+        (folder / mutation.file).write_text(mutation.mutated_source(), encoding="utf-8")
+    compileall.compile_dir(folder, quiet=2)  # once, instead of at every cold start
+    return folder
