@@ -38,22 +38,24 @@ test-3.10:
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src tools
+	$(BIN)/mypy src tools bench tests/simulation tests/chaos tests/bench tests/mutations.py tests/test_mutations.py
 
-# The invariants of the design in a simulated world: SEEDS random runs.
+# Deterministic simulation testing: SEEDS runs with fault injection, checked for the invariants of
+# docs/design.md.
 simulate: $(VENV)/.ready
-	$(BIN)/python -m tests.simulation.storm random --seeds $(SEEDS)
+	$(BIN)/python -m tests.simulation.deterministic random --seeds $(SEEDS)
 
-# The same, with every schedule and every fault within bounds.
+# The same for every schedule and every fault within bounds, instead of random ones.
 exhaustive: $(VENV)/.ready
-	$(BIN)/python -m tests.simulation.storm exhaustive
+	$(BIN)/python -m tests.simulation.deterministic exhaustive
 
-# The code broken on purpose, one safety at a time: the simulation must find each.
+# Mutation testing: one safety is removed at a time, and the simulation must detect each mutation.
 mutations: $(VENV)/.ready
-	$(BIN)/python -m tests.simulation.storm mutations
+	$(BIN)/python -m tests.simulation.deterministic mutations
 
+# Speed and memory, compared with baselines measured in the same run.
 bench: $(VENV)/.ready
-	$(BIN)/python -m tests.bench
+	$(BIN)/python -m bench
 
 package: $(VENV)/.run-ready
 	@$(BIN)/python -m liveness_package $(if $(PYTHON310),--compile-with "$(PYTHON310)")

@@ -1,6 +1,6 @@
-"""What is measured is work that was done; how fast it was depends on the machine."""
+"""The benchmark measures work that was done; its speed depends on the machine."""
 
-from .sandbox_speed import measure
+from bench.sandbox_speed import measure
 
 
 def test_every_request_is_answered() -> None:

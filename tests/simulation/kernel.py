@@ -1,4 +1,4 @@
-"""Virtual time: many tasks in one thread, switched only where they wait. Nothing is ever slept."""
+"""Virtual time: many tasks in one thread that switch only where they wait. Nothing sleeps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from greenlet import getcurrent, greenlet
 
 
 class Task:
-    """Something that runs beside others and can be waited for."""
+    """A function that runs concurrently with others and can be waited for."""
 
     def __init__(self, kernel: Kernel, work: Callable[[], Any]) -> None:
         self._kernel = kernel
@@ -34,34 +34,34 @@ class Task:
             self._kernel.wake(waiting, 0)
 
     def wait(self, seconds: float = math.inf) -> bool:
-        """Until it has ended, or for that long; tells whether it has."""
+        """Wait until the task has ended, at most for that long; tell whether it has."""
         if self.done:
             return True
         alarm = self._kernel.wake(getcurrent(), seconds) if seconds < math.inf else None
         self._waiting.append(getcurrent())
-        self._kernel.pause()
+        self._kernel.suspend()
         if not self.done:
             self._waiting.remove(getcurrent())
         elif alarm is not None:
-            self._kernel.forget(alarm)
+            self._kernel.cancel(alarm)
         return self.done
 
     def outcome(self) -> Any:
-        """What it returned, or raises what it raised."""
+        """Return what the task returned, or raise what it raised."""
         if self._error is not None:
             raise self._error
         return self._result
 
 
 class Kernel:
-    """The clock and the scheduler; one seed decides everything."""
+    """The clock and the scheduler; one seed determines every random number."""
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
         self.now = 1_800_000_000.0
         self.hub = getcurrent()
         self._events: list[tuple[float, int, Callable[[], Any], str]] = []
-        self._forgotten: set[int] = set()
+        self._cancelled: set[int] = set()
         self._order = itertools.count()
 
     def spawn(self, work: Callable[[], Any], after: float = 0.0) -> Task:
@@ -70,41 +70,41 @@ class Kernel:
         return task
 
     def wake(self, sleeper: greenlet, after: float) -> int:
-        """Let it go on then; returns what `forget` takes."""
+        """Resume the greenlet after that many seconds; return the event's number."""
         return self.call(sleeper.switch, after)
 
-    def call(self, act: Callable[[], Any], after: float = 0.0, what: str = "") -> int:
-        """Have something done then, in between all tasks; returns what `forget` takes.
+    def call(self, act: Callable[[], Any], after: float = 0.0, label: str = "") -> int:
+        """Call a function after that many seconds, between all tasks; return the event's number.
 
-        `what` is for those who compare runs.
+        `label` names the event for a search that compares states.
         """
         number = next(self._order)
-        heapq.heappush(self._events, (self.now + after, number, act, what))
+        heapq.heappush(self._events, (self.now + after, number, act, label))
         return number
 
-    def forget(self, number: int) -> None:
-        """Nobody is woken by it any more."""
-        self._forgotten.add(number)
+    def cancel(self, number: int) -> None:
+        """Cancel the event with this number."""
+        self._cancelled.add(number)
 
     def waiting(self) -> tuple[tuple[float, str], ...]:
-        """What is to happen, and when, to a tenth of a second."""
-        return tuple(sorted((round(at, 1), what) for at, _, _, what in self._events))
+        """Return the labels of all events to come and their times, to a tenth of a second."""
+        return tuple(sorted((round(at, 1), label) for at, _, _, label in self._events))
 
-    def pause(self) -> None:
-        """Give way; somebody has to wake us."""
+    def suspend(self) -> None:
+        """Suspend the current task until an event resumes it."""
         self.hub.switch()
 
     def sleep(self, seconds: float) -> None:
         self.wake(getcurrent(), max(seconds, 0.0))
-        self.pause()
+        self.suspend()
 
     def run(self, until: float) -> None:
-        """Let everything happen up to that moment."""
-        events, forgotten = self._events, self._forgotten
+        """Run all events up to that moment."""
+        events, cancelled = self._events, self._cancelled
         while events and events[0][0] <= until:
             moment, number, act, _ = heapq.heappop(events)
-            if number in forgotten:
-                forgotten.remove(number)
+            if number in cancelled:
+                cancelled.remove(number)
                 continue
             self.now = moment
             act()
@@ -112,7 +112,7 @@ class Kernel:
 
 
 class SimClock:
-    """A Clock in virtual time; `ahead` is how wrong this instance's wall clock is."""
+    """A Clock in virtual time; `ahead` is the error of this instance's wall clock, in seconds."""
 
     def __init__(self, kernel: Kernel, ahead: float = 0.0) -> None:
         self._kernel = kernel
@@ -129,7 +129,7 @@ class SimClock:
 
 
 class SimChance:
-    """Chance under the kernel's seed."""
+    """Random numbers under the kernel's seed."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._random = kernel.random
@@ -150,7 +150,7 @@ class SimConcurrency:
     def together(self, *tasks: Callable[[], Any]) -> list[Any]:
         running = [self._kernel.spawn(task) for task in tasks[:-1]]
         try:
-            last = tasks[-1]()  # here, as `Threads` does
+            last = tasks[-1]()  # in the calling task, as `Threads` does
         finally:
             for task in running:
                 task.wait()
@@ -162,7 +162,7 @@ class SimConcurrency:
 
         def work() -> None:
             while not ended:
-                while drawing:  # somebody is in the iterator, which may wait itself
+                while drawing:  # another worker is in the iterator, which may itself wait
                     self._kernel.sleep(0.01)
                 if ended:
                     return

@@ -1,0 +1,247 @@
+"""`python -m bench`: measure everything and print the table. A missed target is not an error."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from liveness_sandbox import Sandbox
+
+from . import burst, burst_http, cold, intl_sdk, memory, plot, round_trips
+from .environment import NAIVE, OURS, Environment, Handler, RunFailed
+from .table import Row, as_json, render
+
+MAX_ROUND_TRIPS = 3
+MAX_PEAK_KB = 64 * 1024
+MAX_RATIO = 1.15
+
+
+def main() -> int:
+    """Return 0, or 1 if something could not be measured."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--runs", type=int, default=15, help="cold runs per handler (default 15)")
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="also write every number to a file"
+    )
+    parser.add_argument("--quick", action="store_true", help="leave out bursts of 10,000")
+    parser.add_argument(
+        "--plot", type=Path, metavar="FILE", help="write an SVG of the bursts to a file"
+    )
+    options = parser.parse_args()
+    if options.runs < 1:
+        parser.error("--runs: at least 1")
+    if options.plot and not plot.available():
+        parser.error("--plot needs matplotlib: pip install -e '.[bench]' -c constraints.txt")
+
+    machine = {
+        "cores": os.cpu_count(),
+        "machine": platform.machine(),
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "load": round(
+            os.getloadavg()[0], 1
+        ),  # of other processes: a high load makes the ratios unreliable
+        "runs": options.runs,
+    }
+    with Sandbox() as sandbox:
+        environment = Environment(sandbox)
+        rows = [
+            *_measured("COS round trips", lambda: _round_trips(environment)),
+            *_measured("peak memory", lambda: _memory(environment)),
+            *_measured("cold waiting path", lambda: _waiting(environment, options.runs)),
+            *_measured("cold full path", lambda: _full(environment, options.runs)),
+        ]
+    print(
+        f"{machine['cores']} cores, {machine['machine']}, {machine['system']}, "
+        f"Python {machine['python']}, load {machine['load']} before; "
+        f"{options.runs} cold runs per handler, in turn\n"
+    )
+    print(render(rows))
+    print(_NOTES)
+    figures: list[burst.Figures] = []
+    burst_rows = [
+        *_measured("burst over HTTP", _burst_over_http),
+        *_measured("simulated bursts", lambda: _bursts(options.quick, figures)),
+    ]
+    print(burst.render(figures))
+    print(burst.NOTES)
+    print(f"\n{render(burst_rows)}")
+    if options.plot and figures:
+        plot.draw(figures, options.plot)
+    rows += burst_rows
+    if options.json:
+        options.json.write_text(as_json(machine, rows), encoding="utf-8")
+    return 1 if any(row.failed for row in rows) else 0
+
+
+_NOTES = f"""
+MB are 2^20 bytes. Ratios are ours / theirs, run by run: median (lowest..highest).
+Round trips: each COS request takes {round_trips.LATENCY_SECONDS:g} s; the best frame's counts too.
+Cold: a fresh process from spawn to exit, bytecode written before, COS without latency."""
+
+
+def _measured(name: str, measure: Callable[[], list[Row]]) -> list[Row]:
+    """Make a measurement; if it fails, return a row that says so."""
+    print(f"Measuring: {name} ...", file=sys.stderr, flush=True)
+    try:
+        return measure()
+    except Exception as error:  # of any kind: the table reports it
+        return [Row(name, f"{type(error).__name__}: {error}", failed=True)]
+
+
+def _round_trips(environment: Environment) -> list[Row]:
+    ours = round_trips.measure(environment, OURS)
+    naive = round_trips.measure(environment, NAIVE)
+    rows = []
+    for state in ("cold", "warm"):
+        our, their = ours[state], naive[state]
+        before, after = len(our.before), len(our.after)
+        limit = f"<= {MAX_ROUND_TRIPS}"
+        both = {"ours": asdict(our), "naive": asdict(their)}
+        rows += [
+            Row(
+                f"COS round trips in sequence before the call, {state}",
+                str(before),
+                f"naive {len(their.before)}",
+                limit,
+                before <= MAX_ROUND_TRIPS,
+                numbers=both,
+            ),
+            Row(
+                f"... after it until the result is visible, {state}",
+                str(after),
+                f"naive {len(their.after)}",
+                limit,
+                after <= MAX_ROUND_TRIPS,
+            ),
+        ]
+    size = round_trips.PACKAGE_BYTES // 2**20
+    read = sum(item.input_bytes_read for item in ours.values())
+    naive_read = sum(item.input_bytes_read for item in naive.values())
+    rows.append(
+        Row(
+            f"input bytes read from COS, plain {size} MB package",
+            str(read),
+            f"naive {naive_read}",
+            "0",
+            read == 0,
+        )
+    )
+    return rows
+
+
+def _memory(environment: Environment) -> list[Row]:
+    pair = memory.upload_package(environment)
+    try:
+        baseline = f"naive {_mb(memory.peak_kb(environment, NAIVE, pair, 'presign'))}"
+    except RunFailed as error:
+        baseline = f"naive fails: {_short(str(error))}"
+    rows = []
+    for transfer in ("presign", "upload"):
+        peak = memory.peak_kb(environment, OURS, pair, transfer)
+        rows.append(
+            Row(
+                f"peak memory, {memory.PACKAGE_MIB} MB multipart package, {transfer}",
+                _mb(peak),
+                baseline if transfer == "presign" else "",
+                f"< {MAX_PEAK_KB // 1024} MB",
+                peak < MAX_PEAK_KB,
+                numbers={"peak_kb": peak},
+            )
+        )
+    return rows
+
+
+def _waiting(environment: Environment, rounds: int) -> list[Row]:
+    seconds = cold.waiting(environment, rounds)
+    return [_compared("cold waiting path, against a bare script", seconds, "bare", MAX_RATIO)]
+
+
+def _full(environment: Environment, rounds: int) -> list[Row]:
+    handlers: list[Handler] = [OURS, NAIVE]
+    unavailable = ""
+    try:
+        handlers.append(intl_sdk.handler())
+    except (intl_sdk.Unavailable, OSError) as error:
+        unavailable = str(error)
+    seconds = cold.full(environment, handlers, rounds)
+    intl = "cold full path, naive on ...-intl-en"
+    return [
+        _compared("cold full path, against naive", seconds, "naive", MAX_RATIO),
+        Row(intl, "", unavailable) if unavailable else _compared(intl, seconds, "naive_intl"),
+    ]
+
+
+def _burst_over_http() -> list[Row]:
+    http, simulated = burst_http.over_http(), burst_http.simulated()
+    if not http.finished == http.billed == burst_http.PAIRS:
+        raise RunFailed(f"{http.finished} of {burst_http.PAIRS} finished, {http.billed} billed")
+    name = f"burst of {burst_http.PAIRS} over HTTP"
+    return [
+        Row(
+            f"{name}: last result / ideal",
+            f"{http.over_ideal:.2f}",
+            f"simulated {simulated.over_ideal:.2f}",
+            numbers={"http": asdict(http), "simulated": asdict(simulated)},
+        ),
+        Row(
+            f"{name}: throttled calls per pair",
+            f"{http.throttled / http.finished:.2f}",
+            f"simulated {simulated.throttled / simulated.finished:.2f}",
+        ),
+    ]
+
+
+def _bursts(quick: bool, figures: list[burst.Figures]) -> list[Row]:
+    figures += burst.measure(quick)
+    rows = burst.targets(figures)
+    numbers = [
+        {
+            "offer": f"{one.offer.name}, {one.offer.limiter}",
+            "seed": one.seed,
+            **dict(zip(burst.HEADINGS, burst.cells(one), strict=True)),
+        }
+        for one in figures
+    ]
+    return [replace(rows[0], numbers={"figures": numbers}), *rows[1:]]
+
+
+def _compared(
+    measurement: str, seconds: dict[str, list[float]], baseline: str, limit: float | None = None
+) -> Row:
+    ratio = cold.ratios(seconds["ours"], seconds[baseline])
+    ours, theirs = cold.Spread.of(seconds["ours"]), cold.Spread.of(seconds[baseline])
+    return Row(
+        measurement,
+        f"{ratio.median:.2f} ({ratio.lowest:.2f}..{ratio.highest:.2f})",
+        f"{_ms(ours)} / {baseline} {_ms(theirs)}",
+        f"<= {limit:g}" if limit else "",
+        ratio.median <= limit if limit else None,
+        numbers={
+            "ratio": asdict(ratio),
+            "seconds": {"ours": seconds["ours"], baseline: seconds[baseline]},
+        },
+    )
+
+
+def _ms(spread: cold.Spread) -> str:
+    return f"{spread.median * 1000:.0f} ms"
+
+
+def _mb(kilobytes: int) -> str:
+    return f"{kilobytes / 1024:.1f} MB"
+
+
+def _short(text: str) -> str:
+    """Cut an SDK's error line down to its message, which stands between kind and request id."""
+    message = text.partition("message:")[2] or text
+    return message.partition(" requestId")[0].strip()[:40]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

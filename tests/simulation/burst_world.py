@@ -1,0 +1,295 @@
+"""A simulated world for bursts of uploads: object store, face API and platform in virtual time.
+
+The code of src/liveness runs in it unchanged, from `Function` on; only its remotes, clock, random
+numbers and concurrency are simulated. Nothing fails here but what the limiter of the face API
+throttles: how bursts are handled under faults is the subject of tests/simulation/deterministic.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from liveness.credentials import Credentials
+from liveness.errors import ObjectChanged, ObjectGone
+from liveness.face import Answer, DetectRequest, NoAnswer, NotSent, UploadTarget
+from liveness.frames import NoFrame
+from liveness.handler import Function
+from liveness.remotes import Remotes
+from liveness.settings import Settings
+from liveness.store import Created, Listed, ObjectHead, Page, StoredObject
+from liveness_sandbox.faceid.rate_limit import Algorithm
+
+from .kernel import Kernel, SimChance, SimClock, SimConcurrency
+
+BUCKET = "faces-1250000000"
+FRAME = b"\xff\xd8\xff frame of "
+
+
+class _Object(NamedTuple):
+    body: bytes
+    md5: str
+    written: float
+    first_written: float
+    metadata: Mapping[str, str]
+
+
+class SimStore:
+    """An object store in which every operation takes one round trip."""
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self.objects: dict[str, _Object] = {}
+        self._keys: list[str] = []  # sorted
+        self.requests = 0
+
+    def _trip(self) -> None:
+        self.requests += 1
+        self._kernel.sleep(self._kernel.random.uniform(0.002, 0.010))
+
+    def _head(self, key: str, stored: _Object) -> ObjectHead:
+        size, md5 = len(stored.body), stored.md5
+        written, now = float(int(stored.written)), float(int(self._kernel.now))
+        return ObjectHead(key, size, md5, md5, written, now, stored.metadata)
+
+    def write(self, key: str, body: bytes, metadata: Mapping[str, str] | None = None) -> None:
+        now, before = self._kernel.now, self.objects.get(key)
+        if before is None:
+            insort(self._keys, key)
+        since = before.first_written if before else now
+        md5 = hashlib.md5(body).hexdigest()
+        self.objects[key] = _Object(body, md5, now, since, metadata or {})
+
+    def remove(self, key: str) -> None:
+        if self.objects.pop(key, None) is not None:
+            del self._keys[bisect_left(self._keys, key)]
+
+    def head(self, bucket: str, key: str) -> ObjectHead | None:
+        self._trip()
+        stored = self.objects.get(key)
+        answer = self._head(key, stored) if stored else None
+        self._trip()
+        return answer
+
+    def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
+        self._trip()
+        stored = self.objects.get(key)
+        answer = StoredObject(self._head(key, stored), stored.body[:max_bytes]) if stored else None
+        self._trip()
+        return answer
+
+    def put(
+        self, bucket: str, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]
+    ) -> None:
+        self._trip()
+        self.write(key, body, metadata)
+        self._trip()
+
+    def create(self, bucket: str, key: str, body: bytes) -> Created:
+        self._trip()
+        new = key not in self.objects
+        if new:
+            self.write(key, body)
+        date = float(int(self._kernel.now))
+        self._trip()
+        return Created(new, versioned=False, date=date if new else None)
+
+    def delete(self, bucket: str, key: str) -> None:
+        self._trip()
+        self.remove(key)
+        self._trip()
+
+    def list(self, bucket: str, prefix: str, after: str) -> Page:
+        self._trip()
+        keys = self._keys
+        first = bisect_right(keys, after) if after >= prefix else bisect_left(keys, prefix)
+        keys = [key for key in keys[first : first + 1001] if key.startswith(prefix)]
+        page = tuple(Listed(key, self.objects[key].written) for key in keys[:1000])
+        self._trip()
+        return Page(page, page[-1].key if len(keys) > 1000 else None)
+
+    def md5(self, bucket: str, key: str, etag: str) -> str:
+        stored = self.get(bucket, key, 1 << 40)
+        if stored is None:
+            raise ObjectGone(key)
+        if stored.head.etag != etag:
+            raise ObjectChanged(key)
+        return etag
+
+    def presign(self, bucket: str, key: str, seconds: int) -> str:
+        return f"https://{BUCKET}.cos.ap-singapore.myqcloud.com/{key}"
+
+    def send(self, bucket: str, key: str, etag: str, url: str) -> str:
+        return self.md5(bucket, key, etag)
+
+    def fetch(self, url: str, max_bytes: int) -> bytes | NoFrame:
+        self._trip()
+        self._trip()
+        return FRAME + url.rpartition("/")[2].encode()
+
+
+class SimFace:
+    """The face API: it admits `rate` calls per second, and each takes about a second."""
+
+    def __init__(self, kernel: Kernel, limiter: Algorithm, rate: float) -> None:
+        self._kernel = kernel
+        self._limiter = limiter
+        self._rate = rate
+        self.latency_seconds = (0.02, 0.06)  # from a caller to the API
+        self.billed: dict[str, int] = {}
+        self.arrivals: list[float] = []
+        self.throttled: list[float] = []
+        self.busy_seconds = 0.0
+
+    def use(self, seconds: float, pair: str) -> Answer:
+        """Make one call, as its caller sees it."""
+        began = self._kernel.now
+        self._kernel.sleep(self._kernel.random.uniform(*self.latency_seconds))
+        self.arrivals.append(self._kernel.now)
+        if not self._limiter.admit(self._rate, self._kernel.now):
+            self.throttled.append(self._kernel.now)
+            self._kernel.sleep(0.02)
+            return Answer("error", "RequestLimitExceeded", "", "r")
+        self.billed[pair] = self.billed.get(pair, 0) + 1
+        self._kernel.sleep(self._kernel.random.uniform(0.6, 1.4))
+        self.busy_seconds += self._kernel.now - began
+        md5 = hashlib.md5(FRAME + pair.encode()).hexdigest()
+        url = f"https://x.cos.ap-singapore.myqcloud.com/{pair}"
+        return Answer("result", "Success", "", "r", 96.3, url, md5)
+
+    def detect(self, request: DetectRequest, seconds: float) -> Answer | NotSent | NoAnswer:
+        return self.use(seconds, request.live_url.split("/")[-2])
+
+    def upload_target(self, seconds: float) -> UploadTarget | Answer | NotSent:
+        raise NotImplementedError
+
+
+class BurstWorld:
+    """Store, face API and platform; `handler` is what an instance does with an event."""
+
+    def __init__(self, seed: int, limiter: Algorithm, rate: float, instances: int = 500) -> None:
+        self.kernel = Kernel(seed)
+        self.store = SimStore(self.kernel)
+        self.face = SimFace(self.kernel, limiter, rate)
+        self.uploaded: dict[str, float] = {}
+        self.instance_seconds = 0.0
+        self.handler: Callable[[dict[str, Any]], Any] = lambda event: None
+        self.lost: list[str] = []  # events whose every try failed
+        self.under_way = 0  # events that are neither handled nor lost
+        self._free = instances
+        self.timeout = 900.0  # of the function, seconds
+        self.settings: dict[str, str] = {}
+
+    # ---- the platform
+
+    def new_function(self) -> Function:
+        """Return the real function in an instance of its own."""
+        return Function(
+            clock=SimClock(self.kernel),
+            chance=SimChance(self.kernel),
+            concurrency=SimConcurrency(self.kernel),
+            connector=self,
+            environ={
+                "TENCENTCLOUD_REGION": "ap-singapore",
+                "TENCENTCLOUD_SECRETID": "id",
+                "TENCENTCLOUD_SECRETKEY": "key",
+                "LIVENESS_BUCKET": BUCKET,
+                **self.settings,
+            },
+            write=lambda line: None,
+        )
+
+    def connect(self, settings: Settings, credentials: Credentials) -> Remotes:
+        return Remotes(self.store, self.face, self.store)
+
+    def run_ours(self, event: dict[str, Any]) -> Any:
+        """Handle an event by the real function."""
+        return self.new_function()(event, {"time_limit_in_ms": self.timeout * 1000})
+
+    def deliver(self, event: dict[str, Any], retries: int = 2) -> None:
+        """Deliver an event asynchronously by the platform's rules.
+
+        Over the quota it is retried every minute; after an error `retries` times.
+        """
+
+        def attempt(tries_left: int) -> None:
+            if self._free == 0:
+                self.kernel.spawn(lambda: attempt(tries_left), after=60)
+                return
+            self._free -= 1
+            began = self.kernel.now
+            try:
+                self.handler(event)
+                self.under_way -= 1
+            except Exception:
+                if tries_left:
+                    self.kernel.spawn(lambda: attempt(tries_left - 1), after=60)
+                else:
+                    self.under_way -= 1
+                    self.lost.append(json.dumps(event))
+            finally:
+                self.instance_seconds += self.kernel.now - began
+                self._free += 1
+
+        self.under_way += 1
+        self.kernel.spawn(lambda: attempt(retries))
+
+    def minute_timer(self) -> None:
+        """Start a timer that fires at every full minute."""
+
+        def tick() -> None:
+            while True:
+                self.kernel.sleep(60 - self.kernel.now % 60)
+                self.deliver({"Type": "Timer", "Message": "drain"})
+
+        self.kernel.spawn(tick)
+
+    # ---- the customer
+
+    def upload(self, pair: str) -> None:
+        """Store both inputs and deliver the events of both."""
+        self.store_pair(pair)
+        for event in self.events(pair):
+            self.deliver(event)
+
+    def store_pair(self, pair: str) -> None:
+        self.uploaded[pair] = self.kernel.now
+        for key in _input_keys(pair):
+            self.store.write(key, key.encode())
+
+    def events(self, pair: str) -> list[dict[str, Any]]:
+        """Return the events that the uploads of both inputs send."""
+        return [_event(key) for key in _input_keys(pair)]
+
+    def upload_at(self, pair: str, after: float) -> None:
+        self.kernel.spawn(lambda: self.upload(pair), after)
+
+    def latencies(self) -> dict[str, float]:
+        """Return the seconds from upload to first result of every pair that has one."""
+        took = {}
+        for pair, uploaded in self.uploaded.items():
+            stored = self.store.objects.get(f"liveness/results/{pair}/result.json")
+            if stored is not None:
+                took[pair] = stored.first_written - uploaded
+        return took
+
+
+def _input_keys(pair: str) -> list[str]:
+    return [f"liveness/incoming/{pair}/{name}" for name in ("live.bin", "reference.jpg")]
+
+
+def _event(key: str) -> dict[str, Any]:
+    return {
+        "Records": [
+            {
+                "cos": {
+                    "cosBucket": {"name": "faces", "appid": "1250000000", "region": "sgp"},
+                    "cosObject": {"key": f"/1250000000/faces/{key}"},
+                },
+                "event": {"eventName": "cos:ObjectCreated:Put"},
+            }
+        ]
+    }

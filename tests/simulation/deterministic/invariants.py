@@ -1,0 +1,531 @@
+"""The invariant checker: a specification of what the function guarantees, checked at every step.
+
+The first part of `InvariantChecker` has one group of `check_` methods per invariant of
+docs/design.md, I1 to I8; the first method of a group quotes the invariant. The second part, the
+`on_` and `before_` methods, receives every effect of a run in order, and says which invariants it
+concerns. The run adds two checks that only it can make: that a run comes to rest (I1), and that no
+invocation fails without a fault that explains it.
+
+Besides the numbered invariants, "mix-up" means that an answer was attributed to a pair or to
+content that it does not belong to.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from liveness.backlog import MAX_VISITS
+from liveness.call import CALL_SECONDS
+from liveness.face import DetectRequest
+from liveness.keys import best_frame_key, result_key
+from liveness.ledger import LEASE_SECONDS
+from liveness.look import FINGERPRINT_META, FRAME_META, STATUS_META
+from liveness.settings import Settings
+
+from .bucket import SECRET, Bucket, Stored, md5
+from .history import Violation
+from .observations import Call, Claim, Observations, WalkHistory
+from .service import Judgement
+
+if TYPE_CHECKING:
+    from .invocation import Invocation
+
+# How long a claim that no fault touched may be held before its call starts.
+_MAX_IDLE_SECONDS = 5.0
+# The default of LIVENESS_SIM_THRESHOLD, which no run changes.
+_SIMILARITY_THRESHOLD = 70
+
+
+class InvariantChecker:
+    """Raises Violation as soon as an invariant does not hold."""
+
+    def __init__(self, settings: Settings, bucket: Bucket, now: Callable[[], float]) -> None:
+        self.observations = Observations(settings, bucket, now)
+        self._settings = settings
+        self._bucket = bucket
+        self._now = now
+
+    # ================ The invariants
+
+    # ---- I1
+
+    def check_i1_every_complete_pair_has_its_result(
+        self, when: str, except_silent_changes: bool = False
+    ) -> None:
+        """I1: Once a pair's inputs stay complete and unchanged, and a reconcile pass has run since,
+        result.json carries their fingerprint and the stored response's verdict. With no event lost
+        and no more crashes than the platform retries, the same holds without reconcile.
+
+        Both halves are checked separately; `when` says which. A change that sends no event, such as
+        removing an input, is noticed by reconcile only.
+        """
+        for pair_id, pair in self.observations.pairs.items():
+            current = self.observations.current_fingerprint(pair_id)
+            if current is None or (except_silent_changes and pair.changed_silently):
+                continue
+            if self.observations.published_fingerprint(pair_id) != current:
+                raise Violation(f"I1 {when}", f"{pair_id} has no result for its current inputs")
+            self.check_i1_result_has_the_verdict_of_the_response(when, pair_id, current)
+
+    def check_i1_result_has_the_verdict_of_the_response(
+        self, when: str, pair_id: str, current: str
+    ) -> None:
+        """I1: result.json carries the stored response's verdict."""
+        stored = self._bucket.objects[result_key(self._settings, pair_id)]
+        document = json.loads(stored.body)
+        folder = self.observations.ledger_folder(pair_id, current)
+        responses = self._bucket.keys(folder + "response")
+        if not responses:
+            if document["status"] != "invalid":
+                raise Violation(f"I1 {when}", f"{pair_id} has a verdict without a response")
+            return
+        record = json.loads(self._bucket.objects[responses[-1]].body)["answer"]
+        if record is None:
+            if document["status"] != "failed":
+                raise Violation(
+                    f"I1 {when}", f"{pair_id} was given up, but its result is {document['status']}"
+                )
+            return
+        request_id = record["request_id"]
+        call = self.observations.calls_of_requests[request_id]
+        assert call.judgement is not None
+        answer = call.judgement.answer
+        if document["status"] == "invalid" and document["api"] is None:
+            return
+        if (document["api"] or {}).get("request_id") != request_id:
+            raise Violation(f"I1 {when}", f"{pair_id} has another verdict than its response")
+        passes = (
+            answer.code == "Success"
+            and not answer.flaw
+            and (answer.similarity or 0) >= _SIMILARITY_THRESHOLD
+        )
+        if passes != (document["status"] == "passed"):
+            raise Violation(
+                f"I1 {when}", f"{pair_id} is {document['status']}, which is not what was judged"
+            )
+        if call.pair_id != pair_id or call.fingerprint != current:
+            raise Violation("mix-up", f"the verdict of {pair_id} was made for other content")
+        self.check_i3_result_names_the_stored_frame(pair_id, answer.best_frame_md5, stored)
+        if stored.metadata[STATUS_META] != document["status"]:
+            raise Violation(f"I1 {when}", f"metadata and content of {pair_id}'s result differ")
+
+    def check_i1_response_is_recorded_before_the_result(
+        self, pair_id: str, document: Mapping[str, Any]
+    ) -> None:
+        """I1: a published verdict has a response record, so that a crash cannot change it."""
+        if document["attempts"] == 0:
+            return  # no call was needed
+        folder = self.observations.ledger_folder(pair_id, document["fingerprint"])
+        if not self._bucket.keys(folder + "response"):
+            raise Violation("I1", f"{pair_id} is published before its response is recorded")
+
+    def check_i1_pair_is_not_given_up_early(
+        self, pair_id: str, fingerprint: str, inspected_at: float
+    ) -> None:
+        """I1: a pair is given up only when all its attempts, or its marker's visits, are used."""
+        pair = self.observations.pairs[pair_id]
+        counted = self.observations.counted_attempts(pair_id, fingerprint, inspected_at)
+        allowed = self._settings.max_attempts + pair.grants[fingerprint]
+        if counted < allowed and pair.visits < MAX_VISITS:
+            raise Violation(
+                "I1", f"{pair_id} is given up early: {counted} of {allowed} attempts counted"
+            )
+
+    # ---- I2
+
+    def check_i2_every_repeated_bill_has_a_fault(self) -> None:
+        """I2: For one fingerprint, the calls that may be billed are at most 1 + crashes, lost
+        replies and failed response writes between call and record + lease overruns and store races
+        between claim and record; and never more than the limit + grants + store races.
+
+        Here the first bound, call by call: of the billed calls for one fingerprint at most one, and
+        one per grant, may lack a fault that explains why another followed.
+        """
+        for pair_id, pair in self.observations.pairs.items():
+            by_fingerprint: dict[str, list[Call]] = {}
+            for call in pair.calls:
+                if call.billed:
+                    by_fingerprint.setdefault(call.fingerprint, []).append(call)
+            for fingerprint, calls in by_fingerprint.items():
+                unexplained = sum(not self.observations.is_excused(call) for call in calls)
+                if unexplained > 1 + pair.grants[fingerprint]:
+                    raise Violation(
+                        "I2",
+                        f"{len(calls)} billed calls for {pair_id}, {unexplained} of them without "
+                        "a fault that explains another",
+                    )
+
+    def check_i2_billed_calls_are_within_the_limit(self, latest: Call) -> None:
+        """I2: never more billed calls than the limit + grants + store races."""
+        pair = self.observations.pairs[latest.pair_id]
+        billed = sum(call.billed and call.fingerprint == latest.fingerprint for call in pair.calls)
+        grants = pair.grants[latest.fingerprint]
+        races = self.observations.claim_races[latest.fingerprint]
+        if billed > self._settings.max_attempts + grants + races:
+            raise Violation("I2", f"{billed} billed calls for {latest.pair_id}: over the limit")
+
+    def check_i2_caller_has_a_claim(
+        self, who: Invocation, pair_id: str, walk: WalkHistory
+    ) -> Claim:
+        """I2: a call needs a claim of its caller."""
+        claim = walk.claims.get(walk.latest_claim)
+        if claim is None:
+            raise Violation("I2", f"{who.label} calls for {pair_id} without a claim")
+        return claim
+
+    def check_i2_claim_is_not_held_idle(
+        self, who: Invocation, pair_id: str, walk: WalkHistory, claim: Claim
+    ) -> None:
+        """I2: a claim that no fault delayed is used at once, so that its lease suffices."""
+        calls = self.observations.pairs[pair_id].calls
+        is_first = not any(call.who is who and call.attempt == walk.latest_claim for call in calls)
+        idle = self._now() - claim.created_at
+        if is_first and not who.slowed and idle > _MAX_IDLE_SECONDS:
+            raise Violation("I2", f"{who.label} held a claim of {pair_id} for {idle:.0f} s idle")
+
+    def check_i2_release_is_by_the_owner_and_nothing_was_billed(
+        self, who: Invocation, pair_id: str, walk: WalkHistory, key: str
+    ) -> None:
+        """I2: only a claim's owner releases it, and only where no call may be billed.
+
+        After a race another invocation may have called under that claim: the bound allows for it.
+        """
+        claim = key.replace(".released", ".claim")
+        if claim not in walk.claims:
+            raise Violation("I2", f"{key} was created by an invocation that does not own the claim")
+        calls = [call for call in self.observations.pairs[pair_id].calls if call.who is who]
+        if any(call.attempt == claim and call.may_be_billed for call in calls):
+            raise Violation("I2", f"{key} was created after a call that may be billed")
+
+    def check_i2_claim_was_used_or_released(
+        self, who: Invocation, pair_id: str, key: str, claim: Claim
+    ) -> None:
+        """I2: an invocation that no fault hit leaves no attempt unused."""
+        objects, folder = self._bucket.objects, key.rpartition("/")[0]
+        used_or_released = (
+            json.loads(objects[key].body)["nonce"] != claim.nonce
+            or key.replace(".claim", ".released") in objects
+            or f"{folder}/response" in objects
+            or any(call.attempt == key for call in self.observations.pairs[pair_id].calls)
+        )
+        if not used_or_released:
+            raise Violation("I2", f"{who.label} leaves an attempt of {pair_id} unused: {key}")
+
+    # ---- I3
+
+    def check_i3_response_was_read_after_the_claim(
+        self, who: Invocation, pair_id: str, walk: WalkHistory, claim: Claim
+    ) -> None:
+        """I3: No call starts if the response was stored before its caller's last read of the
+        response key, and that read comes after the claim's read-back. A stored response, or a
+        passed result, is never replaced by something worse.
+
+        Here the first sentence. A grant allows another call over a stored response.
+        """
+        subject = f"{who.label} calls for {pair_id}"
+        if not claim.read_back:
+            raise Violation("I3", f"{subject}; its claim was not read back")
+        if walk.response_read_at < claim.replied_at:
+            raise Violation("I3", f"{subject}; the response was not read after the claim")
+        ledger_key = self.observations.ledger_key(walk.latest_claim)
+        assert ledger_key is not None
+        grants = self.observations.pairs[pair_id].grants[ledger_key.fingerprint]
+        if walk.response_existed and not grants:
+            raise Violation("I3", f"{subject} over a stored response")
+
+    def check_i3_ledger_objects_are_never_overwritten(self, key: str) -> None:
+        """I3: what the ledger stores for a fingerprint is created, and never replaced."""
+        if self.observations.ledger_key(key):
+            raise Violation("I3", f"{key} is overwritten instead of created")
+
+    def check_i3_no_verdict_is_replaced_by_a_failure(
+        self, pair_id: str, key: str, metadata: Mapping[str, str]
+    ) -> None:
+        """I3: a result with a verdict is not replaced by "failed" for the same fingerprint.
+
+        After a grant, an invocation that publishes the earlier failure late inspects the pair again
+        and repairs it; so does one that lost a race for the response.
+        """
+        before, fingerprint = self._bucket.objects.get(key), metadata[FINGERPRINT_META]
+        if before is None or before.metadata[FINGERPRINT_META] != fingerprint:
+            return
+        worse = metadata[STATUS_META] == "failed" != before.metadata[STATUS_META]
+        grants = self.observations.pairs[pair_id].grants[fingerprint]
+        if worse and not (grants or self.observations.response_races):
+            raise Violation("I3", f"{pair_id} had a verdict and is failed now")
+
+    def check_i3_no_call_is_under_way(self, pair_id: str, fingerprint: str) -> None:
+        """I3: a pair is not given up while a call for it may still be answered."""
+        now = self._now()
+        for call in self.observations.pairs[pair_id].calls:
+            if call.fingerprint != fingerprint:
+                continue
+            waiting = call.recorded_at is None and not call.reply_lost and call.who.instance.alive
+            overrun = now - call.claimed_at > LEASE_SECONDS
+            if waiting and not overrun and now - call.started_at < CALL_SECONDS:
+                raise Violation("I3", f"{pair_id} is given up while a call is under way")
+
+    def check_i3_result_names_the_stored_frame(
+        self, pair_id: str, frame_md5: str, result: Stored
+    ) -> None:
+        """I3: a result that names the best frame is not replaced by one that lacks it."""
+        key = best_frame_key(self._settings, pair_id, frame_md5) if frame_md5 else ""
+        named = result.metadata[FRAME_META]
+        if key in self._bucket.objects and named != frame_md5:
+            raise Violation("I3", f"the frame of {pair_id} is stored; its result says {named}")
+
+    # ---- I4
+
+    def check_i4_named_frame_exists(self, pair_id: str, document: Mapping[str, Any]) -> None:
+        """I4: result.json never names a best frame that does not exist or whose MD5 differs."""
+        frame = document["best_frame"]
+        if frame["key"] is None:
+            return
+        stored = self._bucket.objects.get(frame["key"])
+        if stored is None or md5(stored.body) != frame["md5"]:
+            raise Violation("I4", f"the result of {pair_id} names a frame that does not exist")
+        if frame["key"] != best_frame_key(self._settings, pair_id, frame["md5"]):
+            raise Violation("I4", f"the frame of {pair_id} has a key that other bytes may get")
+
+    # ---- I5
+
+    def check_i5_write_is_within_own_prefixes(self, who: Invocation, key: str) -> None:
+        """I5: Nothing is written outside the results and ledger prefixes; nothing there can wake
+        the function.
+        """
+        if not key.startswith((self._settings.result_prefix, self._settings.ledger_prefix)):
+            raise Violation("I5", f"{who.label} writes {key}")
+
+    def check_i5_only_markers_and_slots_are_deleted(self, who: Invocation, key: str) -> None:
+        """I5: the function deletes its own markers and drain slots, and nothing else."""
+        prefix = self._settings.ledger_prefix
+        if not key.startswith((f"{prefix}pending/", f"{prefix}drain/")):
+            raise Violation("I5", f"{who.label} deletes {key}")
+
+    # ---- I6
+
+    def check_i6_no_secret_in(self, text: str, where: str) -> None:
+        """I6: No credential, signature, pre-signed URL or raw event reaches a log or a result."""
+        if SECRET in text:
+            raise Violation("I6", f"{where} holds a signature")
+
+    # ---- I7
+
+    def check_i7_drain_calls_are_within_the_rate(self) -> None:
+        """I7: A drainer's own call starts never exceed the set rate in any window of one second,
+        hand-over included.
+
+        Calls that handle an event at once are not paced. Where faults delay requests on their way,
+        the moment that is observed here is not the moment of the start.
+        """
+        rate = max(1, int(self._settings.rate_limit))
+        window = max(1.0, 1 / self._settings.rate_limit)
+        recent = self.observations.drain_calls[-rate - 1 :]
+        seconds = recent[-1] - recent[0]
+        if self.observations.requests_delayed or len(recent) <= rate:
+            return
+        if seconds < window - 1e-6:
+            raise Violation("I7", f"{len(recent)} calls of drainers in {seconds:.3f} s")
+
+    # ---- I8
+
+    def check_i8_pair_is_settled_on_return(self, who: Invocation, pair_id: str) -> None:
+        """I8: An invocation returns normally only when its pair is incomplete, its result is
+        published, or a marker for it exists.
+        """
+        walk = self.observations.walk(who, pair_id)
+        if not (walk.parked or self.observations.is_settled(pair_id, walk)):
+            raise Violation(
+                "I8", f"{who.label} returned; {pair_id} is complete, with no result and no marker"
+            )
+
+    def check_i8_marker_exists_before_the_release(
+        self, pair_id: str, walk: WalkHistory, key: str
+    ) -> None:
+        """I8: a claim is released only when a crash afterwards would not lose the pair."""
+        if not self.observations.is_settled(pair_id, walk):
+            raise Violation("I8", f"{key} while no marker exists: a crash would lose {pair_id}")
+
+    def check_i8_marker_is_not_the_last_trace(
+        self, pair_id: str, walk: WalkHistory, key: str
+    ) -> None:
+        """I8: a marker is deleted only when its pair needs no further walk: deleting it completes
+        the return of the invocation that wrote it.
+        """
+        if not self.observations.is_settled(pair_id, walk, ignoring=key):
+            raise Violation("I8", f"a marker of {pair_id} is deleted before the pair is finished")
+
+    # ---- mix-ups
+
+    def check_answer_belongs_to_the_record(self, call: Call, fingerprint: str) -> None:
+        """An answer is recorded for the content that it was given for."""
+        if call.fingerprint != fingerprint:
+            raise Violation(
+                "mix-up", f"an answer for {call.pair_id} is recorded for another pair or content"
+            )
+
+    # ================ What happens in a run, and which invariants it concerns
+
+    # ---- customers
+
+    def before_input_change(self, pair_id: str, silently: bool) -> None:
+        """A customer is about to change the pair's inputs; `silently`: without an event."""
+        self.observations.note_current(pair_id)
+        pair = self.observations.pairs[pair_id]
+        pair.changed_at, pair.changed_silently = self._now(), silently
+
+    # ---- store requests; `sent` is when the request was sent
+
+    def on_head(self, who: Invocation, key: str, sent: float) -> None:
+        pair_id = self.observations.input_pair(key)
+        if pair_id is not None:
+            walk = self.observations.walk(who, pair_id)
+            if not walk.calling:
+                walk.heads[key] = sent
+
+    def on_get(self, who: Invocation, key: str, stored: Stored | None, sent: float) -> None:
+        ledger_key = self.observations.ledger_key(key)
+        if ledger_key is None:
+            return
+        walk = self.observations.walk(who, ledger_key.pair_id)
+        if ledger_key.name.startswith("response"):
+            walk.response_read_at, walk.response_existed = sent, stored is not None
+        elif (claim := walk.claims.get(key)) and stored and sent >= claim.replied_at > 0:
+            claim.read_back = json.loads(stored.body)["nonce"] == claim.nonce
+
+    def on_create(self, who: Invocation, key: str, body: bytes) -> None:
+        """An object was created."""
+        self.check_i5_write_is_within_own_prefixes(who, key)
+        ledger_key = self.observations.ledger_key(key)
+        if ledger_key is None:
+            return
+        pair_id, fingerprint, name = ledger_key
+        walk, pair = self.observations.walk(who, pair_id), self.observations.pairs[pair_id]
+        walk.calling = False
+        if name.endswith(".claim"):
+            walk.claims[key] = Claim(json.loads(body)["nonce"], self._now())
+        elif name.endswith(".released"):
+            self.check_i2_release_is_by_the_owner_and_nothing_was_billed(who, pair_id, walk, key)
+            self.check_i8_marker_exists_before_the_release(pair_id, walk, key)
+        elif name.startswith("grant-"):
+            pair.grants[fingerprint] += 1
+        elif name.startswith(("response", "late-")):
+            self._on_response_recorded(pair_id, fingerprint, body, walk.inspected_at)
+
+    def _on_response_recorded(
+        self, pair_id: str, fingerprint: str, body: bytes, inspected_at: float
+    ) -> None:
+        answer = json.loads(body)["answer"]
+        if answer is not None:
+            call = self.observations.calls_of_requests[answer["request_id"]]
+            self.check_answer_belongs_to_the_record(call, fingerprint)
+            call.recorded_at = self._now()
+            return
+        self.check_i3_no_call_is_under_way(pair_id, fingerprint)
+        self.check_i1_pair_is_not_given_up_early(pair_id, fingerprint, inspected_at)
+
+    def on_create_reply(self, who: Invocation, key: str) -> None:
+        """A create was answered by 200 or 409: from now on the claim may be read back."""
+        ledger_key = self.observations.ledger_key(key)
+        if ledger_key and ledger_key.name.endswith(".claim"):
+            walk = self.observations.walk(who, ledger_key.pair_id)
+            claim = walk.claims.get(key)
+            if claim and not claim.replied_at:
+                walk.latest_claim, claim.replied_at = key, self._now()
+
+    def on_create_race(self, key: str) -> None:
+        """Two creates of one key both get 200."""
+        ledger_key = self.observations.ledger_key(key)
+        if ledger_key is None:
+            return
+        if ledger_key.name.startswith("response"):
+            self.observations.response_races += 1
+        if ledger_key.name.endswith(".claim"):
+            self.observations.claim_races[ledger_key.fingerprint] += 1
+            self.observations.raced_claims.add(key)
+
+    def before_put(self, key: str, metadata: Mapping[str, str]) -> None:
+        """An object is about to be overwritten."""
+        pair_id = self.observations.result_pair(key)
+        if pair_id is not None:
+            self.observations.note_current(pair_id)
+            self.check_i3_no_verdict_is_replaced_by_a_failure(pair_id, key, metadata)
+
+    def on_put(self, who: Invocation, key: str, body: bytes) -> None:
+        self.check_i5_write_is_within_own_prefixes(who, key)
+        if key.startswith(self.observations.pending_prefix):
+            marker = json.loads(body)
+            pair = self.observations.pairs[marker["pair_id"]]
+            pair.visits = max(pair.visits, marker["visits"])
+            walk = self.observations.walk(who, marker["pair_id"])
+            walk.parked, walk.calling = True, False
+        self.check_i3_ledger_objects_are_never_overwritten(key)
+        pair_id = self.observations.result_pair(key)
+        if pair_id is not None:
+            document = json.loads(body)
+            self.check_i6_no_secret_in(json.dumps(document), f"the result of {pair_id}")
+            self.check_i4_named_frame_exists(pair_id, document)
+            self.check_i1_response_is_recorded_before_the_result(pair_id, document)
+            self.observations.note_current(pair_id)
+
+    def on_delete(self, who: Invocation, key: str, stored: Stored | None) -> None:
+        self.check_i5_only_markers_and_slots_are_deleted(who, key)
+        if stored is not None and key.startswith(self.observations.pending_prefix):
+            pair_id = json.loads(stored.body)["pair_id"]
+            walk = self.observations.walk(who, pair_id)
+            self.check_i8_marker_is_not_the_last_trace(pair_id, walk, key)
+
+    # ---- calls
+
+    def on_upload(self, url: str, key: str) -> None:
+        """An input was uploaded to a URL of the service, which identifies it in a request."""
+        self.observations.uploads[url] = key
+
+    def on_call(self, who: Invocation, request: DetectRequest) -> Call:
+        """A call starts."""
+        key = self.observations.uploads.get(request.live_url)
+        if key is None:
+            key = "liveness/" + request.live_url.partition("/liveness/")[2].partition("?")[0]
+        pair_id = self.observations.input_pair(key)
+        assert pair_id is not None
+        walk = self.observations.walk(who, pair_id)
+        claim = self.check_i2_caller_has_a_claim(who, pair_id, walk)
+        self.check_i3_response_was_read_after_the_claim(who, pair_id, walk, claim)
+        self.check_i2_claim_is_not_held_idle(who, pair_id, walk, claim)
+        walk.calling = True
+        ledger_key = self.observations.ledger_key(walk.latest_claim)
+        assert ledger_key is not None
+        call = Call(
+            who, pair_id, ledger_key.fingerprint, walk.latest_claim, claim.created_at, self._now()
+        )
+        self.observations.pairs[pair_id].calls.append(call)
+        if who.drains:
+            self.observations.drain_calls.append(self._now())
+            self.check_i7_drain_calls_are_within_the_rate()
+        return call
+
+    def on_judgement(self, call: Call, judgement: Judgement) -> None:
+        """The service has judged: from now on the call may be billed."""
+        call.judgement = judgement
+        self.observations.calls_of_requests[judgement.answer.request_id] = call
+        if call.billed:
+            self.check_i2_billed_calls_are_within_the_limit(call)
+
+    def on_reply_lost(self, call: Call) -> None:
+        call.reply_lost = True
+
+    # ---- invocations
+
+    def on_log_line(self, line: str) -> None:
+        self.check_i6_no_secret_in(line, f"the log line {line[:80]}...")
+
+    def on_return(self, who: Invocation, pair_ids: Iterable[str]) -> None:
+        """An invocation for these pairs ended without an error."""
+        if not who.hit:
+            for pair_id, walk in self.observations.walks_of(who):
+                for key, claim in walk.claims.items():
+                    self.check_i2_claim_was_used_or_released(who, pair_id, key, claim)
+        for pair_id in pair_ids:
+            self.check_i8_pair_is_settled_on_return(who, pair_id)

@@ -1,0 +1,362 @@
+"""One invocation: it passes the requests of its code on to store and service, each with a fault."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from liveness.errors import (
+    ConfigurationError,
+    LivenessError,
+    ObjectChanged,
+    ObjectGone,
+    StoreUnavailable,
+)
+from liveness.face import Answer, DetectRequest, NoAnswer, NotSent, UploadTarget
+from liveness.frames import NoFrame
+from liveness.retry import STORE
+from liveness.store import Created, Listed, ObjectHead, Page, StoredObject
+
+from .bucket import Stored, md5
+from .faults import (
+    BROKEN,
+    CRASH_BEFORE,
+    DENIED,
+    DROPPED,
+    FAIL,
+    GONE,
+    LATE,
+    LOST,
+    OK,
+    PAUSES,
+    RACE,
+    REFUSED,
+    SLOW,
+    STALE_HEAD,
+    STALE_LIST,
+    UNANSWERED,
+    UNSENT,
+    Fault,
+    Request,
+)
+from .instance import Instance
+
+if TYPE_CHECKING:
+    from .observations import Call
+    from .run import Simulation
+
+# How long the function's COS client waits for a reply.
+_TIMEOUT_SECONDS = 10.0
+_MARKER = re.compile(r"pending/[^-]*-(\w{8})\w*-.*")
+_SLOT = re.compile(r"drain/\d+")
+_FRAME = re.compile(r"best-frame-\w+")
+_HASHES = re.compile(r"(\w{8})\w{56}")
+
+
+class Invocation:
+    """One delivery of one event to one instance.
+
+    To the code of the function it is the store, the face API and the frame source.
+    """
+
+    def __init__(self, simulation: Simulation, label: str, event: Mapping[str, Any]) -> None:
+        self.label = label
+        self.event = event
+        self.instance: Instance = None  # type: ignore[assignment]  # set when one is free
+        self._hit = False  # whether a fault may have ended it
+        self._failed = 0  # the number of requests that failed
+        self._late = False  # whether pauses or slow requests delayed it
+        self.trace = 0  # a hash of all replies so far
+        self._fault = OK  # the kind of fault of the request under way
+        self.slowed = False  # whether anything delayed it
+        self.drains = "drain" in event or event.get("Message") == "drain"
+        self.began = simulation.kernel.now
+        self._simulation = simulation
+        self._denied = False
+        self._names: dict[str, int] = {}
+
+    @property
+    def hit(self) -> bool:
+        """Tell whether faults explain an error of this invocation. Nothing else may.
+
+        It survives a few failed requests, but not if it loses the time for retries otherwise.
+        """
+        return self._hit or self._failed >= STORE.attempts or bool(self._failed and self._late)
+
+    def on_kill(self) -> None:
+        """The invocation is killed."""
+        self._hit = True
+
+    def state(self) -> tuple[object, ...]:
+        """Return the same for two invocations that will continue alike.
+
+        What only decides whether an error is excused is left out.
+        """
+        return self.label, self.trace, self._fault, self._denied
+
+    # ---- requests
+
+    def _request(self, verb: str, key: str) -> tuple[Request, Fault]:
+        """Name a request the same way in every run, and choose its fault."""
+        name = f"{self.label} {verb} {_name_of(key)}"
+        number = self._names[name] = self._names.get(name, 0) + 1
+        request = Request(f"{name} {number}", verb, key)
+        self.instance.before(request)
+        self.instance.check_alive()
+        fault = self._simulation.choose_fault(self, request)
+        late = fault.kind in PAUSES or fault.before + fault.after > 0.3
+        self._late = self._late or late
+        self.slowed = self.slowed or late or fault.kind != OK
+        self._fault = fault.kind
+        return request, fault
+
+    def _at_store(self, verb: str, key: str, effect: Callable[[Fault], Any]) -> Any:
+        """One request to the store. Raises StoreUnavailable, ConfigurationError."""
+        _, fault = self._request(verb, key)
+        simulation = self._simulation
+        if fault.kind == DENIED or self._denied:
+            self._denied = self._hit = True
+            self.instance.travel(fault, lambda: None)
+            raise ConfigurationError("COS rejects the credentials")
+
+        def land() -> Any:
+            if fault.kind == FAIL:
+                return None
+            return effect(fault)
+
+        if fault.kind == LATE:
+            self._hit = True
+            late = _TIMEOUT_SECONDS + fault.long
+            simulation.hold(late)
+            simulation.kernel.call(land, late)
+            self.instance.wait(_TIMEOUT_SECONDS)
+            raise StoreUnavailable("no reply")
+        reply = self.instance.travel(fault, land)
+        self._fault = OK
+        if fault.kind in (FAIL, LOST):
+            self._failed += 1
+            raise StoreUnavailable(fault.kind)
+        self.trace = hash((self.trace, verb, key, _distinguishable(reply)))
+        return reply
+
+    def _head(self, key: str, stored: Stored) -> ObjectHead:
+        return ObjectHead(
+            key,
+            len(stored.body),
+            stored.etag,
+            stored.etag if stored.is_md5 else None,
+            float(int(stored.written)),
+            float(int(self._simulation.kernel.now)),
+            stored.metadata,
+        )
+
+    # ---- ObjectStore
+
+    def head(self, bucket: str, key: str) -> ObjectHead | None:
+        sent = self._simulation.kernel.now
+
+        def head(fault: Fault) -> ObjectHead | None:
+            simulation = self._simulation
+            stored = simulation.bucket.objects.get(key)
+            if fault.kind == STALE_HEAD:
+                stored = simulation.bucket.as_it_was(key, simulation.kernel.now - fault.long)
+            simulation.checker.on_head(self, key, sent)
+            return self._head(key, stored) if stored else None
+
+        reply: ObjectHead | None = self._at_store("head", key, head)
+        return reply
+
+    def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
+        sent = self._simulation.kernel.now
+
+        def read(fault: Fault) -> StoredObject | None:
+            stored = self._simulation.bucket.objects.get(key)
+            self._simulation.checker.on_get(self, key, stored, sent)
+            if stored is None:
+                return None
+            return StoredObject(self._head(key, stored), stored.body[:max_bytes])
+
+        reply: StoredObject | None = self._at_store("get", key, read)
+        return reply
+
+    def put(
+        self, bucket: str, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]
+    ) -> None:
+        def write(fault: Fault) -> None:
+            simulation = self._simulation
+            if fault.kind == LATE:
+                simulation.step(self.label, "put, late", key)
+            simulation.checker.before_put(key, metadata)
+            simulation.bucket.write(key, body, metadata, self.label)
+            simulation.checker.on_put(self, key, body)
+
+        self._at_store("put", key, write)
+
+    def create(self, bucket: str, key: str, body: bytes) -> Created:
+        simulation = self._simulation
+        sent = simulation.kernel.now
+
+        def create(fault: Fault) -> Created:
+            existing = simulation.bucket.objects.get(key)
+            if existing is not None:
+                # Only two requests of different invocations that were under way at once can race.
+                concurrent = existing.written >= sent and existing.creator != self.label
+                if fault.kind != RACE or not concurrent:
+                    return Created(False, versioned=False, date=None)
+                self._hit = True  # it may have been the request that proves create-only to work
+                simulation.checker.on_create_race(key)
+            simulation.bucket.write(key, body, {}, self.label)
+            simulation.checker.on_create(self, key, body)
+            return Created(True, versioned=False, date=float(int(simulation.kernel.now)))
+
+        created: Created = self._at_store("create", key, create)
+        simulation.checker.on_create_reply(self, key)
+        return created
+
+    def delete(self, bucket: str, key: str) -> None:
+        def remove(fault: Fault) -> None:
+            stored = self._simulation.bucket.objects.get(key)
+            self._simulation.bucket.remove(key)
+            self._simulation.checker.on_delete(self, key, stored)
+
+        self._at_store("delete", key, remove)
+
+    def list(self, bucket: str, prefix: str, after: str) -> Page:
+        def page(fault: Fault) -> Page:
+            simulation = self._simulation
+            if fault.kind == STALE_LIST:
+                moment = simulation.kernel.now - fault.long
+                keys = list(simulation.bucket.keys_as_they_were(prefix, moment))
+            else:
+                moment = simulation.kernel.now
+                keys = simulation.bucket.keys(prefix)
+            matching = [key for key in keys if key > after][:1001]
+            items = []
+            for key in matching[:1000]:
+                stored = simulation.bucket.as_it_was(key, moment)
+                assert stored is not None
+                items.append(Listed(key, float(int(stored.written))))
+            return Page(tuple(items), items[-1].key if len(matching) > 1000 else None)
+
+        reply: Page = self._at_store("list", prefix, page)
+        return reply
+
+    def _stream(self, verb: str, key: str, etag: str) -> bytes:
+        def read(fault: Fault) -> bytes | LivenessError:
+            stored = self._simulation.bucket.objects.get(key)
+            if stored is None:
+                return ObjectGone(key)
+            return stored.body if stored.etag == etag else ObjectChanged(key)
+
+        body: bytes | LivenessError = self._at_store(verb, key, read)
+        if isinstance(body, LivenessError):
+            raise body
+        return body
+
+    def md5(self, bucket: str, key: str, etag: str) -> str:
+        return md5(self._stream("md5", key, etag))
+
+    def presign(self, bucket: str, key: str, seconds: int) -> str:
+        return self._simulation.service.presign(key, seconds)
+
+    def send(self, bucket: str, key: str, etag: str, url: str) -> str:
+        body = self._stream("send", key, etag)
+        self._simulation.service.upload(url, body)
+        self._simulation.checker.on_upload(url, key)
+        return md5(body)
+
+    # ---- FaceApi
+
+    def detect(self, request: DetectRequest, seconds: float) -> Answer | NotSent | NoAnswer:
+        simulation, instance = self._simulation, self.instance
+        call = simulation.checker.on_call(self, request)
+        sent, fault = self._request("detect", call.pair_id)
+        if simulation.kills(sent.name, call.pair_id):
+            fault = fault._replace(kind=CRASH_BEFORE)
+        if fault.kind == UNSENT:
+            instance.travel(fault, lambda: None)
+            return NotSent("connection refused")
+        began = simulation.kernel.now
+        fault = fault._replace(before=fault.before + 1.5 * simulation.choices.draw(sent.name + "t"))
+        arrives = seconds + fault.long if fault.kind == SLOW else fault.before
+        self._hit = self._hit or fault.kind == REFUSED
+        if fault.kind == DROPPED or arrives + fault.after > seconds:
+            self._hit = True
+            if fault.kind != DROPPED:
+                simulation.hold(arrives)
+                simulation.kernel.call(lambda: self._judge(call, request, fault.kind), arrives)
+            instance.wait(seconds)
+            simulation.checker.on_reply_lost(call)
+            return NoAnswer("no answer in time")
+        answer: Answer = instance.travel(fault, lambda: self._judge(call, request, fault.kind))
+        self.trace, self._fault = hash((self.trace, answer)), OK
+        # After a pause the code notices either the answer first or its own timeout.
+        overdue = simulation.kernel.now - began > seconds
+        timed_out = overdue and simulation.choices.draw(sent.name + "m") < 0.5
+        if timed_out or fault.kind == UNANSWERED:
+            self._hit = True
+            simulation.checker.on_reply_lost(call)
+            return NoAnswer("no answer in time")
+        return answer
+
+    def _judge(self, call: Call, request: DetectRequest, kind: str) -> Answer:
+        judgement = self._simulation.service.judge(request, kind, self.label)
+        self._simulation.checker.on_judgement(call, judgement)
+        return judgement.answer
+
+    def upload_target(self, seconds: float) -> UploadTarget | Answer | NotSent:
+        request, fault = self._request("upload_target", "")
+        if fault.kind in (FAIL, DENIED):
+            return NotSent("connection refused")
+        url = self.instance.travel(
+            fault, lambda: self._simulation.service.upload_target(request.name.replace(" ", "-"))
+        )
+        return UploadTarget(url, url)
+
+    # ---- FrameSource
+
+    def fetch(self, url: str, max_bytes: int) -> bytes | NoFrame:
+        _, fault = self._request("fetch", "frame")
+        body = self.instance.travel(fault, lambda: self._simulation.service.frame(url))
+        self._fault = OK
+        if fault.kind == FAIL:
+            raise StoreUnavailable("503")
+        self.trace = hash((self.trace, body, fault.kind))
+        if body is None or fault.kind == GONE:
+            return NoFrame("it is gone")
+        return body + b"?" if fault.kind == BROKEN else body
+
+    # ---- Chance
+
+    def nonce(self) -> str:
+        number = self._names["nonce"] = self._names.get("nonce", 0) + 1
+        return md5(f"{self.label}/{number}".encode())[:24]
+
+    def up_to(self, limit: float) -> float:
+        number = self._names["chance"] = self._names.get("chance", 0) + 1
+        return limit * self._simulation.choices.draw(f"{self.label} chance {number}")
+
+
+@lru_cache(4096)
+def _name_of(key: str) -> str:
+    name = key.removeprefix("liveness/")
+    if name.startswith("ledger/"):
+        name = _MARKER.sub(r"pending/\1", name)
+        name = _SLOT.sub("drain", name)
+        name = _HASHES.sub(r"\1", name)
+    return _FRAME.sub("best-frame", name)
+
+
+def _distinguishable(reply: object) -> object:
+    """Return, as something to be hashed, what the code can tell one reply from another by."""
+    if isinstance(reply, StoredObject):
+        return reply.body
+    if isinstance(reply, ObjectHead):
+        return reply.etag, reply.size, reply.last_modified
+    if isinstance(reply, Page):
+        return tuple(item.key for item in reply.items)
+    if isinstance(reply, LivenessError):
+        return type(reply)
+    return reply if isinstance(reply, (bytes, Created)) else None

@@ -1,0 +1,247 @@
+"""What the invariant checker has observed of a run: claims, calls, walks, pairs.
+
+Only requests and their effects count, in the order in which they took effect. What the code under
+test believes is never asked.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from liveness.keys import InputKey, candidate_keys, pair_hash, result_key
+from liveness.keys import fingerprint as fingerprint_of
+from liveness.ledger import LEASE_SECONDS
+from liveness.look import FINGERPRINT_META
+from liveness.settings import Settings
+
+from .bucket import Bucket
+from .service import Judgement
+
+if TYPE_CHECKING:
+    from .invocation import Invocation
+
+
+@dataclass
+class Call:
+    """One call to the face API, as its caller and the service see it."""
+
+    who: Invocation
+    pair_id: str
+    fingerprint: str
+    attempt: str  # the key of its claim
+    claimed_at: float
+    started_at: float
+    judgement: Judgement | None = None
+    reply_lost: bool = False
+    recorded_at: float | None = None  # when its answer was in the ledger
+
+    @property
+    def may_be_billed(self) -> bool:
+        return self.reply_lost or self.billed
+
+    @property
+    def billed(self) -> bool:
+        return self.judgement is not None and self.judgement.billed
+
+
+@dataclass
+class Claim:
+    """One claim that a walk created, whether the walk knows it or not."""
+
+    nonce: str
+    created_at: float
+    replied_at: float = 0.0  # when a reply, 200 or 409, showed that the number is in use
+    read_back: bool = False
+
+
+@dataclass
+class WalkHistory:
+    """What one invocation did for one pair, as far as invariants depend on it."""
+
+    claims: dict[str, Claim] = field(default_factory=dict)  # those it created, by key
+    latest_claim: str = ""  # the latest whose creation a reply confirmed
+    response_read_at: float = -1.0  # when its latest read of the response was sent
+    response_existed: bool = False
+    heads: dict[str, float] = field(default_factory=dict)  # when each was sent last, by key
+    calling: bool = False  # HEADs now are to explain an answer, not to inspect the pair
+    parked: bool = False
+
+    @property
+    def inspected_at(self) -> float:
+        """The moment since which the inputs may differ from what this walk has seen."""
+        return min(self.heads.values(), default=-1.0)
+
+
+@dataclass
+class PairHistory:
+    """What has happened to one pair."""
+
+    keys: list[InputKey]  # those that its inputs may have
+    changed_at: float = -1.0  # the latest change of its inputs
+    changed_silently: bool = False  # whether that change sent no event
+    current_at: float = -1.0  # when its result was last known to be the current one
+    visits: int = 0  # the largest count in any of its markers
+    calls: list[Call] = field(default_factory=list)
+    grants: Counter[str] = field(default_factory=Counter)  # by fingerprint
+
+
+class LedgerKey(NamedTuple):
+    """What the key of an object in the ledger says."""
+
+    pair_id: str
+    fingerprint: str
+    name: str
+
+
+class Observations:
+    """Everything observed so far, and what follows from it."""
+
+    def __init__(self, settings: Settings, bucket: Bucket, now: Callable[[], float]) -> None:
+        self.settings = settings
+        self.bucket = bucket
+        self.now = now
+        self.pairs: dict[str, PairHistory] = {}
+        self.claim_races: Counter[str] = Counter()  # by fingerprint
+        self.response_races = 0
+        self.raced_claims: set[str] = set()
+        self.calls_of_requests: dict[str, Call] = {}
+        self.drain_calls: list[float] = []  # when drainers' calls started
+        self.uploads: dict[str, str] = {}
+        self.heads_lag = False
+        """An older HEAD was injected: what depends on a single look is not guaranteed."""
+        self.requests_delayed = False
+        """Faults delayed requests on their way: a call's start is not when it was sent."""
+        self._walks: dict[tuple[str, str], WalkHistory] = {}
+        self._pair_of_hash: dict[str, str] = {}
+
+    def add_pair(self, pair_id: str) -> None:
+        self.pairs[pair_id] = PairHistory(candidate_keys(self.settings, pair_id))
+        self._pair_of_hash[pair_hash(pair_id)] = pair_id
+
+    def walk(self, who: Invocation, pair_id: str) -> WalkHistory:
+        return self._walks.setdefault((who.label, pair_id), WalkHistory())
+
+    def walks_of(self, who: Invocation) -> list[tuple[str, WalkHistory]]:
+        """Return the pairs that this invocation worked on, and what it did for each."""
+        return [
+            (pair_id, walk) for (label, pair_id), walk in self._walks.items() if label == who.label
+        ]
+
+    def state(self, at_work: Collection[str]) -> tuple[object, ...]:
+        """Return what later checks may depend on and no request shows.
+
+        `at_work` are the labels of the running invocations.
+        """
+        calls = tuple(
+            (call.attempt, call.billed, call.reply_lost, self.is_excused(call))
+            for pair in self.pairs.values()
+            for call in pair.calls
+        )
+        excused = tuple(
+            (label, self.will_be_inspected(self.pairs[pair_id], walk))
+            for (label, pair_id), walk in sorted(self._walks.items(), key=lambda item: item[0])
+            if label in at_work
+        )
+        return calls, excused
+
+    # ---- keys
+
+    def ledger_key(self, key: str) -> LedgerKey | None:
+        """Parse the key of an object that belongs to one fingerprint; None for all others."""
+        prefix = f"{self.settings.ledger_prefix}claims/"
+        if not key.startswith(prefix):
+            return None
+        hash_, fingerprint, name = key[len(prefix) :].split("/")
+        return LedgerKey(self._pair_of_hash[hash_], fingerprint, name)
+
+    def ledger_folder(self, pair_id: str, fingerprint: str) -> str:
+        return f"{self.settings.ledger_prefix}claims/{pair_hash(pair_id)}/{fingerprint}/"
+
+    def input_pair(self, key: str) -> str | None:
+        """Return the pair id in an input's key; None for the key of any other object."""
+        prefix = self.settings.input_prefix
+        return key[len(prefix) :].rpartition("/")[0] if key.startswith(prefix) else None
+
+    def result_pair(self, key: str) -> str | None:
+        """Return the pair id in a result's key; None for the key of any other object."""
+        if not key.endswith("/result.json"):
+            return None
+        return key.removeprefix(self.settings.result_prefix).rpartition("/")[0]
+
+    @property
+    def pending_prefix(self) -> str:
+        return f"{self.settings.ledger_prefix}pending/"
+
+    # ---- what is true now
+
+    def current_fingerprint(self, pair_id: str) -> str | None:
+        """Return the fingerprint of the stored inputs; None while one of them is missing."""
+        inputs = [
+            (key, stored)
+            for key in self.pairs[pair_id].keys
+            if (stored := self.bucket.objects.get(key.key))
+        ]
+        if {key.role for key, _ in inputs} != {"live", "image"}:
+            return None
+        return fingerprint_of(
+            pair_id, ((key.key, stored.etag, len(stored.body)) for key, stored in inputs)
+        )
+
+    def published_fingerprint(self, pair_id: str) -> str | None:
+        stored = self.bucket.objects.get(result_key(self.settings, pair_id))
+        return stored.metadata.get(FINGERPRINT_META) if stored else None
+
+    def markers(self, pair_id: str) -> list[str]:
+        suffix = f"-{pair_hash(pair_id)}"
+        return [
+            key
+            for key in self.bucket.objects
+            if key.startswith(self.pending_prefix) and suffix in key
+        ]
+
+    def is_settled(self, pair_id: str, walk: WalkHistory, ignoring: str = "") -> bool:
+        """Tell whether the pair needs no further walk or will get one, as this walk can know.
+
+        The marker with the key `ignoring` does not count.
+        """
+        current = self.current_fingerprint(pair_id)
+        if current is None or current == self.published_fingerprint(pair_id):
+            return True
+        if self.will_be_inspected(self.pairs[pair_id], walk):
+            return True
+        return self.heads_lag or any(key != ignoring for key in self.markers(pair_id))
+
+    def will_be_inspected(self, pair: PairHistory, walk: WalkHistory) -> bool:
+        """Tell whether another invocation inspects the pair after this walk did.
+
+        A change of the inputs since then has an event of its own, and an invocation that has
+        replaced a current result since then inspects the inputs again.
+        """
+        return pair.changed_at >= walk.inspected_at or pair.current_at >= walk.inspected_at
+
+    def note_current(self, pair_id: str) -> None:
+        """Remember that the pair's result is the current one, if it is."""
+        if self.current_fingerprint(pair_id) == self.published_fingerprint(pair_id):
+            self.pairs[pair_id].current_at = self.now()
+
+    def counted_attempts(self, pair_id: str, fingerprint: str, inspected_at: float) -> int:
+        """Count the claims that were not released before a walk that began at this moment."""
+        objects = self.bucket.objects
+        keys = self.bucket.keys(self.ledger_folder(pair_id, fingerprint))
+        claims = [key for key in keys if key.endswith(".claim")]
+        released = [objects.get(key.replace(".claim", ".released")) for key in claims]
+        return sum(stored is None or stored.written >= inspected_at for stored in released)
+
+    def is_excused(self, call: Call) -> bool:
+        """Tell whether a fault at this call explains that another may be billed after it."""
+        if call.reply_lost or call.attempt in self.raced_claims:
+            return True
+        if call.recorded_at is None:
+            return call.who.hit or not call.who.instance.alive
+        return call.recorded_at - call.claimed_at > LEASE_SECONDS
+
+    def billed_calls(self) -> int:
+        return sum(call.billed for pair in self.pairs.values() for call in pair.calls)

@@ -1,0 +1,57 @@
+"""Regression schedules: each broke an invariant once, or is the only one known to detect a mutation
+within a few thousand seeds. Requests are named as every run names them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .choices import Profile
+from .faults import CRASH_AFTER, GONE, LATE, OK, PAUSE_BEFORE, Fault
+from .shrink import Script
+from .workload import INVOKE, UPLOAD, Action, Workload
+
+_LIVE = Action(0.0, UPLOAD, "anna/live.bin", b"pass anna 1")
+_IMAGE = Action(1.0, UPLOAD, "anna/reference.jpg", b"anna 1")
+_CHANGED = Action(0.0, UPLOAD, "anna/live.bin", b"unlike anna 2", on="put result")
+_RESULT = "put results/anna/result.json 1"
+_RESPONSE = "create ledger/claims/55579b55/0612be0a/response 1"
+
+
+def _script(*actions: Action, faults: Mapping[str, Fault], attempts: int = 3) -> Script:
+    """Make a script in which only the named requests meet a fault."""
+    settings = {"LIVENESS_MAX_ATTEMPTS": str(attempts)}
+    workload = Workload(0, actions, Profile({}, 0.0, 300.0), settings, 900.0)
+    return Script(workload, tuple(faults.items()))
+
+
+SCHEDULES: Mapping[str, Script] = {
+    "a result lands late over a newer one": _script(
+        _LIVE,
+        _IMAGE,
+        _CHANGED,
+        faults={f"event-1#1 {_RESULT}": Fault(LATE, long=45.0)},
+    ),
+    # Two invocations publish one response: one cannot fetch the frame; the other stores it and
+    # crashes.
+    "a stored frame is named by no result": _script(
+        _LIVE,
+        _IMAGE,
+        Action(0.006, INVOKE, "anna/", event={"pairs": ["anna"]}, on="response"),
+        faults={
+            "direct-2#1 fetch frame 1": Fault(GONE),
+            "event-1#1 put results/anna/best-frame.jpg 1": Fault(CRASH_AFTER, before=2.0),
+        },
+    ),
+    # The owner of the only attempt pauses with its answer, and resumes while another invocation
+    # gives the pair up.
+    "a billed answer arrives between the last read and giving up": _script(
+        _LIVE,
+        _IMAGE,
+        Action(90.0, INVOKE, "anna/", event={"pairs": ["anna"]}),
+        faults={
+            f"event-1#1 {_RESPONSE}": Fault(PAUSE_BEFORE, long=91.0),
+            f"direct-2#1 {_RESPONSE}": Fault(OK, before=6.0),
+        },
+        attempts=1,
+    ),
+}

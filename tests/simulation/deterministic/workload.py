@@ -1,0 +1,193 @@
+"""What customers, the platform and operators do in one run, and which faults it has.
+
+One seed determines all of it. A workload is a value, so that a failing one can be reduced.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from . import faults
+from .choices import Profile
+from .service import VERDICTS
+
+PAIRS = ("anna", "ben", "cleo")
+CROWD = tuple(f"crowd-{number}" for number in range(12))
+# Kinds of actions.
+UPLOAD, REMOVE, INVOKE = "upload", "remove", "invoke"
+
+
+class Action(NamedTuple):
+    """One action of a customer or an operator; `at` is in seconds since the run began."""
+
+    at: float
+    kind: str
+    key: str = ""  # of an input, without the prefix
+    body: bytes = b""
+    multipart: bool = False
+    event: Mapping[str, Any] | None = None
+    on: str = ""
+    """The moment of the pair's walk from which `at` is counted instead: one of MOMENTS."""
+
+
+class Workload(NamedTuple):
+    """One run, before anything is left to chance."""
+
+    seed: int
+    actions: tuple[Action, ...]
+    profile: Profile
+    settings: Mapping[str, str]
+    timeout: float  # of the function, seconds
+    quota: int = 1000  # concurrent instances
+    twice: float = 0.0  # the share of events that are delivered twice
+    dropped: float = 0.0
+    late: float = 0.0  # the share of events that are delayed, up to hours
+    skew: float = 0.0  # the largest error of an instance's clock, seconds
+    poisoned: str = ""  # a pair whose calls kill their instance
+    hourly: bool = False  # whether reconcile runs meanwhile, too
+    month_later: bool = False  # whether results are removed and the ledger expires in the end
+    left_out: frozenset[int] = frozenset()  # the numbers of actions that do not happen after all
+
+
+# How likely a kind of fault is in a run that has it. Calls are few; and for two creates to be
+# accepted, two requests must be under way at once, which is rare.
+_SHARES = (0.004, 0.02, 0.08)
+_SHARES_OF_RARE = (0.05, 0.25, 0.7)
+# Moments of a walk at which customers act, so that the walk notices.
+MOMENTS = ("head result", "claim", "detect", "response", "frame", "put result")
+_SETTING_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "LIVENESS_MAX_ATTEMPTS": ("3", "3", "2", "1"),
+    "LIVENESS_RATE_LIMIT": ("5", "5", "1", "2"),
+    "LIVENESS_TRANSFER": ("presign", "presign", "presign", "upload"),
+}
+
+
+def generate_workload(seed: int) -> Workload:
+    """Return the workload of this seed."""
+    rng = random.Random(seed)
+    pairs = PAIRS[: rng.choice((1, 1, 1, 2, 3))]
+    actions = [action for pair in pairs for action in _customer_actions(rng, pair)]
+    actions += [_operator_action(rng, pairs) for _ in range(rng.choice((0, 0, 0, 1, 2)))]
+    kinds, rare = _fault_kinds(rng), (*faults.AT_FACE, faults.RACE, faults.GONE, faults.BROKEN)
+    if rng.random() < 0.03:
+        pairs += CROWD
+        actions += _crowd_actions(rng)
+    faults_until = rng.choice((20.0, 90.0, 400.0))
+    poisoned = rng.random() < 0.02
+    return Workload(
+        seed,
+        tuple(sorted(actions, key=lambda action: action.at)),
+        Profile(
+            {kind: rng.choice(_SHARES_OF_RARE if kind in rare else _SHARES) for kind in kinds},
+            slow=rng.choice((0.0, 0.0, 0.05, 0.3)),
+            until=faults_until,
+        ),
+        {name: rng.choice(choices) for name, choices in _SETTING_CHOICES.items()},
+        timeout=rng.choice((900.0, 900.0, 120.0)),
+        quota=rng.choice((1000, 1000, 1000, 1, 2)),
+        twice=rng.choice((0.0, 0.2, 0.6)),
+        dropped=rng.choice((0.0, 0.0, 0.0, 0.3)),
+        late=rng.choice((0.0, 0.2, 0.5)),
+        skew=rng.choice((0.0, 240.0)),
+        poisoned=rng.choice(pairs) if poisoned else "",
+        hourly=rng.random() < 0.1,
+        month_later=rng.random() < 0.05,
+    )
+
+
+def _fault_kinds(rng: random.Random) -> list[str]:
+    """Choose a few kinds per run: over many runs each meets all others, and none hides them."""
+    every = [
+        *faults.CRASHES,
+        *faults.PAUSES,
+        *faults.AT_STORE,
+        faults.STALE_LIST,
+        faults.RACE,
+        *faults.AT_FACE,
+        faults.GONE,
+        faults.BROKEN,
+    ]
+    chosen = rng.sample(every, rng.choice((0, 1, 2, 2, 3, 3, 4, 6)))
+    if rng.random() < 0.06:
+        chosen.append(faults.STALE_HEAD)
+    return chosen
+
+
+def _customer_actions(rng: random.Random, pair: str) -> list[Action]:
+    """Upload both inputs, and in some runs change or remove them."""
+    begin = rng.choice((0.0, 0.0, 2.0, 30.0, 58.0))
+    verdicts = [b"pass", b"pass", b"pass", *VERDICTS]
+
+    def moment() -> float:
+        return begin + rng.choice((0.0, 0.01, 0.3, 1.5, 4.0, 12.0, 50.0)) * (0.5 + rng.random())
+
+    def live(number: int) -> Action:
+        body = rng.choice(verdicts) + f" {pair} {number}".encode()
+        return Action(moment(), UPLOAD, f"{pair}/live.bin", body, rng.random() < 0.2)
+
+    def image(number: int, ending: str = "jpg") -> Action:
+        return Action(moment(), UPLOAD, f"{pair}/reference.{ending}", f"{pair} {number}".encode())
+
+    first = [live(1), image(1)]
+    actions = list(first)
+    for number in range(rng.choice((0, 0, 0, 1, 1, 2, 3))):
+        change = rng.randrange(7)
+        if change < 2:
+            actions.append(live(number + 2))
+        elif change == 2:
+            actions.append(image(number + 2))
+        elif change == 3:  # the same bytes again
+            actions.append(rng.choice(first)._replace(at=moment()))
+        elif change == 4:  # removed, and in some runs uploaded again
+            removed = rng.choice(first)
+            at = moment()
+            actions.append(Action(at, REMOVE, removed.key))
+            if rng.random() < 0.7:
+                actions.append(removed._replace(at=at + rng.choice((0.0, 0.2, 3.0, 20.0))))
+        elif change == 5:  # a second image, in some runs removed again
+            second = image(number + 2, "png")
+            actions.append(second)
+            if rng.random() < 0.7:
+                actions.append(Action(second.at + rng.choice((0.1, 5.0)), REMOVE, second.key))
+                # Removing an object sends no event: the customer invokes the function.
+                event = {"pairs": [pair]}
+                actions.append(Action(second.at + 6.0, INVOKE, event=event))
+        else:  # an empty object
+            actions.append(rng.choice(first)._replace(at=moment(), body=b""))
+    if rng.random() < 0.3:  # a change at the worst moment of a walk
+        on = rng.choice(MOMENTS)
+        delay = rng.choice((0.0, 0.001, 0.01, 0.02, 0.1, 0.5))
+        worst = rng.choice((live(9), live(9), image(9), *first))
+        if rng.random() < 0.15:
+            worst = Action(0.0, REMOVE, worst.key)
+        actions.append(worst._replace(at=delay, on=on))
+    if rng.random() < 0.2:  # and a concurrent invocation for the same pair
+        delay = rng.choice((0.0, 0.001, 0.005))
+        event = {"pairs": [pair]}
+        actions.append(Action(delay, INVOKE, f"{pair}/", event=event, on=rng.choice(MOMENTS)))
+    return actions
+
+
+def _crowd_actions(rng: random.Random) -> list[Action]:
+    """Upload many pairs whose events are lost; reconcile finds all of them at once."""
+    actions = [
+        Action(0.0, UPLOAD, f"{pair}/{name}", b"pass " + pair.encode())
+        for pair in CROWD
+        for name in ("live.bin", "reference.jpg")
+    ]
+    return [*actions, Action(rng.uniform(1, 60), INVOKE, event={"reconcile": {}})]
+
+
+def _operator_action(rng: random.Random, pairs: tuple[str, ...]) -> Action:
+    event: Mapping[str, Any] = rng.choice(
+        (
+            {"pairs": list(pairs)},
+            {"retry": [rng.choice(pairs)]},
+            {"drain": {}},
+            {"drain": {}},
+            {"reconcile": {}},
+        )
+    )
+    return Action(rng.uniform(0, 150), INVOKE, event=event)
