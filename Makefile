@@ -38,7 +38,7 @@ test-3.10:
 lint: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy src tools bench tests/simulation tests/chaos tests/bench tests/mutations.py tests/test_mutations.py
+	$(BIN)/mypy src tools bench tests/simulation tests/chaos tests/bench
 
 # Deterministic simulation testing: SEEDS runs with fault injection, checked for the invariants of
 # docs/design.md.

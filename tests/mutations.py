@@ -71,9 +71,10 @@ class Mutation(NamedTuple):
 MUTATIONS = (
     Mutation(
         "no read-back: a create that got 200 counts as ours",
-        "pair",
-        "            if claim.nonce == nonce:\n                step",
-        "            if claim.nonce == nonce or fresh:\n                step",
+        "ledger",
+        "        return self._with_release(claim, released), response\n",
+        "        claim = claim._replace(nonce=nonce) if fresh else claim\n"
+        "        return self._with_release(claim, released), response\n",
         suites=(SIMULATION, CHAOS),
     ),
     Mutation(

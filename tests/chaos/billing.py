@@ -89,13 +89,13 @@ def _what_hit(index: int, submission: Submission, recording: Recording) -> str:
     call, later = recording.effects[index], recording.effects[index + 1 :]
     if call.hit_by_fault:
         return "reply lost"
-    own = [effect for effect in later if effect.who == call.who]
+    own = [effect for effect in later if effect.instance == call.instance]
     if any(
         effect.method == "PUT" and effect.key.startswith(f"{submission.ledger}response")
         for effect in own
     ):
         return ""  # it was written, or existed already
-    if any(kill.who == call.who for kill in recording.kills):
+    if any(kill.instance == call.instance for kill in recording.kills):
         # Only the last thing that the instance did can have been cut off.
         return "" if any(is_billed(effect, submission) for effect in own) else "killed"
     tries = [each for each in recording.stopped if _is_try_to_write(each, call, submission)]
@@ -106,7 +106,7 @@ def _is_try_to_write(request: LoggedRequest, call: ObservedEffect, submission: S
     return (
         request.method == "PUT"
         and request.key.startswith(f"{submission.ledger}response")
-        and request.principal == call.who
+        and request.principal == call.instance
         and request.started > call.request.started
     )
 
@@ -126,5 +126,5 @@ def _lost_claims(submission: Submission, effects: Sequence[ObservedEffect]) -> I
             if claim is not None and claim.nonce != effect.nonce and claim.nonce in read_back:
                 yield claim.nonce
             stored[key] = effect
-        elif claim is not None and effect.who == claim.who:
+        elif claim is not None and effect.instance == claim.instance:
             read_back.add(claim.nonce)

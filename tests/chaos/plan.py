@@ -39,7 +39,7 @@ class Act:
     """An upload or the delivery of its notification, after a pause in seconds."""
 
     pause: float
-    what: str  # "upload" or "notify"
+    kind: str  # "upload" or "notify"
     content: Content
 
 
@@ -127,7 +127,7 @@ def _acts(
                 late.append(content)
             else:
                 order.insert(index, ("notify", content))
-    acts = [Act(rng.choice((0, 0, 0, 0.01, 0.05)), what, content) for what, content in order]
+    acts = [Act(rng.choice((0, 0, 0, 0.01, 0.05)), kind, content) for kind, content in order]
     return tuple(acts), tuple(rng.sample(late, len(late))), frozenset(unnotified)
 
 

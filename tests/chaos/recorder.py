@@ -43,7 +43,7 @@ class ObservedEffect:
     call: FaceCall | None = None
 
     @property
-    def who(self) -> str:
+    def instance(self) -> str:
         return self.request.principal
 
     @property
@@ -65,7 +65,7 @@ class InstanceKill:
     """A SIGKILL that hit a running instance."""
 
     at: float
-    who: str
+    instance: str
     step: str
 
 
@@ -200,9 +200,9 @@ class Recorder:
                     loop = asyncio.get_running_loop()
                     loop.call_later(kill.delay, self._kill_one, kill, request.principal)
 
-    def _kill_one(self, kill: Kill, who: str) -> None:
-        if kill in self._kills_left and self._kill(who):
-            self.kills.append(InstanceKill(self._now(), who, kill.step))
+    def _kill_one(self, kill: Kill, instance: str) -> None:
+        if kill in self._kills_left and self._kill(instance):
+            self.kills.append(InstanceKill(self._now(), instance, kill.step))
 
     def _let_race(self, request: LoggedRequest) -> None:
         """Let this request create a claim that another instance created a moment ago.

@@ -138,7 +138,7 @@ class _Run:
             self._sandbox.faults.add(fault)
         for act in plan.acts:
             time.sleep(act.pause)
-            self._upload(act.content) if act.what == "upload" else self._notify(act.content)
+            self._upload(act.content) if act.kind == "upload" else self._notify(act.content)
         late = list(plan.late)
         for jump in plan.jumps:
             self._rest()
@@ -170,7 +170,7 @@ class _Run:
             self._drain()
         before = progress.final_state(self.record())
         self._note("everything is notified once more")
-        for content in [act.content for act in self._plan.acts if act.what == "upload"]:
+        for content in [act.content for act in self._plan.acts if act.kind == "upload"]:
             self._notify(content)
         self._fire("reconcile")
         self._fire("drain")

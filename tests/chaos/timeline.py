@@ -57,7 +57,10 @@ class Timeline:
 
     def _kills(self) -> Iterator[tuple[float, str]]:
         for kill in self._recording.kills:
-            yield kill.at, f"---- SIGKILL to {self._instance(kill.who)}, planned for {kill.step}"
+            yield (
+                kill.at,
+                f"---- SIGKILL to {self._instance(kill.instance)}, planned for {kill.step}",
+            )
 
     def _requests_of(self, name: str) -> Iterator[tuple[float, str]]:
         effects = {id(effect.request): effect for effect in self._recording.effects}
@@ -74,8 +77,8 @@ class Timeline:
             if effect is None or effect.hit_by_fault:
                 status += f", but {request.status or 'nothing'} was replied: a fault"
             at = effect.at if effect else request.started - self._began
-            who = self._instance(request.principal)
-            yield at, f"{who:<4} {request.method:<6} {target}  {status}"
+            instance = self._instance(request.principal)
+            yield at, f"{instance:<4} {request.method:<6} {target}  {status}"
 
     def _instance(self, principal: str) -> str:
         return f"i{self._numbers.get(principal, 0)}"

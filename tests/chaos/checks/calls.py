@@ -47,7 +47,7 @@ def check_i3_response_was_read_before_each_call(run: RunRecord) -> Iterator[str]
         reads = [
             earlier.status
             for earlier in effects[:index]
-            if earlier.who == effect.who
+            if earlier.instance == effect.instance
             and earlier.method == "GET"
             and earlier.key.startswith(f"{submission.ledger}response")
         ]
@@ -88,7 +88,7 @@ def _history_of(run: RunRecord, key: str) -> tuple[ObservedEffect | None, list[O
         if created is None:
             if creates and effect.key == key and effect.nonce == nonce:
                 created = effect
-        elif effect.who == created.who:
+        elif effect.instance == created.instance:
             is_next = creates and effect.key.endswith(".claim") and effect.nonce != nonce
             if is_next and effect.key.startswith(folder):
                 break
@@ -111,13 +111,13 @@ def _is_explained(
         for effect in own
     ):
         return True
-    if any(kill.who == created.who for kill in run.recording.kills):
+    if any(kill.instance == created.instance for kill in run.recording.kills):
         return True
     hit = (effect.request for effect in effects if effect.hit_by_fault)
     failed = [
         request
         for request in (*run.recording.stopped, *hit)
-        if request.principal == created.who
+        if request.principal == created.instance
         and request.started > created.request.started - _CONCURRENT_SECONDS
     ]
     if any(request.service == "faceid" for request in failed):

@@ -43,7 +43,7 @@ def check_i1_without_reconcile(run: RunRecord) -> list[str]:
 
 
 def _last_upload(plan: Plan, person: Person) -> Content:
-    uploads = [act.content for act in plan.acts if act.what == "upload"]
+    uploads = [act.content for act in plan.acts if act.kind == "upload"]
     return [content for content in uploads if content.owner == person.name][-1]
 
 

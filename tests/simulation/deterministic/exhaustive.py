@@ -147,7 +147,7 @@ class _Path:
 
     def fault(self, request: Request) -> Fault:
         kinds = [OK]
-        if self._left.faults and not self._over():
+        if self._left.faults and not self._is_over():
             kinds += self._faults(request)
             self.exposed.add(request.name)
             if request.name in self._preempted or not self._can_interfere(request):
@@ -162,10 +162,10 @@ class _Path:
 
     def _faults(self, request: Request) -> list[str]:
         left_out = set(_EXCLUDED)
-        who = request.name.partition(" ")[0]
-        if who in self._started:
+        invocation = request.name.partition(" ")[0]
+        if invocation in self._started:
             left_out.add(CRASH_BEFORE)
-        self._started.add(who)
+        self._started.add(invocation)
         if request.verb in _READS:
             left_out.add(CRASH_AFTER)
         if not self._can_interfere(request):
@@ -212,14 +212,14 @@ class _Path:
             # Of the inputs that no customer is about to change, the first of each inspection.
             return key in self.simulation.changes_to_come or key.endswith("/live.bin")
         if verb == "head" and "/drain/" in key:
-            return any(who.drains for who in self.simulation.platform.at_work())
+            return any(each.drains for each in self.simulation.platform.at_work())
         return True
 
-    def _over(self) -> bool:
+    def _is_over(self) -> bool:
         return self.simulation is not None and self.simulation.elapsed() > _SECONDS
 
     def _choose(self, options: int, uses_bounds: bool) -> int:
-        if options == 1 or self._over():
+        if options == 1 or self._is_over():
             return 0
         number = len(self.choices)
         chosen = self._prefix[number] if number < len(self._prefix) else 0
@@ -229,7 +229,7 @@ class _Path:
 
     def _visit(self, where: str, request: Request) -> None:
         """End this run where another with at least as much left has reached the same state."""
-        if len(self.choices) < len(self._prefix) or self._over():
+        if len(self.choices) < len(self._prefix) or self._is_over():
             return
         assert self.simulation is not None
         name = request.name.rpartition(" ")[0]

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 
 class Step(NamedTuple):
-    """One step; `who` is an invocation, a customer or the platform."""
+    """One step; `actor` is an invocation, a customer or the platform."""
 
     at: float  # seconds since the run began
-    who: str
-    what: str
+    actor: str
+    action: str
     key: str = ""
     note: str = ""
 

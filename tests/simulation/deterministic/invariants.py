@@ -167,26 +167,30 @@ class InvariantChecker:
             raise Violation("I2", f"{billed} billed calls for {latest.pair_id}: over the limit")
 
     def check_i2_caller_has_a_claim(
-        self, who: Invocation, pair_id: str, walk: WalkHistory
+        self, invocation: Invocation, pair_id: str, walk: WalkHistory
     ) -> Claim:
         """I2: a call needs a claim of its caller."""
         claim = walk.claims.get(walk.latest_claim)
         if claim is None:
-            raise Violation("I2", f"{who.label} calls for {pair_id} without a claim")
+            raise Violation("I2", f"{invocation.label} calls for {pair_id} without a claim")
         return claim
 
     def check_i2_claim_is_not_held_idle(
-        self, who: Invocation, pair_id: str, walk: WalkHistory, claim: Claim
+        self, invocation: Invocation, pair_id: str, walk: WalkHistory, claim: Claim
     ) -> None:
         """I2: a claim that no fault delayed is used at once, so that its lease suffices."""
         calls = self.observations.pairs[pair_id].calls
-        is_first = not any(call.who is who and call.attempt == walk.latest_claim for call in calls)
+        is_first = not any(
+            call.invocation is invocation and call.attempt == walk.latest_claim for call in calls
+        )
         idle = self._now() - claim.created_at
-        if is_first and not who.slowed and idle > _MAX_IDLE_SECONDS:
-            raise Violation("I2", f"{who.label} held a claim of {pair_id} for {idle:.0f} s idle")
+        if is_first and not invocation.slowed and idle > _MAX_IDLE_SECONDS:
+            raise Violation(
+                "I2", f"{invocation.label} held a claim of {pair_id} for {idle:.0f} s idle"
+            )
 
     def check_i2_release_is_by_the_owner_and_nothing_was_billed(
-        self, who: Invocation, pair_id: str, walk: WalkHistory, key: str
+        self, invocation: Invocation, pair_id: str, walk: WalkHistory, key: str
     ) -> None:
         """I2: only a claim's owner releases it, and only where no call may be billed.
 
@@ -195,12 +199,14 @@ class InvariantChecker:
         claim = key.replace(".released", ".claim")
         if claim not in walk.claims:
             raise Violation("I2", f"{key} was created by an invocation that does not own the claim")
-        calls = [call for call in self.observations.pairs[pair_id].calls if call.who is who]
+        calls = [
+            call for call in self.observations.pairs[pair_id].calls if call.invocation is invocation
+        ]
         if any(call.attempt == claim and call.may_be_billed for call in calls):
             raise Violation("I2", f"{key} was created after a call that may be billed")
 
     def check_i2_claim_was_used_or_released(
-        self, who: Invocation, pair_id: str, key: str, claim: Claim
+        self, invocation: Invocation, pair_id: str, key: str, claim: Claim
     ) -> None:
         """I2: an invocation that no fault hit leaves no attempt unused."""
         objects, folder = self._bucket.objects, key.rpartition("/")[0]
@@ -211,12 +217,14 @@ class InvariantChecker:
             or any(call.attempt == key for call in self.observations.pairs[pair_id].calls)
         )
         if not used_or_released:
-            raise Violation("I2", f"{who.label} leaves an attempt of {pair_id} unused: {key}")
+            raise Violation(
+                "I2", f"{invocation.label} leaves an attempt of {pair_id} unused: {key}"
+            )
 
     # ---- I3
 
     def check_i3_response_was_read_after_the_claim(
-        self, who: Invocation, pair_id: str, walk: WalkHistory, claim: Claim
+        self, invocation: Invocation, pair_id: str, walk: WalkHistory, claim: Claim
     ) -> None:
         """I3: No call starts if the response was stored before its caller's last read of the
         response key, and that read comes after the claim's read-back. A stored response, or a
@@ -224,7 +232,7 @@ class InvariantChecker:
 
         Here the first sentence. A grant allows another call over a stored response.
         """
-        subject = f"{who.label} calls for {pair_id}"
+        subject = f"{invocation.label} calls for {pair_id}"
         if not claim.read_back:
             raise Violation("I3", f"{subject}; its claim was not read back")
         if walk.response_read_at < claim.replied_at:
@@ -262,7 +270,9 @@ class InvariantChecker:
         for call in self.observations.pairs[pair_id].calls:
             if call.fingerprint != fingerprint:
                 continue
-            waiting = call.recorded_at is None and not call.reply_lost and call.who.instance.alive
+            waiting = (
+                call.recorded_at is None and not call.reply_lost and call.invocation.instance.alive
+            )
             overrun = now - call.claimed_at > LEASE_SECONDS
             if waiting and not overrun and now - call.started_at < CALL_SECONDS:
                 raise Violation("I3", f"{pair_id} is given up while a call is under way")
@@ -291,18 +301,18 @@ class InvariantChecker:
 
     # ---- I5
 
-    def check_i5_write_is_within_own_prefixes(self, who: Invocation, key: str) -> None:
+    def check_i5_write_is_within_own_prefixes(self, invocation: Invocation, key: str) -> None:
         """I5: Nothing is written outside the results and ledger prefixes; nothing there can wake
         the function.
         """
         if not key.startswith((self._settings.result_prefix, self._settings.ledger_prefix)):
-            raise Violation("I5", f"{who.label} writes {key}")
+            raise Violation("I5", f"{invocation.label} writes {key}")
 
-    def check_i5_only_markers_and_slots_are_deleted(self, who: Invocation, key: str) -> None:
+    def check_i5_only_markers_and_slots_are_deleted(self, invocation: Invocation, key: str) -> None:
         """I5: the function deletes its own markers and drain slots, and nothing else."""
         prefix = self._settings.ledger_prefix
         if not key.startswith((f"{prefix}pending/", f"{prefix}drain/")):
-            raise Violation("I5", f"{who.label} deletes {key}")
+            raise Violation("I5", f"{invocation.label} deletes {key}")
 
     # ---- I6
 
@@ -331,14 +341,15 @@ class InvariantChecker:
 
     # ---- I8
 
-    def check_i8_pair_is_settled_on_return(self, who: Invocation, pair_id: str) -> None:
+    def check_i8_pair_is_settled_on_return(self, invocation: Invocation, pair_id: str) -> None:
         """I8: An invocation returns normally only when its pair is incomplete, its result is
         published, or a marker for it exists.
         """
-        walk = self.observations.walk(who, pair_id)
+        walk = self.observations.walk(invocation, pair_id)
         if not (walk.parked or self.observations.is_settled(pair_id, walk)):
             raise Violation(
-                "I8", f"{who.label} returned; {pair_id} is complete, with no result and no marker"
+                "I8",
+                f"{invocation.label} returned; {pair_id} is complete, with no result and no marker",
             )
 
     def check_i8_marker_exists_before_the_release(
@@ -378,36 +389,38 @@ class InvariantChecker:
 
     # ---- store requests; `sent` is when the request was sent
 
-    def on_head(self, who: Invocation, key: str, sent: float) -> None:
+    def on_head(self, invocation: Invocation, key: str, sent: float) -> None:
         pair_id = self.observations.input_pair(key)
         if pair_id is not None:
-            walk = self.observations.walk(who, pair_id)
+            walk = self.observations.walk(invocation, pair_id)
             if not walk.calling:
                 walk.heads[key] = sent
 
-    def on_get(self, who: Invocation, key: str, stored: Stored | None, sent: float) -> None:
+    def on_get(self, invocation: Invocation, key: str, stored: Stored | None, sent: float) -> None:
         ledger_key = self.observations.ledger_key(key)
         if ledger_key is None:
             return
-        walk = self.observations.walk(who, ledger_key.pair_id)
+        walk = self.observations.walk(invocation, ledger_key.pair_id)
         if ledger_key.name.startswith("response"):
             walk.response_read_at, walk.response_existed = sent, stored is not None
         elif (claim := walk.claims.get(key)) and stored and sent >= claim.replied_at > 0:
             claim.read_back = json.loads(stored.body)["nonce"] == claim.nonce
 
-    def on_create(self, who: Invocation, key: str, body: bytes) -> None:
+    def on_create(self, invocation: Invocation, key: str, body: bytes) -> None:
         """An object was created."""
-        self.check_i5_write_is_within_own_prefixes(who, key)
+        self.check_i5_write_is_within_own_prefixes(invocation, key)
         ledger_key = self.observations.ledger_key(key)
         if ledger_key is None:
             return
         pair_id, fingerprint, name = ledger_key
-        walk, pair = self.observations.walk(who, pair_id), self.observations.pairs[pair_id]
+        walk, pair = self.observations.walk(invocation, pair_id), self.observations.pairs[pair_id]
         walk.calling = False
         if name.endswith(".claim"):
             walk.claims[key] = Claim(json.loads(body)["nonce"], self._now())
         elif name.endswith(".released"):
-            self.check_i2_release_is_by_the_owner_and_nothing_was_billed(who, pair_id, walk, key)
+            self.check_i2_release_is_by_the_owner_and_nothing_was_billed(
+                invocation, pair_id, walk, key
+            )
             self.check_i8_marker_exists_before_the_release(pair_id, walk, key)
         elif name.startswith("grant-"):
             pair.grants[fingerprint] += 1
@@ -426,11 +439,11 @@ class InvariantChecker:
         self.check_i3_no_call_is_under_way(pair_id, fingerprint)
         self.check_i1_pair_is_not_given_up_early(pair_id, fingerprint, inspected_at)
 
-    def on_create_reply(self, who: Invocation, key: str) -> None:
+    def on_create_reply(self, invocation: Invocation, key: str) -> None:
         """A create was answered by 200 or 409: from now on the claim may be read back."""
         ledger_key = self.observations.ledger_key(key)
         if ledger_key and ledger_key.name.endswith(".claim"):
-            walk = self.observations.walk(who, ledger_key.pair_id)
+            walk = self.observations.walk(invocation, ledger_key.pair_id)
             claim = walk.claims.get(key)
             if claim and not claim.replied_at:
                 walk.latest_claim, claim.replied_at = key, self._now()
@@ -453,13 +466,13 @@ class InvariantChecker:
             self.observations.note_current(pair_id)
             self.check_i3_no_verdict_is_replaced_by_a_failure(pair_id, key, metadata)
 
-    def on_put(self, who: Invocation, key: str, body: bytes) -> None:
-        self.check_i5_write_is_within_own_prefixes(who, key)
+    def on_put(self, invocation: Invocation, key: str, body: bytes) -> None:
+        self.check_i5_write_is_within_own_prefixes(invocation, key)
         if key.startswith(self.observations.pending_prefix):
             marker = json.loads(body)
             pair = self.observations.pairs[marker["pair_id"]]
             pair.visits = max(pair.visits, marker["visits"])
-            walk = self.observations.walk(who, marker["pair_id"])
+            walk = self.observations.walk(invocation, marker["pair_id"])
             walk.parked, walk.calling = True, False
         self.check_i3_ledger_objects_are_never_overwritten(key)
         pair_id = self.observations.result_pair(key)
@@ -470,11 +483,11 @@ class InvariantChecker:
             self.check_i1_response_is_recorded_before_the_result(pair_id, document)
             self.observations.note_current(pair_id)
 
-    def on_delete(self, who: Invocation, key: str, stored: Stored | None) -> None:
-        self.check_i5_only_markers_and_slots_are_deleted(who, key)
+    def on_delete(self, invocation: Invocation, key: str, stored: Stored | None) -> None:
+        self.check_i5_only_markers_and_slots_are_deleted(invocation, key)
         if stored is not None and key.startswith(self.observations.pending_prefix):
             pair_id = json.loads(stored.body)["pair_id"]
-            walk = self.observations.walk(who, pair_id)
+            walk = self.observations.walk(invocation, pair_id)
             self.check_i8_marker_is_not_the_last_trace(pair_id, walk, key)
 
     # ---- calls
@@ -483,25 +496,30 @@ class InvariantChecker:
         """An input was uploaded to a URL of the service, which identifies it in a request."""
         self.observations.uploads[url] = key
 
-    def on_call(self, who: Invocation, request: DetectRequest) -> Call:
+    def on_call(self, invocation: Invocation, request: DetectRequest) -> Call:
         """A call starts."""
         key = self.observations.uploads.get(request.live_url)
         if key is None:
             key = "liveness/" + request.live_url.partition("/liveness/")[2].partition("?")[0]
         pair_id = self.observations.input_pair(key)
         assert pair_id is not None
-        walk = self.observations.walk(who, pair_id)
-        claim = self.check_i2_caller_has_a_claim(who, pair_id, walk)
-        self.check_i3_response_was_read_after_the_claim(who, pair_id, walk, claim)
-        self.check_i2_claim_is_not_held_idle(who, pair_id, walk, claim)
+        walk = self.observations.walk(invocation, pair_id)
+        claim = self.check_i2_caller_has_a_claim(invocation, pair_id, walk)
+        self.check_i3_response_was_read_after_the_claim(invocation, pair_id, walk, claim)
+        self.check_i2_claim_is_not_held_idle(invocation, pair_id, walk, claim)
         walk.calling = True
         ledger_key = self.observations.ledger_key(walk.latest_claim)
         assert ledger_key is not None
         call = Call(
-            who, pair_id, ledger_key.fingerprint, walk.latest_claim, claim.created_at, self._now()
+            invocation,
+            pair_id,
+            ledger_key.fingerprint,
+            walk.latest_claim,
+            claim.created_at,
+            self._now(),
         )
         self.observations.pairs[pair_id].calls.append(call)
-        if who.drains:
+        if invocation.drains:
             self.observations.drain_calls.append(self._now())
             self.check_i7_drain_calls_are_within_the_rate()
         return call
@@ -521,11 +539,11 @@ class InvariantChecker:
     def on_log_line(self, line: str) -> None:
         self.check_i6_no_secret_in(line, f"the log line {line[:80]}...")
 
-    def on_return(self, who: Invocation, pair_ids: Iterable[str]) -> None:
+    def on_return(self, invocation: Invocation, pair_ids: Iterable[str]) -> None:
         """An invocation for these pairs ended without an error."""
-        if not who.hit:
-            for pair_id, walk in self.observations.walks_of(who):
+        if not invocation.hit:
+            for pair_id, walk in self.observations.walks_of(invocation):
                 for key, claim in walk.claims.items():
-                    self.check_i2_claim_was_used_or_released(who, pair_id, key, claim)
+                    self.check_i2_claim_was_used_or_released(invocation, pair_id, key, claim)
         for pair_id in pair_ids:
-            self.check_i8_pair_is_settled_on_return(who, pair_id)
+            self.check_i8_pair_is_settled_on_return(invocation, pair_id)

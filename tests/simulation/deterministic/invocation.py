@@ -61,10 +61,12 @@ class Invocation:
     To the code of the function it is the store, the face API and the frame source.
     """
 
-    def __init__(self, simulation: Simulation, label: str, event: Mapping[str, Any]) -> None:
+    def __init__(
+        self, simulation: Simulation, label: str, event: Mapping[str, Any], instance: Instance
+    ) -> None:
         self.label = label
         self.event = event
-        self.instance: Instance = None  # type: ignore[assignment]  # set when one is free
+        self.instance = instance
         self._hit = False  # whether a fault may have ended it
         self._failed = 0  # the number of requests that failed
         self._late = False  # whether pauses or slow requests delayed it
@@ -113,7 +115,7 @@ class Invocation:
         return request, fault
 
     def _at_store(self, verb: str, key: str, effect: Callable[[Fault], Any]) -> Any:
-        """One request to the store. Raises StoreUnavailable, ConfigurationError."""
+        """Send one request to the store. Raises StoreUnavailable, ConfigurationError."""
         _, fault = self._request(verb, key)
         simulation = self._simulation
         if fault.kind == DENIED or self._denied:
@@ -128,9 +130,9 @@ class Invocation:
 
         if fault.kind == LATE:
             self._hit = True
-            late = _TIMEOUT_SECONDS + fault.long
-            simulation.hold(late)
-            simulation.kernel.call(land, late)
+            delay = _TIMEOUT_SECONDS + fault.long
+            simulation.hold(delay)
+            simulation.kernel.call(land, delay)
             self.instance.wait(_TIMEOUT_SECONDS)
             raise StoreUnavailable("no reply")
         reply = self.instance.travel(fault, land)
@@ -350,7 +352,7 @@ def _name_of(key: str) -> str:
 
 
 def _distinguishable(reply: object) -> object:
-    """Return, as something to be hashed, what the code can tell one reply from another by."""
+    """Return a hashable value that is the same for replies the code cannot tell apart."""
     if isinstance(reply, StoredObject):
         return reply.body
     if isinstance(reply, ObjectHead):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class Call:
     """One call to the face API, as its caller and the service see it."""
 
-    who: Invocation
+    invocation: Invocation
     pair_id: str
     fingerprint: str
     attempt: str  # the key of its claim
@@ -121,13 +121,15 @@ class Observations:
         self.pairs[pair_id] = PairHistory(candidate_keys(self.settings, pair_id))
         self._pair_of_hash[pair_hash(pair_id)] = pair_id
 
-    def walk(self, who: Invocation, pair_id: str) -> WalkHistory:
-        return self._walks.setdefault((who.label, pair_id), WalkHistory())
+    def walk(self, invocation: Invocation, pair_id: str) -> WalkHistory:
+        return self._walks.setdefault((invocation.label, pair_id), WalkHistory())
 
-    def walks_of(self, who: Invocation) -> list[tuple[str, WalkHistory]]:
+    def walks_of(self, invocation: Invocation) -> list[tuple[str, WalkHistory]]:
         """Return the pairs that this invocation worked on, and what it did for each."""
         return [
-            (pair_id, walk) for (label, pair_id), walk in self._walks.items() if label == who.label
+            (pair_id, walk)
+            for (label, pair_id), walk in self._walks.items()
+            if label == invocation.label
         ]
 
     def state(self, at_work: Collection[str]) -> tuple[object, ...]:
@@ -240,7 +242,7 @@ class Observations:
         if call.reply_lost or call.attempt in self.raced_claims:
             return True
         if call.recorded_at is None:
-            return call.who.hit or not call.who.instance.alive
+            return call.invocation.hit or not call.invocation.instance.alive
         return call.recorded_at - call.claimed_at > LEASE_SECONDS
 
     def billed_calls(self) -> int:

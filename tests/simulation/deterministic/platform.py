@@ -96,9 +96,9 @@ class Platform:
             simulation.kernel.call(lambda: self._try(label, event, pairs, number), _RETRY_SECONDS)
             return
         self._running += 1
-        invocation = Invocation(simulation, f"{label}#{number + 1}", event)
-        host = self._host(invocation)
-        invocation.instance = host.instance
+        label_of_try = f"{label}#{number + 1}"
+        host = self._host(label_of_try)
+        invocation = Invocation(simulation, label_of_try, event, host.instance)
         host.invocation = invocation
         host.at_work = True
         ended = False
@@ -148,7 +148,7 @@ class Platform:
         def time_out() -> None:
             if not ended:
                 if not (invocation.hit or invocation.slowed):
-                    error = TimeoutError("it never ended")
+                    error = TimeoutError("it did not end")
                     simulation.on_unexplained_error(invocation.label, error)
                 host.instance.kill()
 
@@ -157,15 +157,19 @@ class Platform:
         host.instance.run(work, "drain" if invocation.drains else "event")
         simulation.kernel.call(time_out, simulation.workload.timeout, "platform")
 
-    def _host(self, invocation: Invocation) -> _Host:
-        if self._idle and self._simulation.choices.draw(invocation.label + " warm") < 0.7:
+    def _host(self, label: str) -> _Host:
+        """Return a warm or a new instance for the invocation with this label."""
+        if self._idle and self._simulation.choices.draw(label + " warm") < 0.7:
             return self._idle.pop()
         host = _Host(self._simulation, len(self._hosts))
         self._hosts.append(host)
         return host
 
     def minute_timer(self) -> None:
-        """Fire at every full minute; without a marker a drain would change nothing."""
+        """Start the timers, which fire at full minutes.
+
+        A drain without any marker would change nothing, and is left out.
+        """
         simulation = self._simulation
 
         def tick() -> None:

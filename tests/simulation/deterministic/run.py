@@ -84,19 +84,21 @@ class Simulation:
     def elapsed(self) -> float:
         return self.kernel.now - self._began
 
-    def step(self, who: str, what: str, key: str = "", note: str = "") -> None:
-        self.steps.append(Step(self.elapsed(), who, what, key, note))
+    def step(self, actor: str, action: str, key: str = "", note: str = "") -> None:
+        self.steps.append(Step(self.elapsed(), actor, action, key, note))
 
-    def log(self, who: str, line: str) -> None:
-        self.steps.append(Step(self.elapsed(), who, "log", "", line))
+    def log(self, label: str, line: str) -> None:
+        self.steps.append(Step(self.elapsed(), label, "log", "", line))
 
-    def choose_fault(self, who: Invocation, request: Request) -> Fault:
+    def choose_fault(self, invocation: Invocation, request: Request) -> Fault:
         """Choose what happens to a request."""
         self._requests += 1
         fault = Fault() if self._faults_over else self.choices.fault(request)
         if self._waiting:
             self._trigger_action(request)
-        self.steps.append(Step(self.elapsed(), who.label, request.verb, request.key, fault.kind))
+        self.steps.append(
+            Step(self.elapsed(), invocation.label, request.verb, request.key, fault.kind)
+        )
         if fault.kind == STALE_HEAD:
             self.checker.observations.heads_lag = True
         if fault.kind in (RACE, *PAUSES) or fault.before > 0.05:
@@ -135,16 +137,16 @@ class Simulation:
             (
                 self.bucket.state,
                 self.platform.state(),
-                self.checker.observations.state([who.label for who in self.platform.at_work()]),
+                self.checker.observations.state([each.label for each in self.platform.at_work()]),
                 round(self.kernel.now, 1),
                 self.kernel.waiting(),
                 len(self._unexplained),
             )
         )
 
-    def on_unexplained_error(self, who: str, error: Exception) -> None:
+    def on_unexplained_error(self, label: str, error: Exception) -> None:
         """An invocation failed although no fault hit it."""
-        self._unexplained.append(f"{who}: {type(error).__name__}: {error}")
+        self._unexplained.append(f"{label}: {type(error).__name__}: {error}")
 
     # ---- the run
 
@@ -292,9 +294,9 @@ def _is_moment(moment: str, request: Request, pair_id: str) -> bool:
         return moment.startswith(verb) and key == f"liveness/results/{pair_id}/result.json"
     if moment == "frame":
         return verb == "put" and key.startswith(f"liveness/results/{pair_id}/best-frame-")
-    is_claim_of_pair = f"/claims/{pair_hash(pair_id)}/" in key
+    is_of_pair = f"/claims/{pair_hash(pair_id)}/" in key
     name = key.rpartition("/")[2]
-    return verb == "create" and is_claim_of_pair and (name == "response" or name.endswith(moment))
+    return verb == "create" and is_of_pair and (name == "response" or name.endswith(moment))
 
 
 def _message(key: str) -> dict[str, Any]:

@@ -60,10 +60,10 @@ class Service:
         self._frames: dict[str, tuple[float, bytes]] = {}
         self._requests: dict[str, int] = {}
 
-    def judge(self, request: DetectRequest, kind: str, who: str) -> Judgement:
+    def judge(self, request: DetectRequest, kind: str, caller: str) -> Judgement:
         """Answer one request that arrived with a fault of this kind."""
-        number = self._requests[who] = self._requests.get(who, 0) + 1
-        request_id = f"request-{number}-of-{who}"
+        number = self._requests[caller] = self._requests.get(caller, 0) + 1
+        request_id = f"request-{number}-of-{caller}"
         error = _ERRORS.get(kind)
         if error:
             return _judgement(request_id, {"Error": {"Code": error, "Message": _MESSAGE}})

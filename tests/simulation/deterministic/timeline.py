@@ -15,15 +15,15 @@ _HIDDEN_FIELDS = ("event", "request_id", "version", "fingerprint", "ms", "pair_i
 
 
 def timeline(steps: Iterable[Step], logs: bool = True) -> Iterator[str]:
-    """Yield lines: seconds since the run began, who, what, and in brackets the fault it met."""
+    """Yield lines: seconds since the run began, actor, action, and in brackets the fault it met."""
     for step in steps:
-        if step.what == "log":
+        if step.action == "log":
             if logs:
-                yield f"{step.at:10.3f}  {step.who:16}   . {_log(step.note)}"
+                yield f"{step.at:10.3f}  {step.actor:16}   . {_log(step.note)}"
             continue
         key = _HASH.sub(r"\1", step.key.removeprefix("liveness/"))
         note = "" if step.note in ("", OK) else f"  [{step.note}]"
-        yield f"{step.at:10.3f}  {step.who:16} {step.what} {key}{note}"
+        yield f"{step.at:10.3f}  {step.actor:16} {step.action} {key}{note}"
 
 
 def _log(line: str) -> str:
