@@ -43,9 +43,8 @@ def main() -> int:
         "machine": platform.machine(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        "load": round(
-            os.getloadavg()[0], 1
-        ),  # of other processes: a high load makes the ratios unreliable
+        # Of other processes: a high load makes the ratios unreliable.
+        "load": round(os.getloadavg()[0], 1),
         "runs": options.runs,
     }
     with Sandbox() as sandbox:
@@ -202,7 +201,7 @@ def _bursts(quick: bool, figures: list[burst.Figures]) -> list[Row]:
     rows = burst.targets(figures)
     numbers = [
         {
-            "offer": f"{one.offer.name}, {one.offer.limiter}",
+            "load": f"{one.load.name}, {one.load.limiter}",
             "seed": one.seed,
             **dict(zip(burst.HEADINGS, burst.cells(one), strict=True)),
         }

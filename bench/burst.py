@@ -40,7 +40,7 @@ _OTHER_CLIENT = "other client"
 
 LIMITERS = {name.replace("-", " "): algorithm for name, algorithm in ALGORITHMS.items()}
 HANDLERS: dict[str, Callable[[BurstWorld], Callable[[dict[str, Any]], Any]]] = {
-    "ours": lambda world: world.run_ours,
+    "ours": lambda world: world.run_function,
     "naive": naive,
     "full jitter": waiting_in_place,
 }
@@ -56,7 +56,7 @@ class Uploads:
 
 
 @dataclass(frozen=True)
-class Offer:
+class Load:
     """The load on a handler."""
 
     name: str
@@ -82,15 +82,15 @@ class Offer:
         return RATE - self.others
 
 
-TRICKLE = Offer("a trickle of 1/s for 5 minutes", Uploads(300, 1))
-MINUTE = Offer("20/s for a minute", Uploads(1200, 20))
-THOUSAND = [Offer("a burst of 1,000", Uploads(1000, BURST), limiter) for limiter in LIMITERS]
-TEN_THOUSAND = [Offer("a burst of 10,000", Uploads(10_000, BURST), limiter) for limiter in LIMITERS]
-BACKLOG = Offer(
+TRICKLE = Load("a trickle of 1/s for 5 minutes", Uploads(300, 1))
+MINUTE = Load("20/s for a minute", Uploads(1200, 20))
+THOUSAND = [Load("a burst of 1,000", Uploads(1000, BURST), limiter) for limiter in LIMITERS]
+TEN_THOUSAND = [Load("a burst of 10,000", Uploads(10_000, BURST), limiter) for limiter in LIMITERS]
+BACKLOG = Load(
     "a trickle of 1/s and a backlog of 1,000", Uploads(1000, BURST), trickle=Uploads(150, 1, 10)
 )
-SHARED = Offer("a burst of 1,000, another client calls at 2/s", Uploads(1000, BURST), others=2)
-STEADY = Offer(
+SHARED = Load("a burst of 1,000, another client calls at 2/s", Uploads(1000, BURST), others=2)
+STEADY = Load(
     "a burst of 1,000, the latency to the API varies by 5 ms",
     Uploads(1000, BURST),
     latency=(0.020, 0.025),
@@ -101,7 +101,7 @@ STEADY = Offer(
 class Figures:
     """The figures of one handler under one load; seconds are since the first upload."""
 
-    offer: Offer
+    load: Load
     handler: str
     seed: int
     pairs: int
@@ -127,14 +127,14 @@ class Figures:
     def goodput(self) -> float:
         """Results per second from the first to the last, divided by the rate."""
         duration = self.finished_at[-1] - self.finished_at[0]
-        return (self.finished - 1) / duration / self.offer.rate
+        return (self.finished - 1) / duration / self.load.rate
 
     @property
     def over_ideal(self) -> float:
         """Time to the last result, divided by that of a queue served at the rate."""
         ideal = 0.0
-        for moment in sorted(self.offer.uploads.values()):
-            ideal = max(ideal, moment) + 1 / self.offer.rate
+        for moment in sorted(self.load.uploads.values()):
+            ideal = max(ideal, moment) + 1 / self.load.rate
         return self.finished_at[-1] / ideal if not self.lost else math.inf
 
     @property
@@ -148,34 +148,34 @@ def percentile(values: Sequence[float], share: float) -> float:
     return values[math.ceil(share * len(values)) - 1]
 
 
-def run(offer: Offer, handler: str, seed: int = SEED) -> Figures:
+def run(load: Load, handler: str, seed: int = SEED) -> Figures:
     """Put one handler under the load, until no event is left."""
-    world = BurstWorld(seed, LIMITERS[offer.limiter](), RATE)
+    world = BurstWorld(seed, LIMITERS[load.limiter](), RATE)
     kernel, face = world.kernel, world.face
     world.handler = HANDLERS[handler](world)
-    if offer.latency:
-        face.latency_seconds = offer.latency
+    if load.latency:
+        face.latency_seconds = load.latency
     if handler == "ours":
         world.minute_timer()
     began = kernel.now + _BEGIN_SECONDS
-    for pair, moment in offer.uploads.items():
+    for pair, moment in load.uploads.items():
         world.upload_at(pair, _BEGIN_SECONDS + moment)
-    if offer.others:
-        _start_other_client(world, offer.others)
-    last_upload = max(offer.uploads.values())
+    if load.others:
+        _start_other_client(world, load.others)
+    last_upload = max(load.uploads.values())
     while kernel.now < began + last_upload or world.under_way:
         kernel.run(until=kernel.now + _STEP_SECONDS)
         if kernel.now > began + _MAX_SECONDS:
             break
 
     latencies = world.latencies()
-    is_burst = offer.burst.per_second == BURST
-    burst_ends = began + (offer.burst.pairs / BURST + _BURST_SECONDS if is_burst else 0)
+    is_burst = load.burst.per_second == BURST
+    burst_ends = began + (load.burst.pairs / BURST + _BURST_SECONDS if is_burst else 0)
     return Figures(
-        offer,
+        load,
         handler,
         seed,
-        len(offer.uploads),
+        len(load.uploads),
         sorted(world.uploaded[pair] + seconds - began for pair, seconds in latencies.items()),
         sorted(seconds for pair, seconds in latencies.items() if pair.startswith("burst")),
         sorted(seconds for pair, seconds in latencies.items() if pair.startswith("trickle")),
@@ -198,10 +198,10 @@ def _start_other_client(world: BurstWorld, per_second: float) -> None:
 
 def measure(quick: bool) -> list[Figures]:
     """Run all loads on all handlers, as many at a time as the machine has cores."""
-    offers = [*([] if quick else TEN_THOUSAND), *THOUSAND, BACKLOG, SHARED, MINUTE, TRICKLE]
-    tasks = [(offer, handler, SEED) for offer in offers for handler in HANDLERS]
+    loads = [*([] if quick else TEN_THOUSAND), *THOUSAND, BACKLOG, SHARED, MINUTE, TRICKLE]
+    tasks = [(load, handler, SEED) for load in loads for handler in HANDLERS]
     tasks.append((STEADY, "ours", SEED))
-    tasks += [(offer, "ours", seed) for offer in (*THOUSAND, BACKLOG) for seed in _MORE_SEEDS]
+    tasks += [(load, "ours", seed) for load in (*THOUSAND, BACKLOG) for seed in _MORE_SEEDS]
     # The sandbox of other measurements has threads, which a fork would not copy.
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=fresh) as pool:
@@ -226,11 +226,11 @@ HEADINGS = (
 def render(figures: Iterable[Figures]) -> str:
     """Render one block per load, with one line per handler."""
     lines: list[tuple[str, ...]] = []
-    offer: Offer | None = None
+    load: Load | None = None
     for one in (one for one in figures if one.seed == SEED):
-        if one.offer != offer:
-            offer = one.offer
-            lines += [(), (f"{offer.name}, {offer.limiter}",), HEADINGS]
+        if one.load != load:
+            load = one.load
+            lines += [(), (f"{load.name}, {load.limiter}",), HEADINGS]
         lines.append(cells(one))
         if trickle := one.trickle_latencies:
             times = f"{statistics.median(trickle):.1f}", f"{percentile(trickle, 0.99):.1f}"
@@ -272,8 +272,8 @@ def targets(figures: Sequence[Figures]) -> list[Row]:
     """Compare the function's figures with the targets: the worst, where there are several."""
     ours = [one for one in figures if one.handler == "ours"]
 
-    def at(*offers: Offer) -> list[Figures]:
-        return [one for one in ours if one.offer in offers]
+    def at(*loads: Load) -> list[Figures]:
+        return [one for one in ours if one.load in loads]
 
     def at_most(name: str, value: float, limit: float, form: str = ".3f") -> Row:
         return Row(f"simulated: {name}", format(value, form), "", f"<= {limit:g}", value <= limit)
@@ -297,10 +297,10 @@ def targets(figures: Sequence[Figures]) -> list[Row]:
             _MAX_INSTANCE_RATIO,
         ),
     ]
-    for offers, limit in ((THOUSAND, 1.05), (TEN_THOUSAND, 1.02)):
-        for offer in offers:
-            if seeds := at(offer):
-                name = f"last result / ideal, {offer.name}, {offer.limiter}"
+    for loads, limit in ((THOUSAND, 1.05), (TEN_THOUSAND, 1.02)):
+        for load in loads:
+            if seeds := at(load):
+                name = f"last result / ideal, {load.name}, {load.limiter}"
                 rows.append(at_most(name, max(one.over_ideal for one in seeds), limit))
     trickle = max(percentile(one.trickle_latencies, 0.99) for one in at(BACKLOG))
     shared = min(one.goodput for one in at(SHARED))

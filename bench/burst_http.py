@@ -85,7 +85,7 @@ def over_http() -> Outcome:
 def simulated() -> Outcome:
     """Run the same burst in virtual time."""
     world = BurstWorld(SEED, SlidingWindow(), RATE, INSTANCES)
-    world.handler = world.run_ours
+    world.handler = world.run_function
     began = world.kernel.now
     for number in range(PAIRS):
         world.store_pair(f"pair-{number}")
@@ -93,7 +93,7 @@ def simulated() -> Outcome:
 
     def instance() -> None:
         for event in events:
-            world.run_ours(event)
+            world.run_function(event)
 
     for _ in range(INSTANCES):
         world.kernel.spawn(instance)

@@ -32,7 +32,7 @@ def draw(figures: Sequence[Figures], file: Path) -> None:
     matplotlib.use("svg")
     from matplotlib import pyplot
 
-    shown = [one for one in figures if one.offer == THOUSAND[0] and one.seed == SEED]
+    shown = [one for one in figures if one.load == THOUSAND[0] and one.seed == SEED]
     pairs, rate = THOUSAND[0].burst.pairs, THOUSAND[0].rate
     ends = int(max(one.finished_at[-1] for one in shown)) + 2 * _EVERY_SECONDS
     moments = range(0, ends, _EVERY_SECONDS)

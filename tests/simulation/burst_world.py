@@ -205,7 +205,7 @@ class BurstWorld:
     def connect(self, settings: Settings, credentials: Credentials) -> Remotes:
         return Remotes(self.store, self.face, self.store)
 
-    def run_ours(self, event: dict[str, Any]) -> Any:
+    def run_function(self, event: dict[str, Any]) -> Any:
         """Handle an event by the real function."""
         return self.new_function()(event, {"time_limit_in_ms": self.timeout * 1000})
 

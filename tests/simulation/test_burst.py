@@ -20,7 +20,7 @@ RATE = 5
 def run(limiter: Algorithm, burst: int, trickle: int = 0, seconds: float = 600) -> BurstWorld:
     """Run a burst right after the timer fired, followed by one upload per second."""
     world = BurstWorld(1, limiter, RATE)
-    world.handler = world.run_ours
+    world.handler = world.run_function
     world.minute_timer()
     for number in range(burst):
         world.upload_at(f"burst-{number}", after=7 + number / 2000)
@@ -62,7 +62,7 @@ def test_a_backlog_does_not_starve_a_trickle() -> None:
 
 def test_nothing_is_lost_when_another_client_shares_the_limit() -> None:
     world = BurstWorld(1, SlidingWindow(), RATE)
-    world.handler = world.run_ours
+    world.handler = world.run_function
     world.minute_timer()
     for number in range(150):
         world.upload_at(f"burst-{number}", after=7)
@@ -89,7 +89,7 @@ def test_the_next_drainer_finishes_the_pairs_of_one_that_died() -> None:
 
     def die_once(event: dict[str, object]) -> None:
         if killed or event.get("Type") != "Timer":
-            world.run_ours(event)
+            world.run_function(event)
             return
         killed.append(1)
         # As an instance that acquired the slot and died.
@@ -108,7 +108,7 @@ def test_the_next_drainer_finishes_the_pairs_of_one_that_died() -> None:
 def test_the_hand_over_between_drainers_keeps_the_rate() -> None:
     world = BurstWorld(1, TokenBucket(), RATE)
     world.timeout = 120  # so that a drainer ends at a full minute
-    world.handler = world.run_ours
+    world.handler = world.run_function
     world.face.latency_seconds = (0.03, 0.03)  # calls arrive at the intervals of their starts
     world.minute_timer()
     began = world.kernel.now
@@ -137,7 +137,7 @@ def test_a_drain_keeps_its_slot_at_one_call_per_ten_seconds() -> None:
     world = BurstWorld(1, OnePerTenSeconds(), 0.1)
     world.settings["LIVENESS_RATE_LIMIT"] = "0.1"
     world.timeout = 300
-    world.handler = world.run_ours
+    world.handler = world.run_function
     world.minute_timer()
     for number in range(25):
         world.upload_at(f"burst-{number}", after=7 + number / 100)
