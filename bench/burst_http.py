@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from liveness.cloud.system import ThreadConcurrency
 from liveness.handler import Function
-from liveness.seams import Threads
 from liveness_sandbox import Sandbox
 from liveness_sandbox.faceid.rate_limit import SlidingWindow
 from tests.simulation.burst_world import BurstWorld
@@ -60,7 +60,7 @@ def over_http() -> Outcome:
             for name, body in (("live.bin", f"{live}{' ' * number}"), ("reference.jpg", image)):
                 bucket.put(f"{folder}/{name}", body)
             for name in ("live.bin", "reference.jpg"):
-                events.append(sandbox.event_for(bucket, f"{folder}/{name}"))
+                events.append(sandbox.trigger_event(bucket, f"{folder}/{name}"))
         run = run_process(
             [sys.executable, "-m", "bench.burst_http"],
             json.dumps(events),
@@ -118,7 +118,7 @@ def platform() -> None:
             yield partial(handle, event)
 
     began = time.monotonic()
-    Threads().crew(INSTANCES, tasks())
+    ThreadConcurrency().run_pool(tasks(), workers=INSTANCES)
     print(began)
 
 

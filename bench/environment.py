@@ -119,7 +119,7 @@ class Environment:
 
     def event(self, key: str) -> dict[str, Any]:
         """Return the trigger event about this object."""
-        return self.sandbox.event_for(self.bucket, key)
+        return self.sandbox.trigger_event(self.bucket, key)
 
     def check_published(self, pair: str) -> None:
         """Check that the pair's work was done, else its measurement means nothing.

@@ -51,13 +51,15 @@ def measure(environment: Environment, handler: Handler) -> dict[str, Sequences]:
     """Measure a cold and a warm invocation of the handler."""
     function = environment.sandbox.deploy(
         handler.name,
-        code=handler.code,
-        handler=f"{handler.module}.main_handler",
-        environment=SETTINGS,
-        instances=1,
-        python=str(handler.python),
+        handler.code,
+        DeployOptions(
+            handler=f"{handler.module}.main_handler",
+            environment=SETTINGS,
+            instances=1,
+            python=str(handler.python),
+        ),
     )
-    environment.sandbox.cos_latency_s = LATENCY_SECONDS
+    environment.sandbox.cos_latency_seconds = LATENCY_SECONDS
     try:
         sequences: dict[str, Sequences] = {}
         for state in ("cold", "warm"):
@@ -75,7 +77,7 @@ def measure(environment: Environment, handler: Handler) -> dict[str, Sequences]:
             sequences[state] = _sequences(environment.sandbox.requests[earlier:], pair)
         return sequences
     finally:
-        environment.sandbox.cos_latency_s = 0.0
+        environment.sandbox.cos_latency_seconds = 0.0
 
 
 def _sequences(requests: list[RequestRecord], pair: str) -> Sequences:
@@ -104,7 +106,7 @@ def _sequences(requests: list[RequestRecord], pair: str) -> Sequences:
     )
 
 
-def _is_by_the_api(request: LoggedRequest, pair: str) -> bool:
+def _is_by_the_api(request: RequestRecord, pair: str) -> bool:
     """Tell whether the face API made this request: only it uses the inputs' signed URLs."""
     return request.auth == "query" and request.key.startswith(pair)
 

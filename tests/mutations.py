@@ -72,52 +72,53 @@ MUTATIONS = (
     Mutation(
         "no read-back: a create that got 200 counts as ours",
         "ledger",
-        "        return self._with_release(claim, released), response\n",
-        "        claim = claim._replace(nonce=nonce) if fresh else claim\n"
-        "        return self._with_release(claim, released), response\n",
+        "return Mine(number, nonce, started) if claim.nonce == nonce else Theirs(claim)",
+        "ours = created or claim.nonce == nonce\n"
+        "        return Mine(number, nonce, started) if ours else Theirs(claim)",
         suites=(SIMULATION, CHAOS),
     ),
     Mutation(
         "a 409 for our own claim counts as another invocation's",
-        "pair",
-        "            if claim.nonce == nonce:\n                step",
-        "            if claim.nonce == nonce and fresh:\n                step",
+        "ledger",
+        "return Mine(number, nonce, started) if claim.nonce == nonce else Theirs(claim)",
+        "ours = created and claim.nonce == nonce\n"
+        "        return Mine(number, nonce, started) if ours else Theirs(claim)",
         suites=(SIMULATION, CHAOS),
     ),
     Mutation(
         "the response is not read again after the claim",
         "ledger",
-        '            lambda: None if fresh else self._get(f"{number}.released"),\n'
+        "            lambda: None if created else self._get(released_name(number)),\n"
         "            self.response,\n",
-        '            lambda: None if fresh else self._get(f"{number}.released"),\n'
+        "            lambda: None if created else self._get(released_name(number)),\n"
         "            lambda: None,\n",
     ),
     Mutation(
         "the response is recorded after the result is published",
-        "pair",
-        "            return self.keep(ledger, self._response(came, attempt, spent))\n",
-        "            mine = self._response(came, attempt, spent)\n"
-        "            self.publish(work, Standing(mine))\n"
-        "            return self.keep(ledger, mine)\n",
+        "walk",
+        "                return self._record(ledger, self._response(outcome, claim, counted))\n",
+        "                ours = self._response(outcome, claim, counted)\n"
+        "                self._publish(pair, RecordedResponse(ours))\n"
+        "                return self._record(ledger, ours)\n",
         suites=(SIMULATION, CHAOS),
     ),
     Mutation(
         "result.json is published before the best frame",
         "publish",
         "        if frame is None:\n"
-        "            frame = self._put_frame(self.fetch(answer)) if answer else _NO_ANSWER\n",
-        "        got = self.fetch(answer) if answer else _NO_ANSWER\n"
-        "        if not isinstance(got, NoFrame):\n"
-        "            copy = FrameCopy(got.md5, len(got.body))\n"
-        "            self._put(work, outcome, detail, response, copy)\n"
-        "        frame = self._put_frame(got)\n",
+        "            frame = self._store_frame(self.fetch_frame(answer)) if answer else _NO_ANSWER\n",
+        "        fetched = self.fetch_frame(answer) if answer else _NO_ANSWER\n"
+        "        if not isinstance(fetched, NoFrame):\n"
+        "            copy = StoredFrame(fetched.md5, len(fetched.body))\n"
+        "            self._put(Finding(pair, outcome, '', response, copy))\n"
+        "        frame = self._store_frame(fetched)\n",
         suites=(SIMULATION, CHAOS),
     ),
     Mutation(
         "no re-inspection of the inputs",
-        "pair",
-        "                published = self.publish(work, step)\n",
-        "                return self.publish(work, step)\n",
+        "walk",
+        "                published = self._publish(pair, step)\n",
+        "                return self._publish(pair, step)\n",
     ),
     Mutation(
         "the best frame has a fixed key",
@@ -128,121 +129,129 @@ MUTATIONS = (
     Mutation(
         "the lease is measured by the local clock",
         "ledger",
-        "        return Claim(number, _nonce_in(stored), stored.head.age, released=False)\n",
-        "        age = self._store._clock.now() - stored.head.last_modified\n"
-        "        return Claim(number, _nonce_in(stored), age, released=False)\n",
+        "        return Claim(number, read_nonce(stored), stored.head.age, released=False)\n",
+        "        age = self._ctx.clock.now() - stored.head.last_modified\n"
+        "        return Claim(number, read_nonce(stored), age, released=False)\n",
     ),
     Mutation(
         "a running lease leaves no marker",
-        "pair",
-        "            if isinstance(step, Park):\n                step = self._park(step)\n",
-        "            if isinstance(step, Park):\n"
-        '                if "lease" in step.why:\n'
-        '                    return Ended(self._pair_id, "parked", None, step.why)\n'
+        "walk",
+        "            if isinstance(step, Deferral):\n                step = self._park(step)\n",
+        "            if isinstance(step, Deferral):\n"
+        "                if step.reason is ParkReason.LEASE_HELD:\n"
+        "                    return self._parked(Parked(step))\n"
         "                step = self._park(step)\n",
     ),
     Mutation(
         "a released attempt counts as billed",
-        "pair",
-        "                counted = [item for item in taken if not item.released]\n"
-        "                left = max",
-        "                counted = taken\n                left = max",
+        "walk",
+        "counted = [claim for claim in claims if not claim.released]",
+        "counted = claims",
     ),
     Mutation(
         "an ambiguous attempt does not count",
-        "pair",
-        "            spent += len(counted)\n",
-        "            spent += 0\n",
+        "walk",
+        "            self.counted + len(counted),\n",
+        "            self.counted,\n",
     ),
     Mutation(
         "a request sent but not answered counts as never sent",
         "call",
-        "            return Unanswered()\n",
-        '            return SetBack(PAUSE_SECONDS, "no answer came")\n',
+        "                return OutcomeUnknown()\n",
+        "                return Deferral(PAUSE_SECONDS, ParkReason.TRANSIENT)\n",
     ),
     Mutation(
         "the marker is written after the release",
-        "pair",
-        "            parked = self._park(Park(came.seconds, came.why))\n"
-        "            self._release(ledger, attempt)\n",
-        "            self._release(ledger, attempt)\n"
-        "            parked = self._park(Park(came.seconds, came.why))\n",
+        "walk",
+        "                parked_step = self._park(outcome)\n"
+        "                self._release(ledger, claim)\n",
+        "                self._release(ledger, claim)\n"
+        "                parked_step = self._park(outcome)\n",
     ),
     Mutation(
         "one marker name per pair",
         "keys",
-        '    return f"{markers_due_at(settings, due)}-{pair_hash(pair_id)}-{nonce}"\n',
+        '    return f"{markers_due_at(settings, due)}-{pair_hash(pair_id)}-{token}"\n',
         '    return f"{markers_due_at(settings, 0)}-{pair_hash(pair_id)}-x"\n',
     ),
     Mutation(
         "the marker is deleted before the result is published",
-        "backlog",
-        "        tail = park(on.settings, on.store, on.chance, again, _VISIT_SECONDS)\n"
-        "        on.store.delete(bucket, key)\n",
-        "        on.store.delete(bucket, key)\n        tail = key\n",
+        "drain",
+        "        requeued_key = park(ctx, redelivered, _REDELIVERY_SECONDS)\n"
+        "        ctx.store.delete(bucket, key)\n",
+        "        ctx.store.delete(bucket, key)\n        requeued_key = key\n",
+    ),
+    Mutation(
+        "markers listed after the walk began are deleted with the obsolete ones",
+        "due_markers",
+        "            obsolete = set(done.known_repeats) if done.finished else set()\n",
+        "            obsolete = set(self._repeats.get(done.pair, ())) if done.finished else set()\n",
     ),
     Mutation(
         "the pair is given up over a paid response",
-        "pair",
-        "        standing = ledger.response()\n        # None:",
-        "        standing = response\n        # None:",
+        "walk",
+        "        recorded = ledger.response()\n        # None: an operator",
+        "        recorded = Response(attempt, counted, 0, '', {}, now, now, None)\n"
+        "        # None: an operator",
     ),
     Mutation(
         "a bad link is stored as final",
-        "call",
-        "            if outcome.final and prepared:\n",
-        "            if prepared and (outcome.final or outcome.category == verdicts.BAD_LINK):\n",
+        "verdicts",
+        "action = Action.RECORD if outcome.final else _ACTIONS[outcome.category]",
+        "final = outcome.final or outcome.category == BAD_LINK\n"
+        "    action = Action.RECORD if final else _ACTIONS[outcome.category]",
     ),
     Mutation(
         "the token is taken after the claim",
         "call",
-        "            if not on.pace.start():\n",
-        "            on.pace.turn(_seconds_for_call(on, attempt))\n"
-        "            if not on.pace.start():\n",
+        "    if not ctx.pacer.await_start():\n",
+        "    ctx.pacer.acquire(_seconds_for_call(ctx, claim))\n"
+        "    if not ctx.pacer.await_start():\n",
     ),
     Mutation(
         "reconcile compares times only",
         "reconcile",
-        "        stale = _look_at(on, log, suspects, needs_work)\n",
-        "        written = _results_of(on, suspects)\n"
-        "        stale = [pair for pair in suspects if pairs[pair] > written.get(pair, 0.0)]\n",
+        "        outdated = _check(ctx, log, candidates, needs_work)\n",
+        "        written = _results_of(ctx, candidates)\n"
+        "        outdated = [\n"
+        "            pair for pair in candidates if changed[pair] > written.get(pair, 0.0)\n"
+        "        ]\n",
     ),
     Mutation(
         "a late answer is discarded",
-        "pair",
-        "        ledger.keep_late(mine)\n",
+        "walk",
+        "        ledger.store_late_response(ours)\n",
         "",
     ),
     Mutation(
         "a result that lacks its frame is not repaired",
-        "pair",
-        "        if look.published_frameless:\n",
+        "walk",
+        "        if inspection.result_lacks_frame:\n",
         "        if False:\n",
     ),
     Mutation(
         "drainers call at ten times the rate",
-        "handler",
-        "TokenBucket(on.settings.rate_limit, on.clock)",
-        "TokenBucket(10 * on.settings.rate_limit, on.clock)",
+        "drain",
+        "TokenBucket(rate, ctx.clock",
+        "TokenBucket(10 * rate, ctx.clock",
     ),
     Mutation(
         "the service's text is stored unredacted",
-        "face",
-        'return _SECRET.sub("[link]", _plain(value))[:_MAX_TEXT]',
+        "face_api",
+        'return _SECRET.sub("[link]", _plain(value))[:_MAX_TEXT_CHARS]',
         "return _plain(value)",
     ),
     Mutation(
         "a write that may land late is not rechecked",
         "publish",
-        "            parked = self._look_again_later()\n",
-        "            parked = False\n",
+        "                on_first_failure=self._schedule_recheck,\n",
+        "",
     ),
     Mutation(
         "a call without an answer is repeated under the same attempt",
         "call",
-        '            log("pair.call-unanswered", attempt=attempt.number, why=reply.why)\n'
-        "            return Unanswered()\n",
-        "            reply = NotSent(reply.why)\n",
+        "                return OutcomeUnknown()\n",
+        "                pass\n",
         suites=(CHAOS,),
     ),
 )

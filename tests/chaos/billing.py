@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from liveness_sandbox import LoggedRequest
+from liveness_sandbox import RequestRecord
 
 from .recorder import ObservedEffect, Recording
 from .workload import Submission
@@ -102,7 +102,7 @@ def _what_hit(index: int, submission: Submission, recording: Recording) -> str:
     return "not written" if tries else ""
 
 
-def _is_try_to_write(request: LoggedRequest, call: ObservedEffect, submission: Submission) -> bool:
+def _is_try_to_write(request: RequestRecord, call: ObservedEffect, submission: Submission) -> bool:
     return (
         request.method == "PUT"
         and request.key.startswith(f"{submission.ledger}response")

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from liveness_sandbox import Effect, Fault, Match
+from liveness_sandbox import Fault, FaultAction, Match
 
 from .workload import NAMES, Content, Submission, image, live
 
@@ -168,7 +168,7 @@ def _seed(rng: random.Random) -> int:
 
 
 def _cos(
-    rng: random.Random, do: Effect, lowest: float, highest: float, method: str | None = None
+    rng: random.Random, do: FaultAction, lowest: float, highest: float, method: str | None = None
 ) -> list[Fault]:
     match = Match(
         "cos",
@@ -182,32 +182,39 @@ def _cos(
 
 
 def _errors(rng: random.Random) -> list[Fault]:
-    return _cos(rng, Effect(status=rng.choice((500, 503))), 0.1, 0.45)
+    return _cos(rng, FaultAction(status=rng.choice((500, 503))), 0.1, 0.45)
 
 
 def _errors_after_the_effect(rng: random.Random) -> list[Fault]:
-    return _cos(rng, Effect(status=500, when="after"), 0.1, 0.4)
+    return _cos(rng, FaultAction(status=500, when="after"), 0.1, 0.4)
 
 
 def _lost_requests(rng: random.Random) -> list[Fault]:
-    return _cos(rng, rng.choice((Effect(drop="before"), Effect(reset="before"))), 0.1, 0.4)
+    return _cos(
+        rng, rng.choice((FaultAction(drop="before"), FaultAction(reset="before"))), 0.1, 0.4
+    )
 
 
 def _lost_replies(rng: random.Random) -> list[Fault]:
-    return _cos(rng, rng.choice((Effect(drop="after"), Effect(reset="after"))), 0.1, 0.5)
+    return _cos(rng, rng.choice((FaultAction(drop="after"), FaultAction(reset="after"))), 0.1, 0.5)
 
 
 def _lost_replies_of_puts(rng: random.Random) -> list[Fault]:
-    return _cos(rng, rng.choice((Effect(drop="after"), Effect(reset="after"))), 0.3, 0.7, "PUT")
+    return _cos(
+        rng, rng.choice((FaultAction(drop="after"), FaultAction(reset="after"))), 0.3, 0.7, "PUT"
+    )
 
 
 def _delays(rng: random.Random) -> list[Fault]:
     return _cos(
-        rng, Effect(delay=rng.uniform(0.005, 0.05), when=rng.choice(("before", "after"))), 0.2, 0.6
+        rng,
+        FaultAction(delay=rng.uniform(0.005, 0.05), when=rng.choice(("before", "after"))),
+        0.2,
+        0.6,
     )
 
 
-def _face(rng: random.Random, do: Effect, max_times: int) -> list[Fault]:
+def _face(rng: random.Random, do: FaultAction, max_times: int) -> list[Fault]:
     times = rng.randint(1, max_times)
     return [
         Fault(do, Match("faceid", times=times, probability=rng.uniform(0.4, 1), seed=_seed(rng)))
@@ -215,41 +222,43 @@ def _face(rng: random.Random, do: Effect, max_times: int) -> list[Fault]:
 
 
 def _lost_calls(rng: random.Random) -> list[Fault]:
-    return _face(rng, rng.choice((Effect(drop="before"), Effect(reset="before"))), 2)
+    return _face(rng, rng.choice((FaultAction(drop="before"), FaultAction(reset="before"))), 2)
 
 
 def _lost_answers(rng: random.Random) -> list[Fault]:
-    return _face(rng, rng.choice((Effect(drop="after"), Effect(reset="after"))), 5)
+    return _face(rng, rng.choice((FaultAction(drop="after"), FaultAction(reset="after"))), 5)
 
 
 def _gateway_errors(rng: random.Random) -> list[Fault]:
-    return _face(rng, Effect(status=502, when=rng.choice(("before", "after"))), 4)
+    return _face(rng, FaultAction(status=502, when=rng.choice(("before", "after"))), 4)
 
 
 def _throttled(rng: random.Random) -> list[Fault]:
-    return _face(rng, Effect(code="RequestLimitExceeded"), 5)
+    return _face(rng, FaultAction(code="RequestLimitExceeded"), 5)
 
 
 def _internal_errors(rng: random.Random) -> list[Fault]:
-    return _face(rng, Effect(code="InternalError"), 2)
+    return _face(rng, FaultAction(code="InternalError"), 2)
 
 
 def _failed_downloads(rng: random.Random) -> list[Fault]:
-    return [Fault(Effect(status=503), Match("cos", user_agent=FETCHER, times=rng.randint(1, 2)))]
+    return [
+        Fault(FaultAction(status=503), Match("cos", user_agent=FETCHER, times=rng.randint(1, 2)))
+    ]
 
 
 def _failed_frames(rng: random.Random) -> list[Fault]:
     match = Match("cos", "GET", key="faceid/*", probability=rng.uniform(0.3, 1), seed=_seed(rng))
-    return [Fault(rng.choice((Effect(status=503), Effect(reset="before"))), match)]
+    return [Fault(rng.choice((FaultAction(status=503), FaultAction(reset="before"))), match)]
 
 
 def _stale_lists(rng: random.Random) -> list[Fault]:
-    return [Fault(Effect(stale_list=rng.uniform(0.1, 5)))]
+    return [Fault(FaultAction(stale_list=rng.uniform(0.1, 5)))]
 
 
 def _stale_heads(rng: random.Random) -> list[Fault]:
     key = rng.choice(("liveness/incoming/*", "liveness/results/*"))
-    return [Fault(Effect(head_lag=rng.uniform(0.02, 0.3)), Match(key=key))]
+    return [Fault(FaultAction(head_lag=rng.uniform(0.02, 0.3)), Match(key=key))]
 
 
 _FAULTS = (

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from liveness_sandbox import (
     Bucket,
     Credentials,
-    Effect,
     FaceCall,
     Fault,
-    LoggedRequest,
+    FaultAction,
     Match,
+    RequestRecord,
     Sandbox,
 )
 
@@ -37,7 +37,7 @@ class ObservedEffect:
     """A request of an instance that had its effect; `at` is in seconds since the run began."""
 
     at: float
-    request: LoggedRequest
+    request: RequestRecord
     status: int
     nonce: str = ""  # of the claim that a PUT stored or a GET returned
     call: FaceCall | None = None
@@ -74,10 +74,10 @@ class Recording:
     """What happened in a run."""
 
     effects: list[ObservedEffect]
-    stopped: list[LoggedRequest]
+    stopped: list[RequestRecord]
     """Requests of instances that faults stopped before they had any effect."""
     kills: list[InstanceKill]
-    requests: list[LoggedRequest]
+    requests: list[RequestRecord]
     """All requests of the run, of any client."""
     calls: list[FaceCall]
     """The API's own count."""
@@ -108,8 +108,8 @@ class RecordingSandbox(Sandbox):
     def secrets(self) -> list[str]:
         return [text for each in self.issued for text in (each.secret_key, each.token) if text]
 
-    def temporary_credentials(self, lifetime_s: float = 7200) -> Credentials:
-        credentials = super().temporary_credentials(lifetime_s)
+    def temporary_credentials(self, lifetime_seconds: float = 7200) -> Credentials:
+        credentials = super().temporary_credentials(lifetime_seconds)
         self.issued.append(credentials)
         return credentials
 
@@ -165,7 +165,7 @@ class Recorder:
         """Stop killing instances and racing creates."""
         self._kills_left, self._races = {}, False
 
-    def __call__(self, request: LoggedRequest, phase: str) -> None:
+    def __call__(self, request: RequestRecord, phase: str) -> None:
         if not self._is_by_an_instance(request):
             return
         if phase == "before":
@@ -187,14 +187,14 @@ class Recorder:
                 self._check_result(request.key)
         self._kill_after(request)
 
-    def _is_by_an_instance(self, request: LoggedRequest) -> bool:
+    def _is_by_an_instance(self, request: RequestRecord) -> bool:
         return any(request.principal == issued.secret_id for issued in self._sandbox.issued)
 
     # ---- faults
 
-    def _kill_after(self, request: LoggedRequest) -> None:
+    def _kill_after(self, request: RequestRecord) -> None:
         for kill, left in self._kills_left.items():
-            if kill.match.fits(request):
+            if kill.match.matches(request):
                 self._kills_left[kill] = left - 1
                 if left == 1:
                     loop = asyncio.get_running_loop()
@@ -204,7 +204,7 @@ class Recorder:
         if kill in self._kills_left and self._kill(instance):
             self.kills.append(InstanceKill(self._now(), instance, kill.step))
 
-    def _let_race(self, request: LoggedRequest) -> None:
+    def _let_race(self, request: RequestRecord) -> None:
         """Let this request create a claim that another instance created a moment ago.
 
         Only an instance's first PUT of a claim can race: its retries are not simultaneous.
@@ -218,7 +218,7 @@ class Recorder:
 
     # ---- checks at every moment
 
-    def _check_i5_write_is_within_own_prefixes(self, request: LoggedRequest) -> None:
+    def _check_i5_write_is_within_own_prefixes(self, request: RequestRecord) -> None:
         writes = request.service == "cos" and request.method not in ("GET", "HEAD")
         if writes and not (request.bucket == BUCKET and request.key.startswith(_OWN_PREFIXES)):
             self.problems.append(f"I5: {request.method} of {request.bucket}/{request.key}")
@@ -250,4 +250,4 @@ class Recorder:
 
 
 def _racing(match: Match) -> Fault:
-    return Fault(Effect(racing_creates=_RACE_SECONDS), match)
+    return Fault(FaultAction(racing_puts=_RACE_SECONDS), match)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from liveness_sandbox import Bucket, Function, Invocation, TimerTrigger
+from liveness_sandbox import Bucket, DeployOptions, Function, Invocation, TimerTrigger
 
 from .billing import Bill, bill_of
 from .checks import check_end, progress
@@ -68,14 +68,16 @@ class Environment:
         self._function = sandbox.deploy(
             "liveness",
             self._code,
-            environment={
-                "LIVENESS_BUCKET": BUCKET,
-                "LIVENESS_ENDPOINT_SCHEME": "http",
-                "LIVENESS_RATE_LIMIT": "100",
-            },
-            timeout_s=120,
-            triggers=[TimerTrigger(name, name) for name in ("drain", "reconcile")],
-            instances=_INSTANCES,
+            DeployOptions(
+                environment={
+                    "LIVENESS_BUCKET": BUCKET,
+                    "LIVENESS_ENDPOINT_SCHEME": "http",
+                    "LIVENESS_RATE_LIMIT": "100",
+                },
+                timeout_seconds=120,
+                triggers=[TimerTrigger(name, name) for name in ("drain", "reconcile")],
+                instances=_INSTANCES,
+            ),
         )
         return self
 
@@ -198,7 +200,7 @@ class _Run:
 
     def _upload(self, content: Content) -> None:
         self._bucket.put(content.key, content.body)
-        event = self._sandbox.event_for(self._bucket, content.key)
+        event = self._sandbox.trigger_event(self._bucket, content.key)
         (record,) = event["Records"]
         record["event"]["requestParameters"]["requestHeaders"]["Authorization"] = (
             UPLOADERS_SIGNATURE

@@ -52,4 +52,4 @@ class RunRecord:
     @property
     def heads_lag(self) -> bool:
         """Whether two events of a pair may each have missed the other's input."""
-        return any(fault.do.head_lag for fault in self.plan.faults)
+        return any(fault.action.head_lag for fault in self.plan.faults)

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from liveness.keys import fingerprint, pair_hash
+from liveness.keys import fingerprint_of, pair_hash
 
 NAMES = ("anna", "bert", "cleo", "dora", "emil", "fred")
 LIVE, IMAGE = "live", "image"
@@ -68,7 +68,7 @@ class Submission:
     @cached_property
     def fingerprint(self) -> str:
         inputs = [(item.key, item.md5, len(item.body)) for item in (self.live, self.image)]
-        return fingerprint(self.owner, inputs)
+        return fingerprint_of(self.owner, inputs)
 
     @property
     def ledger(self) -> str:

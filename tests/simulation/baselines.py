@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from liveness.face import Answer
+from liveness.face_api import Answer
 from liveness.store import JPEG, JSON
 
 from .burst_world import BUCKET, BurstWorld

@@ -13,14 +13,13 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from liveness.credentials import Credentials
-from liveness.errors import ObjectChanged, ObjectGone
-from liveness.face import Answer, DetectRequest, NoAnswer, NotSent, UploadTarget
-from liveness.frames import NoFrame
+from liveness.cloud.clients import Clients
+from liveness.cloud.credentials import Credentials
+from liveness.errors import ObjectChangedError, ObjectGoneError
+from liveness.face_api import Answer, DetectRequest, NoFrame, NoReply, NotSent, UploadTarget
 from liveness.handler import Function
-from liveness.remotes import Remotes
 from liveness.settings import Settings
-from liveness.store import Created, Listed, ObjectHead, Page, StoredObject
+from liveness.store import CreateResult, ListedObject, ObjectHead, Page, StoredObject
 from liveness_sandbox.faceid.rate_limit import Algorithm
 
 from .kernel import Kernel, SimChance, SimClock, SimConcurrency
@@ -88,14 +87,14 @@ class SimStore:
         self.write(key, body, metadata)
         self._trip()
 
-    def create(self, bucket: str, key: str, body: bytes) -> Created:
+    def create(self, bucket: str, key: str, body: bytes) -> CreateResult:
         self._trip()
         new = key not in self.objects
         if new:
             self.write(key, body)
         date = float(int(self._kernel.now))
         self._trip()
-        return Created(new, versioned=False, date=date if new else None)
+        return CreateResult(new, versioned=False, date=date if new else None)
 
     def delete(self, bucket: str, key: str) -> None:
         self._trip()
@@ -107,22 +106,22 @@ class SimStore:
         keys = self._keys
         first = bisect_right(keys, after) if after >= prefix else bisect_left(keys, prefix)
         keys = [key for key in keys[first : first + 1001] if key.startswith(prefix)]
-        page = tuple(Listed(key, self.objects[key].written) for key in keys[:1000])
+        page = tuple(ListedObject(key, self.objects[key].written) for key in keys[:1000])
         self._trip()
         return Page(page, page[-1].key if len(keys) > 1000 else None)
 
     def md5(self, bucket: str, key: str, etag: str) -> str:
         stored = self.get(bucket, key, 1 << 40)
         if stored is None:
-            raise ObjectGone(key)
+            raise ObjectGoneError(key)
         if stored.head.etag != etag:
-            raise ObjectChanged(key)
+            raise ObjectChangedError(key)
         return etag
 
     def presign(self, bucket: str, key: str, seconds: int) -> str:
         return f"https://{BUCKET}.cos.ap-singapore.myqcloud.com/{key}"
 
-    def send(self, bucket: str, key: str, etag: str, url: str) -> str:
+    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> str:
         return self.md5(bucket, key, etag)
 
     def fetch(self, url: str, max_bytes: int) -> bytes | NoFrame:
@@ -160,7 +159,7 @@ class SimFace:
         url = f"https://x.cos.ap-singapore.myqcloud.com/{pair}"
         return Answer("result", "Success", "", "r", 96.3, url, md5)
 
-    def detect(self, request: DetectRequest, seconds: float) -> Answer | NotSent | NoAnswer:
+    def detect(self, request: DetectRequest, seconds: float) -> Answer | NotSent | NoReply:
         return self.use(seconds, request.live_url.split("/")[-2])
 
     def upload_target(self, seconds: float) -> UploadTarget | Answer | NotSent:
@@ -189,9 +188,9 @@ class BurstWorld:
         """Return the real function in an instance of its own."""
         return Function(
             clock=SimClock(self.kernel),
-            chance=SimChance(self.kernel),
+            rng=SimChance(self.kernel),
             concurrency=SimConcurrency(self.kernel),
-            connector=self,
+            clients=self,
             environ={
                 "TENCENTCLOUD_REGION": "ap-singapore",
                 "TENCENTCLOUD_SECRETID": "id",
@@ -202,8 +201,8 @@ class BurstWorld:
             write=lambda line: None,
         )
 
-    def connect(self, settings: Settings, credentials: Credentials) -> Remotes:
-        return Remotes(self.store, self.face, self.store)
+    def connect(self, settings: Settings, credentials: Credentials) -> Clients:
+        return Clients(self.store, self.face, self.store)
 
     def run_function(self, event: dict[str, Any]) -> Any:
         """Handle an event by the real function."""

@@ -7,6 +7,7 @@ import itertools
 import math
 import random
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from greenlet import getcurrent, greenlet
@@ -134,10 +135,10 @@ class SimChance:
     def __init__(self, kernel: Kernel) -> None:
         self._random = kernel.random
 
-    def nonce(self) -> str:
+    def token(self) -> str:
         return f"{self._random.getrandbits(96):024x}"
 
-    def up_to(self, limit: float) -> float:
+    def uniform(self, limit: float) -> float:
         return self._random.uniform(0, limit)
 
 
@@ -147,7 +148,7 @@ class SimConcurrency:
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
 
-    def together(self, *tasks: Callable[[], Any]) -> list[Any]:
+    def gather(self, *tasks: Callable[[], Any]) -> list[Any]:
         running = [self._kernel.spawn(task) for task in tasks[:-1]]
         try:
             last = tasks[-1]()  # in the calling task, as `Threads` does
@@ -156,7 +157,7 @@ class SimConcurrency:
                 task.wait()
         return [task.outcome() for task in running] + [last]
 
-    def crew(self, size: int, tasks: Iterator[Callable[[], Any]]) -> None:
+    def run_pool(self, tasks: Iterator[Callable[[], Any]], workers: int) -> None:
         drawing: list[bool] = []
         ended: list[bool] = []
 
@@ -176,9 +177,12 @@ class SimConcurrency:
                     return
                 task()
 
-        self.together(*(work for _ in range(size)))
+        self.gather(*(work for _ in range(workers)))
 
-    def within(self, seconds: float, task: Callable[[], Any]) -> Any:
+    def lock(self) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def with_timeout(self, task: Callable[[], Any], seconds: float) -> Any:
         running = self._kernel.spawn(task)
         if not running.wait(seconds):
             raise TimeoutError

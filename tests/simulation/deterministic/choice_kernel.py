@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeVar
 
 from greenlet import getcurrent
@@ -124,7 +125,7 @@ class ChoiceInstance(Instance):
         self.kernel.call_next(self.kill)
         self.suspend()
 
-    def together(self, *tasks: Callable[[], Any]) -> list[Any]:
+    def gather(self, *tasks: Callable[[], Any]) -> list[Any]:
         results, errors = dict[int, Any](), []
         order = range(len(tasks))
         for number in reversed(order) if self.kernel.backwards else order:
@@ -136,9 +137,12 @@ class ChoiceInstance(Instance):
             raise errors[0]
         return [results[number] for number in order]
 
-    def crew(self, size: int, tasks: Iterator[Callable[[], Any]]) -> None:
+    def run_pool(self, tasks: Iterator[Callable[[], Any]], workers: int) -> None:
         for task in tasks:
             task()
 
-    def within(self, seconds: float, task: Callable[[], Any]) -> Any:
+    def lock(self) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def with_timeout(self, task: Callable[[], Any], seconds: float) -> Any:
         return task()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
@@ -154,7 +155,7 @@ class Instance:
 
     # ---- Concurrency
 
-    def together(self, *tasks: Callable[[], Any]) -> list[Any]:
+    def gather(self, *tasks: Callable[[], Any]) -> list[Any]:
         results: list[Any] = [None] * len(tasks)
         errors: list[BaseException] = []
         left = len(tasks) - 1
@@ -183,7 +184,7 @@ class Instance:
             raise errors[0]
         return results
 
-    def crew(self, size: int, tasks: Iterator[Callable[[], Any]]) -> None:
+    def run_pool(self, tasks: Iterator[Callable[[], Any]], workers: int) -> None:
         drawing = ended = False
         queue: deque[Callable[[], None]] = deque()
 
@@ -206,9 +207,12 @@ class Instance:
             while (task := draw()) is not None:
                 task()
 
-        self.together(*(work for _ in range(size)))
+        self.gather(*(work for _ in range(workers)))
 
-    def within(self, seconds: float, task: Callable[[], Any]) -> Any:
+    def lock(self) -> AbstractContextManager[Any]:
+        return nullcontext()
+
+    def with_timeout(self, task: Callable[[], Any], seconds: float) -> Any:
         result: Box[Any] = Box()
         wake = self._sleeper(getcurrent())
 

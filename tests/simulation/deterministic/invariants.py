@@ -16,12 +16,11 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from liveness.backlog import MAX_VISITS
 from liveness.call import CALL_SECONDS
-from liveness.face import DetectRequest
-from liveness.keys import best_frame_key, result_key
-from liveness.ledger import LEASE_SECONDS
-from liveness.look import FINGERPRINT_META, FRAME_META, STATUS_META
+from liveness.face_api import DetectRequest
+from liveness.keys import FINGERPRINT_META, FRAME_META, STATUS_META, best_frame_key, result_key
+from liveness.markers import MAX_DELIVERIES
+from liveness.records import LEASE_SECONDS
 from liveness.settings import Settings
 
 from .bucket import SECRET, Bucket, Stored, md5
@@ -98,7 +97,7 @@ class InvariantChecker:
             raise Violation(f"I1 {when}", f"{pair_id} has another verdict than its response")
         passes = (
             answer.code == "Success"
-            and not answer.flaw
+            and not answer.contract_violation
             and (answer.similarity or 0) >= _SIMILARITY_THRESHOLD
         )
         if passes != (document["status"] == "passed"):
@@ -128,7 +127,7 @@ class InvariantChecker:
         pair = self.observations.pairs[pair_id]
         counted = self.observations.counted_attempts(pair_id, fingerprint, inspected_at)
         allowed = self._settings.max_attempts + pair.grants[fingerprint]
-        if counted < allowed and pair.visits < MAX_VISITS:
+        if counted < allowed and pair.visits < MAX_DELIVERIES:
             raise Violation(
                 "I1", f"{pair_id} is given up early: {counted} of {allowed} attempts counted"
             )
@@ -471,7 +470,7 @@ class InvariantChecker:
         if key.startswith(self.observations.pending_prefix):
             marker = json.loads(body)
             pair = self.observations.pairs[marker["pair_id"]]
-            pair.visits = max(pair.visits, marker["visits"])
+            pair.visits = max(pair.visits, marker["deliveries"])
             walk = self.observations.walk(invocation, marker["pair_id"])
             walk.parked, walk.calling = True, False
         self.check_i3_ledger_objects_are_never_overwritten(key)

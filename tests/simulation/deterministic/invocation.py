@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 from liveness.errors import (
     ConfigurationError,
     LivenessError,
-    ObjectChanged,
-    ObjectGone,
-    StoreUnavailable,
+    ObjectChangedError,
+    ObjectGoneError,
+    StoreUnavailableError,
 )
-from liveness.face import Answer, DetectRequest, NoAnswer, NotSent, UploadTarget
-from liveness.frames import NoFrame
-from liveness.retry import STORE
-from liveness.store import Created, Listed, ObjectHead, Page, StoredObject
+from liveness.face_api import Answer, DetectRequest, NoFrame, NoReply, NotSent, UploadTarget
+from liveness.retry import DEFAULT_POLICY
+from liveness.store import CreateResult, ListedObject, ObjectHead, Page, StoredObject
 
 from .bucket import Stored, md5
 from .faults import (
@@ -85,7 +84,11 @@ class Invocation:
 
         It survives a few failed requests, but not if it loses the time for retries otherwise.
         """
-        return self._hit or self._failed >= STORE.attempts or bool(self._failed and self._late)
+        return (
+            self._hit
+            or self._failed >= DEFAULT_POLICY.attempts
+            or bool(self._failed and self._late)
+        )
 
     def on_kill(self) -> None:
         """The invocation is killed."""
@@ -134,12 +137,12 @@ class Invocation:
             simulation.hold(delay)
             simulation.kernel.call(land, delay)
             self.instance.wait(_TIMEOUT_SECONDS)
-            raise StoreUnavailable("no reply")
+            raise StoreUnavailableError("no reply")
         reply = self.instance.travel(fault, land)
         self._fault = OK
         if fault.kind in (FAIL, LOST):
             self._failed += 1
-            raise StoreUnavailable(fault.kind)
+            raise StoreUnavailableError(fault.kind)
         self.trace = hash((self.trace, verb, key, _distinguishable(reply)))
         return reply
 
@@ -196,24 +199,24 @@ class Invocation:
 
         self._at_store("put", key, write)
 
-    def create(self, bucket: str, key: str, body: bytes) -> Created:
+    def create(self, bucket: str, key: str, body: bytes) -> CreateResult:
         simulation = self._simulation
         sent = simulation.kernel.now
 
-        def create(fault: Fault) -> Created:
+        def create(fault: Fault) -> CreateResult:
             existing = simulation.bucket.objects.get(key)
             if existing is not None:
                 # Only two requests of different invocations that were under way at once can race.
                 concurrent = existing.written >= sent and existing.creator != self.label
                 if fault.kind != RACE or not concurrent:
-                    return Created(False, versioned=False, date=None)
+                    return CreateResult(False, versioned=False, date=None)
                 self._hit = True  # it may have been the request that proves create-only to work
                 simulation.checker.on_create_race(key)
             simulation.bucket.write(key, body, {}, self.label)
             simulation.checker.on_create(self, key, body)
-            return Created(True, versioned=False, date=float(int(simulation.kernel.now)))
+            return CreateResult(True, versioned=False, date=float(int(simulation.kernel.now)))
 
-        created: Created = self._at_store("create", key, create)
+        created: CreateResult = self._at_store("create", key, create)
         simulation.checker.on_create_reply(self, key)
         return created
 
@@ -239,7 +242,7 @@ class Invocation:
             for key in matching[:1000]:
                 stored = simulation.bucket.as_it_was(key, moment)
                 assert stored is not None
-                items.append(Listed(key, float(int(stored.written))))
+                items.append(ListedObject(key, float(int(stored.written))))
             return Page(tuple(items), items[-1].key if len(matching) > 1000 else None)
 
         reply: Page = self._at_store("list", prefix, page)
@@ -249,8 +252,8 @@ class Invocation:
         def read(fault: Fault) -> bytes | LivenessError:
             stored = self._simulation.bucket.objects.get(key)
             if stored is None:
-                return ObjectGone(key)
-            return stored.body if stored.etag == etag else ObjectChanged(key)
+                return ObjectGoneError(key)
+            return stored.body if stored.etag == etag else ObjectChangedError(key)
 
         body: bytes | LivenessError = self._at_store(verb, key, read)
         if isinstance(body, LivenessError):
@@ -263,7 +266,7 @@ class Invocation:
     def presign(self, bucket: str, key: str, seconds: int) -> str:
         return self._simulation.service.presign(key, seconds)
 
-    def send(self, bucket: str, key: str, etag: str, url: str) -> str:
+    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> str:
         body = self._stream("send", key, etag)
         self._simulation.service.upload(url, body)
         self._simulation.checker.on_upload(url, key)
@@ -271,7 +274,7 @@ class Invocation:
 
     # ---- FaceApi
 
-    def detect(self, request: DetectRequest, seconds: float) -> Answer | NotSent | NoAnswer:
+    def detect(self, request: DetectRequest, seconds: float) -> Answer | NotSent | NoReply:
         simulation, instance = self._simulation, self.instance
         call = simulation.checker.on_call(self, request)
         sent, fault = self._request("detect", call.pair_id)
@@ -291,7 +294,7 @@ class Invocation:
                 simulation.kernel.call(lambda: self._judge(call, request, fault.kind), arrives)
             instance.wait(seconds)
             simulation.checker.on_reply_lost(call)
-            return NoAnswer("no answer in time")
+            return NoReply("no answer in time")
         answer: Answer = instance.travel(fault, lambda: self._judge(call, request, fault.kind))
         self.trace, self._fault = hash((self.trace, answer)), OK
         # After a pause the code notices either the answer first or its own timeout.
@@ -300,7 +303,7 @@ class Invocation:
         if timed_out or fault.kind == UNANSWERED:
             self._hit = True
             simulation.checker.on_reply_lost(call)
-            return NoAnswer("no answer in time")
+            return NoReply("no answer in time")
         return answer
 
     def _judge(self, call: Call, request: DetectRequest, kind: str) -> Answer:
@@ -324,7 +327,7 @@ class Invocation:
         body = self.instance.travel(fault, lambda: self._simulation.service.frame(url))
         self._fault = OK
         if fault.kind == FAIL:
-            raise StoreUnavailable("503")
+            raise StoreUnavailableError("503")
         self.trace = hash((self.trace, body, fault.kind))
         if body is None or fault.kind == GONE:
             return NoFrame("it is gone")
@@ -332,11 +335,11 @@ class Invocation:
 
     # ---- Chance
 
-    def nonce(self) -> str:
+    def token(self) -> str:
         number = self._names["nonce"] = self._names.get("nonce", 0) + 1
         return md5(f"{self.label}/{number}".encode())[:24]
 
-    def up_to(self, limit: float) -> float:
+    def uniform(self, limit: float) -> float:
         number = self._names["chance"] = self._names.get("chance", 0) + 1
         return limit * self._simulation.choices.draw(f"{self.label} chance {number}")
 
@@ -361,4 +364,4 @@ def _distinguishable(reply: object) -> object:
         return tuple(item.key for item in reply.items)
     if isinstance(reply, LivenessError):
         return type(reply)
-    return reply if isinstance(reply, (bytes, Created)) else None
+    return reply if isinstance(reply, (bytes, CreateResult)) else None

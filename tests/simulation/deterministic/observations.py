@@ -11,10 +11,9 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from liveness.keys import InputKey, candidate_keys, pair_hash, result_key
-from liveness.keys import fingerprint as fingerprint_of
-from liveness.ledger import LEASE_SECONDS
-from liveness.look import FINGERPRINT_META
+from liveness.keys import FINGERPRINT_META, InputKey, candidate_keys, pair_hash, result_key
+from liveness.keys import fingerprint_of
+from liveness.records import LEASE_SECONDS
 from liveness.settings import Settings
 
 from .bucket import Bucket

@@ -41,9 +41,9 @@ class _Host:
         }
         self.function = Function(
             clock=self.instance,
-            chance=self,
+            rng=self,
             concurrency=self.instance,
-            connector=self,
+            clients=self,
             environ=environ,
             write=self._write,
         )
@@ -56,18 +56,18 @@ class _Host:
     # Connector and Chance: one object per instance, which delegates to the current invocation.
 
     def connect(self, settings: object, credentials: object) -> Any:
-        from liveness.remotes import Remotes
+        from liveness.cloud.clients import Clients
 
         assert self.invocation is not None
-        return Remotes(self.invocation, self.invocation, self.invocation)
+        return Clients(self.invocation, self.invocation, self.invocation)
 
-    def nonce(self) -> str:
+    def token(self) -> str:
         assert self.invocation is not None
-        return self.invocation.nonce()
+        return self.invocation.token()
 
-    def up_to(self, limit: float) -> float:
+    def uniform(self, limit: float) -> float:
         assert self.invocation is not None
-        return self.invocation.up_to(limit)
+        return self.invocation.uniform(limit)
 
 
 class Platform:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 from urllib.parse import quote
 
-from liveness.face import Answer, DetectRequest, read_detect_reply
+from liveness.face_api import Answer, DetectRequest, read_detect_reply
 
 from .bucket import SECRET, Bucket, md5
 from .faults import BAD_LINK, CONTRADICTED, MALFORMED, REFUSED, THROTTLED, TROUBLE
