@@ -182,12 +182,6 @@ MUTATIONS = (
         "        ctx.store.delete(bucket, key)\n        requeued_key = key\n",
     ),
     Mutation(
-        "markers listed after the walk began are deleted with the obsolete ones",
-        "due_markers",
-        "            obsolete = set(done.known_repeats) if done.finished else set()\n",
-        "            obsolete = set(self._repeats.get(done.pair, ())) if done.finished else set()\n",
-    ),
-    Mutation(
         "the pair is given up over a paid response",
         "walk",
         "        recorded = ledger.response()\n        # None: an operator",
