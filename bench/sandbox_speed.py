@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-from pathlib import Path
 
 from qcloud_cos import CosConfig, CosS3Client
 
 from liveness_sandbox import Sandbox
 
-BUCKET = f"faces-{Sandbox.appid}"
+from .environment import BENCH, BUCKET, run_process
+
 BODY = "x" * 1024
 TARGET_PER_SECOND = 1000
 CONNECTIONS = 8
@@ -27,7 +26,7 @@ _CLIENT_SECONDS = 120
 
 
 def measure(rounds: int = ROUNDS) -> float:
-    """Return the requests per second. Raises CalledProcessError if a reply is not 200."""
+    """Return the requests per second. Raises RunFailed if a reply is not 200."""
     with Sandbox() as sandbox:
         bucket = sandbox.create_bucket(BUCKET)
         keys = [f"liveness/incoming/pair-{number}/live.bin" for number in range(KEYS)]
@@ -40,15 +39,9 @@ def measure(rounds: int = ROUNDS) -> float:
             "rounds": rounds,
             "requests": requests,
         }
-        process = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name("raw_client.py"))],
-            input=json.dumps(plan),
-            stdout=subprocess.PIPE,
-            text=True,
-            check=True,
-            timeout=_CLIENT_SECONDS,
-        )
-        return rounds * len(requests) / float(process.stdout)
+        client = [sys.executable, str(BENCH / "raw_client.py")]
+        run = run_process(client, json.dumps(plan), os.environ, _CLIENT_SECONDS)
+        return rounds * len(requests) / float(run.stdout)
 
 
 def _signed(sandbox: Sandbox, method: str, key: str) -> str:

@@ -19,7 +19,9 @@ MUTATIONS = mutations_of(SIMULATION)
 # The beginnings of a line that reports a detected mutation.
 DETECTED = ("seeds: ", "schedule: ")
 
-_processes = click.option("--processes", default=os.cpu_count() or 1, show_default=True)
+_processes = click.option(
+    "--processes", default=os.cpu_count() or 1, show_default=True, help="Number of processes."
+)
 
 
 @click.group()
@@ -66,7 +68,7 @@ def random(seeds: int, first: int, processes: int) -> None:
 @main.command()
 @click.argument("seed", type=int)
 def seed(seed: int) -> None:
-    """Run one seed and print it step by step; reduce it if it fails."""
+    """Run one seed and print it step by step."""
     show(seed)
 
 
@@ -100,16 +102,16 @@ def show(seed: int) -> None:
 @click.option(
     "--preemptions",
     type=int,
-    help="Search one set of bounds, completed by --faults and --backwards, instead of all.",
+    help="Largest number of preemptions in a run. Without it, all sets of bounds are searched.",
 )
-@click.option("--faults", type=int, default=0)
+@click.option("--faults", type=int, default=0, help="Largest number of faults in a run.")
 @click.option("--backwards", is_flag=True, help="Reverse the concurrent requests of an instance.")
 @_processes
 @click.option("--mutation", metavar="NAME", help="Apply the mutation whose name contains this.")
 def exhaustive(
     preemptions: int | None, faults: int, backwards: bool, processes: int, mutation: str | None
 ) -> None:
-    """Run every crash point, every single fault, and every schedule within bounds."""
+    """Run every schedule, crash and fault within bounds."""
     if mutation is not None:
         try:
             install(find_mutation(mutation, SIMULATION))
@@ -143,7 +145,7 @@ def exhaustive(
 @click.option("--seeds", default=5_000, show_default=True, help="Largest number of seeds for each.")
 @click.option("--only", default="", help="Part of a mutation's name.")
 def mutations(seeds: int, only: str) -> None:
-    """Mutation testing: remove one safety after another; each must be detected."""
+    """Remove one safety at a time: each must be detected."""
     numbers = [n for n, mutation in enumerate(MUTATIONS) if only in mutation.name]
     undetected = 0
     for number, line in zip(numbers, detections(numbers, seeds), strict=True):

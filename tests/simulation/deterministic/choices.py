@@ -49,7 +49,10 @@ class Profile(NamedTuple):
 
 
 def draw(seed: int, name: str) -> float:
-    """Return a number from 0 up to 1, uniformly distributed over seeds and names."""
+    """Return a number from 0 up to 1, uniformly distributed over seeds and names.
+
+    The names of draws and requests are part of what a seed means: renaming one changes every run.
+    """
     digest = hashlib.blake2b(f"{seed}/{name}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") / 2**64
 

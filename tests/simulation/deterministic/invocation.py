@@ -307,7 +307,7 @@ class Invocation:
         return answer
 
     def _judge(self, call: Call, request: DetectRequest, kind: str) -> Answer:
-        judgement = self._simulation.service.judge(request, kind, self.label)
+        judgement = self._simulation.service.respond(request, kind, self.label)
         self._simulation.checker.on_judgement(call, judgement)
         return judgement.answer
 

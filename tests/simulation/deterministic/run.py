@@ -109,7 +109,7 @@ class Simulation:
         """Schedule the action that waits for this request, if there is one."""
         for number, action in self._waiting:
             pair_id = _pair_of(action)
-            if _is_moment(action.on, request, pair_id):
+            if _is_moment(action.after, request, pair_id):
                 self._waiting.remove((number, action))
                 self._schedule(number, action)
                 return
@@ -157,7 +157,7 @@ class Simulation:
             for number, action in enumerate(self.workload.actions):
                 if number in self.workload.left_out:
                     continue
-                if action.on:
+                if action.after:
                     self._waiting.append((number, action))
                 else:
                     self._schedule(number, action)

@@ -12,7 +12,7 @@ from .workload import INVOKE, UPLOAD, Action, Workload
 
 _LIVE = Action(0.0, UPLOAD, "anna/live.bin", b"pass anna 1")
 _IMAGE = Action(1.0, UPLOAD, "anna/reference.jpg", b"anna 1")
-_CHANGED = Action(0.0, UPLOAD, "anna/live.bin", b"unlike anna 2", on="put result")
+_CHANGED = Action(0.0, UPLOAD, "anna/live.bin", b"unlike anna 2", after="put result")
 _RESULT = "put results/anna/result.json 1"
 _RESPONSE = "create ledger/claims/55579b55/0612be0a/response 1"
 
@@ -36,7 +36,7 @@ SCHEDULES: Mapping[str, Script] = {
     "a stored frame is named by no result": _script(
         _LIVE,
         _IMAGE,
-        Action(0.006, INVOKE, "anna/", event={"pairs": ["anna"]}, on="response"),
+        Action(0.006, INVOKE, "anna/", event={"pairs": ["anna"]}, after="response"),
         faults={
             "direct-2#1 fetch frame 1": Fault(GONE),
             "event-1#1 put results/anna/best-frame.jpg 1": Fault(CRASH_AFTER, before=2.0),

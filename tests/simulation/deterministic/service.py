@@ -60,7 +60,7 @@ class Service:
         self._frames: dict[str, tuple[float, bytes]] = {}
         self._requests: dict[str, int] = {}
 
-    def judge(self, request: DetectRequest, kind: str, caller: str) -> Judgement:
+    def respond(self, request: DetectRequest, kind: str, caller: str) -> Judgement:
         """Answer one request that arrived with a fault of this kind."""
         number = self._requests[caller] = self._requests.get(caller, 0) + 1
         request_id = f"request-{number}-of-{caller}"

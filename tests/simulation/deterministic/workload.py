@@ -28,7 +28,7 @@ class Action(NamedTuple):
     body: bytes = b""
     multipart: bool = False
     event: Mapping[str, Any] | None = None
-    on: str = ""
+    after: str = ""
     """The moment of the pair's walk from which `at` is counted instead: one of MOMENTS."""
 
 
@@ -157,16 +157,16 @@ def _customer_actions(rng: random.Random, pair: str) -> list[Action]:
         else:  # an empty object
             actions.append(rng.choice(first)._replace(at=moment(), body=b""))
     if rng.random() < 0.3:  # a change at the worst moment of a walk
-        on = rng.choice(MOMENTS)
+        after = rng.choice(MOMENTS)
         delay = rng.choice((0.0, 0.001, 0.01, 0.02, 0.1, 0.5))
         worst = rng.choice((live(9), live(9), image(9), *first))
         if rng.random() < 0.15:
             worst = Action(0.0, REMOVE, worst.key)
-        actions.append(worst._replace(at=delay, on=on))
+        actions.append(worst._replace(at=delay, after=after))
     if rng.random() < 0.2:  # and a concurrent invocation for the same pair
         delay = rng.choice((0.0, 0.001, 0.005))
         event = {"pairs": [pair]}
-        actions.append(Action(delay, INVOKE, f"{pair}/", event=event, on=rng.choice(MOMENTS)))
+        actions.append(Action(delay, INVOKE, f"{pair}/", event=event, after=rng.choice(MOMENTS)))
     return actions
 
 
