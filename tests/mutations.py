@@ -246,7 +246,7 @@ MUTATIONS = (
         "call",
         "                return OutcomeUnknown()\n",
         "                pass\n",
-        suites=(CHAOS,),
+        suites=(SIMULATION, CHAOS),
     ),
 )
 

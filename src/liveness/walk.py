@@ -232,7 +232,7 @@ class Walk:
                     outcome = self._call_under(ledger, pair, mine, permit, attempts.counted)
                     if not isinstance(outcome, OutcomeUnknown):
                         return outcome
-                    # We know that our call is over, so nobody has to wait for the lease.
+                    # We know that our call is over, so its lease need not be waited for.
                     age = self._ctx.clock.monotonic() - mine.started
                     lost = Claim(mine.number, mine.nonce, age, released=False)
                     attempts, permit = attempts.extended([lost]), None
@@ -362,8 +362,8 @@ class Walk:
             self._log_step("pair.response-stored", attempt=ours.attempt)
             return RecordedResponse(recorded, stored_frame)
         ledger.store_late_response(ours)
-        billed_in_vain = may_be_billed(answer) and recorded.answer is None
-        event = "pair.billed-after-give-up" if billed_in_vain else "pair.late-response"
+        too_late = may_be_billed(answer) and recorded.answer is None
+        event = "pair.billed-after-give-up" if too_late else "pair.late-response"
         self._log_step(event, attempt=ours.attempt)
         return RecordedResponse(recorded)
 
