@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from liveness.face_api import Answer
-from liveness.inspection import classify
+from liveness.inspection import CompletePair, Inspection, classify
 from liveness.keys import candidate_keys
+from liveness.markers import ParkReason
 from liveness.records import Response
 from liveness.settings import read_settings
 from liveness.store import ObjectHead
@@ -37,14 +38,12 @@ def pair(*roles: str, sizes: int = 10, result: Mapping[str, str] | None = None) 
         (key, head(key.key, sizes) if key.role in roles and key == first[key.role] else None)
         for key in keys
     ]
-    inspection = classify(SETTINGS, "anna", heads, None if result is None else head("r", 9, result))
-    work = inspection.work
+    inputs = classify(SETTINGS, "anna", heads)
     return PairSnapshot(
         settings=SETTINGS,
         now=NOW,
         pair_id="anna",
-        inspection=inspection,
-        inputs=work.inputs if work else (),
+        inspection=Inspection(inputs, None if result is None else head("r", 9, result)),
         records=(),
         markers=(),
         result=None,
@@ -58,9 +57,9 @@ def complete_pair(**options: Any) -> PairSnapshot:
 
 
 def fingerprint() -> str:
-    work = complete_pair().inspection.work
-    assert work is not None
-    return work.fingerprint
+    inputs = complete_pair().inspection.inputs
+    assert isinstance(inputs, CompletePair)
+    return inputs.fingerprint
 
 
 def published(status: str, **meta: str) -> dict[str, str]:
@@ -68,19 +67,20 @@ def published(status: str, **meta: str) -> dict[str, str]:
     return {"liveness-fingerprint": fingerprint(), "liveness-status": status} | meta
 
 
-def record(name: str, age: float = 500, **fields: Any) -> LedgerRecord:
-    return LedgerRecord(fingerprint(), name, NOW - age, OWNER, **fields)
+def record(kind: str, number: int, age: float = 500, **fields: Any) -> LedgerRecord:
+    options = {"name": f"{kind} {number}", "owner": OWNER, "written_at": NOW - age}
+    return LedgerRecord(fingerprint(), kind, number, **(options | fields))
 
 
 def claim(number: int, age: float = 500) -> LedgerRecord:
-    return record(f"{number}.claim", age, nonce=f"secret {number}")
+    return record("claim", number, age, nonce=f"secret {number}")
 
 
 def response(
-    name: str = "response", answer: Answer | None = PASSED, attempt: int = 1
+    kind: str = "response", number: int = 0, answer: Answer | None = PASSED, attempt: int = 1
 ) -> LedgerRecord:
     recorded = Response(attempt, 1, 70.0, "presign", {}, NOW, NOW, answer)
-    return record(name, 400, response=recorded)
+    return record(kind, number, 400, response=recorded)
 
 
 def state_of(snapshot: PairSnapshot) -> str:
@@ -103,10 +103,10 @@ def state_of(snapshot: PairSnapshot) -> str:
         (complete_pair()._replace(records=[claim(1), claim(2), claim(3)]), "exhausted"),
         (complete_pair()._replace(records=[claim(1), claim(2), claim(3, age=5)]), "running"),
         (complete_pair()._replace(records=[claim(1), response()]), "answered"),
-        (complete_pair()._replace(records=[claim(1), record("response")]), "damaged"),
+        (complete_pair()._replace(records=[claim(1), record("response", 0)]), "damaged"),
         (complete_pair(result=published("passed")), "passed"),
         (complete_pair(result=published("failed")), "failed"),
-        (complete_pair(result=published("failed"))._replace(records=[record("grant-1")]), "ready"),
+        (complete_pair(result=published("failed"))._replace(records=[record("grant", 1)]), "ready"),
         (complete_pair(result={"liveness-fingerprint": "of other content"}), "ready"),
         (complete_pair(result=published("invalid", **{"liveness-reason": "InputEmpty"})), "ready"),
     ],
@@ -118,7 +118,7 @@ def test_the_state_follows_from_inputs_ledger_and_result(
 
 
 def test_a_pair_with_one_input_waits_for_the_other() -> None:
-    snapshot = pair("live")._replace(inputs=complete_pair().inputs[:1])
+    snapshot = pair("live")
 
     value = explanation_of(snapshot)
 
@@ -130,7 +130,7 @@ def test_a_pair_with_one_input_waits_for_the_other() -> None:
     ("nonce", "state"), [("secret 1", "released"), ("another", "unanswered"), (None, "unanswered")]
 )
 def test_only_its_owner_can_release_an_attempt(nonce: str | None, state: str) -> None:
-    snapshot = complete_pair()._replace(records=[claim(1), record("1.released", nonce=nonce)])
+    snapshot = complete_pair()._replace(records=[claim(1), record("released", 1, nonce=nonce)])
 
     attempts = explanation_of(snapshot)["attempts"]
 
@@ -146,7 +146,7 @@ def test_the_maximum_number_of_calls_of_a_retry_is_known() -> None:
     passed = complete_pair(result=published("passed"))
     claims = [claim(1), claim(2), claim(3)]
     given_up = response(answer=None, attempt=3)
-    late = response("late-3", attempt=3)
+    late = response("late", 3, attempt=3)
 
     assert max_calls(failed._replace(records=[*claims, given_up])) == 1
     assert max_calls(failed._replace(records=[claim(1), response(answer=UNKNOWN)])) == 3
@@ -176,13 +176,13 @@ def test_the_outlook_says_what_starts_the_next_walk(
 
 
 def test_entries_of_the_same_second_are_in_causal_order() -> None:
-    marker = Marker("", NOW + 60, "anna", "busy", 2, NOW - 400)
+    marker = Marker("", NOW + 60, "anna", ParkReason.THROTTLED, "busy", 2, NOW - 400)
     records = [
-        response("response-1", attempt=4),
-        record("grant-1", 400),
-        response("response", None, attempt=3),
+        response(number=1, attempt=4),
+        record("grant", 1, 400),
+        response(answer=None, attempt=3),
         *(claim(number, age=400) for number in (4, 3, 2, 1)),
-        record("stranger", 400),
+        record("unknown", 0, 400, name="stranger"),
     ]
 
     value = explanation_of(complete_pair()._replace(records=records, markers=[marker]))

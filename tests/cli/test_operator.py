@@ -20,6 +20,7 @@ from tests.conftest import BUCKET, Cloud, Instance
 from .conftest import Command, assert_one_sentence
 
 THROTTLED = {"code": "RequestLimitExceeded", "channel": "error", "times": 1}
+TROUBLED = {"code": "InternalError", "channel": "error"}
 UNANSWERED = {"drop": "after"}
 LEDGER = "liveness/ledger/claims/"
 
@@ -53,13 +54,13 @@ class Operator:
         return result
 
     def _etags(self) -> dict[str, str]:
-        bucket = self._cloud.bucket
-        return {key: bucket.get(key).etag for key in bucket.keys("")}
+        keys = self._cloud.bucket.keys("")
+        return {key: self._cloud.stored(key).etag for key in keys}
 
     def _assert_no_secret(self, output: str) -> None:
-        bucket = self._cloud.bucket
-        for key in bucket.keys("liveness/ledger/"):
-            for nonce in re.findall(r'"nonce": "(\w+)"', bucket.get(key).body().decode("latin-1")):
+        for key in self._cloud.bucket.keys("liveness/ledger/"):
+            body = self._cloud.stored(key).body().decode("latin-1")
+            for nonce in re.findall(r'"nonce": "(\w+)"', body):
                 assert nonce not in output
         keys = self._cloud.sandbox.credentials
         for canary in (keys.secret_id, keys.secret_key, "q-sign", "http://", "https://"):
@@ -118,7 +119,7 @@ def unpublished(cloud: Cloud, function: Instance) -> None:
 def damaged(cloud: Cloud, function: Instance) -> None:
     unpublished(cloud, function)
     (key,) = cloud.ledger_keys("response")
-    cloud.bucket.put(key, cloud.bucket.get(key).body().replace(b"96.3", b"99.9"))
+    cloud.bucket.put(key, cloud.stored(key).body().replace(b"96.3", b"99.9"))
 
 
 def changed(cloud: Cloud, function: Instance) -> None:
@@ -270,6 +271,8 @@ def test_status_summarizes_the_bucket(cloud: Cloud, operator: Operator) -> None:
     given_up(cloud, function)
     cloud.put_pair("bert", THROTTLED)
     function.walk("bert")
+    cloud.put_pair("cleo", TROUBLED)
+    function.walk("cleo")
     add_drainer(cloud, "drainer-7")
 
     value = operator.view("status")
@@ -277,13 +280,14 @@ def test_status_summarizes_the_bucket(cloud: Cloud, operator: Operator) -> None:
     assert value["bucket"] == BUCKET
     assert value["results"]["by_status"] == {"passed": 2, "failed": 1}
     assert value["drain"]["request_id"] == "drainer-7"
-    assert value["backlog"]["pairs"] == 2
+    assert value["backlog"]["pairs"] == 3
     assert value["backlog"]["oldest"]["pair_id"] == "bert"
     assert [(row["pair_id"], row["code"]) for row in value["failed"]] == [("anna", "GivenUp")]
     (double,) = value["possible_double_billing"]
     assert (double["pair_id"], double["calls"], double["answered"]) == ("anna", 3, False)
-    assert {row["found_in"] for row in value["last_errors"]} == {"marker", "result"}
-    assert "backlog 2 markers of 2 pairs, 1 due" in operator.words
+    errors = {row["found_in"]: row["pair_id"] for row in value["last_errors"]}
+    assert errors == {"marker": "cleo", "result": "anna"}
+    assert "backlog 3 markers of 3 pairs, 1 due" in operator.words
     assert "draining invocation drainer-7 of liveness" in operator.words
     assert "results 3 of 3 read: passed 2, failed 1" in operator.words
     assert "billed twice 1 pair, 2 extra calls" in operator.words
@@ -322,7 +326,7 @@ def test_status_does_not_count_calls_that_were_not_billed(cloud: Cloud, operator
 def test_status_reads_no_more_than_its_limit(cloud: Cloud, operator: Operator) -> None:
     for number in range(1005):
         key = f"liveness/ledger/pending/20200101T000000Z-{pair_hash(str(number))}-n"
-        body = {"pair_id": str(number), "reason": "found by reconcile", "visits": 0}
+        body = {"pair_id": str(number), "reason": "reconcile", "detail": "", "deliveries": 0}
         cloud.bucket.put(key, json.dumps(body).encode())
         cloud.bucket.put(f"liveness/results/{number}/result.json", b"[]")
 
@@ -345,6 +349,7 @@ def test_status_reads_no_more_than_its_limit(cloud: Cloud, operator: Operator) -
         b"[]",
         b"\xff",
         b'{"reason": "see https://x/?q-sign=1"}',
+        b'{"pair_id": "anna", "reason": "as version 0.1.0 wrote it", "visits": 0}',
         b'{"parked_at": 1e999, "finished_pass_began": 1e999}',
         b'{"parked_at": 1e99, "finished_pass_began": 1e99}',
     ],
@@ -370,6 +375,24 @@ def test_damaged_objects_are_reported(cloud: Cloud, operator: Operator, body: by
     assert status["results"]["by_status"] == {"unreadable": 1}
     assert status["backlog"]["damaged"] == 2
     assert (explanation["state"], explanation["result"]["status"]) == ("damaged", "unreadable")
+
+
+@pytest.mark.parametrize("parked_at", ["1e999", "1e99", "null", '"yesterday"'])
+def test_a_marker_with_an_impossible_time_is_shown(
+    cloud: Cloud, operator: Operator, parked_at: str
+) -> None:
+    throttled(cloud, cloud.instance())
+    (key,) = cloud.bucket.keys("liveness/ledger/pending/")
+    marker = json.loads(cloud.stored(key).body())
+    text = json.dumps({**marker, "parked_at": 0}).replace(
+        '"parked_at": 0', f'"parked_at": {parked_at}'
+    )
+    cloud.bucket.put(key, text.encode())
+
+    status, explanation = operator.view("status"), operator.view("explain", "anna")
+
+    assert (status["backlog"]["markers"], status["backlog"]["damaged"]) == (1, 0)
+    assert explanation["markers"][0]["reason"] == "throttled"
 
 
 # ---- commands that change something
@@ -535,7 +558,7 @@ def test_a_failing_bucket_is_reported_in_one_sentence(
     reply: Reply,
     text: str,
 ) -> None:
-    monkeypatch.setattr("liveness.seams.SystemClock.sleep", lambda self, seconds: None)
+    monkeypatch.setattr("liveness.cloud.system.SystemClock.sleep", lambda self, seconds: None)
     cloud.sandbox.hooks.append(
         lambda request, phase: reply if phase == "before" and request.service == "cos" else None
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from liveness.markers import ParkReason
 from liveness.settings import read_settings
 from liveness_cli.operator.snapshot import (
     BucketSnapshot,
@@ -38,12 +39,13 @@ EMPTY = BucketSnapshot(
 
 
 def marker(
-    pair_id: str, seconds: float, reason: str | None = "COS PUT: 503", **fields: Any
+    pair_id: str, seconds: float, reason: ParkReason = ParkReason.UNEXPECTED_ERROR, **fields: Any
 ) -> Marker:
     """A marker that is due in so many seconds, or was due if they are negative."""
     body = {
         "pair_id": pair_id,
         "reason": reason,
+        "detail": "COS PUT: 503" if reason is ParkReason.UNEXPECTED_ERROR else "",
         "deliveries": 0,
         "parked_at": NOW + seconds - 60,
     }
@@ -69,22 +71,39 @@ def test_an_empty_bucket_has_an_empty_status() -> None:
 def test_the_backlog_is_summarized_by_age_and_reason() -> None:
     markers = [
         marker("anna", -300, deliveries=4),
-        marker("anna", -10, "RequestLimitExceeded: busy"),
-        marker("bert", -5, "RequestLimitExceeded: busy"),
+        marker("anna", -10, ParkReason.THROTTLED, detail="RequestLimitExceeded: busy"),
+        marker("bert", -5, ParkReason.THROTTLED, detail="RequestLimitExceeded: try later"),
         marker("cleo", 60),
+        marker("cleo", 70, ParkReason.LEASE_HELD),
     ]
 
     backlog = status_of(EMPTY._replace(markers=markers))["backlog"]
 
-    assert (backlog["markers"], backlog["pairs"], backlog["due"]) == (4, 3, 3)
+    assert (backlog["markers"], backlog["pairs"], backlog["due"]) == (5, 3, 3)
     assert backlog["oldest"] == {
         "due": "2027-01-15T07:55:00Z", "overdue_seconds": 300, "pair_id": "anna",
     }  # fmt: skip
     assert backlog["max_deliveries"] == 4
     assert backlog["seconds_of_calls"] == 1
-    assert [(row["markers"], row["reason"]) for row in backlog["reasons"]] == [
-        (2, "COS PUT: 503"),
-        (2, "RequestLimitExceeded: busy"),
+    assert backlog["reasons"] == [
+        {
+            "reason": "unexpected-error",
+            "text": "processing the pair raised an error",
+            "markers": 2,
+            "oldest_due": "2027-01-15T07:55:00Z",
+        },
+        {
+            "reason": "throttled",
+            "text": "the face API is over its request rate",
+            "markers": 2,
+            "oldest_due": "2027-01-15T07:59:50Z",
+        },
+        {
+            "reason": "lease-held",
+            "text": "another invocation holds the lease",
+            "markers": 1,
+            "oldest_due": "2027-01-15T08:01:10Z",
+        },
     ]
 
 
@@ -141,7 +160,7 @@ def test_double_billing_is_found_in_the_ledger_and_in_results() -> None:
 
 def test_a_repeated_error_is_listed_once() -> None:
     markers = [marker(name, -seconds) for seconds, name in enumerate("abc")]
-    waiting = marker("d", 0, "another invocation holds the lease")
+    waiting = marker("d", 0, ParkReason.LEASE_HELD)
     unreadable = Result("e", NOW - 1000, "unreadable")
 
     value = status_of(EMPTY._replace(markers=[*markers, waiting], results=[unreadable]))

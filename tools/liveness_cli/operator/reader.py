@@ -37,7 +37,7 @@ from liveness.keys import (
     response_name,
     result_key,
 )
-from liveness.markers import ParkReason
+from liveness.markers import read_marker
 from liveness.records import read_nonce, read_response
 from liveness.store import ListedObject, StoredObject
 
@@ -217,14 +217,15 @@ class Reader:
         stored = self._read(item.key)
         if stored is None:
             return None
-        fields = _fields(stored)
-        deliveries, parked_at = fields.get("deliveries"), fields.get("parked_at")
+        marker = read_marker(stored.body)
+        if marker is None:
+            return _unread_marker(item)._replace(is_read=True)
         return _unread_marker(item)._replace(
-            pair_id=_text(fields.get("pair_id")) or None,
-            reason=ParkReason.from_code(fields.get("reason")),
-            detail=redact(fields.get("detail")),
-            deliveries=deliveries if isinstance(deliveries, int) else None,
-            parked_at=_finite(parked_at),
+            pair_id=marker.pair_id,
+            reason=marker.reason,
+            detail=redact(marker.detail),
+            deliveries=marker.deliveries,
+            parked_at=_finite(_fields(stored).get("parked_at")),
             is_read=True,
         )
 
