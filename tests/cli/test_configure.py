@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from liveness_sandbox import CosTrigger, Function, Reply, RequestRecord, Status
+from liveness_sandbox import CosTrigger, DeployOptions, Function, Reply, RequestRecord, Status
 from tests.conftest import BUCKET, Cloud
 
 from .conftest import Command, assert_one_sentence
@@ -37,11 +37,11 @@ Deploy = Callable[..., Function]
 
 @pytest.fixture
 def deploy(cloud: Cloud, tmp_path: Path) -> Deploy:
-    def deploy(source: str = ECHO, name: str = "liveness", **settings: Any) -> Function:
+    def deploy(source: str = ECHO, name: str = "liveness", **options: Any) -> Function:
         code = tmp_path / name
         code.mkdir()
         (code / "index.py").write_text(source)
-        return cloud.sandbox.deploy(name, code, **settings)
+        return cloud.sandbox.deploy(name, code, DeployOptions(**options))
 
     return deploy
 

@@ -13,7 +13,7 @@ from click.testing import Result
 
 from liveness.settings import read_settings
 from liveness_cli.permissions import policies
-from liveness_sandbox import CosTrigger, Drop, Reply, RequestRecord, TimerTrigger
+from liveness_sandbox import CosTrigger, DeployOptions, Drop, Reply, RequestRecord, TimerTrigger
 from liveness_sandbox.cos.errors import CosError
 from liveness_sandbox.cos.identifiers import Identifiers
 from tests.conftest import BUCKET, Cloud
@@ -79,9 +79,11 @@ class Installation:
         self.cloud.sandbox.deploy(
             "liveness",
             code,
-            triggers=triggers,
-            environment={**settings, **environment},
-            **(defaults | options),
+            DeployOptions(
+                triggers=triggers,
+                environment={**settings, **environment},
+                **(defaults | options),
+            ),
         )
 
     def deploy_nothing(self) -> None:

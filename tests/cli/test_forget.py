@@ -38,7 +38,9 @@ class Sleep:
 @pytest.fixture
 def sleep(monkeypatch: pytest.MonkeyPatch) -> Sleep:
     sleep = Sleep()
-    monkeypatch.setattr("liveness.seams.SystemClock.sleep", lambda *arguments: sleep(*arguments))
+    monkeypatch.setattr(
+        "liveness.cloud.system.SystemClock.sleep", lambda *arguments: sleep(*arguments)
+    )
     return sleep
 
 
@@ -60,8 +62,7 @@ def objects_of(cloud: Cloud, pair_id: str) -> list[str]:
     return [
         key
         for key in cloud.bucket.keys("")
-        if any(name in key for name in names)
-        or f'"{pair_id}"'.encode() in cloud.bucket.get(key).body()
+        if any(name in key for name in names) or f'"{pair_id}"'.encode() in cloud.stored(key).body()
     ]
 
 

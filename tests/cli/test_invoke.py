@@ -14,7 +14,7 @@ from .conftest import ROOT, Command, assert_one_sentence
 
 EVENTS = ROOT / "events"
 FIRST = ["session-0001"]
-# For each file: the kind, the pairs that are judged, and the reason of the only remark.
+# For each file: the kind, the pairs that are judged, and the reason of the only skipped record.
 EXPECTED: dict[str, tuple[str, list[str], str]] = {
     "put.json": ("cos", FIRST, ""),
     "post.json": ("cos", FIRST, ""),
@@ -27,7 +27,7 @@ EXPECTED: dict[str, tuple[str, list[str], str]] = {
         "is a folder placeholder",
     ),
     "chinese-key.json": ("cos", ["会话 1+1=100% 😀"], ""),
-    "foreign-key.json": ("cos", [], "lies outside the input prefix"),
+    "foreign-key.json": ("cos", [], "is outside the input prefix"),
     "timer.json": ("drain", [], ""),
     "direct-pairs.json": ("pairs", ["session-0001", "session-0002"], ""),
     "direct-retry.json": ("retry", FIRST, ""),
@@ -48,9 +48,9 @@ def test_every_sample_event_is_handled(liveness: Command, name: str) -> None:
     assert returned.get("pairs", []) == [
         {"pair_id": pair_id, "state": "published", "status": "passed"} for pair_id in pair_ids
     ]
-    remarks = returned.get("remarks", [])
-    assert len(remarks) == bool(reason)
-    assert all(reason in remark["why"] for remark in remarks)
+    skipped = returned.get("skipped", [])
+    assert len(skipped) == bool(reason)
+    assert all(reason in record["reason"] for record in skipped)
     logged = [json.loads(line)["event"] for line in invoked.stderr.splitlines()]
     assert logged[0] == "invocation.started"
     assert logged[-1] == "invocation.finished"
@@ -71,7 +71,7 @@ def test_the_event_is_read_from_standard_input(liveness: Command) -> None:
     assert invoked.exit_code == 0, invoked.stderr
     returned = json.loads(invoked.stdout)
     assert [pair["pair_id"] for pair in returned["pairs"]] == ["会话"]
-    assert returned["remarks"][0]["kind"] == "refused"
+    assert returned["skipped"][0]["kind"] == "rejected"
 
 
 def test_an_event_that_the_handler_rejects_is_reported(liveness: Command) -> None:

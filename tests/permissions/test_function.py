@@ -79,7 +79,6 @@ def do_everything(cloud: Cloud, function: Instance) -> None:
     function({"reconcile": {"prefix": "lo"}})
     function({"reconcile": {}})
     function({"drain": {}})
-    results = cloud.sandbox.bucket(settings.result_bucket)
     for name, status in (
         ("anna", "passed"),
         ("bert", "passed"),
@@ -88,7 +87,8 @@ def do_everything(cloud: Cloud, function: Instance) -> None:
         ("emil", "passed"),
         ("lost", "passed"),
     ):
-        result = json.loads(results.get(f"{settings.result_prefix}{name}/result.json").body())
+        key = f"{settings.result_prefix}{name}/result.json"
+        result = json.loads(cloud.stored(key, settings.result_bucket).body())
         assert result["status"] == status, name
 
 

@@ -9,6 +9,7 @@ import pytest
 from liveness.settings import read_settings
 from liveness_cli.permissions.evaluator import Request, allows
 from liveness_cli.permissions.roles import policy_of
+from liveness_sandbox import DeployOptions
 from tests.cli.conftest import Command
 from tests.conftest import BUCKET, Cloud
 
@@ -71,7 +72,7 @@ def commands(cloud: Cloud, liveness: Command, monkeypatch: pytest.MonkeyPatch) -
         ("http_proxy", cloud.sandbox.url),
     ):
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("liveness.seams.SystemClock.sleep", lambda self, seconds: None)
+    monkeypatch.setattr("liveness.cloud.system.SystemClock.sleep", lambda self, seconds: None)
     return Commands(cloud, liveness, monkeypatch)
 
 
@@ -81,7 +82,7 @@ def deployed(cloud: Cloud, tmp_path: Path) -> None:
     (tmp_path / "index.py").write_text("")
     trust, policy = (policy_of(role, SETTINGS) for role in ("trust", "function"))
     cloud.sandbox.put_role("liveness-function", trust, {"liveness": policy})
-    cloud.sandbox.deploy("liveness", tmp_path, role="liveness-function")
+    cloud.sandbox.deploy("liveness", tmp_path, DeployOptions(role="liveness-function"))
 
 
 def test_a_viewer_may_do_exactly_what_viewing_needs(commands: Commands, deployed: None) -> None:
