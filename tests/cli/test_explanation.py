@@ -68,7 +68,7 @@ def published(status: str, **meta: str) -> dict[str, str]:
 
 
 def record(kind: str, number: int, age: float = 500, **fields: Any) -> LedgerRecord:
-    options = {"name": f"{kind} {number}", "owner": OWNER, "written_at": NOW - age}
+    options: dict[str, Any] = {"name": f"{kind} {number}", "owner": OWNER, "written_at": NOW - age}
     return LedgerRecord(fingerprint(), kind, number, **(options | fields))
 
 

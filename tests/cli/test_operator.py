@@ -496,7 +496,7 @@ def test_reconcile_parks_unfinished_pairs(
 
     assert "6 keys listed, 3 pairs checked, 2 parked" in reconciled.stdout
     assert {marker["pair_id"] for marker in cloud.markers()} == {"2026/anna", "2027/cleo"}
-    assert json.loads(cloud.bucket.get("liveness/ledger/reconcile.json").body())["cursor"] == ""
+    assert json.loads(cloud.stored("liveness/ledger/reconcile.json").body())["cursor"] == ""
     assert operator.view("status")["reconcile"]["last_finished_pass_began"] is not None
 
 

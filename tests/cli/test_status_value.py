@@ -42,7 +42,7 @@ def marker(
     pair_id: str, seconds: float, reason: ParkReason = ParkReason.UNEXPECTED_ERROR, **fields: Any
 ) -> Marker:
     """A marker that is due in so many seconds, or was due if they are negative."""
-    body = {
+    body: dict[str, Any] = {
         "pair_id": pair_id,
         "reason": reason,
         "detail": "COS PUT: 503" if reason is ParkReason.UNEXPECTED_ERROR else "",

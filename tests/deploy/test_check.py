@@ -29,11 +29,10 @@ def cos(inputs: Inputs) -> Inputs:
 
 
 def timer(inputs: Inputs, name: str) -> Inputs:
-    (parameters,) = (
-        event["timer"]["parameters"]
-        for event in inputs["events"]
-        if "timer" in event and event["timer"]["parameters"]["name"] == name
-    )
+    timers: list[Inputs] = [
+        event["timer"]["parameters"] for event in inputs["events"] if "timer" in event
+    ]
+    (parameters,) = (each for each in timers if each["name"] == name)
     return parameters
 
 

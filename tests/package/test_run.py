@@ -105,7 +105,8 @@ def test_failures_of_cos_find_all_their_code(cloud: Cloud, deploy: Run) -> None:
         {"Content-Type": "application/xml"},
     )
 
-    for number, failure in enumerate((Drop(), Reply(503), denied, Reply(200, b"not XML"))):
+    failures: list[Drop | Reply] = [Drop(), Reply(503), denied, Reply(200, b"not XML")]
+    for number, failure in enumerate(failures):
         pair_id = f"bert-{number}"
         cloud.put(pair_id, "live.bin", PACKAGE)
         cloud.sandbox.wait_idle(30)

@@ -92,4 +92,6 @@ class Pair:
         }
 
     def judge(self, **changed: Any) -> dict[str, Any]:
-        return face_client(self.sandbox).call_json(DETECT, {**self.params, **changed})["Response"]
+        reply = face_client(self.sandbox).call_json(DETECT, {**self.params, **changed})
+        response: dict[str, Any] = reply["Response"]
+        return response

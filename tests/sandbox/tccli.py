@@ -30,8 +30,8 @@ def executable() -> Path:
         subprocess.run([sys.executable, "-m", "venv", "--clear", _VENV], check=True)
         # Almost none of it is ever imported, and compiling it would take longer than the rest.
         options = ("--quiet", "--disable-pip-version-check", "--no-compile")
-        pip = [_VENV / "bin/python", "-m", "pip", "install", *options]
-        pinned = ["-c", _ROOT / "constraints.txt", *REQUIREMENTS]
+        pip = [str(_VENV / "bin/python"), "-m", "pip", "install", *options]
+        pinned = ["-c", str(_ROOT / "constraints.txt"), *REQUIREMENTS]
         subprocess.run([*pip, *pinned], check=True, timeout=INSTALL_SECONDS)
         stamp.write_text(requirements)
     return _VENV / "bin/tccli"

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 import pytest
 import requests
 from qcloud_cos import CosS3Client
+from requests.adapters import HTTPAdapter
 
 from liveness_sandbox import Bucket, Sandbox
 
@@ -127,7 +128,9 @@ def test_a_connection_is_kept_alive(
         assert http.put(url, data=b"x" * 100_000).status_code == 403, (
             "rejected without reading the body"
         )
-    [pool] = http.get_adapter("http://x").proxy_manager[sandbox.url].pools._container.values()
+    adapter = http.get_adapter("http://x")
+    assert isinstance(adapter, HTTPAdapter)
+    [pool] = adapter.proxy_manager[sandbox.url].pools._container.values()
     assert pool.num_connections == 1
 
 

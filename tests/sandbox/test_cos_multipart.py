@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -179,9 +180,10 @@ def test_an_aborted_upload_accepts_no_more_parts(cos: CosS3Client) -> None:
     upload = cos.create_multipart_upload(BUCKET, "a")["UploadId"]
     cos.abort_multipart_upload(BUCKET, "a", upload)
 
-    for call in (
+    calls: list[Callable[[], object]] = [
         lambda: cos.upload_part(BUCKET, "a", b"", 1, upload),
         lambda: cos.abort_multipart_upload(BUCKET, "a", upload),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(CosServiceError, match="NoSuchUpload"):
             call()

@@ -7,6 +7,7 @@ import io
 import socket
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import pytest
 import requests
@@ -144,11 +145,12 @@ def test_an_unknown_bucket_or_wrong_region_is_404(
 
 def test_every_spelling_of_the_host_reaches_the_bucket(sandbox: Sandbox, cos: CosS3Client) -> None:
     cos.put_object(BUCKET, b"body", "a")
-    for other in (
+    other_spellings: list[dict[str, Any]] = [
         {"EnableOldDomain": False},
         {"EnableOldDomain": False, "EnableInternalDomain": False},
-    ):
-        client = cos_client(sandbox, **other)
+    ]
+    for options in other_spellings:
+        client = cos_client(sandbox, **options)
         assert client.get_object(BUCKET, "a")["Body"].get_raw_stream().read() == b"body"
     assert {request.host.partition(".")[2] for request in sandbox.requests} == {
         "cos.ap-singapore.myqcloud.com",

@@ -37,7 +37,7 @@ def coscmd() -> Path:
     stamp = home / "installed.txt"
     if not stamp.exists() or stamp.read_text() != pins:
         venv.create(home, clear=True, with_pip=True)
-        pip = [home / "bin/python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        pip = [str(home / "bin/python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
         subprocess.run(
             [*pip, "install", "--use-pep517", "-r", REQUIREMENTS, "-c", CONSTRAINTS],
             check=True,

@@ -23,7 +23,7 @@ def code_of(call: Callable[[], object]) -> str:
     with pytest.raises(TencentCloudSDKException) as caught:
         call()
     assert caught.value.requestId
-    return caught.value.code
+    return str(caught.value.code)
 
 
 def test_a_wrong_secret_key_is_rejected(sandbox: Sandbox, pair: Callable[..., Pair]) -> None:
@@ -318,7 +318,7 @@ def test_uploaded_resources_can_be_judged_for_two_hours(
             "chunked uploads are rejected"
         )
         assert http.put(created["UploadUrl"], data=body).status_code == 200
-        return created["ResourceUrl"]
+        return str(created["ResourceUrl"])
 
     live, image = b"a live person", b"a face"
     params = {

@@ -96,7 +96,7 @@ def test_pauses_let_a_test_control_the_order(sandbox: Sandbox, bucket: Bucket) -
             cos_client(sandbox).put_object(BUCKET, who.encode(), "claim", Metadata=headers)
             return 200
         except CosServiceError as error:
-            return error.get_status_code()
+            return int(error.get_status_code())
 
     sandbox.hooks.append(pause_first)
 
@@ -120,7 +120,7 @@ def test_one_of_many_simultaneous_creates_wins(sandbox: Sandbox) -> None:
             client.put_object(BUCKET, b"", "claim", Metadata={"x-cos-forbid-overwrite": "true"})
             return 200
         except CosServiceError as error:
-            return error.get_status_code()
+            return int(error.get_status_code())
 
     with ThreadPoolExecutor(len(clients)) as threads:
         codes = threads.map(create, clients)

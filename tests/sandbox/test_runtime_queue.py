@@ -33,9 +33,13 @@ def main_handler(event, context):
 def minute_by_minute(sandbox: Sandbox, function: Function, tries: int) -> None:
     """Advance the clock to each next try, up to this total number of tries."""
     for number in range(len(function.invocations) + 1, tries + 1):
-        wait_until(lambda number=number: len(function.invocations) == number - 1)
+        wait_for_invocations(function, number - 1)
         sandbox.clock.advance(60)
-    wait_until(lambda: len(function.invocations) == tries)
+    wait_for_invocations(function, tries)
+
+
+def wait_for_invocations(function: Function, total: int) -> None:
+    wait_until(lambda: len(function.invocations) == total)
 
 
 def test_a_failed_event_is_retried_twice_a_minute_apart(
@@ -191,9 +195,9 @@ def test_exceeding_the_quota_does_not_count_as_a_failure(
     gate.touch()
     blocker.join(10)
     for _ in range(3):
-        ended = len(function.invocations)
+        finished = len(function.invocations)
         sandbox.clock.advance(60)
-        wait_until(lambda ended=ended: len(function.invocations) > ended)
+        wait_for_invocations(function, finished + 1)
     sandbox.wait_idle()
 
     statuses = [each.status for each in function.invocations]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -69,9 +70,12 @@ def test_a_timer_fires_repeatedly(sandbox: Sandbox, deploy: Callable[..., Functi
     timers = [TimerTrigger("minute", "drain", "0 * * * * * *"), TimerTrigger("by hand")]
     function = deploy(ECHO, triggers=timers)
 
+    def invoked(times: int) -> bool:
+        return len(function.invocations) >= times
+
     for number in (1, 2, 3):
         sandbox.clock.advance(60)
-        wait_until(lambda number=number: len(function.invocations) >= number)
+        wait_until(partial(invoked, number))
 
     event = function.invocations[0].result
     assert (event["Type"], event["TriggerName"], event["Message"]) == ("Timer", "minute", "drain")
