@@ -331,7 +331,7 @@ def test_an_interrupted_erasure_can_be_repeated(cloud: Cloud, forget: Forget) ->
     cloud.on("DELETE", "result.json", Reply(503), times=4)
     interrupted = forget("anna", "--yes")
     assert interrupted.exit_code == 1
-    assert_one_sentence(interrupted, "StoreUnavailable")
+    assert_one_sentence(interrupted, "StoreUnavailableError")
     assert cloud.bucket.keys("liveness/incoming/") == []
 
     repeated = forget("anna", "--yes")

@@ -139,4 +139,4 @@ class TestInThisProcess:
 
         assert invoked.exit_code == 1
         assert invoked.stdout == ""
-        assert_one_sentence(invoked, "PairsNotFinished", "session-0001", "403")
+        assert_one_sentence(invoked, "PairsNotFinishedError", "session-0001", "403")

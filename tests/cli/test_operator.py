@@ -456,7 +456,7 @@ def test_retry_reports_the_error_of_a_pair(cloud: Cloud, operator: Operator) -> 
     retried = operator.run("retry", "anna")
 
     assert retried.exit_code == 1
-    assert "LedgerDamaged" in retried.stdout
+    assert "LedgerDamagedError" in retried.stdout
 
 
 @pytest.fixture
@@ -547,7 +547,7 @@ def test_an_invalid_pair_id_is_rejected(operator: Operator, pair_id: str) -> Non
 
 @pytest.mark.parametrize(
     ("reply", "text"),
-    [(Reply(403), "check the execution role's policy"), (Reply(503), "StoreUnavailable")],
+    [(Reply(403), "check the execution role's policy"), (Reply(503), "StoreUnavailableError")],
 )
 @pytest.mark.parametrize("command", ["status", "explain anna", "reconcile --dry-run"])
 def test_a_failing_bucket_is_reported_in_one_sentence(
