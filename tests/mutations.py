@@ -106,7 +106,8 @@ MUTATIONS = (
         "result.json is published before the best frame",
         "publish",
         "        if frame is None:\n"
-        "            frame = self._store_frame(self.fetch_frame(answer)) if answer else _NO_ANSWER\n",
+        "            frame = self._store_frame(self.fetch_frame(answer)) if answer else "
+        "_NO_ANSWER\n",
         "        fetched = self.fetch_frame(answer) if answer else _NO_ANSWER\n"
         "        if not isinstance(fetched, NoFrame):\n"
         "            copy = StoredFrame(fetched.md5, len(fetched.body))\n"

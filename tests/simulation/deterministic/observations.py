@@ -11,8 +11,14 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from liveness.keys import FINGERPRINT_META, InputKey, candidate_keys, pair_hash, result_key
-from liveness.keys import fingerprint_of
+from liveness.keys import (
+    FINGERPRINT_META,
+    InputKey,
+    candidate_keys,
+    fingerprint_of,
+    pair_hash,
+    result_key,
+)
 from liveness.records import LEASE_SECONDS
 from liveness.settings import Settings
 
