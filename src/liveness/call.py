@@ -1,12 +1,13 @@
 """Step 3 of the walk: the paid call, under a claim that is ours.
 
-outcome                  billed?   action
-business verdict         maybe     record it
-not sent, transient      no        call again under the same claim, full jitter, bounded
-bad link                 no        inputs changed or gone: begin again; else as transient
-throttled                no        defer, and slow down
-configuration            no        defer, and raise
-sent, no reply           maybe     only another attempt may call again
+reply                         owner      billed?   then
+business verdict                         maybe     record it
+throttled                     account    no        give the attempt back, and slow down
+credentials, arrears ...      account    no        give the attempt back, and raise
+never sent                    service    no        once more at once, then give the attempt back
+answered without a verdict    service    no        once more at once, then a set-back
+sent, no reply                service    maybe     only another attempt may call, after a pause
+bad link, codes of content    pair       no        inputs changed: begin again; else a set-back
 """
 
 from __future__ import annotations
@@ -14,10 +15,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from .breaker import CallOutcome
 from .context import Context
-from .errors import ObjectChangedError, ObjectGoneError
+from .errors import (
+    ConfigurationError,
+    ObjectChangedError,
+    ObjectGoneError,
+    ObjectUnreadableError,
+)
 from .face_api import Answer, DetectRequest, NoReply, NotSent, UploadTarget
-from .inspection import CompletePair, Input
+from .inspection import UNREADABLE, CompletePair, Input, InvalidPair, may_read
 from .keys import IMAGE, LIVE
 from .ledger import Mine
 from .logs import Log
@@ -27,23 +34,25 @@ from .records import LEASE_SECONDS
 from .retry import RetryPolicy
 from .store import CLOCK_RESOLUTION_SECONDS
 from .urls import cos_url_problem
-from .verdicts import Action, Disposition, dispose, dispose_unprepared
+from .verdict_table import BAD_LINK, THROTTLED, Owner
+from .verdicts import Disposition, dispose, dispose_unprepared
 
-# One call's total deadline, and the time that makes a call worth starting.
-CALL_SECONDS = 25.0
+# One call's total deadline: the lease, less its uncertainty and the round trip of its claim.
+CALL_SECONDS = LEASE_SECONDS - CLOCK_RESOLUTION_SECONDS - 1.0
+# The time that makes a call worth starting.
 MIN_CALL_SECONDS = 8.0
 # How much longer than the call a pre-signed URL lives: the service may begin its download late.
 URL_EXTRA_SECONDS = 30
-# Calls under one claim while the service says "not now" without billing.
-TRANSIENT_POLICY = RetryPolicy(attempts=3, seconds=LEASE_SECONDS, base=0.5, cap=4.0)
+# Before a second try under the same claim, which only an unbilled failure of the service gets.
+_RETRY_POLICY = RetryPolicy(attempts=2, seconds=LEASE_SECONDS, base=0.5, cap=4.0)
+# For what is not spaced by history.py: an account that is refused, a service that is not reached.
 PAUSE_SECONDS = 60.0
 
 
 class FinalAnswer(NamedTuple):
-    """A business verdict, and the MD5s of what was judged, by role."""
+    """A business verdict."""
 
     answer: Answer
-    md5s: dict[str, str]
 
 
 class Deferral(NamedTuple):
@@ -54,6 +63,14 @@ class Deferral(NamedTuple):
     detail: str = ""
 
 
+class SetBack(NamedTuple):
+    """The content was not judged; it counts against it. `answer` is what the service said."""
+
+    reason: ParkReason
+    detail: str
+    answer: Answer | None = None
+
+
 class InputsChanged(NamedTuple):
     """The inputs are no longer those that were inspected; nothing was billed for them."""
 
@@ -61,74 +78,90 @@ class InputsChanged(NamedTuple):
 class OutcomeUnknown(NamedTuple):
     """A call was sent and got no reply: it may have been billed."""
 
+    detail: str
 
-class _Prepared(NamedTuple):
+
+class Prepared(NamedTuple):
+    """What a call needs besides a claim."""
+
     build_request: Callable[[float], DetectRequest]  # given the seconds that the call may take
-    md5s: dict[str, str]
+    md5s: dict[str, str]  # of what is judged, by role
+
+
+OnLateAnswer = Callable[[Answer], None]
 
 
 def call(
-    ctx: Context, pair: CompletePair, claim: Mine, permit: Permit, log: Log
-) -> FinalAnswer | Deferral | InputsChanged | OutcomeUnknown:
-    """Make the call, and decide what its reply means. Raises StoreUnavailableError."""
-    prepared: _Prepared | Answer | NotSent | None = None
+    ctx: Context,
+    prepared: Prepared,
+    pair: CompletePair,
+    claim: Mine,
+    permit: Permit,
+    may_retry: bool,
+    on_late_answer: OnLateAnswer,
+    log: Log,
+) -> FinalAnswer | Deferral | SetBack | InputsChanged | OutcomeUnknown:
+    """Make the call, and decide what its reply means.
+
+    Whatever is raised is raised before a request was sent, or after one that was not billed.
+    """
     failures = 0
     while True:
-        if _seconds_for_call(ctx, claim) < MIN_CALL_SECONDS:
+        if not ctx.pacer.await_start():
+            return Deferral(0, ParkReason.DRAIN_ENDING)
+        seconds = seconds_for_call(ctx, claim)
+        if seconds < MIN_CALL_SECONDS:
             return Deferral(0, ParkReason.TIME_EXHAUSTED)
-        if not isinstance(prepared, _Prepared):
-            try:
-                prepared = _prepare(ctx, pair, claim)
-            except (ObjectChangedError, ObjectGoneError):
-                return InputsChanged()
-        reply = _send(ctx, claim, prepared) if isinstance(prepared, _Prepared) else prepared
-        if isinstance(reply, Deferral):
-            return reply
-        disposition = _dispose(ctx, prepared, reply)
+        request = prepared.build_request(seconds)
+        reply = ctx.face.detect(request, seconds, on_late_answer)
+        disposition = dispose(reply, ctx.settings.sim_threshold)
         _log_reply(log, claim, reply, disposition)
+        ctx.pacer.on_outcome(outcome_of_reply(reply, disposition), permit)
 
-        match disposition.action:
-            case Action.RECORD:
-                assert isinstance(prepared, _Prepared) and isinstance(reply, Answer)
-                ctx.pacer.on_success()
-                return FinalAnswer(reply, prepared.md5s)
-            case Action.SPEND:
-                return OutcomeUnknown()
-            case Action.BACK_OFF:
-                ctx.pacer.on_throttled(permit)
-                return Deferral(0, ParkReason.THROTTLED, disposition.detail)
-            case Action.GIVE_BACK:
-                return Deferral(PAUSE_SECONDS, ParkReason.MISCONFIGURED, disposition.detail)
-            case Action.CHECK_INPUTS if _inputs_changed(ctx, pair):
-                return InputsChanged()
+        if disposition.owner is None and isinstance(reply, Answer):
+            return FinalAnswer(reply)
+        if isinstance(reply, NoReply):
+            return OutcomeUnknown(disposition.detail)
+        if disposition.owner is Owner.ACCOUNT:
+            return account_deferral(disposition)
+        if disposition.category == BAD_LINK and _inputs_changed(ctx, pair):
+            return InputsChanged()
         failures += 1
-        if failures >= TRANSIENT_POLICY.attempts:
-            bad_link = disposition.action is Action.CHECK_INPUTS
-            reason = ParkReason.BAD_LINK if bad_link else ParkReason.TRANSIENT
-            return Deferral(PAUSE_SECONDS, reason, disposition.detail)
-        ctx.clock.sleep(TRANSIENT_POLICY.wait(failures, ctx.rng))
-        next_permit = ctx.pacer.acquire(_seconds_for_call(ctx, claim))
+        retries = disposition.owner is Owner.SERVICE and may_retry
+        if not retries or failures >= _RETRY_POLICY.attempts:
+            return set_back_by(reply, disposition)
+        ctx.clock.sleep(_RETRY_POLICY.wait(failures, ctx.rng))
+        next_permit = ctx.pacer.acquire(seconds_for_call(ctx, claim))
         if next_permit is None:
-            return Deferral(0, ParkReason.LEASE_EXHAUSTED)
+            return Deferral(0, ParkReason.NO_CALL_SLOT)
         permit = next_permit
 
 
-def _send(ctx: Context, claim: Mine, prepared: _Prepared) -> Answer | NotSent | NoReply | Deferral:
-    """Send the one request that may be billed, if there still is time for it."""
-    if not ctx.pacer.await_start():
-        return Deferral(0, ParkReason.DRAIN_ENDING)
-    seconds = _seconds_for_call(ctx, claim)
-    if seconds < MIN_CALL_SECONDS:
-        return Deferral(0, ParkReason.LEASE_EXHAUSTED)
-    return ctx.face.detect(prepared.build_request(seconds), seconds)
+def outcome_of_reply(reply: Answer | NotSent | NoReply, disposition: Disposition) -> CallOutcome:
+    """Return what a reply says about the service and the account."""
+    if not isinstance(reply, Answer):
+        return CallOutcome.UNANSWERED
+    if disposition.owner is None:
+        return CallOutcome.VERDICT
+    if disposition.category == THROTTLED:
+        return CallOutcome.THROTTLED
+    return CallOutcome.REFUSED if disposition.owner is Owner.ACCOUNT else CallOutcome.ANSWERED
 
 
-def _dispose(
-    ctx: Context, prepared: _Prepared | Answer | NotSent, reply: Answer | NotSent | NoReply
-) -> Disposition:
-    if isinstance(prepared, _Prepared):
-        return dispose(reply, ctx.settings.sim_threshold)
-    return dispose_unprepared(prepared)
+def account_deferral(disposition: Disposition) -> Deferral:
+    """Defer for a reason of the account's: never counted against the pair."""
+    if disposition.category == THROTTLED:
+        return Deferral(0, ParkReason.THROTTLED, disposition.detail)
+    return Deferral(PAUSE_SECONDS, ParkReason.MISCONFIGURED, disposition.detail)
+
+
+def set_back_by(reply: Answer | NotSent | NoReply, disposition: Disposition) -> SetBack | Deferral:
+    """Return what an unbilled failure of the service's or the pair's comes to."""
+    if not isinstance(reply, Answer):
+        return Deferral(PAUSE_SECONDS, ParkReason.UNREACHABLE, disposition.detail)
+    bad_link = disposition.category == BAD_LINK
+    reason = ParkReason.BAD_LINK if bad_link else ParkReason.TRANSIENT
+    return SetBack(reason, disposition.detail, reply)
 
 
 def _log_reply(
@@ -144,21 +177,52 @@ def _log_reply(
             attempt=claim.number,
             code=reply.code,
             category=disposition.category,
+            owner=disposition.owner.value if disposition.owner else None,
             api_request_id=reply.request_id,
             contract_violation=reply.contract_violation or None,
         )
 
 
-def _seconds_for_call(ctx: Context, claim: Mine) -> float:
+def seconds_for_call(ctx: Context, claim: Mine) -> float:
     """Return what is left of the lease, by our own clock, and of the invocation."""
-    lease_end = claim.started + LEASE_SECONDS - CLOCK_RESOLUTION_SECONDS
-    return min(CALL_SECONDS, lease_end - ctx.clock.monotonic(), ctx.seconds_for_calls())
+    lease_end = claim.started + CALL_SECONDS
+    return min(lease_end - ctx.clock.monotonic(), ctx.seconds_for_calls())
 
 
-def _prepare(ctx: Context, pair: CompletePair, claim: Mine) -> _Prepared | Answer | NotSent:
-    """Find URLs and MD5s of both inputs. Raises ObjectChangedError, ObjectGoneError."""
-    if ctx.settings.transfer == "upload":
-        return _upload(ctx, pair, _seconds_for_call(ctx, claim))
+# ---- preparation, which needs no claim
+
+
+def needs_preparation(ctx: Context, pair: CompletePair) -> bool:
+    """Whether preparing a call takes requests: copies, or hashes that no ETag gives."""
+    return ctx.settings.transfer == "upload" or not all(item.md5 for item in pair.inputs)
+
+
+def prepare(
+    ctx: Context, pair: CompletePair
+) -> Prepared | Deferral | SetBack | InputsChanged | InvalidPair:
+    """Find URLs and MD5s of both inputs. Raises StoreUnavailableError, ConfigurationError."""
+    if not needs_preparation(ctx, pair):
+        return _presign(ctx, pair)
+    work = _upload if ctx.settings.transfer == "upload" else _presign
+    seconds = ctx.seconds_for_calls() - MIN_CALL_SECONDS
+    try:
+        prepared: Prepared | Deferral | SetBack = ctx.concurrency.with_timeout(
+            lambda: work(ctx, pair), seconds
+        )
+        return prepared
+    except TimeoutError:
+        return SetBack(ParkReason.PREPARATION_SLOW, f"not done after {seconds:.0f} s")
+    except (ObjectChangedError, ObjectGoneError):
+        return InputsChanged()
+    except ObjectUnreadableError as error:
+        return InvalidPair(pair, error.reason, str(error))
+    except ConfigurationError as error:
+        if not may_read(ctx.settings, ctx.store):
+            raise
+        return InvalidPair(pair, UNREADABLE, str(error))
+
+
+def _presign(ctx: Context, pair: CompletePair) -> Prepared:
     bucket, live, image = ctx.settings.bucket, pair.live, pair.image
 
     def md5(item: Input) -> str:
@@ -167,7 +231,8 @@ def _prepare(ctx: Context, pair: CompletePair, claim: Mine) -> _Prepared | Answe
     live_md5, image_md5 = ctx.concurrency.gather(lambda: md5(live), lambda: md5(image))
 
     def build_request(seconds: float) -> DetectRequest:
-        lifetime = int(seconds) + URL_EXTRA_SECONDS
+        # Signed by our clock: if it is behind COS's, the links' life began that much earlier.
+        lifetime = int(seconds + URL_EXTRA_SECONDS + max(0.0, ctx.store.clock_offset))
         return DetectRequest(
             live_url=ctx.store.presign(bucket, live.key, lifetime),
             live_md5=live_md5,
@@ -175,35 +240,42 @@ def _prepare(ctx: Context, pair: CompletePair, claim: Mine) -> _Prepared | Answe
             image_md5=image_md5,
         )
 
-    return _Prepared(build_request, {LIVE: live_md5, IMAGE: image_md5})
+    return Prepared(build_request, {LIVE: live_md5, IMAGE: image_md5})
 
 
-def _upload(ctx: Context, pair: CompletePair, seconds: float) -> _Prepared | Answer | NotSent:
+def _upload(ctx: Context, pair: CompletePair) -> Prepared | Deferral | SetBack:
     """Copy both inputs to the service through CreateUploadUrl (document 1061/47648)."""
 
     def request_target() -> UploadTarget | Answer | NotSent:
-        return ctx.face.upload_target(seconds)
+        return ctx.face.upload_target(CALL_SECONDS)
 
     targets: list[UploadTarget | Answer | NotSent] = ctx.concurrency.gather(
         request_target, request_target
     )
-    live, image = targets
-    if not isinstance(live, UploadTarget):
-        return live
-    if not isinstance(image, UploadTarget):
-        return image
-    for target in (live, image):
+    for target in targets:
+        if not isinstance(target, UploadTarget):
+            return _unprepared(target)
         if problem := cos_url_problem(target.upload_url, ctx.settings.endpoint_scheme):
-            return NotSent(f"CreateUploadUrl's answer was refused: {problem}")
+            return _unprepared(NotSent(f"CreateUploadUrl's answer was refused: {problem}"))
 
-    def copy(item: Input, target: UploadTarget) -> str:
+    def copy(item: Input, target: UploadTarget | Answer | NotSent) -> str:
+        assert isinstance(target, UploadTarget)
         return ctx.store.upload_to_url(ctx.settings.bucket, item.key, item.etag, target.upload_url)
 
+    live, image = targets
     live_md5, image_md5 = ctx.concurrency.gather(
         lambda: copy(pair.live, live), lambda: copy(pair.image, image)
     )
+    assert isinstance(live, UploadTarget) and isinstance(image, UploadTarget)
     request = DetectRequest(live.resource_url, live_md5, image.resource_url, image_md5)
-    return _Prepared(lambda _: request, {LIVE: live_md5, IMAGE: image_md5})
+    return Prepared(lambda _: request, {LIVE: live_md5, IMAGE: image_md5})
+
+
+def _unprepared(reply: Answer | NotSent) -> Deferral | SetBack:
+    disposition = dispose_unprepared(reply)
+    if disposition.owner is Owner.ACCOUNT:
+        return account_deferral(disposition)
+    return set_back_by(reply, disposition)
 
 
 def _inputs_changed(ctx: Context, pair: CompletePair) -> bool:

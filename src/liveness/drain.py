@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
+from .breaker import Breaker
 from .context import Context
 from .drain_slot import SlotLease
 from .due_markers import DueMarker, DueMarkers
@@ -55,10 +56,13 @@ class Drainer:
         # More would wait for a permit that comes too late, park, and come again at once.
         self._workers = min(_MAX_WORKERS, math.ceil(rate * _MIN_PAIR_SECONDS))
         self._lease = SlotLease(ctx, _MIN_PAIR_SECONDS, handover_seconds=self._workers / rate)
-        self._pacer = TokenBucket(rate, ctx.clock, ctx.concurrency.lock(), self._lease)
+        self._breaker = Breaker(ctx.settings, ctx.store, ctx.concurrency.lock())
+        self._pacer = TokenBucket(
+            rate, ctx.clock, ctx.concurrency.lock(), self._lease, self._breaker
+        )
         self._ctx = ctx._replace(pacer=self._pacer)
         self._log = log
-        self._markers = DueMarkers(ctx)
+        self._markers = DueMarkers(ctx, self._workers)
         self._ended: Counter[str] = Counter()
         self._refusals = 0  # in a row
         self._last_refusal: ConfigurationError | None = None
@@ -72,10 +76,17 @@ class Drainer:
         if self._ctx.seconds_for_calls() < _MIN_PAIR_SECONDS or not self._lease.acquire_current():
             return Drained(False, {})
         try:
+            self._breaker.load()
             while True:
-                self._ctx.concurrency.run_pool(self._tasks(), workers=self._workers)
+                is_probing = self._breaker.state is not None
+                tasks = self._probes() if is_probing else self._tasks()
+                workers = 1 if is_probing else self._workers
+                self._ctx.concurrency.run_pool(tasks, workers=workers)
+                self._save_breaker()
                 if not self._should_continue():
                     break
+                if is_probing:
+                    continue
                 # Events that parked while the slot was ours relied on us: list once more without.
                 self._release()
                 self._markers.refresh(whole=True)
@@ -95,6 +106,8 @@ class Drainer:
 
     def _should_continue(self) -> bool:
         """Whether another marker may be processed: in time, and in a slot of ours."""
+        if self._breaker.blocks:
+            return False
         if self._lease.is_retired or self._ctx.seconds_for_calls() < _MIN_PAIR_SECONDS:
             return False
         return not self._stopped and self._lease.renew()
@@ -114,6 +127,23 @@ class Drainer:
                 self._ctx.clock.sleep(0.5)
             elif not self._markers.any_done:
                 return
+
+    def _probes(self) -> Iterator[Callable[[], None]]:
+        """Yield tasks until one of them has made a call, and so closed the breaker or not."""
+        before = self._breaker.state
+        for task in self._tasks():
+            yield task
+            if self._breaker.state != before:
+                return
+
+    def _save_breaker(self) -> None:
+        """Share the breaker's state, and say when it opened or closed."""
+        state, was_open = self._breaker.state, self._breaker.was_open
+        self._breaker.save()
+        if state is not None and not was_open:
+            self._log("drain.breaker-opened", reason=state.cause)
+        elif state is None and was_open:
+            self._log("drain.breaker-closed")
 
     def _handle(self, marker: DueMarker) -> None:
         """Process a marker, whatever happens: the other pairs go on, and the marker stays."""
@@ -167,7 +197,7 @@ class Drainer:
         return state
 
     def _walk(self, marker: Marker) -> str:
-        walk = Walk(self._ctx, marker.pair_id, self._log, marker.deliveries)
+        walk = Walk(self._ctx, marker.pair_id, self._log, marker)
         if marker.deliveries < MAX_DELIVERIES:
             return walk.run().state
         self._log("drain.given-up", pair_id=marker.pair_id, deliveries=marker.deliveries)

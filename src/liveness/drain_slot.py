@@ -71,7 +71,7 @@ class SlotLease:
     def release(self) -> None:
         """Delete the current slot and, if it was taken early, the next: events wait for us."""
         for key in self._keys[-2:]:
-            self._ctx.store.delete(self._ctx.settings.ledger_bucket, key)
+            self._ctx.store.delete_once(self._ctx.settings.ledger_bucket, key)
         self._keys.clear()
         self._ends = 0.0
 

@@ -1,10 +1,13 @@
 """The markers that are due, as one drainer sees them: at most one of each pair at a time.
 
 Markers are drawn from the oldest and the newest end in turn: the backlog moves, and a person who
-arrives now need not wait for all of it. Further markers of a pair come after it was processed. If
-that finished the pair, those that were listed before are obsolete: whatever they announced was in
-the bucket already. If it did not, they are drawn between the others: when leases end, hundreds
-fall due at once, and must not delay the markers that arrived meanwhile.
+arrives now need not wait for all of it. Those of pairs with set-backs stand behind: while fresh
+ones wait they get every fourth draw and a quarter of the workers, else three quarters of them.
+
+Further markers of a pair come after it was processed. If that finished the pair, those that were
+listed before are obsolete: whatever they announced was in the bucket already. If it did not, they
+are drawn between the others: when leases end, hundreds fall due at once, and must not delay the
+markers that arrived meanwhile.
 """
 
 from __future__ import annotations
@@ -46,10 +49,12 @@ class DueMarkers:
     One worker at a time calls `next`; any worker may call `done` meanwhile.
     """
 
-    def __init__(self, ctx: Context) -> None:
+    def __init__(self, ctx: Context, workers: int) -> None:
         self._ctx = ctx
+        self._workers = workers
         self._due: deque[str] = deque()  # one of each pair
         self._repeats: dict[str, list[str]] = {}  # by pair: its other markers
+        self._set_back: deque[str] = deque()  # of pairs with set-backs; one of each pair
         self._ready_repeats: deque[str] = deque()
         self._obsolete: deque[str] = deque()
         self._running: dict[str, _Running] = {}  # by pair
@@ -64,7 +69,7 @@ class DueMarkers:
 
     @property
     def any_due(self) -> bool:
-        return bool(self._due or self._ready_repeats)
+        return bool(self._due or self._set_back or self._ready_repeats)
 
     @property
     def any_running(self) -> bool:
@@ -82,8 +87,10 @@ class DueMarkers:
             self.refresh(whole=not self.any_due)
         if self._obsolete:
             return DueMarker(self._obsolete.popleft(), is_obsolete=True)
-        for _ in range(len(self._due) + len(self._ready_repeats)):
+        for _ in range(len(self._due) + len(self._set_back) + len(self._ready_repeats)):
             key = self._pop_next()
+            if key is None:
+                return None
             self._seen_keys.discard(key)
             pair = _pair_of(key)
             if pair not in self._running:
@@ -131,7 +138,7 @@ class DueMarkers:
                 self._ready_repeats.append(key)
             else:
                 self._repeats[pair] = []
-                self._due.append(key)
+                (self._set_back if _has_setbacks(key) else self._due).append(key)
 
     def _settle_done(self) -> None:
         """Sort the repeats of the pairs that were processed since the last draw."""
@@ -144,12 +151,28 @@ class DueMarkers:
             if done.finished:
                 self._finished.add(done.pair)
 
-    def _pop_next(self) -> str:
-        """Pop a repeat every other time if there is one, else the newest and oldest in turn."""
+    def _pop_next(self) -> str | None:
+        """Pop a repeat every other time, a set-back every fourth, else the newest and oldest."""
         self._draws += 1
-        if self._ready_repeats and (self._draws % 2 or not self._due):
+        if self._ready_repeats and (self._draws % 2 or not self.any_due_first):
             return self._ready_repeats.popleft()
+        if self._set_back and (self._draws % 4 == 0 or not self._due):
+            running = sum(_has_setbacks(item.key) for item in list(self._running.values()))
+            if running < max(1, self._workers // 4 if self._due else 3 * self._workers // 4):
+                return self._set_back.popleft()
+        if not self._due:
+            return None
         return self._due.pop() if self._draws % 4 < 2 else self._due.popleft()
+
+    @property
+    def any_due_first(self) -> bool:
+        """Whether there is a marker of a pair that was not processed yet."""
+        return bool(self._due or self._set_back)
+
+
+def _has_setbacks(key: str) -> bool:
+    marker = read_marker_key(key)
+    return marker is not None and marker.has_setbacks
 
 
 def _pair_of(key: str) -> str:

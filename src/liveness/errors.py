@@ -7,6 +7,7 @@
     ├── StoreUnavailableError     COS failed; the same request may succeed later
     ├── ObjectChangedError        an input is not the one that was inspected
     ├── ObjectGoneError           an input no longer exists
+    ├── ObjectUnreadableError     an object that no request of ours can read
     ├── LedgerDamagedError        a ledger object is not as this function wrote it
     ├── PairNotFinishedError      what a walk raises: one of the above, and whether it is parked
     └── PairsNotFinishedError     raised last of all, so that the platform retries the event
@@ -50,6 +51,14 @@ class ObjectChangedError(LivenessError):
 
 class ObjectGoneError(LivenessError):
     """The object existed when it was inspected, and no longer does."""
+
+
+class ObjectUnreadableError(LivenessError):
+    """COS refuses to read this one object; `reason` is a local outcome that says why."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 class LedgerDamagedError(LivenessError):

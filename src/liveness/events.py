@@ -136,11 +136,14 @@ def _keys_of(settings: Settings, record: object) -> list[str]:
     _check_unicode(key)
     url = _text(record, "cos", "cosObject", "url", default="")
     # The key is raw, the URL percent-encoded; for space, "+", "%" and what is not ASCII that is
-    # unconfirmed. Where the two disagree, both spellings are inspected.
+    # unconfirmed. Where they leave doubt, all spellings are inspected.
     path_part = url.partition("://")[2].partition("/")[2].partition("?")[0]
-    if not path_part or key in (_decoded(path_part), unquote_plus(path_part)):
-        return [key]
-    return [key, *([decoded] if (decoded := _decoded(path_part)) else [])]
+    spellings = [key]
+    if path_part and key not in (_decoded(path_part), unquote_plus(path_part)):
+        spellings.append(_decoded(path_part) or key)
+    if "+" in key and "+" in path_part:  # both may be form-encoded
+        spellings.append(key.replace("+", " "))
+    return list(dict.fromkeys(spellings))
 
 
 def _decoded(path_part: str) -> str | None:

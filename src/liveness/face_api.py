@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 
@@ -51,8 +52,14 @@ class UploadTarget(NamedTuple):
 class FaceApi(Protocol):
     """FaceID. No method raises for what the service or the network does."""
 
-    def detect(self, request: DetectRequest, seconds: float) -> Answer | NotSent | NoReply:
-        """Make one paid call, abandoned after that many seconds in all."""
+    def detect(
+        self, request: DetectRequest, seconds: float, on_late_answer: Callable[[Answer], None]
+    ) -> Answer | NotSent | NoReply:
+        """Make one paid call, abandoned after that many seconds in all.
+
+        Nothing is sent after that. `on_late_answer` gets an answer that arrives later, in whatever
+        thread; NotSent means that connecting had not ended.
+        """
 
     def upload_target(self, seconds: float) -> UploadTarget | Answer | NotSent:
         """Call CreateUploadUrl once; an Answer is an API error."""
@@ -75,6 +82,7 @@ class FrameSource(Protocol):
 
 
 _MAX_TEXT_CHARS = 500
+_MAX_CLEANED_CHARS = 4 * _MAX_TEXT_CHARS  # cleaning takes time that grows faster than the text
 _MAX_URL_CHARS = 4096
 # The service may quote what it was sent: pre-signed URLs, and the request's own signature.
 # No text of its own has forty such characters in a row; tokens and signatures do.
@@ -141,7 +149,10 @@ def _similarity(value: Any) -> tuple[float | None, str]:
 
 def _text(value: object) -> str:
     """Return a string without links and signatures, truncated; for anything else, nothing."""
-    return _SECRET.sub("[link]", _plain(value))[:_MAX_TEXT_CHARS]
+    text = _plain(value)
+    if len(text) > _MAX_CLEANED_CHARS:  # not within a word, which may be a secret
+        text = text[:_MAX_CLEANED_CHARS].rpartition(" ")[0]
+    return _SECRET.sub("[link]", text)[:_MAX_TEXT_CHARS]
 
 
 def _url(value: object) -> str:

@@ -12,16 +12,22 @@ from contextlib import contextmanager
 from typing import Any
 
 from . import __version__
+from .call import MIN_CALL_SECONDS
 from .cloud.clients import ClientFactory, CloudClients
 from .cloud.credentials import read_credentials
 from .cloud.system import SystemClock, SystemRandom, ThreadConcurrency
 from .context import Context
 from .drain import Drainer
-from .errors import LivenessError, PairNotFinishedError, PairsNotFinishedError
+from .errors import (
+    ConfigurationError,
+    LivenessError,
+    PairNotFinishedError,
+    PairsNotFinishedError,
+)
 from .events import Trigger, read_event
 from .invocation import Invocation, read_invocation
 from .logs import Log, silence_vendors, write_stdout
-from .markers import Marker, ParkReason, try_park
+from .markers import Marker, ParkReason, park, try_park
 from .pacing import CallPacer, Unpaced
 from .reconcile import reconcile
 from .runtime import Clock, Concurrency, Random
@@ -74,7 +80,7 @@ class Function:
 
     def _prepare(self, event: object, invocation: Invocation) -> tuple[Context, Trigger]:
         settings = read_settings(self._environ)
-        invocation.check_timeout()
+        invocation.check_timeout(settings)
         trigger = read_event(settings, event)
         clients = self._clients.connect(settings, read_credentials(self._environ))
         ctx = Context(
@@ -127,12 +133,17 @@ def _handle_pairs(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
     failures: dict[str, str] = {}
     for pair_id in trigger.pair_ids:
         try:
-            walk = Walk(ctx, pair_id, log)
+            if ctx.seconds_for_calls() < MIN_CALL_SECONDS and results:
+                results.append(_park_unwalked(ctx, pair_id))
+                continue
+            walk = Walk(ctx, pair_id, log, urgent=trigger.kind == "retry")
             if trigger.kind == "retry":
                 walk.grant()
             result = walk.run()
         except Exception as error:  # whatever it is, the next person's pair goes on
-            failures[pair_id] = _handle_failed_pair(ctx, pair_id, error, log)
+            reason = _handle_failed_pair(ctx, pair_id, error, log)
+            if not (trigger.kind == "cos" and _is_parked_refusal(error)):
+                failures[pair_id] = reason
             continue
         results.append(result)
         log("pair.finished", pair_id=pair_id, state=result.state, status=result.status)
@@ -144,6 +155,22 @@ def _handle_pairs(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
         "skipped": [record.to_summary() for record in trigger.skipped],
         "pairs": [result.to_summary() for result in results],
     }
+
+
+def _park_unwalked(ctx: Context, pair_id: str) -> WalkResult:
+    """Park a pair for which no time is left, without inspecting it."""
+    park(ctx, Marker(pair_id, ParkReason.TIME_EXHAUSTED), 0)
+    detail = ParkReason.TIME_EXHAUSTED.text
+    return WalkResult(pair_id, "parked", detail=detail, is_due=True)
+
+
+def _is_parked_refusal(error: Exception) -> bool:
+    """Whether the account was refused and a marker waits: another delivery would add a marker."""
+    return (
+        isinstance(error, PairNotFinishedError)
+        and error.marker_written
+        and isinstance(error.cause, ConfigurationError)
+    )
 
 
 def _handle_drain(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from .errors import ConfigurationError, ObjectUnreadableError
 from .keys import (
     ATTEMPT_META,
     FINGERPRINT_META,
@@ -15,7 +16,10 @@ from .keys import (
     REASON_META,
     STATUS_META,
     InputKey,
+    breaker_key,
     candidate_keys,
+    control_key,
+    drain_slot_key,
     fingerprint_of,
     result_key,
 )
@@ -26,7 +30,22 @@ from .store import ObjectHead, RetryingStore
 from .verdicts import outcome_of_response
 
 # The local outcomes that need no call; see verdict_table.py.
-INVALID_REASONS = ("InputAmbiguous", "InputEmpty", "InputTooLarge")
+ARCHIVED, ENCRYPTED, UNREADABLE = "InputArchived", "InputEncrypted", "InputUnreadable"
+INVALID_REASONS = (
+    "InputAmbiguous",
+    "InputEmpty",
+    "InputTooLarge",
+    ARCHIVED,
+    ENCRYPTED,
+    UNREADABLE,
+)
+
+
+_PROBLEMS = {
+    ARCHIVED: "is in archive storage",
+    ENCRYPTED: "is encrypted with a customer's key",
+    UNREADABLE: "cannot be read with the function's key",
+}
 
 
 class Input(NamedTuple):
@@ -38,6 +57,7 @@ class Input(NamedTuple):
     size: int
     last_modified: float  # seconds since 1970
     md5: str | None
+    problem: str = ""  # one of INVALID_REASONS, if the object cannot be read
 
 
 class CompletePair(NamedTuple):
@@ -77,7 +97,8 @@ class Inspection(NamedTuple):
 
     inputs: CompletePair | IncompletePair | InvalidPair
     result: ObjectHead | None
-    drain_active: bool = False  # whether an instance drains in the slot that was asked about
+    drain_active: bool = False  # whether an instance drains now, if that was asked
+    breaker: ObjectHead | None = None  # the head of breaker.json, if that was asked
 
     @property
     def pair(self) -> CompletePair | None:
@@ -147,41 +168,69 @@ def inspect(
     store: RetryingStore,
     concurrency: Concurrency,
     pair_id: str,
-    drain_slot: str | None = None,
+    with_drain: bool = False,
 ) -> Inspection:
-    """HEAD every key an input may have, `result.json` and the drain slot, in one round trip.
+    """HEAD every key an input may have, and `result.json`, in one round trip.
 
-    Keys are computed, never listed: GET Bucket is eventually consistent (document 436/30614), and
-    two simultaneous events would each miss the other's input.
+    With `with_drain`, HEAD the drain's slot and breaker as well. Keys are computed, never listed:
+    GET Bucket is eventually consistent (document 436/30614), and two simultaneous events would each
+    miss the other's input.
     """
     keys = candidate_keys(settings, pair_id)
-    tasks: list[Any] = [lambda key=key.key: store.head(settings.bucket, key) for key in keys]
-    *heads, result, drainer = concurrency.gather(
-        *tasks,
-        lambda: store.head(settings.result_bucket, result_key(settings, pair_id)),
-        lambda: store.head(settings.ledger_bucket, drain_slot) if drain_slot else None,
+    drain_keys = (
+        (drain_slot_key(settings, store.now()), breaker_key(settings)) if with_drain else ()
     )
-    if keys and not any(heads):
+    inputs: list[Any] = [lambda key=key: _read_input(settings, store, key) for key in keys]
+    *found, result = concurrency.gather(
+        *inputs,
+        *(lambda key=key: store.head(settings.ledger_bucket, key) for key in drain_keys),
+        lambda: store.head(settings.result_bucket, result_key(settings, pair_id)),
+    )
+    objects, drain = found[: len(keys)], found[len(keys) :]
+    if keys and not any(objects):
         # A HEAD's 404 does not tell whether key or bucket is missing; a GET's does, by raising.
         store.get(settings.bucket, keys[0].key, max_bytes=0)
-    inputs = classify(settings, pair_id, list(zip(keys, heads, strict=True)))
-    return Inspection(inputs, result, drainer is not None)
+    classified = classify(settings, pair_id, [item for item in objects if item])
+    if not with_drain:
+        return Inspection(classified, result)
+    slot, breaker = drain
+    return Inspection(classified, result, slot is not None, breaker)
+
+
+def _read_input(settings: Settings, store: RetryingStore, key: InputKey) -> Input | None:
+    """HEAD an input; one that cannot be read, or not by us, is an input with a problem."""
+    try:
+        head = store.head(settings.bucket, key.key)
+    except ObjectUnreadableError as error:
+        return Input(key.role, key.key, "", 0, 0.0, None, error.reason)
+    except ConfigurationError:
+        if not may_read(settings, store):
+            raise
+        return Input(key.role, key.key, "", 0, 0.0, None, UNREADABLE)
+    if head is None:
+        return None
+    problem = ARCHIVED if head.is_archived else ""
+    return Input(key.role, key.key, head.etag, head.size, head.last_modified, head.md5, problem)
+
+
+def may_read(settings: Settings, store: RetryingStore) -> bool:
+    """Whether we may read inputs at all, so that a refusal concerns one object alone."""
+    try:
+        store.get(settings.bucket, control_key(settings), max_bytes=0)
+    except ConfigurationError:
+        return False
+    return True
 
 
 def classify(
-    settings: Settings, pair_id: str, heads: Sequence[tuple[InputKey, ObjectHead | None]]
+    settings: Settings, pair_id: str, inputs: Sequence[Input]
 ) -> CompletePair | IncompletePair | InvalidPair:
-    """Decide what the heads of all candidate keys mean. Pure."""
-    inputs = tuple(
-        Input(key.role, key.key, head.etag, head.size, head.last_modified, head.md5)
-        for key, head in heads
-        if head is not None
-    )
+    """Decide what the inputs that exist come to. Pure."""
     missing = tuple(role for role in (LIVE, IMAGE) if all(item.role != role for item in inputs))
     if missing:
-        return IncompletePair(pair_id, missing, inputs)
+        return IncompletePair(pair_id, missing, tuple(inputs))
     fingerprint = fingerprint_of(pair_id, ((item.key, item.etag, item.size) for item in inputs))
-    pair = CompletePair(pair_id, fingerprint, inputs)
+    pair = CompletePair(pair_id, fingerprint, tuple(inputs))
     limits = {LIVE: settings.max_live_bytes, IMAGE: settings.max_image_bytes}
     return _invalid(pair, limits) or pair
 
@@ -191,6 +240,8 @@ def _invalid(pair: CompletePair, limits: Mapping[str, int]) -> InvalidPair | Non
         keys = ", ".join(repr(item.key) for item in pair.inputs)
         return InvalidPair(pair, "InputAmbiguous", f"expected one of each, found: {keys}")
     for item in pair.inputs:
+        if item.problem:
+            return InvalidPair(pair, item.problem, f"{item.key!r} {_PROBLEMS[item.problem]}")
         if item.size == 0:
             return InvalidPair(pair, "InputEmpty", f"{item.key!r} is empty")
         if item.size > limits[item.role]:

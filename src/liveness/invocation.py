@@ -7,11 +7,14 @@ from typing import Any, NamedTuple
 
 from .errors import ConfigurationError
 from .records import InvocationInfo
+from .settings import Settings
 
 # The shortest timeout in which a drain can begin, process a pair with one slow call, and end.
 MIN_TIMEOUT_SECONDS = 60.0
 # Assumed where the platform gives none: its own default would be too short for a call anyway.
 _DEFAULT_TIMEOUT_SECONDS = 60.0
+# What a drain needs besides the wait for its first permit: to begin, one pair, and to end.
+_DRAIN_SECONDS = 55.0
 _MAX_TIMEOUT = 10**9  # no timeout is that long, in either unit
 _MAX_NAME_CHARS = 128  # no name on the platform is longer
 
@@ -28,12 +31,23 @@ class Invocation(NamedTuple):
         """When the platform ends it (monotonic)."""
         return self.started + self.timeout_seconds
 
-    def check_timeout(self) -> None:
-        """Raise ConfigurationError if the function's timeout is too short to work with."""
+    def check_timeout(self, settings: Settings) -> None:
+        """Raise ConfigurationError if the function's timeout is too short to work with.
+
+        A drain that could not wait for its first permit would make no call at all.
+        """
         if self.timeout_seconds < MIN_TIMEOUT_SECONDS:
             raise ConfigurationError(
                 f"the function's timeout is {self.timeout_seconds:g} s, too short for a call and "
                 f"its bookkeeping; set at least {MIN_TIMEOUT_SECONDS:g} s"
+            )
+        if self.timeout_seconds < _DRAIN_SECONDS + 1 / settings.rate_limit:
+            raise ConfigurationError(
+                f"LIVENESS_RATE_LIMIT is {settings.rate_limit:g}, one call in "
+                f"{1 / settings.rate_limit:.1f} s, and the function's timeout is "
+                f"{self.timeout_seconds:g} s: a drain would end before its first call; set a "
+                f"timeout of at least {_DRAIN_SECONDS + 1 / settings.rate_limit:.0f} s, or a "
+                "higher rate"
             )
 
 

@@ -5,8 +5,10 @@
 <result prefix><pair id>/best-frame-<its MD5>.jpg       a key never holds other bytes
 <ledger prefix>claims/<pair hash>/<fingerprint>/<name>  see ledger.py for the names
 <ledger prefix>pending/<due>-<pair hash>-<token>        a marker; every one has its own name
+    <ledger prefix>pending/<due>-<pair hash>-<token>-s  one of a pair with set-backs
 <ledger prefix>drain/<slot>                             who drains in that slot of time
 <ledger prefix>reconcile.json                           how far reconcile has come
+    <ledger prefix>breaker.json                         exists while the breaker is open
 """
 
 from __future__ import annotations
@@ -32,8 +34,10 @@ STATUS_META = "liveness-status"
 REASON_META = "liveness-reason"
 ATTEMPT_META = "liveness-attempt"
 FRAME_META = "liveness-best-frame"  # the frame's MD5, or one of the two below
+NEXT_PROBE_META = "liveness-next-probe"  # of breaker.json
 FRAME_NONE = "none"  # the service gave none
 FRAME_MISSING = "missing"  # the service gave one, and it could not be copied
+_SETBACK_SUFFIX = "-s"
 _DUE_FORMAT = "%Y%m%dT%H%M%SZ"
 # "/best-frame-" + MD5 + ".jpg": the longest name that follows a pair id in a result key.
 _LONGEST_RESULT_NAME = len("/best-frame-.jpg") + 32
@@ -93,6 +97,11 @@ def pair_id_problem(settings: Settings, pair_id: str) -> str | None:
     if size > room:
         return f"has a pair id of {size} bytes; its results would fit only up to {room}"
     return None
+
+
+def control_key(settings: Settings) -> str:
+    """Return a key among the inputs that never exists: reading it shows whether we may read."""
+    return f"{settings.input_prefix}.liveness-control"
 
 
 def candidate_keys(settings: Settings, pair_id: str) -> list[InputKey]:
@@ -214,15 +223,19 @@ class MarkerKey(NamedTuple):
 
     due: float | None  # seconds since 1970; None if the name does not say
     pair_hash: str
+    has_setbacks: bool
 
 
 def marker_prefix(settings: Settings) -> str:
     return f"{settings.ledger_prefix}pending/"
 
 
-def marker_key(settings: Settings, pair_id: str, due: float, token: str) -> str:
+def marker_key(
+    settings: Settings, pair_id: str, due: float, token: str, has_setbacks: bool = False
+) -> str:
     """Return a key of a marker: markers sort by due time, and every one has its own name."""
-    return f"{markers_due_at(settings, due)}-{pair_hash(pair_id)}-{token}"
+    suffix = _SETBACK_SUFFIX if has_setbacks else ""
+    return f"{markers_due_at(settings, due)}-{pair_hash(pair_id)}-{token}{suffix}"
 
 
 def markers_due_at(settings: Settings, due: float) -> str:
@@ -239,7 +252,7 @@ def read_marker_key(key: str) -> MarkerKey | None:
         due = float(calendar.timegm(time.strptime(parts[0], _DUE_FORMAT)))
     except ValueError:
         due = None
-    return MarkerKey(due, parts[1])
+    return MarkerKey(due, parts[1], key.endswith(_SETBACK_SUFFIX))
 
 
 # ---- drain and reconcile
@@ -252,6 +265,10 @@ def drain_prefix(settings: Settings) -> str:
 def drain_slot_key(settings: Settings, moment: float) -> str:
     """Return the key of the slot at that moment (seconds since 1970 by the store's clock)."""
     return f"{drain_prefix(settings)}{int(moment // SLOT_SECONDS)}"
+
+
+def breaker_key(settings: Settings) -> str:
+    return f"{settings.ledger_prefix}breaker.json"
 
 
 def reconcile_state_key(settings: Settings) -> str:

@@ -24,11 +24,18 @@ read-back fences: two PUTs at once may both get a 200, but only one of the two c
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from .context import Context
-from .errors import ConfigurationError, LedgerDamagedError, StoreUnavailableError
+from .errors import (
+    ConfigurationError,
+    LedgerDamagedError,
+    LivenessError,
+    StoreUnavailableError,
+)
+from .history import History, read_history
 from .inspection import CompletePair
 from .keys import (
     claim_name,
@@ -46,15 +53,18 @@ from .records import (
     owner_record,
     read_granting_request,
     read_nonce,
+    read_release,
     read_response,
     release_record,
     response_record,
 )
-from .retry import DEFAULT_POLICY, PERSISTENT_POLICY, RetryPolicy
-from .store import StoredObject
+from .retry import DEFAULT_POLICY, PERSISTENT_POLICY, RetryPolicy, with_retries
+from .store import UNPARSABLE, ObjectHead, StoredObject
 from .verdicts import outcome_of_response
 
 _MAX_RECORD_BYTES = 64 * 1024
+# How far ahead the latest attempt is searched for, in one round trip.
+_LEAPS = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Mine(NamedTuple):
@@ -85,68 +95,112 @@ class Ledger:
 
     # ---- attempts
 
-    def claim(self, number: int) -> Mine | Theirs | Response:
-        """Create attempt `number` and read it back: two round trips, the response read in both.
+    def claim(self, history: History) -> Mine | Theirs | Response:
+        """Create the next attempt and read it back: two round trips, the response read in both.
 
         Only the read-back decides whose claim it is: a 409 may be caused by our own first PUT
         whose reply was lost, and two PUTs at once may both get a 200.
         """
+        number = history.number + 1
         nonce, started = self._ctx.rng.token(), self._ctx.clock.monotonic()
         body = claim_record(self._pair.pair_id, number, nonce, self._owner)
+        mine = Mine(number, nonce, started)
         created, recorded = self._ctx.concurrency.gather(
             lambda: self._create(claim_name(number), body), self.response
         )
         if isinstance(recorded, Response):
             return recorded
-        claim, recorded = self._read_back(number, body, created)
+        try:
+            claim, recorded = self._read_back(mine, body, created)
+        except Exception:
+            if created:  # else the name of the release may be needed by another owner
+                with contextlib.suppress(LivenessError):
+                    self.release(mine, history.released(number))
+            raise
         if isinstance(recorded, Response):
             return recorded
-        return Mine(number, nonce, started) if claim.nonce == nonce else Theirs(claim)
+        return mine if claim.nonce == nonce else Theirs(claim)
 
-    def _read_back(self, number: int, body: bytes, created: bool) -> tuple[Claim, Response | None]:
-        """Read claim and release of attempt `number`, and the response again.
+    def _read_back(self, mine: Mine, body: bytes, created: bool) -> tuple[Claim, Response | None]:
+        """Read claim and release of our attempt's number, and the response again.
 
         A claim just created cannot have been released yet. An instance's first claim in a bucket is
         PUT once more at the same time, and must be refused: without create-only two instances could
         both believe that they may call.
         """
+        number = mine.number
         tasks: list[Callable[[], Any]] = [
-            lambda: self._read_claim(number),
+            lambda: self._read_created_claim(number),
             lambda: None if created else self._get(released_name(number)),
             self.response,
         ]
         if self._bucket not in self._ctx.trusted_buckets:
             tasks.append(lambda: self._prove_create_only(number, body))
         claim, released, response, *_ = self._ctx.concurrency.gather(*tasks)
-        if claim is None:
-            raise StoreUnavailableError(f"attempt {number} was created but cannot be read")
         return _with_release(claim, released), response
 
-    def list_attempts(self, start: int) -> list[Claim]:
-        """Read all attempts from `start` on that exist, in a few round trips however many."""
-        claims: list[Claim] = []
-        batch = 2
-        while True:
-            numbers = range(start + len(claims), start + len(claims) + batch)
-            found = self._ctx.concurrency.gather(
-                *(lambda n=n: self._read_claim(n) for n in numbers),
-                *(lambda n=n: self._get(released_name(n)) for n in numbers),
-            )
-            for claim, released in zip(found[:batch], found[batch:], strict=True):
-                if claim is None:
-                    return claims
-                claims.append(_with_release(claim, released))
-            batch = min(2 * batch, 16)
+    def catch_up(self, history: History, claim: Claim, limit: int) -> tuple[History, float]:
+        """Return the history of all attempts that exist, and the seconds left of the last lease.
 
-    def release(self, claim: Mine) -> None:
+        `claim` is the one after `history`.
+        A release sums up the attempts before it, so only those after the latest release are read:
+        never more than may go unanswered.
+        """
+        claims: list[Claim] = []
+        for number in range(self._latest_attempt(claim.number), history.number, -1):
+            claim, summary = self._read_attempt(number)
+            if summary is not None:
+                history = summary
+                break
+            claims.append(claim)
+        now = self._ctx.store.now()
+        lease_left = claims[0].lease_left if claims else 0.0
+        if lease_left > 0:
+            claims = claims[1:]
+        return history.extended(reversed(claims), now, limit), max(0.0, lease_left)
+
+    def _read_attempt(self, number: int) -> tuple[Claim, History | None]:
+        """Read an attempt that exists, and the history in its release, if there is one."""
+        claim, released = self._ctx.concurrency.gather(
+            lambda: self._read_claim(number), lambda: self._get(released_name(number))
+        )
+        if claim is None:
+            raise StoreUnavailableError(f"attempt {number} exists but cannot be read")
+        return claim, _summary(claim, released)
+
+    def _latest_attempt(self, known: int) -> int:
+        """Return the number of the latest attempt that exists, searching in growing leaps."""
+        while True:
+            numbers = [known + leap for leap in _LEAPS]
+            heads = self._ctx.concurrency.gather(
+                *(lambda n=n: self._head(claim_name(n)) for n in numbers)
+            )
+            existing = [n for n, head in zip(numbers, heads, strict=True) if head]
+            if not existing:
+                return known
+            known = max(existing)
+
+    def release(self, claim: Mine, history: History) -> None:
         """Give an attempt back; once this was tried, the number is never used again."""
-        self._create(released_name(claim.number), release_record(claim.number, claim.nonce))
+        record = release_record(claim.number, claim.nonce, history.to_record())
+        self._create(released_name(claim.number), record)
 
     def _read_claim(self, number: int) -> Claim | None:
         stored = self._get(claim_name(number))
         if stored is None:
             return None
         return Claim(number, read_nonce(stored), stored.head.age, released=False)
+
+    def _read_created_claim(self, number: int) -> Claim:
+        """Read a claim that exists, though a read may not see it at first."""
+
+        def read() -> Claim:
+            claim = self._read_claim(number)
+            if claim is None:
+                raise StoreUnavailableError(f"attempt {number} was created but cannot be read")
+            return claim
+
+        return with_retries(read, self._ctx.clock, self._ctx.rng)
 
     def _prove_create_only(self, number: int, body: bytes) -> None:
         if self._create(claim_name(number), body):  # a 409 is the proof
@@ -225,6 +279,9 @@ class Ledger:
 
     # ---- objects
 
+    def _head(self, name: str) -> ObjectHead | None:
+        return self._ctx.store.head(self._bucket, self._prefix + name)
+
     def _get(self, name: str) -> StoredObject | None:
         return self._ctx.store.get(self._bucket, self._prefix + name, _MAX_RECORD_BYTES)
 
@@ -245,6 +302,18 @@ class Ledger:
 def _with_release(claim: Claim, released: StoredObject | None) -> Claim:
     nonce = read_nonce(released) if released else None
     return claim._replace(released=nonce is not None and nonce == claim.nonce)
+
+
+def _summary(claim: Claim, released: StoredObject | None) -> History | None:
+    """Return the history that ends in this attempt, if its owner released it."""
+    nonce, record = read_release(released) if released else (None, None)
+    if nonce is None or nonce != claim.nonce:
+        return None
+    try:
+        history = read_history(record)
+    except UNPARSABLE:
+        return None
+    return history if history.number == claim.number else None
 
 
 def _has_failed(response: Response) -> bool:

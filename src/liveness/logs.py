@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import sys
@@ -22,11 +23,12 @@ EVENTS: Mapping[str, str] = {
     "pair.claimed": "this invocation may make the next call for this fingerprint",
     "pair.called": "the face API replied: code, request ID, category",
     "pair.call-outcome-unknown": "a call was sent and no reply arrived; it may have been billed",
-    "pair.call-not-sent": "a call never reached the service",
+    "pair.call-not-sent": "a call never reached the service; it cannot have been billed",
     "pair.response-stored": "the response record is stored",
     "pair.late-response": "a response arrived after another one was recorded; both are stored",
     "pair.billed-after-give-up": "ALARM: a billed response arrived after the pair was given up",
-    "pair.given-up": "ALARM: all attempts are used up; an operator must investigate",
+    "pair.given-up": "ALARM: a content ended without a verdict, after too many attempts without a "
+    "reply or too many set-backs; an operator must investigate",
     "pair.released": "an attempt was released without a billed call",
     "pair.best-frame-missing": "the best frame could not be copied, with the reason",
     "pair.published": "`result.json` was written",
@@ -35,6 +37,9 @@ EVENTS: Mapping[str, str] = {
     "pair.finished": "this invocation finished with the pair: its state and its result's status",
     "drain.finished": "this invocation processed markers: the number of pairs per final state; "
     "`overdue_seconds` is the longest that a due marker had waited",
+    "drain.breaker-opened": "ALARM: no calls are made but probes; the reason is `unanswered` or "
+    "`refused`",
+    "drain.breaker-closed": "ALARM: a probe was answered; calls are made again",
     "drain.failed": "draining stopped, with the reason; the markers remain",
     "drain.marker-failed": "a marker could not be processed, with the reason; it remains",
     "drain.marker-invalid": "an object that is not a valid marker was removed; reconcile finds its "
@@ -61,7 +66,7 @@ class Log:
 
     def __call__(self, event: str, **fields: Any) -> None:
         assert event in EVENTS, event
-        record = {"event": event, **self._base, **fields}
+        record: dict[str, Any] = {"event": event, **self._base, **fields}
         record = {name: value for name, value in record.items() if value is not None}
         max_chars = _MAX_TEXT_CHARS
         while len((line := _line(record, max_chars)).encode("utf-8", "replace")) > _MAX_LINE_BYTES:
@@ -74,10 +79,14 @@ class Log:
 
 
 def write_stdout(line: str) -> None:
-    """Write a line at once, so that lines of different threads never mix."""
-    # A lone surrogate from a malformed message must not end the invocation.
-    sys.stdout.write(line.encode("utf-8", "replace").decode())
-    sys.stdout.flush()
+    """Write a line at once, so that lines of different threads never mix, whatever stdout is.
+
+    UTF-8 bytes, though stdout may be ASCII on real instances. I13: logging never ends the work,
+    so a stdout that is closed or full loses the line and nothing else.
+    """
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sys.stdout.buffer.write(line.encode("utf-8", "replace"))
+        sys.stdout.flush()
 
 
 def silence_vendors() -> None:

@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from .context import Context
 from .errors import LivenessError
+from .history import History, read_history
 from .keys import marker_key
 from .store import JSON, UNPARSABLE
 
-MARKER_SCHEMA = "liveness-marker/2"
+MARKER_SCHEMA = "liveness-marker/3"
 # A poison message, one that ends every invocation that processes it, is given up after so many.
 MAX_DELIVERIES = 10
 MAX_MARKER_BYTES = 16 * 1024
@@ -36,9 +37,14 @@ class ParkReason(Enum):
     RECONCILE = "reconcile", "reconcile found that no event finished the pair"
     INPUTS_UNSTABLE = "inputs-unstable", "the inputs kept changing while being processed"
     THROTTLED = "throttled", "the face API is over its request rate"
-    TRANSIENT = "transient", "the face API is in trouble or cannot be reached", True
+    BREAKER_OPEN = "breaker-open", "no calls are made: the face API gives no answers"
+    SPACED = "spaced", "the pause since the last set-back is not over"
+    UNREACHABLE = "unreachable", "the face API cannot be reached; no call was sent", True
+    OUTCOME_UNKNOWN = "outcome-unknown", "a call got no reply; it may have been billed", True
+    TRANSIENT = "transient", "the face API could not judge the inputs for now", True
     BAD_LINK = "bad-link", "the face API could not fetch the inputs intact", True
     MISCONFIGURED = "misconfigured", "the face API refuses; an operator must act", True
+    PREPARATION_SLOW = "preparation-slow", "reading the inputs took too long", True
     PREPARATION_FAILED = "preparation-failed", "the call could not be prepared", True
     UNEXPECTED_ERROR = "unexpected-error", "processing the pair raised an error", True
 
@@ -61,6 +67,8 @@ class Marker(NamedTuple):
     reason: ParkReason
     detail: str = ""  # what the service said, or where an error was raised
     deliveries: int = 0  # how many drainers began to process it and did not finish
+    fingerprint: str = ""  # of the content that `history` is about
+    history: History = History()
 
 
 def park(ctx: Context, marker: Marker, seconds: float) -> str:
@@ -73,10 +81,13 @@ def park(ctx: Context, marker: Marker, seconds: float) -> str:
         "reason": marker.reason.code,
         "detail": marker.detail,
         "deliveries": marker.deliveries,
+        "fingerprint": marker.fingerprint,
+        "history": marker.history.to_record(),
         "due": due,
         "parked_at": now,
     }
-    key = marker_key(ctx.settings, marker.pair_id, due, ctx.rng.token())
+    has_setbacks = bool(marker.history.setbacks or marker.history.unanswered)
+    key = marker_key(ctx.settings, marker.pair_id, due, ctx.rng.token(), has_setbacks)
     body = json.dumps(record, ensure_ascii=False).encode()
     ctx.store.put(ctx.settings.ledger_bucket, key, body, JSON, {})
     return key
@@ -96,10 +107,13 @@ def read_marker(body: bytes) -> Marker | None:
         record = json.loads(body)
         reason = ParkReason.from_code(record["reason"])
         detail, deliveries = str(record["detail"]), int(record["deliveries"])
-        pair_id = record["pair_id"]
+        pair_id, fingerprint = record["pair_id"], str(record["fingerprint"])
+        history = read_history(record["history"])
     except UNPARSABLE:
         return None
     # Giving up may fail and be tried again, but no marker is delivered this often.
     if not isinstance(pair_id, str) or not 0 <= deliveries < 10 * MAX_DELIVERIES:
         return None
-    return None if reason is None else Marker(pair_id, reason, detail, deliveries)
+    if reason is None:
+        return None
+    return Marker(pair_id, reason, detail, deliveries, fingerprint, history)

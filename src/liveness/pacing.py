@@ -20,6 +20,7 @@ from collections import deque
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple, Protocol
 
+from .breaker import CallOutcome
 from .runtime import Clock
 
 # Fractions of the configured rate: what a success gives back, and what a cut always leaves.
@@ -54,11 +55,8 @@ class CallPacer(Protocol):
     def await_start(self) -> bool:
         """Wait until one more call may start; False if none may any more."""
 
-    def on_throttled(self, permit: Permit) -> None:
-        """Take note that the call made under that permit was throttled."""
-
-    def on_success(self) -> None:
-        """Take note that a call was answered."""
+    def on_outcome(self, outcome: CallOutcome, permit: Permit) -> None:
+        """Take note of what became of the call made under that permit."""
 
 
 class Unpaced:
@@ -74,9 +72,7 @@ class Unpaced:
     def await_start(self) -> bool:
         return True
 
-    def on_throttled(self, permit: Permit) -> None: ...
-
-    def on_success(self) -> None: ...
+    def on_outcome(self, outcome: CallOutcome, permit: Permit) -> None: ...
 
 
 class Slot(Protocol):
@@ -89,17 +85,29 @@ class Slot(Protocol):
         """Whether a call may start now."""
 
 
+class OutcomeObserver(Protocol):
+    """Takes note of what became of each call: a breaker."""
+
+    def observe(self, outcome: CallOutcome) -> None: ...
+
+
 class TokenBucket:
     """For a drainer: at most `rate` calls per second, and none outside its slot."""
 
     defers_to_drain = False
 
     def __init__(
-        self, rate: float, clock: Clock, lock: AbstractContextManager[Any], slot: Slot
+        self,
+        rate: float,
+        clock: Clock,
+        lock: AbstractContextManager[Any],
+        slot: Slot,
+        breaker: OutcomeObserver,
     ) -> None:
         self._clock = clock
         self._lock = lock
         self._slot = slot
+        self._breaker = breaker
         # As many starts as one second may hold, or one in a longer time; permits come no faster.
         self._starts: deque[float] = deque(maxlen=max(1, int(rate)))
         self._window = max(1.0, 1 / rate)
@@ -153,7 +161,14 @@ class TokenBucket:
             last = self._starts[-1] if self._starts else -math.inf
         return max(0.0, last + self._window - self._clock.monotonic())
 
-    def on_throttled(self, permit: Permit) -> None:
+    def on_outcome(self, outcome: CallOutcome, permit: Permit) -> None:
+        self._breaker.observe(outcome)
+        if outcome is CallOutcome.THROTTLED:
+            self._slow_down(permit)
+        elif outcome is CallOutcome.VERDICT:
+            self._speed_up()
+
+    def _slow_down(self, permit: Permit) -> None:
         with self._lock:
             if permit.granted <= self._cut_until:
                 return  # the last cut was the reaction to it already
@@ -164,7 +179,7 @@ class TokenBucket:
             self._cut_until = now + _CUT_HOLDS_SECONDS
             self._rate = max(self._rate / 2, self._target_rate * _MIN_RATE_FRACTION)
 
-    def on_success(self) -> None:
+    def _speed_up(self) -> None:
         with self._lock:
             increased = self._rate + self._target_rate * _ADDITIVE_INCREASE
             self._rate = min(increased, self._target_rate)

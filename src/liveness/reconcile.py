@@ -14,8 +14,16 @@ from functools import partial
 from typing import NamedTuple
 
 from .context import Context
-from .errors import ConfigurationError, LedgerDamagedError
-from .keys import InputKey, read_input_key, reconcile_state_key, result_key
+from .errors import LivenessError, StoreUnavailableError
+from .keys import (
+    InputKey,
+    marker_prefix,
+    pair_hash,
+    read_input_key,
+    read_marker_key,
+    reconcile_state_key,
+    result_key,
+)
 from .logs import Log
 from .markers import Marker, ParkReason, park
 from .settings import MAX_KEY_BYTES
@@ -28,6 +36,10 @@ LEDGER_KEPT_SECONDS = 30 * 24 * 3600.0
 # A pass looks back beyond the start of the one before it: listings lag, and so do clocks.
 _OVERLAP_SECONDS = 3600.0
 _WORKERS = 8
+# One pair may fail for a reason of its own; this many in a row, with no success, are the store's.
+_MAX_FAILURES = 8
+# Of markers, a thousand a page; beyond them a pair may be parked though it has a marker.
+_MAX_MARKER_PAGES = 50
 # A page and its candidates must be finished before the invocation ends.
 _MIN_PAGE_SECONDS = 20.0
 _MAX_STATE_BYTES = 16 * 1024
@@ -71,6 +83,7 @@ def reconcile(ctx: Context, log: Log, prefix: str, needs_work: NeedsWork) -> Rec
     if not state.cursor:
         state = state._replace(pass_began=ctx.store.now())
     since = state.finished_pass_began - _OVERLAP_SECONDS
+    parked_already = _pairs_with_markers(ctx)
     input_prefix = ctx.settings.input_prefix + prefix
     cursor, keys, checked, parked = state.cursor or input_prefix, 0, 0, 0
     while True:
@@ -79,7 +92,11 @@ def reconcile(ctx: Context, log: Log, prefix: str, needs_work: NeedsWork) -> Rec
         page = ctx.store.list(ctx.settings.bucket, input_prefix, cursor)
         keys += len(page.items)
         changed = _pairs_on(ctx, page.items)
-        candidates = _candidates(ctx, changed, _results_of(ctx, changed), since)
+        candidates = [
+            pair_id
+            for pair_id in _candidates(ctx, changed, _results_of(ctx, changed), since)
+            if pair_hash(pair_id) not in parked_already
+        ]
         outdated = _check(ctx, log, candidates, needs_work)
         for pair_id in outdated:
             park(ctx, Marker(pair_id, ParkReason.RECONCILE), 0)
@@ -143,17 +160,40 @@ def _candidates(
     ]
 
 
+def _pairs_with_markers(ctx: Context) -> set[str]:
+    """Return the hashes of the pairs that the drain knows of already."""
+    pairs: set[str] = set()
+    after = ""
+    for _ in range(_MAX_MARKER_PAGES):
+        page = ctx.store.list(ctx.settings.ledger_bucket, marker_prefix(ctx.settings), after)
+        markers = [read_marker_key(item.key) for item in page.items]
+        pairs.update(marker.pair_hash for marker in markers if marker)
+        if page.next_marker is None:
+            break
+        after = page.next_marker
+    return pairs
+
+
 def _check(ctx: Context, log: Log, candidates: list[str], needs_work: NeedsWork) -> list[str]:
-    """Return the candidates whose published result is not the current one."""
+    """Return the candidates whose published result is not the current one.
+
+    Raises StoreUnavailableError if that can be found out of none of them.
+    """
     outdated: list[str] = []
+    failures: list[LivenessError] = []  # in a row
 
     def check(pair_id: str) -> None:
         try:
             if needs_work(pair_id):
                 outdated.append(pair_id)
-        except (ConfigurationError, LedgerDamagedError) as error:
+        except LivenessError as error:
             # This pair's own trouble must not keep the others from being found.
             log("reconcile.pair-failed", pair_id=pair_id, reason=str(error))
+            failures.append(error)
+            if isinstance(error, StoreUnavailableError) and len(failures) >= _MAX_FAILURES:
+                raise
+        else:
+            failures.clear()
 
     tasks = (partial(check, pair_id) for pair_id in candidates)
     ctx.concurrency.run_pool(tasks, workers=_WORKERS)

@@ -14,7 +14,7 @@ from .face_api import Answer
 from .store import CLOCK_RESOLUTION_SECONDS, UNPARSABLE, StoredObject
 
 CLAIM_SCHEMA = "liveness-claim/1"
-RELEASE_SCHEMA = "liveness-release/1"
+RELEASE_SCHEMA = "liveness-release/2"
 GRANT_SCHEMA = "liveness-grant/1"
 RESPONSE_SCHEMA = "liveness-response/2"
 SLOT_SCHEMA = "liveness-drain-slot/1"
@@ -78,9 +78,14 @@ def claim_record(pair_id: str, attempt: int, nonce: str, owner: dict[str, Any]) 
     )
 
 
-def release_record(attempt: int, nonce: str) -> bytes:
-    """Return the body of `<n>.released`, which names the nonce of the claim that it ends."""
-    return encode({"schema": RELEASE_SCHEMA, "attempt": attempt, "nonce": nonce})
+def release_record(attempt: int, nonce: str, history: dict[str, Any]) -> bytes:
+    """Return the body of `<n>.released`.
+
+    It names the nonce of the claim that it ends, and sums up all attempts up to this one.
+    """
+    return encode(
+        {"schema": RELEASE_SCHEMA, "attempt": attempt, "nonce": nonce, "history": history}
+    )
 
 
 def grant_record(owner: dict[str, Any]) -> bytes:
@@ -100,6 +105,15 @@ def read_nonce(stored: StoredObject) -> str | None:
     except UNPARSABLE:
         return None
     return nonce if isinstance(nonce, str) else None
+
+
+def read_release(stored: StoredObject) -> tuple[str | None, Any]:
+    """Return the nonce in a release, and its history as it was stored."""
+    try:
+        record = json.loads(stored.body)
+        return str(record["nonce"]), record["history"]
+    except UNPARSABLE:
+        return None, None
 
 
 def read_granting_request(stored: StoredObject) -> str | None:

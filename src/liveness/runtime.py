@@ -49,10 +49,13 @@ class Concurrency(Protocol):
         All tasks have ended on return. If one raised, no more are drawn and its error is raised.
         """
 
-    def with_timeout(self, task: Callable[[], Any], seconds: float) -> Any:
+    def with_timeout(
+        self, task: Callable[[], Any], seconds: float, on_late: Callable[[Any], None] | None = None
+    ) -> Any:
         """Run a task and return its result; raise TimeoutError if it takes longer.
 
-        The task itself cannot be stopped: it goes on in the background.
+        The task itself cannot be stopped: it goes on in the background, and `on_late` gets its
+        result there.
         """
 
     def lock(self) -> AbstractContextManager[Any]:

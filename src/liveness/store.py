@@ -14,6 +14,8 @@ JSON = "application/json"
 JPEG = "image/jpeg"
 # Last-Modified and Date are whole seconds: either may be truncated by almost one.
 CLOCK_RESOLUTION_SECONDS = 2
+# COS accepts what we sign, so its clock is at most this far from ours; another Date is wrong.
+MAX_CLOCK_OFFSET_SECONDS = 15 * 60.0
 # What reading one of our JSON objects raises if it was edited or truncated.
 UNPARSABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
@@ -28,6 +30,7 @@ class ObjectHead(NamedTuple):
     last_modified: float
     date: float  # when the store answered
     metadata: Mapping[str, str]  # names without x-cos-meta-
+    is_archived: bool = False  # in archive storage, and not restored
 
     @property
     def age(self) -> float:
@@ -71,7 +74,10 @@ class ObjectStore(Protocol):
     """COS. Every verb may raise StoreUnavailableError and ConfigurationError."""
 
     def head(self, bucket: str, key: str) -> ObjectHead | None:
-        """Return the object's head, or None if there is no such object."""
+        """Return the object's head, or None if there is no such object.
+
+        Raises ObjectUnreadableError.
+        """
 
     def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
         """Read a small object, truncated after `max_bytes`; None if there is no such object."""
@@ -91,7 +97,10 @@ class ObjectStore(Protocol):
         """List keys with that prefix that sort after `after`. Eventually consistent (436/30614)."""
 
     def md5(self, bucket: str, key: str, etag: str) -> str:
-        """Stream the object and return its MD5. Raises ObjectChangedError, ObjectGoneError."""
+        """Stream the object and return its MD5.
+
+        Raises ObjectChangedError, ObjectGoneError, ObjectUnreadableError.
+        """
 
     def presign(self, bucket: str, key: str, seconds: int) -> str:
         """Return a GET URL that is valid that long. Makes no request."""
@@ -99,7 +108,7 @@ class ObjectStore(Protocol):
     def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> str:
         """Stream the object to an upload URL and return the MD5 of what was sent.
 
-        Raises ObjectChangedError, ObjectGoneError.
+        Raises ObjectChangedError, ObjectGoneError, ObjectUnreadableError.
         """
 
 
@@ -122,6 +131,11 @@ class RetryingStore:
         Use it for anything that instances with different clocks must agree on.
         """
         return self._clock.now() + self._clock_offset
+
+    @property
+    def clock_offset(self) -> float:
+        """Seconds by which the store's clock is ahead of ours; 0 within its resolution."""
+        return self._clock_offset
 
     def head(self, bucket: str, key: str) -> ObjectHead | None:
         head = self._retry(lambda: self._store.head(bucket, key))
@@ -158,6 +172,10 @@ class RetryingStore:
     def delete(self, bucket: str, key: str) -> None:
         self._retry(lambda: self._store.delete(bucket, key))
 
+    def delete_once(self, bucket: str, key: str) -> None:
+        """Delete an object whose key another instance may create anew: without a second try."""
+        self._store.delete(bucket, key)
+
     def list(self, bucket: str, prefix: str, after: str) -> Page:
         return self._retry(lambda: self._store.list(bucket, prefix, after))
 
@@ -173,6 +191,8 @@ class RetryingStore:
     def _observe_clock(self, date: float | None) -> None:
         if date is not None:
             offset = date - self._clock.now()
+            if abs(offset) > MAX_CLOCK_OFFSET_SECONDS:
+                return
             # Dates are whole seconds: a smaller difference means nothing.
             self._clock_offset = offset if abs(offset) > CLOCK_RESOLUTION_SECONDS else 0.0
 

@@ -18,6 +18,7 @@ nothing but the exact word Success can pass. "Picture" in a code or text is the 
 "video", and "face" without it, is the recording.
 """
 
+from enum import Enum
 from typing import NamedTuple
 
 # Categories. The first five and UNKNOWN are final; the others end no pair.
@@ -42,6 +43,22 @@ _STATUS = {
 }
 
 
+class Owner(Enum):
+    """Whose set-back it is when a call brings no verdict; history.py says what follows."""
+
+    ACCOUNT = "account"
+    SERVICE = "service"
+    PAIR = "pair"
+
+
+_OWNERS = {
+    THROTTLED: Owner.ACCOUNT,
+    CONFIGURATION: Owner.ACCOUNT,
+    TRANSIENT: Owner.SERVICE,
+    BAD_LINK: Owner.PAIR,
+}
+
+
 class Hint(NamedTuple):
     """One line for the end user, or for the operator if only the operator can act."""
 
@@ -57,6 +74,7 @@ class Outcome(NamedTuple):
     status: str | None  # of the result: passed, rejected, retake, invalid, failed; None: not final
     retry: bool  # the same inputs may get a different answer later, without a new upload
     billed: bool
+    owner: Owner | None  # None: final
     hint: Hint
 
     @property
@@ -65,10 +83,17 @@ class Outcome(NamedTuple):
 
 
 def _row(
-    name: str, category: str, hint: Hint, *, billed: bool = False, retry: bool | None = None
+    name: str,
+    category: str,
+    hint: Hint,
+    *,
+    billed: bool = False,
+    retry: bool | None = None,
+    owner: Owner | None = None,
 ) -> Outcome:
     status = _STATUS.get(category)
-    return Outcome(name, category, status, status is None if retry is None else retry, billed, hint)
+    retry = status is None if retry is None else retry
+    return Outcome(name, category, status, retry, billed, owner or _OWNERS.get(category), hint)
 
 
 PASSED = Hint(
@@ -323,6 +348,18 @@ SEVERAL_FILES = Hint(
     "There are several files of one kind. Please start a new session with one of each.",
     "同类文件不止一个，请重新开始并且每类只上传一个文件。",
 )
+FILE_ARCHIVED = Hint(
+    "An uploaded file is in archive storage. Restore it, or upload both files again as STANDARD.",
+    "上传的文件处于归档存储，请恢复该文件，或以标准存储重新上传两个文件。",
+)
+FILE_ENCRYPTED = Hint(
+    "An uploaded file is encrypted with a customer key (SSE-C). Upload both files without one.",
+    "上传的文件使用了客户自带密钥（SSE-C）加密，请不带密钥重新上传两个文件。",
+)
+FILE_UNREADABLE = Hint(
+    "The function may not read an uploaded file. Check its encryption key (KMS) and its ACL.",
+    "函数无权读取上传的文件，请检查其 KMS 加密密钥和访问权限。",
+)
 OUTSIDE_CONTRACT = Hint(
     "The service answered outside its contract. Send the RequestId to the vendor.",
     "服务返回的内容不符合接口约定，请将 RequestId 提供给服务商。",
@@ -342,7 +379,7 @@ TABLE: tuple[Outcome, ...] = (
     _row("ActionLightDark", CAPTURE, TOO_DARK),
     _row("ActionLightStrong", CAPTURE, TOO_BRIGHT),
     _row("DownLoadError", BAD_LINK, BAD_FETCH),
-    _row("DownLoadTimeoutError", TRANSIENT, RETRYING),
+    _row("DownLoadTimeoutError", TRANSIENT, RETRYING, owner=Owner.PAIR),
     _row("ImageBlur", INPUT, PHOTO_BLURRED),
     _row("ImageDecodeFailed", INPUT, PHOTO_UNREADABLE),
     _row("ImageSizeTooLarge", INPUT, PHOTO_TOO_LARGE),
@@ -375,13 +412,13 @@ TABLE: tuple[Outcome, ...] = (
     _row("CompareFail", MATCH, NOT_COMPARABLE),
     _row("CompareLibServiceUnavailable", TRANSIENT, RETRYING),
     _row("CompareSystemError", TRANSIENT, RETRYING),
-    _row("CompressVideoError", TRANSIENT, RETRYING),
+    _row("CompressVideoError", TRANSIENT, RETRYING, owner=Owner.PAIR),
     _row("CoveredFace", INPUT, PHOTO_FACE_COVERED),
-    _row("DecryptSystemError", TRANSIENT, RETRYING),
+    _row("DecryptSystemError", TRANSIENT, RETRYING, owner=Owner.PAIR),
     _row("DetectEngineSystemError", TRANSIENT, RETRYING),
     _row("EmptyImageError", INPUT, PHOTO_EMPTY),
-    _row("EncryptSystemError", TRANSIENT, RETRYING),
-    _row("FileSaveError", TRANSIENT, RETRYING),
+    _row("EncryptSystemError", TRANSIENT, RETRYING, owner=Owner.PAIR),
+    _row("FileSaveError", TRANSIENT, RETRYING, owner=Owner.PAIR),
     _row("IncompleteFace", INPUT, PHOTO_FACE_CUT_OFF),
     _row("LifePhotoDetectFaces", INPUT, PHOTO_SEVERAL_FACES),
     _row("LifePhotoDetectNoFaces", INPUT, PHOTO_NO_FACE),
@@ -392,7 +429,7 @@ TABLE: tuple[Outcome, ...] = (
     _row("SilentMouthLiveFail", CAPTURE, MOUTH_HIDDEN),
     _row("SilentTooShort", CAPTURE, TOO_SHORT),
     _row("StsUnAuthErrError", CONFIGURATION, TEMPORARY_KEY_REFUSED),
-    _row("UnKnown", TRANSIENT, RETRYING),
+    _row("UnKnown", TRANSIENT, RETRYING, owner=Owner.PAIR),
     _row("VideoDecodeFailed", INPUT, PACKAGE_UNREADABLE),
     _row("VideoDurationExceeded", CAPTURE, TOO_LONG),
     _row("OperationDenied", CONFIGURATION, OPERATION_DENIED),
@@ -418,8 +455,8 @@ TABLE: tuple[Outcome, ...] = (
     _row("FailedOperation", UNKNOWN, NO_REASON_GIVEN),
     _row("InternalError", TRANSIENT, RETRYING),
     _row("InvalidAction.*", CONFIGURATION, REQUEST_REFUSED),
-    _row("InvalidParameter.*", CONFIGURATION, REQUEST_REFUSED),
-    _row("InvalidParameterValue.*", CONFIGURATION, REQUEST_REFUSED),
+    _row("InvalidParameter.*", CONFIGURATION, REQUEST_REFUSED, owner=Owner.PAIR),
+    _row("InvalidParameterValue.*", CONFIGURATION, REQUEST_REFUSED, owner=Owner.PAIR),
     _row("InvalidRequest.*", CONFIGURATION, REQUEST_REFUSED),
     _row("IpInBlacklist.*", CONFIGURATION, ADDRESS_RESTRICTED),
     _row("IpNotInWhitelist.*", CONFIGURATION, ADDRESS_RESTRICTED),
@@ -448,6 +485,9 @@ LOCAL_OUTCOMES: tuple[Outcome, ...] = (
     _row("InputEmpty", INPUT, FILE_EMPTY),
     _row("InputTooLarge", INPUT, FILE_TOO_LARGE),
     _row("InputAmbiguous", INPUT, SEVERAL_FILES),
+    _row("InputArchived", INPUT, FILE_ARCHIVED),
+    _row("InputEncrypted", INPUT, FILE_ENCRYPTED),
+    _row("InputUnreadable", INPUT, FILE_UNREADABLE),
     _row("MalformedAnswer", UNKNOWN, OUTSIDE_CONTRACT),
     _row("GivenUp", UNKNOWN, GIVEN_UP, retry=True),
 )

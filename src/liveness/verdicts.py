@@ -6,21 +6,11 @@ when the answer was recorded. Publishing again later can never turn a pass into 
 
 from __future__ import annotations
 
-from enum import Enum
 from typing import NamedTuple
 
 from .face_api import Answer, NoReply, NotSent
 from .records import Response
-from .verdict_table import (
-    BAD_LINK,
-    CONFIGURATION,
-    LOCAL_OUTCOMES,
-    TABLE,
-    THROTTLED,
-    TRANSIENT,
-    UNLISTED,
-    Outcome,
-)
+from .verdict_table import LOCAL_OUTCOMES, TABLE, TRANSIENT, UNLISTED, Outcome, Owner
 
 _BY_NAME = {row.code: row for row in TABLE}
 _LOCAL = {row.code: row for row in LOCAL_OUTCOMES}
@@ -65,10 +55,14 @@ def outcome_of_answer(answer: Answer, threshold: float) -> Outcome:
 
 
 def outcome_of_response(response: Response) -> Outcome:
-    """Return the verdict of a response record; a pair that was given up has failed."""
+    """Return the verdict of a response record; a pair that was given up has failed.
+
+    An answer that is not a verdict is recorded only when a content has been set back too often.
+    """
     if response.answer is None:
         return local_outcome("GivenUp")
-    return outcome_of_answer(response.answer, response.threshold)
+    outcome = outcome_of_answer(response.answer, response.threshold)
+    return outcome if outcome.final else outcome._replace(status="failed", owner=None)
 
 
 def may_be_billed(answer: Answer) -> bool:
@@ -79,49 +73,30 @@ def may_be_billed(answer: Answer) -> bool:
 # ---- what to do next
 
 
-class Action(Enum):
-    """What to do after a call; the table in call.py says what each may have cost."""
-
-    RECORD = "record the answer"
-    RETRY = "call again under the same claim"
-    CHECK_INPUTS = "see whether the inputs changed, else call again under the same claim"
-    BACK_OFF = "give the attempt back and slow down"
-    GIVE_BACK = "give the attempt back; an operator must act"
-    SPEND = "count the attempt as spent: the outcome is unknown"
-
-
-_ACTIONS = {
-    THROTTLED: Action.BACK_OFF,
-    CONFIGURATION: Action.GIVE_BACK,
-    BAD_LINK: Action.CHECK_INPUTS,
-    TRANSIENT: Action.RETRY,
-}
-
-
 class Disposition(NamedTuple):
-    """What to do after a call, and what is known of it."""
+    """What follows from the reply to a call."""
 
-    action: Action
+    owner: Owner | None
+    """Whose set-back it is; None: the answer is a verdict, to be recorded."""
     category: str
     detail: str
 
 
 def dispose(reply: Answer | NotSent | NoReply, threshold: float) -> Disposition:
-    """Decide what happens after a paid call."""
+    """Decide what follows from the reply to a paid call."""
     if isinstance(reply, NoReply):
-        return Disposition(Action.SPEND, TRANSIENT, reply.reason)
+        return Disposition(Owner.SERVICE, TRANSIENT, reply.reason)
     if isinstance(reply, NotSent):
-        return Disposition(Action.RETRY, TRANSIENT, f"the call was not sent: {reply.reason}")
+        return Disposition(Owner.SERVICE, TRANSIENT, f"the call was not sent: {reply.reason}")
     outcome = outcome_of_answer(reply, threshold)
-    action = Action.RECORD if outcome.final else _ACTIONS[outcome.category]
-    return Disposition(action, outcome.category, f"{reply.code}: {outcome.hint.en}")
+    return Disposition(outcome.owner, outcome.category, f"{reply.code}: {outcome.hint.en}")
 
 
 def dispose_unprepared(reply: Answer | NotSent) -> Disposition:
-    """Decide what happens after CreateUploadUrl failed: its answer is never a verdict."""
+    """Decide what follows when CreateUploadUrl failed: its answer is never a verdict."""
     disposition = dispose(reply, threshold=0)
-    if disposition.action is Action.RECORD:
-        return disposition._replace(action=Action.RETRY, category=TRANSIENT)
+    if disposition.owner is None:
+        return disposition._replace(owner=Owner.SERVICE, category=TRANSIENT)
     return disposition
 
 

@@ -11,20 +11,21 @@
 from __future__ import annotations
 
 import contextlib
-import math
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from .best_frame import StoredFrame
+from .breaker import open_until
 from .call import (
-    CALL_SECONDS,
     MIN_CALL_SECONDS,
     PAUSE_SECONDS,
     Deferral,
     FinalAnswer,
     InputsChanged,
     OutcomeUnknown,
+    Prepared,
+    SetBack,
     call,
+    prepare,
 )
 from .context import Context
 from .errors import (
@@ -33,18 +34,18 @@ from .errors import (
     PairNotFinishedError,
     StoreUnavailableError,
 )
-from .face_api import NoFrame
+from .face_api import Answer, NoFrame
+from .history import JITTER, MAX_SETBACKS, History
 from .inspection import CompletePair, Inspection, InvalidPair, inspect
-from .keys import drain_slot_key
 from .ledger import Ledger, Mine, Theirs
 from .logs import Log
 from .markers import Marker, ParkReason, park
 from .pacing import Permit
 from .publish import Publisher
-from .records import Claim, Response
+from .records import Response
 from .retry import with_retries
 from .verdict_table import Outcome
-from .verdicts import may_be_billed
+from .verdicts import may_be_billed, outcome_of_answer
 
 # Content that changes faster than it can be judged is left to the backlog after so many rounds.
 _MAX_ROUNDS = 5
@@ -82,36 +83,26 @@ class RecordedResponse(NamedTuple):
     frame: StoredFrame | NoFrame | None = None
 
 
-class Attempts(NamedTuple):
-    """The attempts known so far: the table in ledger.py, summed up."""
-
-    number: int = 0  # of the latest
-    counted: int = 0  # those that count towards the limit
-    lease_left: float = -math.inf  # of those counted that were found last; negative once over
-
-    def extended(self, claims: Iterable[Claim]) -> Attempts:
-        """Return the attempts with these claims, which follow the latest one."""
-        claims = list(claims)
-        counted = [claim for claim in claims if not claim.released]
-        return Attempts(
-            self.number + len(claims),
-            self.counted + len(counted),
-            max((claim.lease_left for claim in counted), default=-math.inf),
-        )
-
-    @property
-    def seconds_until_settled(self) -> float:
-        """Seconds until the last caller's answer, too, cannot come any more."""
-        return self.lease_left + CALL_SECONDS
-
-
 class Walk:
     """The walk of one pair in one invocation."""
 
-    def __init__(self, ctx: Context, pair_id: str, log: Log, deliveries: int = 0) -> None:
+    def __init__(
+        self,
+        ctx: Context,
+        pair_id: str,
+        log: Log,
+        marker: Marker | None = None,
+        urgent: bool = False,
+    ) -> None:
+        """Walk because of `marker`, if any; `urgent` if an operator waits: no pause counts."""
         self._ctx = ctx
         self._pair_id = pair_id
-        self._deliveries = deliveries
+        self._marker = marker
+        self._urgent = urgent
+        self._known: tuple[str, History] | None = None
+        if marker is not None:
+            self._known = marker.fingerprint, marker.history
+        self._breaker_until: float | None = None
         self._drain_active = False
         self._giving_up = False
         self._log = log.about(pair_id=pair_id)
@@ -167,22 +158,28 @@ class Walk:
                 published = self._published(outcome, inputs.detail)
                 continue
             step = self._settle(ledger, pair)
+            if isinstance(step, InvalidPair):
+                outcome = self._publisher.publish_invalid(step)
+                published = self._published(outcome, step.detail)
+                continue
             if isinstance(step, Deferral):
-                step = self._park(step)
+                step = self._park(step, pair)
             if isinstance(step, Parked):
                 return self._parked(step)
             if isinstance(step, RecordedResponse):
                 published = self._publish(pair, step)
-        return self._parked(self._park(Deferral(0, ParkReason.INPUTS_UNSTABLE)))
+        return self._parked(self._park(Deferral(0, ParkReason.INPUTS_UNSTABLE), None))
 
     # ---- 1 and 6: inspect
 
     def _inspect(self) -> Inspection:
         ctx = self._ctx
         defers = ctx.pacer.defers_to_drain
-        slot = drain_slot_key(ctx.settings, ctx.store.now()) if defers else None
-        inspection = inspect(ctx.settings, ctx.store, ctx.concurrency, self._pair_id, slot)
+        inspection = inspect(
+            ctx.settings, ctx.store, ctx.concurrency, self._pair_id, with_drain=defers
+        )
         self._drain_active = inspection.drain_active
+        self._breaker_until = open_until(inspection.breaker, ctx.store.now())
         self._log_step(
             "pair.inspected",
             inputs=type(inspection.inputs).__name__.removesuffix("Pair").lower(),
@@ -212,75 +209,126 @@ class Walk:
 
     def _settle(
         self, ledger: Ledger, pair: CompletePair
-    ) -> RecordedResponse | Deferral | Parked | InputsChanged:
+    ) -> RecordedResponse | Deferral | Parked | InputsChanged | InvalidPair:
         """Find the recorded response, or make the one call that may be made."""
-        attempts = Attempts()
+        history = self._known_history(pair)
+        prepared: Prepared | None = None
         permit: Permit | None = None
         while True:
+            if history != History() and (step := self._before_next_attempt(ledger, history)):
+                return step
             if not self._giving_up:
-                # One permit is one call: what is found out on the way to an attempt costs none.
-                ready = self._get_ready_to_call(permit)
+                ready = self._get_ready_to_call()
                 if isinstance(ready, Deferral):
                     return ready
-                permit = ready
-            match ledger.claim(attempts.number + 1):
+                # Before the claim: its lease is for the call alone.
+                outcome = prepared or self._prepare(pair, history)
+                if not isinstance(outcome, Prepared):
+                    return outcome
+                prepared = outcome
+                # One permit is one call: what is found out on the way to an attempt costs none.
+                permit = permit or self._ctx.pacer.acquire(self._seconds_for_permit())
+                if permit is None:
+                    return Deferral(0, ParkReason.NO_CALL_SLOT)
+            match ledger.claim(history):
                 case Response() as response:
                     return RecordedResponse(response)
                 case Mine() as mine:
-                    if permit is None:  # under this claim no call begins while we give up
-                        return self._give_up(ledger, mine.number, attempts.counted)
-                    outcome = self._call_under(ledger, pair, mine, permit, attempts.counted)
-                    if not isinstance(outcome, OutcomeUnknown):
-                        return outcome
-                    # We know that our call is over, so its lease need not be waited for.
-                    age = self._ctx.clock.monotonic() - mine.started
-                    lost = Claim(mine.number, mine.nonce, age, released=False)
-                    attempts, permit = attempts.extended([lost]), None
+                    if prepared is None or permit is None:  # no call begins while we give up
+                        return self._give_up(ledger, history.released(mine.number), None)
+                    return self._call_under(ledger, pair, mine, prepared, permit, history)
                 case Theirs(claim):
-                    superseded = claim.is_expired_or_released
-                    later = ledger.list_attempts(claim.number + 1) if superseded else []
-                    attempts = attempts.extended([claim, *later])
-                    if attempts.lease_left > 0:
-                        return Deferral(attempts.lease_left, ParkReason.LEASE_HELD)
-            late = ledger.late_response(range(1, attempts.number + 1)) if ledger.grants else None
-            if late:
-                ledger.store_response(late)
-                return RecordedResponse(self._read_recorded(ledger, late))
-            exhausted = attempts.counted >= self._ctx.settings.max_attempts + ledger.grants
-            if exhausted or self._giving_up:
-                if attempts.seconds_until_settled > 0:
-                    # The last caller's answer may still come, and must not find us giving up.
-                    wait = attempts.seconds_until_settled
-                    return Deferral(wait, ParkReason.ATTEMPTS_EXHAUSTED)
-                if exhausted:
-                    return self._give_up(ledger, attempts.number, attempts.counted)
+                    limit = self._limit(ledger)
+                    history, lease_left = ledger.catch_up(history, claim, limit)
+                    self._known = pair.fingerprint, history
+                    if lease_left > 0:
+                        return Deferral(lease_left, ParkReason.LEASE_HELD)
 
-    def _get_ready_to_call(self, permit: Permit | None) -> Permit | Deferral:
-        """Return a permit to call, or why none can be had now."""
-        seconds = self._ctx.seconds_for_calls()
-        if seconds < MIN_CALL_SECONDS:
+    def _known_history(self, pair: CompletePair) -> History:
+        """Return what is known of this very content; the ledger has the rest."""
+        fingerprint, history = self._known or ("", History())
+        return history if fingerprint == pair.fingerprint else History()
+
+    def _limit(self, ledger: Ledger) -> int:
+        return self._ctx.settings.max_attempts + ledger.grants
+
+    def _before_next_attempt(
+        self, ledger: Ledger, history: History
+    ) -> RecordedResponse | Deferral | InputsChanged | None:
+        """Use a late answer, give up, or wait; None if another attempt may be made now."""
+        late = ledger.late_response(history.unanswered) if history.unanswered else None
+        if late:
+            ledger.store_response(late)
+            return RecordedResponse(self._read_recorded(ledger, late))
+        if self._is_exhausted(ledger, history):
+            response = ledger.response()  # finds out about grants, too
+            if response is not None:
+                return RecordedResponse(response)
+        exhausted = self._is_exhausted(ledger, history)
+        now = self._ctx.store.now()
+        if exhausted or self._giving_up:
+            if history.give_up_at > now:
+                # An answer may still come, and must not find us giving up.
+                return Deferral(history.give_up_at - now, ParkReason.ATTEMPTS_EXHAUSTED)
+            return self._give_up(ledger, history, None) if exhausted else None
+        if history.not_before > now and not self._urgent:
+            return Deferral(history.not_before - now, ParkReason.SPACED)
+        return None
+
+    def _is_exhausted(self, ledger: Ledger, history: History) -> bool:
+        return (
+            len(history.unanswered) >= self._limit(ledger)
+            or history.setbacks >= MAX_SETBACKS + ledger.grants
+        )
+
+    def _get_ready_to_call(self) -> Deferral | None:
+        """Return why no call can be made now; None if one can."""
+        if self._ctx.seconds_for_calls() < MIN_CALL_SECONDS:
             return Deferral(0, ParkReason.TIME_EXHAUSTED)
         if self._drain_active:
             return Deferral(0, ParkReason.DRAIN_ACTIVE)
-        permit = permit or self._ctx.pacer.acquire(seconds - MIN_CALL_SECONDS)
-        return permit or Deferral(0, ParkReason.NO_CALL_SLOT)
+        if self._breaker_until is not None:
+            wait = max(0.0, self._breaker_until - self._ctx.store.now())
+            return Deferral(wait, ParkReason.BREAKER_OPEN)
+        return None
+
+    def _seconds_for_permit(self) -> float:
+        return self._ctx.seconds_for_calls() - MIN_CALL_SECONDS
+
+    def _prepare(
+        self, pair: CompletePair, history: History
+    ) -> Prepared | Parked | Deferral | InputsChanged | InvalidPair:
+        """Prepare the call; what takes too long counts against the content, without a claim."""
+        outcome = prepare(self._ctx, pair)
+        if not isinstance(outcome, SetBack):
+            return outcome
+        later = self._set_back(history, history.number)
+        deferral = Deferral(self._pause(later), outcome.reason, outcome.detail)
+        return self._park(deferral, pair, later)
 
     def _give_up(
-        self, ledger: Ledger, attempt: int, counted: int
+        self, ledger: Ledger, history: History, answer: Answer | None
     ) -> RecordedResponse | InputsChanged:
+        """Record that there will be no verdict; `answer` is the last that the service gave."""
         self._giving_up = False  # what is uploaded from now on is called for
-        self._log_step("pair.given-up", attempts=attempt, possibly_billed=counted)
+        self._log_step(
+            "pair.given-up",
+            attempts=history.number,
+            possibly_billed=len(history.unanswered),
+            setbacks=history.setbacks,
+            code=answer.code if answer else None,
+        )
         now, settings = self._ctx.clock.now(), self._ctx.settings
         ledger.store_response(
             Response(
-                attempt=attempt,
-                possibly_billed=counted,
+                attempt=history.number,
+                possibly_billed=len(history.unanswered),
                 threshold=settings.sim_threshold,
                 transfer=settings.transfer,
                 md5s={},
                 claimed_at=now,
                 answered_at=now,
-                answer=None,
+                answer=answer,
             )
         )
         recorded = ledger.response()
@@ -290,58 +338,109 @@ class Walk:
     # ---- 3: call
 
     def _call_under(
-        self, ledger: Ledger, pair: CompletePair, claim: Mine, permit: Permit, counted: int
-    ) -> RecordedResponse | Parked | InputsChanged | OutcomeUnknown:
+        self,
+        ledger: Ledger,
+        pair: CompletePair,
+        claim: Mine,
+        prepared: Prepared,
+        permit: Permit,
+        history: History,
+    ) -> RecordedResponse | Parked | InputsChanged:
         """Use our claim: call, and either record the answer or give the attempt back."""
         self._log_step("pair.claimed", attempt=claim.number)
+        released = history.released(claim.number)
+
+        def response_of(answer: Answer) -> Response:
+            return self._response(answer, prepared, claim, len(history.unanswered))
+
+        def keep_late_answer(answer: Answer) -> None:
+            if outcome_of_answer(answer, self._ctx.settings.sim_threshold).final:
+                ledger.store_late_response(response_of(answer))
+                self._log("pair.late-response", attempt=claim.number)
+
         try:
-            outcome = call(self._ctx, pair, claim, permit, self._log)
-        except LivenessError as error:
-            # What `call` raises came before any request or after a free one: nothing was billed.
-            parked = self._park_and_release(ledger, claim)
+            outcome = call(
+                self._ctx,
+                prepared,
+                pair,
+                claim,
+                permit,
+                may_retry=history.setbacks == 0,
+                on_late_answer=keep_late_answer,
+                log=self._log,
+            )
+        except Exception as error:
+            # What `call` raises came before any request or after an unbilled one.
+            parked = self._park_and_release(ledger, pair, claim, released)
+            if not isinstance(error, LivenessError):
+                raise
             raise PairNotFinishedError(error, marker_written=parked) from error
         match outcome:
-            case OutcomeUnknown():
-                return outcome
-            case FinalAnswer():
-                return self._record(ledger, self._response(outcome, claim, counted))
+            case FinalAnswer(answer):
+                return self._record(ledger, response_of(answer))
+            case OutcomeUnknown(detail):
+                began = self._ctx.store.now() - (self._ctx.clock.monotonic() - claim.started)
+                later = history.left_unanswered(
+                    claim.number, began, self._limit(ledger), self._jitter()
+                )
+                deferral = Deferral(self._pause(later), ParkReason.OUTCOME_UNKNOWN, detail)
+                return self._park(deferral, pair, later)
             case InputsChanged():
-                self._release(ledger, claim)
+                self._release(ledger, claim, released)
                 return outcome
+            case SetBack(reason, detail, answer):
+                later = self._set_back(history, claim.number)
+                if self._is_exhausted(ledger, later):
+                    return self._give_up(ledger, later, answer)
+                outcome = Deferral(self._pause(later), reason, detail)
             case Deferral():
-                # First the marker, then the release: a crash in between forgets no pair.
-                parked_step = self._park(outcome)
-                self._release(ledger, claim)
-                if outcome.reason is ParkReason.MISCONFIGURED:
-                    refusal = ConfigurationError(f"the face API refuses: {outcome.detail}")
-                    raise PairNotFinishedError(refusal, marker_written=True)
-                return parked_step
+                later = released
+        # First the marker, then the release: a crash in between forgets no pair.
+        parked_step = self._park(outcome, pair, later)
+        self._release(ledger, claim, later)
+        if outcome.reason is ParkReason.MISCONFIGURED:
+            refusal = ConfigurationError(f"the face API refuses: {outcome.detail}")
+            raise PairNotFinishedError(refusal, marker_written=True)
+        return parked_step
 
-    def _park_and_release(self, ledger: Ledger, claim: Mine) -> bool:
+    def _set_back(self, history: History, number: int) -> History:
+        return history.set_back(number, self._ctx.store.now(), self._jitter())
+
+    def _jitter(self) -> float:
+        return self._ctx.rng.uniform(JITTER)
+
+    def _pause(self, history: History) -> float:
+        return max(0.0, history.not_before - self._ctx.store.now())
+
+    def _park_and_release(
+        self, ledger: Ledger, pair: CompletePair, claim: Mine, history: History
+    ) -> bool:
         """Give the attempt back after an error; return whether a marker was written."""
         parked = False
         with contextlib.suppress(LivenessError):
-            self._park(Deferral(PAUSE_SECONDS, ParkReason.PREPARATION_FAILED))
+            deferral = Deferral(PAUSE_SECONDS, ParkReason.PREPARATION_FAILED)
+            self._park(deferral, pair, history)
             parked = True
-            self._release(ledger, claim)
+        with contextlib.suppress(LivenessError):
+            self._release(ledger, claim, history)
         return parked
 
-    def _release(self, ledger: Ledger, claim: Mine) -> None:
-        ledger.release(claim)
+    def _release(self, ledger: Ledger, claim: Mine, history: History) -> None:
+        ledger.release(claim, history)
         self._log_step("pair.released", attempt=claim.number)
 
-    def _response(self, final: FinalAnswer, claim: Mine, counted: int) -> Response:
+    def _response(self, answer: Answer, prepared: Prepared, claim: Mine, counted: int) -> Response:
         settings, clock = self._ctx.settings, self._ctx.clock
         now = clock.now()
         return Response(
             attempt=claim.number,
-            possibly_billed=counted + may_be_billed(final.answer),
+            possibly_billed=counted + may_be_billed(answer),
             threshold=settings.sim_threshold,
             transfer=settings.transfer,
-            md5s=final.md5s,
+            md5s=prepared.md5s,
             claimed_at=now - (clock.monotonic() - claim.started),
             answered_at=now,
-            answer=final.answer,
+            answer=answer,
         )
 
     # ---- 4: record
@@ -393,8 +492,18 @@ class Walk:
 
     # ---- common to several steps
 
-    def _park(self, deferral: Deferral) -> Parked:
-        marker = Marker(self._pair_id, deferral.reason, deferral.detail, self._deliveries)
+    def _park(
+        self, deferral: Deferral, pair: CompletePair | None, history: History | None = None
+    ) -> Parked:
+        marker = Marker(
+            self._pair_id,
+            deferral.reason,
+            deferral.detail,
+            deliveries=self._marker.deliveries if self._marker else 0,
+        )
+        if pair is not None:
+            known = history or self._known_history(pair)
+            marker = marker._replace(fingerprint=pair.fingerprint, history=known)
         park(self._ctx, marker, deferral.seconds)
         self._log_step(
             "pair.parked",

@@ -7,8 +7,10 @@ and a 409 says nothing about whose object it was that existed.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
@@ -25,6 +27,7 @@ from ..errors import (
     LivenessError,
     ObjectChangedError,
     ObjectGoneError,
+    ObjectUnreadableError,
     StoreUnavailableError,
 )
 from ..face_api import NoFrame
@@ -42,12 +45,29 @@ _MD5 = re.compile(r"[0-9a-f]{32}")
 _CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
 _ETAG = re.compile(r"[!#-~]{1,256}")
 _META_PREFIX = "x-cos-meta-"
+# A damaged or slow transfer, which passes by itself.
+_TEMPORARY_CODES = ("BadDigest", "IncompleteBody", "EntitySizeNotMatch", "RequestTimeout")
+# Not readable until they are restored; the variants across zones begin with MAZ_.
+_ARCHIVE_CLASSES = ("ARCHIVE", "DEEP_ARCHIVE")
+# COS refuses a signature whose time is further from its own clock than about this.
+_MAX_SIGNATURE_OFFSET_SECONDS = 60.0
 _CREATE_VERB = "create-only PUT"
 
 
-def new_session() -> requests.Session:
-    """Return the connections that an instance keeps between invocations."""
-    session = requests.Session()
+class Session(requests.Session):
+    """The connections that an instance keeps between invocations; they compare our clock."""
+
+    clock_offset = 0.0
+    """Seconds by which the clock of the host that replied last is ahead of ours."""
+
+    def observe_clock(self, reply: requests.Response, **_: Any) -> None:
+        with contextlib.suppress(*_UNREADABLE):
+            self.clock_offset = _time(reply.headers["date"]) - time.time()
+
+
+def new_session() -> Session:
+    session = Session()
+    session.hooks["response"].append(session.observe_clock)
     for scheme in ("http://", "https://"):
         session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=16))
     return session
@@ -71,9 +91,7 @@ def new_client(
 class CosStore:
     """An ObjectStore on COS. One try per verb; store.RetryingStore adds more."""
 
-    def __init__(
-        self, settings: Settings, credentials: Credentials, session: requests.Session
-    ) -> None:
+    def __init__(self, settings: Settings, credentials: Credentials, session: Session) -> None:
         self._token = credentials.token
         self._session = session
         self._client = new_client(settings, credentials, session)
@@ -83,6 +101,10 @@ class CosStore:
             headers = self._request("HEAD", bucket, key, self._client.head_object)
         except ObjectGoneError:
             return None
+        except _BadRequestError:
+            # A reply to HEAD has no body, so no code: ask again by GET.
+            stored = self.get(bucket, key, max_bytes=0)
+            return stored.head if stored else None
         return _read_head(key, headers)
 
     def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
@@ -225,12 +247,16 @@ class CosStore:
         try:
             reply = call(Bucket=bucket, Key=key, **options)
         except CosServiceError as error:
-            raise _service_error(verb, bucket, key, error) from None
+            raise _service_error(verb, bucket, key, error, self._session.clock_offset) from None
         except CosClientError as error:
             raise _unreachable(f"COS {verb}", key, error.__context__ or error) from None
         except _NETWORK as error:
             raise _unreachable(f"COS {verb}", key, error) from None
         return {name.lower(): value for name, value in reply.items()}
+
+
+class _BadRequestError(LivenessError):
+    """COS answered 400 without saying why."""
 
 
 class _KeyExists(LivenessError):
@@ -290,7 +316,9 @@ def _chunks(body: Any, limit: int | None = None) -> Iterator[bytes]:
             raw.release_conn()
 
 
-def _service_error(verb: str, bucket: str, key: str, error: CosServiceError) -> LivenessError:
+def _service_error(
+    verb: str, bucket: str, key: str, error: CosServiceError, clock_offset: float
+) -> LivenessError:
     status = int(error.get_status_code())
     digest = error.get_digest_msg()
     # On a 403 to HEAD there is no body, so no code either.
@@ -303,8 +331,22 @@ def _service_error(verb: str, bucket: str, key: str, error: CosServiceError) -> 
         return ObjectGoneError(text)
     if status == 412:
         return ObjectChangedError(text)
+    if code in _TEMPORARY_CODES:
+        return StoreUnavailableError(text)
+    if code == "InvalidObjectState":
+        return ObjectUnreadableError("InputArchived", text)
+    if status == 400 and verb == "HEAD":
+        return _BadRequestError(text)
+    if status == 400 and verb == "GET":
+        return ObjectUnreadableError("InputEncrypted", text)
     if code == "FileAlreadyExists" and verb == _CREATE_VERB:
         return _KeyExists(text)
+    if status == 403 and abs(clock_offset) > _MAX_SIGNATURE_OFFSET_SECONDS:
+        direction = "behind" if clock_offset > 0 else "ahead of"
+        return ConfigurationError(
+            f"{text}: this machine's clock is {abs(clock_offset):.0f} s {direction} COS's, so "
+            "its signatures are refused; set the clock"
+        )
     if status == 403:
         return ConfigurationError(f"{text}: check the execution role's policy")
     if status >= 500 or status in (408, 409, 429):  # a conflict with another request is temporary
@@ -329,6 +371,7 @@ def _read_head(key: str, headers: Mapping[str, str]) -> ObjectHead:
             md5=etag if _etag_is_md5(etag, headers) else None,
             last_modified=_time(headers["last-modified"]),
             date=_time(headers["date"]),
+            is_archived=_is_archived(headers),
             metadata={
                 name[len(_META_PREFIX) :]: value
                 for name, value in headers.items()
@@ -357,6 +400,13 @@ def _listed(item: dict[str, str], prefix: str, after: str) -> ListedObject:
         raise ValueError
     # `2026-11-22T12:00:00.000Z`; Python 3.10 does not read the Z.
     return ListedObject(key, datetime.fromisoformat(modified[:19] + "+00:00").timestamp())
+
+
+def _is_archived(headers: Mapping[str, str]) -> bool:
+    """Whether the object is in archive storage, and no restored copy of it can be read."""
+    storage_class = headers.get("x-cos-storage-class", "").upper().removeprefix("MAZ_")
+    restored = 'ongoing-request="false"' in headers.get("x-cos-restore", "")
+    return storage_class in _ARCHIVE_CLASSES and not restored
 
 
 def _etag_is_md5(etag: str, headers: Mapping[str, str]) -> bool:

@@ -1,10 +1,15 @@
 """The face API over tencentcloud-sdk-python-common: the only file that knows that SDK.
 
 The SDK is imported at the first call, so that a pair that waits for its partner never pays for it.
+
+Connecting is a step of its own: until a connection stands, nothing was sent and nothing can have
+been billed, and after a call's deadline nothing is sent any more. Only the connection itself knows,
+so the SDK gets connections that ask before they send.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..face_api import (
@@ -24,6 +29,8 @@ ENDPOINT = "faceid.intl.tencentcloudapi.com"
 VERSION = "2018-03-01"
 ACTION = "DetectReflectLivenessAndCompare"
 _CONNECT_SECONDS = 3.0
+# After its deadline a call that was sent is waited for this much longer, in the background.
+_LATE_SECONDS = 120.0
 _MAX_REPLY_BYTES = 1024 * 1024  # an answer has about one KB
 # A connection that was idle longer may have been dropped silently; a paid call on it would get no
 # reply and count as billed.
@@ -45,14 +52,22 @@ class FaceId:
         self._settings = settings
         self._credentials = credentials
 
-    def detect(self, request: DetectRequest, seconds: float) -> Answer | NotSent | NoReply:
+    def detect(
+        self, request: DetectRequest, seconds: float, on_late_answer: Callable[[Answer], None]
+    ) -> Answer | NotSent | NoReply:
         params = {
             "LiveDataUrl": request.live_url,
             "LiveDataMd5": request.live_md5,
             "ImageUrl": request.image_url,
             "ImageMd5": request.image_md5,
         }
-        reply = self._call(ACTION, params, seconds)
+
+        def take_late(reply: Any) -> None:
+            answer = None if isinstance(reply, (NotSent, NoReply)) else read_detect_reply(reply)
+            if isinstance(answer, Answer):
+                on_late_answer(answer)
+
+        reply = self._call(ACTION, params, seconds, take_late)
         return reply if isinstance(reply, (NotSent, NoReply)) else read_detect_reply(reply)
 
     def upload_target(self, seconds: float) -> UploadTarget | Answer | NotSent:
@@ -61,28 +76,43 @@ class FaceId:
             return NotSent(reply.reason)  # free, so a lost reply costs nothing
         return reply if isinstance(reply, NotSent) else read_upload_reply(reply)
 
-    def _call(self, action: str, params: dict[str, str], seconds: float) -> Any:
+    def _call(
+        self,
+        action: str,
+        params: dict[str, str],
+        seconds: float,
+        on_late: Callable[[Any], None] | None = None,
+    ) -> Any:
         """Return the decoded reply, NotSent or NoReply."""
+        client = self._checkout_client(seconds)
+        sending = client.gate.open_until(self._clock.monotonic() + seconds)
+
+        def call() -> Any:
+            return self._send(client, sending, action, params)
+
+        try:
+            # The HTTP library's timeout is for each read; this one is for the whole call.
+            return self._concurrency.with_timeout(call, seconds, on_late)
+        except TimeoutError:
+            if sending.was_sent():
+                return NoReply(f"no reply within {seconds:.0f} s")
+            return NotSent(f"not connected within {seconds:.0f} s")
+
+    def _send(self, client: _Client, sending: _Sending, action: str, params: dict[str, str]) -> Any:
         from tencentcloud.common.exception.tencent_cloud_sdk_exception import (
             TencentCloudSDKException,
         )
 
-        client = self._checkout_client(seconds)
         try:
-            # The HTTP library's timeout is for each read; this one is for the whole call.
-            reply = self._concurrency.with_timeout(
-                lambda: client.sdk.call_json(action, params), seconds
-            )
-        except TimeoutError:
-            return NoReply(f"no reply within {seconds:.0f} s")
+            reply = client.sdk.call_json(action, params)
         except TencentCloudSDKException as error:
             if error.code == "ClientNetworkError":
-                cause = error.__context__
-                failure = NotSent if _was_never_sent(cause) else NoReply
-                return failure(type(cause).__name__)
+                failure = NoReply if sending.was_sent() else NotSent
+                return failure(type(error.__context__).__name__)
             return NoReply("the reply's status was not 200")
         except Exception as error:  # whatever the decoder makes of it
-            return NoReply(f"the reply could not be read ({type(error).__name__})")
+            failure = NoReply if sending.was_sent() else NotSent
+            return failure(f"the reply could not be read ({type(error).__name__})")
         self._idle_clients.append(client._replace(last_used=self._clock.monotonic()))
         return reply
 
@@ -97,22 +127,63 @@ class FaceId:
         while self._idle_clients and client is None:
             idle = self._idle_clients.pop()
             client = idle if idle.endpoint == endpoint and idle.last_used >= oldest else None
-        client = client or _new_client(endpoint)
+        client = client or _new_client(endpoint, _Gate(self._clock, self._concurrency))
         # Keys explicitly: the SDK looks for other names in the environment than SCF sets.
         client.sdk.credential = Credential(*self._credentials)
-        client.sdk.request.conn.timeout = (_CONNECT_SECONDS, seconds)
+        client.sdk.request.conn.timeout = (_CONNECT_SECONDS, seconds + _LATE_SECONDS)
         return client
+
+
+class _DeadlineOver(OSError):
+    """The connection was established too late: nothing is sent on it."""
+
+
+class _Sending:
+    """One call's permission to send, which ends at its deadline or when it is first asked about."""
+
+    def __init__(self, deadline: float, clock: Clock, concurrency: Concurrency) -> None:
+        self._deadline = deadline
+        self._clock = clock
+        self._lock = concurrency.lock()
+        self._began = self._over = False
+
+    def begin(self) -> None:
+        """Take note that the request is about to leave. Raises _DeadlineOver if it must not."""
+        with self._lock:
+            if self._over or self._clock.monotonic() >= self._deadline:
+                raise _DeadlineOver("the call's deadline is over")
+            self._began = True
+
+    def was_sent(self) -> bool:
+        """Whether the request may have left; if it has not, it never will."""
+        with self._lock:
+            self._over = True
+            return self._began
+
+
+class _Gate:
+    """What a client's connections ask before they send."""
+
+    def __init__(self, clock: Clock, concurrency: Concurrency) -> None:
+        self._clock = clock
+        self._concurrency = concurrency
+        self.sending = _Sending(0.0, clock, concurrency)
+
+    def open_until(self, deadline: float) -> _Sending:
+        self.sending = _Sending(deadline, self._clock, self._concurrency)
+        return self.sending
 
 
 class _Client(NamedTuple):
     """An SDK client and its connection."""
 
     sdk: Any
+    gate: _Gate
     endpoint: tuple[str, str]  # region and scheme
     last_used: float  # monotonic
 
 
-def _new_client(endpoint: tuple[str, str]) -> _Client:
+def _new_client(endpoint: tuple[str, str], gate: _Gate) -> _Client:
     from tencentcloud.common.common_client import CommonClient
     from tencentcloud.common.profile.client_profile import ClientProfile
     from tencentcloud.common.profile.http_profile import HttpProfile
@@ -126,6 +197,8 @@ def _new_client(endpoint: tuple[str, str]) -> _Client:
     # A redirect would carry token and links to another host, and could be a second paid call.
     session = sdk.request.conn._session
     session.max_redirects = 0
+    for prefix in ("http://", "https://"):
+        session.mount(prefix, _gated_adapter(gate))
     # The SDK's own check fails on an error that lacks one of its fields, and prints what the
     # service says about a deprecation, links and all. face_api.py reads what a reply means.
     sdk._check_error = lambda _: None
@@ -138,24 +211,45 @@ def _new_client(endpoint: tuple[str, str]) -> _Client:
         reply._content, reply._content_consumed = body, True
 
     session.hooks["response"].append(limit_body)
-    return _Client(sdk, endpoint, 0.0)
+    return _Client(sdk, gate, endpoint, 0.0)
 
 
-def _was_never_sent(cause: BaseException | None) -> bool:
-    """Whether the request cannot have left: no connection was ever made for it."""
-    import requests
-    from urllib3.exceptions import (
-        ConnectTimeoutError,
-        MaxRetryError,
-        NewConnectionError,
-        ProxyError,
-    )
+def _gated_adapter(gate: _Gate) -> Any:
+    """Return an adapter whose connections are established first, and then ask before they send."""
+    import requests.adapters
+    from urllib3.connection import HTTPConnection, HTTPSConnection
+    from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
-    if not isinstance(cause, requests.exceptions.ConnectionError) or not cause.args:
-        return False
-    reason = cause.args[0]
-    if isinstance(reason, MaxRetryError):
-        reason = reason.reason
-    if isinstance(reason, ProxyError):
-        reason = reason.original_error
-    return isinstance(reason, (NewConnectionError, ConnectTimeoutError))
+    class GatedHTTP(HTTPConnection):
+        def putrequest(self, *args: Any, **kwargs: Any) -> None:
+            if self.sock is None:
+                self.connect()
+            gate.sending.begin()
+            super().putrequest(*args, **kwargs)
+
+    class GatedHTTPS(HTTPSConnection):
+        def putrequest(self, *args: Any, **kwargs: Any) -> None:
+            if self.sock is None:
+                self.connect()
+            gate.sending.begin()
+            super().putrequest(*args, **kwargs)
+
+    class HTTPPool(HTTPConnectionPool):
+        ConnectionCls = GatedHTTP
+
+    class HTTPSPool(HTTPSConnectionPool):
+        ConnectionCls = GatedHTTPS
+
+    pools = {"http": HTTPPool, "https": HTTPSPool}
+
+    class Adapter(requests.adapters.HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+            super().init_poolmanager(*args, **kwargs)
+            self.poolmanager.pool_classes_by_scheme = pools
+
+        def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+            manager = super().proxy_manager_for(*args, **kwargs)
+            manager.pool_classes_by_scheme = pools
+            return manager
+
+    return Adapter()

@@ -78,21 +78,31 @@ class ThreadConcurrency:
         if errors:
             raise errors[0]
 
-    def with_timeout(self, task: Callable[[], Any], seconds: float) -> Any:
+    def with_timeout(
+        self, task: Callable[[], Any], seconds: float, on_late: Callable[[Any], None] | None = None
+    ) -> Any:
         # A thread of its own: a task that hangs must neither fill the pool nor wait in its queue.
         done: Future[Any] = Future()
 
         def work() -> None:
             try:
-                done.set_result(task())
+                result = task()
             except BaseException as error:
-                done.set_exception(error)
+                if done.set_running_or_notify_cancel():
+                    done.set_exception(error)
+                return
+            if done.set_running_or_notify_cancel():
+                done.set_result(result)
+            elif on_late is not None:
+                on_late(result)
 
         threading.Thread(target=work, daemon=True).start()
         try:
             return done.result(timeout=seconds)
         except FutureTimeoutError:
-            raise TimeoutError from None
+            if done.cancel():
+                raise TimeoutError from None
+            return done.result()  # it ended in this very moment
 
     def lock(self) -> AbstractContextManager[Any]:
         return threading.Lock()

@@ -1,0 +1,152 @@
+"""The circuit breaker of the drain: no calls while the API does not answer, or refuses us.
+
+It opens after several calls in a row without a reply, or refusals of the account's own. While it
+is open, one probe at a time is made at growing intervals, until one is answered. Its state is an
+object in the ledger that successive drainers and events share; closing it deletes the object.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import AbstractContextManager
+from enum import Enum
+from typing import Any, NamedTuple
+
+from .keys import NEXT_PROBE_META, breaker_key
+from .settings import Settings
+from .store import JSON, UNPARSABLE, ObjectHead, RetryingStore
+
+BREAKER_SCHEMA = "liveness-breaker/1"
+# In a row: a call may be lost for a reason of its own, an account is refused for none.
+_MAX_UNANSWERED = 5
+_MAX_REFUSED = 2
+_FIRST_INTERVAL_SECONDS = 55.0  # less than a minute: the timer that probes fires every minute
+_MAX_INTERVAL_SECONDS = 295.0
+# An interval that cannot be: the object was edited, or the clock was wrong when it was written.
+_MAX_WAIT_SECONDS = 2 * _MAX_INTERVAL_SECONDS
+_MAX_STATE_BYTES = 16 * 1024
+
+
+class CallOutcome(Enum):
+    """What a call says about the service and the account."""
+
+    VERDICT = "verdict"
+    ANSWERED = "answered"  # without a verdict
+    THROTTLED = "throttled"
+    REFUSED = "refused"
+    UNANSWERED = "unanswered"
+
+
+class BreakerState(NamedTuple):
+    """The state of an open breaker; times by the store's clock."""
+
+    cause: str  # the value of REFUSED or UNANSWERED
+    since: float
+    probes: int
+    next_probe: float
+
+
+class Breaker:
+    """A circuit breaker around the calls of one drainer."""
+
+    def __init__(
+        self, settings: Settings, store: RetryingStore, lock: AbstractContextManager[Any]
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._lock = lock
+        self._state: BreakerState | None = None
+        self._stored: BreakerState | None = None
+        self._failures: list[CallOutcome] = []  # in a row
+
+    @property
+    def state(self) -> BreakerState | None:
+        """None while the breaker is closed."""
+        return self._state
+
+    @property
+    def was_open(self) -> bool:
+        """Whether the breaker was open when its state was read or written last."""
+        return self._stored is not None
+
+    @property
+    def blocks(self) -> bool:
+        """Whether no call may be made now, not even a probe."""
+        return self._state is not None and self._store.now() < self._state.next_probe
+
+    def load(self) -> None:
+        """Read the state that earlier drainers left."""
+        bucket, key = self._settings.ledger_bucket, breaker_key(self._settings)
+        stored = self._store.get(bucket, key, _MAX_STATE_BYTES)
+        self._state = self._stored = None if stored is None else read_state(stored.body)
+        if self._state and self._state.next_probe > self._store.now() + _MAX_WAIT_SECONDS:
+            self._state = self._state._replace(next_probe=0.0)
+
+    def save(self) -> None:
+        """Write the state, or delete it once the breaker is closed, if that changed."""
+        state, bucket, key = self._state, self._settings.ledger_bucket, breaker_key(self._settings)
+        if state == self._stored:
+            return
+        if state is None:
+            self._store.delete(bucket, key)
+        else:
+            record = {
+                "schema": BREAKER_SCHEMA,
+                "cause": state.cause,
+                "since": state.since,
+                "probes": state.probes,
+                "next_probe": state.next_probe,
+            }
+            metadata = {NEXT_PROBE_META: f"{state.next_probe:.0f}"}
+            self._store.put(bucket, key, json.dumps(record).encode(), JSON, metadata)
+        self._stored = state
+
+    def observe(self, outcome: CallOutcome) -> None:
+        """Take note of what became of a call."""
+        with self._lock:
+            if outcome in (CallOutcome.REFUSED, CallOutcome.UNANSWERED):
+                self._failures.append(outcome)
+                self._fail(outcome)
+            else:
+                self._failures.clear()
+                self._state = None
+
+    def _fail(self, outcome: CallOutcome) -> None:
+        now = self._store.now()
+        if self._state is not None:
+            if now >= self._state.next_probe:  # it was a probe, not a call from before
+                probes = self._state.probes + 1
+                interval = min(_FIRST_INTERVAL_SECONDS * 2.0**probes, _MAX_INTERVAL_SECONDS)
+                next_probe = now + interval
+                self._state = self._state._replace(probes=probes, next_probe=next_probe)
+        elif (
+            self._failures.count(CallOutcome.REFUSED) >= _MAX_REFUSED
+            or len(self._failures) >= _MAX_UNANSWERED
+        ):
+            next_probe = now + _FIRST_INTERVAL_SECONDS
+            self._state = BreakerState(outcome.value, now, 0, next_probe)
+
+
+def read_state(body: bytes) -> BreakerState | None:
+    """Parse a stored state; None, as if the breaker were closed, if it is not as we wrote it."""
+    try:
+        record = json.loads(body)
+        return BreakerState(
+            cause=str(record["cause"]),
+            since=float(record["since"]),
+            probes=max(0, int(record["probes"])),
+            next_probe=float(record["next_probe"]),
+        )
+    except UNPARSABLE:
+        return None
+
+
+def open_until(head: ObjectHead | None, now: float) -> float | None:
+    """Return when the next probe is due, from the head of breaker.json; None if it is closed."""
+    if head is None:
+        return None
+    try:
+        next_probe = float(head.metadata[NEXT_PROBE_META])
+    except (KeyError, ValueError):
+        return now
+    return next_probe if next_probe <= now + _MAX_WAIT_SECONDS else now

@@ -1,0 +1,113 @@
+"""What became of the attempts for one fingerprint, and when the next one may be made. Pure.
+
+Every set-back has an owner (see verdict_table.Owner), and is handled by owner alone:
+
+    the account's    throttled, credentials, arrears      free; never counted, never spaced
+    the service's    no reply                             an attempt; spaced, and at most the limit
+                     never sent                           free; spaced by the breaker alone
+                     answered, without a verdict          a set-back
+    the pair's       bad link, codes about the content,   a set-back
+                     preparation that takes too long
+
+Set-backs are spaced 1, 2, 4 ... 60 minutes, and end a content after MAX_SETBACKS. Attempts without
+a reply are spaced a minute, then ten, and the last of them an hour, so that no pair is given up
+within one outage of an hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from .records import LEASE_SECONDS, Claim
+
+# Unbilled calls for one content, and the pauses between them: five hours in all.
+MAX_SETBACKS = 11
+_FIRST_PAUSE_SECONDS = 60.0
+_MAX_PAUSE_SECONDS = 3600.0
+_GROWTH_WITHOUT_REPLY = 10
+_MAX_PAUSE_WITHOUT_REPLY_SECONDS = 600.0
+# I9: the attempts of a pair that is given up for want of an answer span at least this long.
+MIN_SPAN_SECONDS = 3600.0
+# Of a pause, at random on top, so that pairs set back together do not come back together.
+JITTER = 0.2
+
+
+class History(NamedTuple):
+    """The attempts up to `number`, all settled. Times are by the store's clock.
+
+    It is stored in releases (`<n>.released`), which are the truth, and travels in markers, so that
+    a visit costs the same whatever happened before.
+    """
+
+    number: int = 0
+    unanswered: tuple[int, ...] = ()  # attempts that may have been billed
+    setbacks: int = 0
+    since: float = 0.0  # when the first set-back or unanswered attempt began
+    not_before: float = 0.0  # when the next call may be made
+
+    def released(self, number: int) -> History:
+        """Return the history after attempt `number` was given back for free."""
+        return self._replace(number=number)
+
+    def set_back(self, number: int, now: float, jitter: float) -> History:
+        """Return the history after a set-back; `jitter` is drawn from 0 to JITTER."""
+        pause = min(_MAX_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0**self.setbacks)
+        return self._replace(
+            number=number,
+            setbacks=self.setbacks + 1,
+            since=self.since or now,
+            not_before=now + pause * (1 + jitter),
+        )
+
+    def left_unanswered(
+        self, number: int, began: float, limit: int, jitter: float = 0.0
+    ) -> History:
+        """Return the history after an attempt without a reply, whose claim was made at `began`."""
+        count = len(self.unanswered) + 1
+        since = self.since or began
+        pause = _FIRST_PAUSE_SECONDS * _GROWTH_WITHOUT_REPLY ** (count - 1)
+        not_before = began + min(pause, _MAX_PAUSE_WITHOUT_REPLY_SECONDS) * (1 + jitter)
+        if count >= limit - 1:  # one attempt is left, or none: let an outage pass
+            not_before = max(not_before, since + MIN_SPAN_SECONDS * (1 + jitter))
+        return self._replace(
+            number=number,
+            unanswered=(*self.unanswered, number),
+            since=since,
+            not_before=max(not_before, began + LEASE_SECONDS),
+        )
+
+    def extended(self, claims: Iterable[Claim], now: float, limit: int) -> History:
+        """Return the history with claims whose lease is over and that nobody released."""
+        history = self
+        for claim in claims:
+            history = history.left_unanswered(claim.number, now - claim.age, limit)
+        return history
+
+    @property
+    def give_up_at(self) -> float:
+        """When a pair without attempts left may be given up."""
+        return max(self.not_before, self.since + MIN_SPAN_SECONDS) if self.unanswered else 0.0
+
+    def to_record(self) -> dict[str, Any]:
+        return {
+            "number": self.number,
+            "unanswered": list(self.unanswered),
+            "setbacks": self.setbacks,
+            "since": self.since,
+            "not_before": self.not_before,
+        }
+
+
+def read_history(record: Any) -> History:
+    """Parse a stored history. Raises what is in store.UNPARSABLE."""
+    history = History(
+        number=int(record["number"]),
+        unanswered=tuple(int(number) for number in record["unanswered"]),
+        setbacks=int(record["setbacks"]),
+        since=float(record["since"]),
+        not_before=float(record["not_before"]),
+    )
+    if not 0 <= len(history.unanswered) <= history.number or history.setbacks < 0:
+        raise ValueError("not a history")
+    return history
