@@ -254,9 +254,10 @@ def _upload(ctx: Context, pair: CompletePair) -> Prepared | Deferral | SetBack:
     )
     for target in targets:
         if not isinstance(target, UploadTarget):
-            return _unprepared(target)
+            return _unprepared(ctx, target)
         if problem := cos_url_problem(target.upload_url, ctx.settings.endpoint_scheme):
-            return _unprepared(NotSent(f"CreateUploadUrl's answer was refused: {problem}"))
+            reason = f"CreateUploadUrl's answer was refused: {problem}"
+            return _unprepared(ctx, NotSent(reason))
 
     def copy(item: Input, target: UploadTarget | Answer | NotSent) -> str:
         assert isinstance(target, UploadTarget)
@@ -271,8 +272,11 @@ def _upload(ctx: Context, pair: CompletePair) -> Prepared | Deferral | SetBack:
     return Prepared(lambda _: request, {LIVE: live_md5, IMAGE: image_md5})
 
 
-def _unprepared(reply: Answer | NotSent) -> Deferral | SetBack:
+def _unprepared(ctx: Context, reply: Answer | NotSent) -> Deferral | SetBack:
     disposition = dispose_unprepared(reply)
+    outcome = outcome_of_reply(reply, disposition)
+    if outcome is not CallOutcome.THROTTLED:  # that limit is another one
+        ctx.pacer.on_outcome(outcome, None)
     if disposition.owner is Owner.ACCOUNT:
         return account_deferral(disposition)
     return set_back_by(reply, disposition)

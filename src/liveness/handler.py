@@ -23,6 +23,7 @@ from .errors import (
     LivenessError,
     PairNotFinishedError,
     PairsNotFinishedError,
+    StoreUnavailableError,
 )
 from .events import Trigger, read_event
 from .invocation import Invocation, read_invocation
@@ -213,7 +214,9 @@ def _handle_failed_pair(ctx: Context, pair_id: str, error: Exception, log: Log) 
     reason = _describe(cause)
     log("pair.failed", pair_id=pair_id, error=type(cause).__name__, reason=reason)
     if not (isinstance(error, PairNotFinishedError) and error.marker_written):
-        try_park(ctx, Marker(pair_id, ParkReason.UNEXPECTED_ERROR, reason), 0)
+        is_store = isinstance(cause, StoreUnavailableError)
+        park_reason = ParkReason.STORE_UNAVAILABLE if is_store else ParkReason.UNEXPECTED_ERROR
+        try_park(ctx, Marker(pair_id, park_reason, reason), 0)
     return reason
 
 

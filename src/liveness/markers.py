@@ -46,6 +46,7 @@ class ParkReason(Enum):
     MISCONFIGURED = "misconfigured", "the face API refuses; an operator must act", True
     PREPARATION_SLOW = "preparation-slow", "reading the inputs took too long", True
     PREPARATION_FAILED = "preparation-failed", "the call could not be prepared", True
+    STORE_UNAVAILABLE = "store-unavailable", "COS could not be reached, or failed", True
     UNEXPECTED_ERROR = "unexpected-error", "processing the pair raised an error", True
 
     def __init__(self, code: str, text: str, is_error: bool = False) -> None:

@@ -55,7 +55,7 @@ class CallPacer(Protocol):
     def await_start(self) -> bool:
         """Wait until one more call may start; False if none may any more."""
 
-    def on_outcome(self, outcome: CallOutcome, permit: Permit) -> None:
+    def on_outcome(self, outcome: CallOutcome, permit: Permit | None) -> None:
         """Take note of what became of the call made under that permit."""
 
 
@@ -72,7 +72,7 @@ class Unpaced:
     def await_start(self) -> bool:
         return True
 
-    def on_outcome(self, outcome: CallOutcome, permit: Permit) -> None: ...
+    def on_outcome(self, outcome: CallOutcome, permit: Permit | None) -> None: ...
 
 
 class Slot(Protocol):
@@ -161,9 +161,9 @@ class TokenBucket:
             last = self._starts[-1] if self._starts else -math.inf
         return max(0.0, last + self._window - self._clock.monotonic())
 
-    def on_outcome(self, outcome: CallOutcome, permit: Permit) -> None:
+    def on_outcome(self, outcome: CallOutcome, permit: Permit | None) -> None:
         self._breaker.observe(outcome)
-        if outcome is CallOutcome.THROTTLED:
+        if outcome is CallOutcome.THROTTLED and permit is not None:
             self._slow_down(permit)
         elif outcome is CallOutcome.VERDICT:
             self._speed_up()
