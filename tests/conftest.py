@@ -13,7 +13,7 @@ import pytest
 from qcloud_cos import CosConfig, CosS3Client
 
 from liveness.handler import Function
-from liveness_sandbox import Delay, Drop, Reply, Sandbox, StoredObject
+from liveness_sandbox import Delay, Drop, Pause, Reply, Sandbox, StoredObject
 from tests.clocks import SleeplessClock
 
 # A deadline per example would fail on a busy machine; `pytest-timeout` bounds each test instead.
@@ -38,7 +38,7 @@ class Instance:
     """One instance of the function: its own connections and its own memory."""
 
     def __init__(self, cloud: Cloud, settings: dict[str, str]) -> None:
-        credentials = cloud.sandbox.temporary_credentials()
+        credentials = cloud.sandbox.temporary_credentials(lifetime_seconds=365 * 24 * 3600)
         self.environ = {
             "TENCENTCLOUD_SECRETID": credentials.secret_id,
             "TENCENTCLOUD_SECRETKEY": credentials.secret_key,
@@ -49,6 +49,7 @@ class Instance:
         } | {f"LIVENESS_{name}": value for name, value in settings.items()}
         self.secrets = [credentials.secret_key, credentials.token or ""]
         self.clock = SleeplessClock()
+        self.clock.wall_shift = cloud.advanced
         self.lines: list[str] = []
         self._function = Function(clock=self.clock, environ=self.environ, write=self.lines.append)
 
@@ -75,6 +76,8 @@ class Cloud:
         self.sandbox = sandbox
         sandbox.create_bucket(BUCKET)
         self.bucket = sandbox.bucket(BUCKET)
+        self.advanced = 0.0
+        self._instances: list[Instance] = []
         self.client = CosS3Client(  # the customer's client, with the real SDK
             CosConfig(
                 Region=sandbox.region,
@@ -87,7 +90,16 @@ class Cloud:
 
     def instance(self, **settings: str) -> Instance:
         """Create an instance with these `LIVENESS_*` settings."""
-        return Instance(self, settings)
+        instance = Instance(self, settings)
+        self._instances.append(instance)
+        return instance
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass between invocations, for the sandbox and for every instance."""
+        self.sandbox.clock.advance(seconds)
+        self.advanced += seconds
+        for instance in self._instances:
+            instance.clock.wall_shift += seconds
 
     def put(self, pair_id: str, name: str, body: bytes, **options: Any) -> None:
         """Upload one input of a pair."""
@@ -148,7 +160,7 @@ class Cloud:
         self,
         method: str,
         key_ends: str,
-        do: Callable[[], Any] | Delay | Drop | Reply,
+        do: Callable[[], Any] | Delay | Drop | Pause | Reply,
         *,
         phase: str = "before",
         times: int = 1,
@@ -164,7 +176,7 @@ class Cloud:
             if not (name or "").endswith(key_ends) or remaining[0] == 0:
                 return None
             remaining[0] -= 1
-            return do() if callable(do) and not isinstance(do, (Delay, Drop, Reply)) else do
+            return do() if callable(do) and not isinstance(do, (Delay, Drop, Pause, Reply)) else do
 
         self.sandbox.hooks.append(hook)
 

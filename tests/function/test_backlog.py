@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 
 from liveness.errors import PairsNotFinishedError
+from liveness.history import History
 from liveness.keys import drain_slot_key
 from liveness.markers import MAX_DELIVERIES
 from liveness.settings import read_settings
 from liveness_sandbox import Reply
 from tests.conftest import Cloud, Instance
+from tests.function.test_one_call import LAST_PAUSE
 
 DRAIN = {"Type": "Timer", "TriggerName": "minute", "Time": "", "Message": "drain"}
 THROTTLED = {"code": "RequestLimitExceeded", "channel": "error", "times": 1}
@@ -30,11 +32,13 @@ def upload_event(cloud: Cloud, function: Instance, pair_id: str) -> dict[str, An
 def park_by_hand(cloud: Cloud, pair_id: str, token: str = "token", **fields: Any) -> str:
     """Write a marker that has been due since 2020."""
     marker = {
-        "schema": "liveness-marker/2",
+        "schema": "liveness-marker/3",
         "pair_id": pair_id,
         "reason": "throttled",
         "detail": "",
         "deliveries": 0,
+        "fingerprint": "",
+        "history": History().to_record(),
     }
     pair_hash = hashlib.sha256(pair_id.encode()).hexdigest()
     key = f"liveness/ledger/pending/20200101T000000Z-{pair_hash}-{token}"
@@ -204,8 +208,7 @@ def test_no_poison_pair_is_given_up_while_its_call_may_be_answered(cloud: Cloud)
     cloud.instance(MAX_ATTEMPTS="1").walk("anna")
     for key in cloud.bucket.keys("liveness/ledger/pending/"):
         cloud.bucket.delete(key)
-    (claim,) = cloud.ledger_keys("1.claim")
-    cloud.bucket.backdate(claim, 60)  # the lease is over, the call's deadline is not
+    cloud.advance(75)  # the lease is over, but an answer may still come
     park_by_hand(cloud, "anna", deliveries=MAX_DELIVERIES)
     function = cloud.instance()
 
@@ -215,7 +218,9 @@ def test_no_poison_pair_is_given_up_while_its_call_may_be_answered(cloud: Cloud)
     assert (marker["reason"], marker["deliveries"]) == ("attempts-exhausted", MAX_DELIVERIES)
     assert cloud.result("anna") is None
 
-    cloud.bucket.backdate(claim, 80)
+    cloud.advance(LAST_PAUSE)
+    for key in cloud.bucket.keys("liveness/ledger/pending/"):
+        cloud.bucket.delete(key)
     park_by_hand(cloud, "anna", deliveries=MAX_DELIVERIES)
     assert function(DRAIN)["drain"]["ended"] == {"published": 1}
 
@@ -251,6 +256,7 @@ def test_a_configuration_error_stops_the_drain_and_keeps_the_markers(cloud: Clou
         cloud.put_pair(name)
         park_by_hand(cloud, name)
     cloud.on("HEAD", "live.bin", Reply(403), times=99)
+    cloud.on("GET", ".liveness-control", Reply(403), times=99)
 
     with pytest.raises(Exception, match="check the execution role"):
         cloud.instance()(DRAIN)
@@ -376,7 +382,8 @@ def test_reconcile_needs_one_request_per_thousand_keys(cloud: Cloud, flat: bool)
     run = function(RECONCILE)["reconcile"]
 
     assert (run["keys"], run["checked"]) == (3000, 0)
-    assert len(cloud.requests_of(function)) - request_count <= 3 + 5 + 2  # inputs, results, state
+    # Inputs, results, state, markers.
+    assert len(cloud.requests_of(function)) - request_count <= 3 + 5 + 2 + 1
 
 
 def test_reconcile_resumes_where_it_stopped(cloud: Cloud) -> None:

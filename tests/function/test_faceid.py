@@ -31,6 +31,10 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 HEAD += b"Content-Length: %d\r\n\r\n" % len(BODY)
 
 
+def discard(answer: Answer) -> None:
+    """Ignore an answer that comes after the deadline."""
+
+
 def client(clock: SleeplessClock | None = None) -> FaceId:
     face = FaceId(clock or SleeplessClock(), ThreadConcurrency())
     face.configure(SETTINGS, Credentials("AKIDexample", "key", "token"))
@@ -94,7 +98,7 @@ def answer(connection: socket.socket) -> None:
 def test_an_answer_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     with server(answer) as (url, _):
         monkeypatch.setenv("http_proxy", url)
-        assert isinstance(client().detect(REQUEST, 5), Answer)
+        assert isinstance(client().detect(REQUEST, 5, discard), Answer)
 
 
 def test_the_deadline_covers_the_whole_call(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +112,7 @@ def test_the_deadline_covers_the_whole_call(monkeypatch: pytest.MonkeyPatch) -> 
 
     with server(drip) as (url, _):
         monkeypatch.setenv("http_proxy", url)
-        assert isinstance(client().detect(REQUEST, 0.3), NoReply)
+        assert isinstance(client().detect(REQUEST, 0.3, discard), NoReply)
 
 
 def test_a_request_never_sent_differs_from_one_never_answered(
@@ -117,14 +121,14 @@ def test_a_request_never_sent_differs_from_one_never_answered(
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
-    assert isinstance(client().detect(REQUEST, 5), NotSent)
+    assert isinstance(client().detect(REQUEST, 5, discard), NotSent)
 
     def hang_up(connection: socket.socket) -> None:
         read_request(connection)
 
     with server(hang_up) as (url, _):
         monkeypatch.setenv("http_proxy", url)
-        assert isinstance(client().detect(REQUEST, 5), NoReply)
+        assert isinstance(client().detect(REQUEST, 5, discard), NoReply)
 
 
 @pytest.mark.parametrize(
@@ -137,7 +141,7 @@ def test_a_truncated_reply_is_not_an_answer(monkeypatch: pytest.MonkeyPatch, rep
 
     with server(cut) as (url, _):
         monkeypatch.setenv("http_proxy", url)
-        assert isinstance(client().detect(REQUEST, 5), NoReply)
+        assert isinstance(client().detect(REQUEST, 5, discard), NoReply)
 
 
 def test_connections_are_reused_only_for_a_short_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,8 +151,8 @@ def test_connections_are_reused_only_for_a_short_time(monkeypatch: pytest.Monkey
         monkeypatch.setenv("http_proxy", url)
         face = client(clock)
         for _ in range(3):
-            face.detect(REQUEST, 5)
+            face.detect(REQUEST, 5, discard)
         assert len(connections) == 1
         clock.shift += 60
-        face.detect(REQUEST, 5)
+        face.detect(REQUEST, 5, discard)
         assert len(connections) == 2

@@ -184,7 +184,7 @@ def test_presigned_urls_barely_outlive_the_call(cloud: Cloud) -> None:
     assert len(downloads) == 2
     for request in downloads:
         start, end = map(int, request.query["q-key-time"].split(";"))
-        assert 25 <= end - start - 60 <= 60  # the SDK dates them back by a minute
+        assert 25 <= end - start - 60 <= 80  # the SDK dates them back by a minute
         assert request.query["x-cos-security-token"]
 
 

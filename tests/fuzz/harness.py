@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from liveness import errors
 from liveness.errors import LivenessError, PairsNotFinishedError
 from liveness.handler import Function
+from liveness.history import History
 from liveness_sandbox import StoredObject
 from tests.clocks import FastForwardClock
 from tests.conftest import CONTEXT, Cloud, Instance
@@ -36,6 +37,7 @@ RESULTS = "liveness/results/"
 LEDGER = "liveness/ledger/"
 MARKERS = LEDGER + "pending/"
 SLOT_SECONDS = 10
+PAUSE_SECONDS = 3600 * 1.2 + 5  # the longest pause between two attempts, with its jitter
 MAX_ATTEMPTS = 3  # LIVENESS_MAX_ATTEMPTS by default
 # Like the platform's context, which may hold the role's credentials.
 SECRET_CONTEXT = CONTEXT | {
@@ -103,18 +105,20 @@ class Harness:
         """Park a pair as the function would; return the key of the marker."""
         key = self.marker(pair_id, token)
         body = {
-            "schema": "liveness-marker/2",
+            "schema": "liveness-marker/3",
             "pair_id": pair_id,
             "reason": "throttled",
             "detail": "",
             "deliveries": 0,
+            "fingerprint": "",
+            "history": History().to_record(),
         }
         self.put(key, json.dumps(body).encode())
         return key
 
     def put_slots(self, body: bytes) -> None:
         """Occupy the current drain slot and those around it."""
-        now = int(time.time() // SLOT_SECONDS)
+        now = int((time.time() + self.cloud.advanced) // SLOT_SECONDS)
         for slot in range(now - 1, now + 3):
             self.put(f"{LEDGER}drain/{slot}", body)
 
@@ -133,6 +137,10 @@ class Harness:
         for key in self.bucket.keys(LEDGER + "claims/"):
             if key.endswith(".claim"):
                 self.bucket.backdate(key, 120)
+
+    def let_pauses_pass(self) -> None:
+        """Let so much time pass that another attempt may be made, or the pair be given up."""
+        self.cloud.advance(PAUSE_SECONDS)
 
     def result(self, pair_id: str) -> dict[str, Any] | None:
         """Return the pair's result if it belongs to the current inputs."""
@@ -191,7 +199,10 @@ class Harness:
     def _function(self, transfer: str) -> tuple[Function, Instance]:
         if transfer not in self._functions:
             instance = self.cloud.instance(TRANSFER=transfer, RATE_LIMIT="100")
-            function = Function(clock=FastForwardClock(), environ=instance.environ)
+            clock = FastForwardClock()
+            clock.wall_shift = instance.clock.wall_shift
+            instance.clock = clock
+            function = Function(clock=clock, environ=instance.environ)
             self._functions[transfer] = function, instance
         return self._functions[transfer]
 

@@ -221,7 +221,7 @@ def drive(harness: Harness, service: Service, transfer: str, prefix: str = "pair
     harness.proxy.tamper = service
     for _ in range(4):
         ending = harness.invoke({"pairs": [pair_id]}, transfer)
-        harness.end_leases()
+        harness.let_pauses_pass()
         if ending.states().get(pair_id) in ("published", "done"):
             break
     assert service.billed <= MAX_ATTEMPTS

@@ -32,18 +32,21 @@ CLAIM = {
     "nonce": "0" * 24,
     "owner": {"request_id": "r"},
 }
-RELEASED = {"schema": "liveness-release/1", "attempt": 1, "nonce": "0" * 24}
+HISTORY = {"number": 1, "unanswered": [], "setbacks": 0, "since": 0.0, "not_before": 0.0}
+RELEASED = {"schema": "liveness-release/2", "attempt": 1, "nonce": "0" * 24, "history": HISTORY}
 GRANT = {
     "schema": "liveness-grant/1",
     "owner": {"name": "n", "version": "v", "request_id": "invocation-1"},
 }
 SLOT = {"schema": "liveness-drain-slot/1", "nonce": "a", "owner": {}}
 MARKER = {
-    "schema": "liveness-marker/2",
+    "schema": "liveness-marker/3",
     "pair_id": "a",
     "reason": "throttled",
     "detail": "",
     "deliveries": 0,
+    "fingerprint": "",
+    "history": HISTORY | {"number": 0},
 }
 STATE = {
     "schema": "liveness-reconcile/1",

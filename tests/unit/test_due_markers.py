@@ -29,7 +29,7 @@ class Backlog:
         ctx: Any = self
         self.settings = SETTINGS
         self.store = RetryingStore(ctx, self.clock, ctx)
-        self.due = DueMarkers(ctx)
+        self.due = DueMarkers(ctx, workers=8)
 
     def list(self, bucket: str, prefix: str, after: str) -> Page:
         if interruption := self.during_next_listing:

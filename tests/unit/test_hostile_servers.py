@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import requests
 
 from liveness.best_frame import FETCH_POLICY, FETCH_SECONDS, fetch_frame
-from liveness.cloud.cos import CosStore, new_session
+from liveness.cloud.cos import CosStore, Session, new_session
 from liveness.cloud.credentials import Credentials
 from liveness.cloud.system import SystemRandom, ThreadConcurrency
 from liveness.context import SHUTDOWN_RESERVE_SECONDS, Context
@@ -23,7 +22,7 @@ from liveness.pacing import Unpaced
 from liveness.records import InvocationInfo
 from liveness.store import RetryingStore
 from tests.clocks import SleeplessClock
-from tests.function.test_faceid import REQUEST, SETTINGS, client, read_request, server
+from tests.function.test_faceid import REQUEST, SETTINGS, client, discard, read_request, server
 
 # The libraries leave connections with unreadable replies to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
@@ -38,7 +37,7 @@ def _collect_garbage() -> Iterator[None]:
     gc.collect()
 
 
-def store_of(session: requests.Session) -> CosStore:
+def store_of(session: Session) -> CosStore:
     return CosStore(SETTINGS, Credentials("AKIDexample", "key", "token"), session)
 
 
@@ -104,7 +103,7 @@ def test_an_oversized_reply_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPat
 
     with server(flood) as (url, _):
         monkeypatch.setenv("http_proxy", url)
-        assert isinstance(client().detect(REQUEST, 10), NoReply)
+        assert isinstance(client().detect(REQUEST, 10, discard), NoReply)
 
     assert len(sent_megabytes) < 50
 

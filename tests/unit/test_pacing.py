@@ -7,6 +7,7 @@ import threading
 from hypothesis import given
 from hypothesis import strategies as st
 
+from liveness.breaker import CallOutcome
 from liveness.pacing import TokenBucket
 from tests.clocks import ManualClock
 
@@ -24,8 +25,18 @@ class EndlessSlot:
         return True
 
 
+class Observations:
+    """A breaker that never opens, and keeps what it observed."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[CallOutcome] = []
+
+    def observe(self, outcome: CallOutcome) -> None:
+        self.outcomes.append(outcome)
+
+
 def bucket_of(rate: float, clock: ManualClock) -> TokenBucket:
-    return TokenBucket(rate, clock, threading.Lock(), EndlessSlot())
+    return TokenBucket(rate, clock, threading.Lock(), EndlessSlot(), Observations())
 
 
 @given(st.sampled_from([1.0, 2.0, 5.0, 7.5]), DELAYS)
@@ -67,7 +78,7 @@ def test_concurrent_throttled_calls_halve_the_rate_once() -> None:
 
     for permit in permits:
         assert permit is not None
-        bucket.on_throttled(permit)
+        bucket.on_outcome(CallOutcome.THROTTLED, permit)
 
     before = clock.time
     bucket.acquire(10)
@@ -80,10 +91,10 @@ def test_successful_calls_restore_the_rate() -> None:
     bucket = bucket_of(4, clock)
     permit = bucket.acquire(10)
     assert permit is not None
-    bucket.on_throttled(permit)
+    bucket.on_outcome(CallOutcome.THROTTLED, permit)
 
     for _ in range(8):
-        bucket.on_success()
+        bucket.on_outcome(CallOutcome.VERDICT, permit)
 
     bucket.acquire(10)
     before = clock.time

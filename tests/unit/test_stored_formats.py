@@ -1,6 +1,7 @@
 """What is written to a bucket, byte for byte, and that it is read back as the same value.
 
-A result is two files: its body, and its metadata without the prefix x-cos-meta-.
+A result is two files: its body, and its metadata without the prefix x-cos-meta-; so is the state of
+the breaker.
 
 A failure here means that a stored format changed: an installation has objects in the old one. Give
 the schema a new number, say in CHANGELOG.md what happens to old objects, and write the files anew
@@ -9,8 +10,9 @@ with `python -m tests.unit.test_stored_formats`.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,8 +21,11 @@ import pytest
 
 from liveness import __version__
 from liveness.best_frame import StoredFrame
+from liveness.breaker import Breaker, BreakerState, CallOutcome
+from liveness.breaker import read_state as read_breaker
 from liveness.context import Context
 from liveness.face_api import Answer, NoFrame
+from liveness.history import History, read_history
 from liveness.inspection import CompletePair, Input
 from liveness.keys import IMAGE, LIVE
 from liveness.markers import Marker, ParkReason, park, read_marker
@@ -34,6 +39,7 @@ from liveness.records import (
     owner_record,
     read_granting_request,
     read_nonce,
+    read_release,
     read_response,
     release_record,
     response_record,
@@ -97,7 +103,16 @@ RESPONSES = {
         ANSWER._replace(similarity=None, contract_violation="Sim is missing")
     ),
     "response-given-up.json": response(None),
+    # A content that was set back too often: the last answer of the service, which is no verdict.
+    "response-given-up-answered.json": response(
+        Answer("error", "FailedOperation.DownLoadError", "download failed", "api-4")
+    ),
 }
+
+
+# An attempt without a reply, a release, a set-back, and the release that sums them up.
+HISTORY = History(number=3, unanswered=(1,), setbacks=1, since=NOW - 3600, not_before=NOW + 72.5)
+BREAKER = BreakerState("unanswered", since=NOW, probes=1, next_probe=NOW + 165)
 
 
 class Bucket:
@@ -105,12 +120,25 @@ class Bucket:
 
     def __init__(self) -> None:
         self.key, self.body = "", b""
+        self.metadata: Mapping[str, str] = {}
 
-    def put(self, bucket: str, key: str, body: bytes, *_: object) -> None:
-        self.key, self.body = key, body
+    def put(
+        self, bucket: str, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]
+    ) -> None:
+        self.key, self.body, self.metadata = key, body, metadata
 
     def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
         return stored(self.body) if key == self.key else None
+
+
+MARKER_WITH_HISTORY = Marker(
+    PAIR.pair_id,
+    ParkReason.BAD_LINK,
+    "FailedOperation.DownLoadError: download failed",
+    deliveries=0,
+    fingerprint=FINGERPRINT,
+    history=HISTORY,
+)
 
 
 class Sequence:
@@ -152,6 +180,26 @@ def parked() -> bytes:
     return bucket.body
 
 
+def parked_with_history() -> bytes:
+    bucket = Bucket()
+    park(context(bucket), MARKER_WITH_HISTORY, 72.5)
+    return bucket.body
+
+
+def opened_breaker() -> Bucket:
+    """Return a bucket with the state of a breaker that opened, and whose first probe failed."""
+    bucket = Bucket()
+    ctx = context(bucket)
+    breaker = Breaker(SETTINGS, ctx.store, contextlib.nullcontext())
+    for _ in range(5):
+        breaker.observe(CallOutcome.UNANSWERED)
+    clock: Any = ctx.clock
+    clock.time += 55
+    breaker.observe(CallOutcome.UNANSWERED)
+    breaker.save()
+    return bucket
+
+
 def reconciled() -> bytes:
     bucket = Bucket()
     write_state(context(bucket), State(NOW - 3600, NOW, "liveness/incoming/anna/live.bin"))
@@ -166,6 +214,9 @@ def finding(recorded: Response, frame: StoredFrame | NoFrame) -> Finding:
 FINDINGS = {
     "result-passed": finding(RESPONSES["response-passed.json"], StoredFrame("2" * 32, 4096)),
     "result-without-frame": finding(RESPONSES["response-passed.json"], NoFrame("MD5 mismatch")),
+    "result-given-up-answered": finding(
+        RESPONSES["response-given-up-answered.json"], NoFrame("the service gave none")
+    ),
     "result-given-up": finding(
         RESPONSES["response-given-up.json"], NoFrame("no call was answered")
     ),
@@ -186,16 +237,23 @@ def result_body(finding: Finding) -> bytes:
 
 
 def result_metadata(finding: Finding) -> bytes:
-    metadata = build_result(SETTINGS, finding, INFO, NOW + 2).metadata
+    return _pretty(build_result(SETTINGS, finding, INFO, NOW + 2).metadata)
+
+
+def _pretty(metadata: Mapping[str, str]) -> bytes:
     return json.dumps(dict(metadata), indent=2).encode() + b"\n"
 
 
 WRITERS: dict[str, Callable[[], bytes]] = {
     "claim.json": lambda: claim_record(PAIR.pair_id, 2, "nonce-1", owner_record(INFO, NOW)),
-    "released.json": lambda: release_record(2, "nonce-1"),
+    "released.json": lambda: release_record(2, "nonce-1", History(number=2).to_record()),
+    "released-with-history.json": lambda: release_record(3, "nonce-1", HISTORY.to_record()),
     "grant.json": lambda: grant_record(owner_record(INFO, NOW)),
     "drain-slot.json": lambda: slot_record("nonce-1", INFO),
     "marker.json": parked,
+    "marker-with-history.json": parked_with_history,
+    "breaker.json": lambda: opened_breaker().body,
+    "breaker.metadata.json": lambda: _pretty(opened_breaker().metadata),
     "reconcile.json": reconciled,
     **{
         name: partial(response_record, recorded, PAIR.pair_id, FINGERPRINT)
@@ -240,6 +298,18 @@ def test_a_golden_marker_is_read() -> None:
     assert marker == Marker(
         PAIR.pair_id, ParkReason.THROTTLED, "RequestLimitExceeded: busy", deliveries=1
     )
+
+
+def test_golden_histories_are_read_as_they_were() -> None:
+    for name, history in (("released", History(2)), ("released-with-history", HISTORY)):
+        _, record = read_release(stored((GOLDEN / f"{name}.json").read_bytes()))
+        assert read_history(record) == history
+
+    assert read_marker((GOLDEN / "marker-with-history.json").read_bytes()) == MARKER_WITH_HISTORY
+
+
+def test_a_golden_breaker_state_is_read() -> None:
+    assert read_breaker((GOLDEN / "breaker.json").read_bytes()) == BREAKER
 
 
 def test_a_golden_reconcile_state_is_read() -> None:
