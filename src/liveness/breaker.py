@@ -24,6 +24,7 @@ _FIRST_INTERVAL_SECONDS = 55.0  # less than a minute: the timer that probes fire
 _MAX_INTERVAL_SECONDS = 295.0
 # An interval that cannot be: the object was edited, or the clock was wrong when it was written.
 _MAX_WAIT_SECONDS = 2 * _MAX_INTERVAL_SECONDS
+_MAX_DOUBLINGS = 8  # after which the longest interval is reached anyway
 _MAX_STATE_BYTES = 16 * 1024
 
 
@@ -57,6 +58,7 @@ class Breaker:
         self._lock = lock
         self._state: BreakerState | None = None
         self._stored: BreakerState | None = None
+        self._is_damaged = False  # the stored object, which closed breakers do without
         self._failures: list[CallOutcome] = []  # in a row
 
     @property
@@ -79,13 +81,15 @@ class Breaker:
         bucket, key = self._settings.ledger_bucket, breaker_key(self._settings)
         stored = self._store.get(bucket, key, _MAX_STATE_BYTES)
         self._state = self._stored = None if stored is None else read_state(stored.body)
-        if self._state and self._state.next_probe > self._store.now() + _MAX_WAIT_SECONDS:
+        self._is_damaged = stored is not None and self._stored is None
+        latest = self._store.now() + _MAX_WAIT_SECONDS
+        if self._state and not self._state.next_probe <= latest:  # true for NaN, too
             self._state = self._state._replace(next_probe=0.0)
 
     def save(self) -> None:
         """Write the state, or delete it once the breaker is closed, if that changed."""
         state, bucket, key = self._state, self._settings.ledger_bucket, breaker_key(self._settings)
-        if state == self._stored:
+        if state == self._stored and not self._is_damaged:
             return
         if state is None:
             self._store.delete(bucket, key)
@@ -99,7 +103,7 @@ class Breaker:
             }
             metadata = {NEXT_PROBE_META: f"{state.next_probe:.0f}"}
             self._store.put(bucket, key, json.dumps(record).encode(), JSON, metadata)
-        self._stored = state
+        self._stored, self._is_damaged = state, False
 
     def observe(self, outcome: CallOutcome) -> None:
         """Take note of what became of a call."""
@@ -116,7 +120,8 @@ class Breaker:
         if self._state is not None:
             if now >= self._state.next_probe:  # it was a probe, not a call from before
                 probes = self._state.probes + 1
-                interval = min(_FIRST_INTERVAL_SECONDS * 2.0**probes, _MAX_INTERVAL_SECONDS)
+                doublings = min(probes, _MAX_DOUBLINGS)  # an outage may last for days
+                interval = min(_FIRST_INTERVAL_SECONDS * 2.0**doublings, _MAX_INTERVAL_SECONDS)
                 next_probe = now + interval
                 self._state = self._state._replace(probes=probes, next_probe=next_probe)
         elif (

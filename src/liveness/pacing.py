@@ -85,8 +85,12 @@ class Slot(Protocol):
         """Whether a call may start now."""
 
 
-class OutcomeObserver(Protocol):
-    """Takes note of what became of each call: a breaker."""
+class CallGuard(Protocol):
+    """Takes note of what became of each call, and may forbid the next ones: a breaker."""
+
+    @property
+    def blocks(self) -> bool:
+        """Whether no call may be made now."""
 
     def observe(self, outcome: CallOutcome) -> None: ...
 
@@ -102,7 +106,7 @@ class TokenBucket:
         clock: Clock,
         lock: AbstractContextManager[Any],
         slot: Slot,
-        breaker: OutcomeObserver,
+        breaker: CallGuard,
     ) -> None:
         self._clock = clock
         self._lock = lock
@@ -125,7 +129,8 @@ class TokenBucket:
         with self._lock:
             self._queue.append(ticket)
         try:
-            while self._slot.renew():
+            # Of the workers that wait, none calls any more once the breaker has opened.
+            while self._slot.renew() and not self._breaker.blocks:
                 with self._lock:
                     now = self._clock.monotonic()
                     ahead = self._queue.index(ticket)
@@ -153,7 +158,7 @@ class TokenBucket:
             start = max(now, self._starts[0] + window) if full else now
             self._starts.append(start)
         self._clock.sleep(start - now)
-        return self._slot.is_valid()
+        return self._slot.is_valid() and not self._breaker.blocks
 
     def seconds_until_quiet(self) -> float:
         """Return the seconds until another drainer's first call may follow our last one."""

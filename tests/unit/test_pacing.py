@@ -28,6 +28,8 @@ class EndlessSlot:
 class Observations:
     """A breaker that never opens, and keeps what it observed."""
 
+    blocks = False
+
     def __init__(self) -> None:
         self.outcomes: list[CallOutcome] = []
 
