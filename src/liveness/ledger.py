@@ -105,12 +105,16 @@ class Ledger:
         nonce, started = self._ctx.rng.token(), self._ctx.clock.monotonic()
         body = claim_record(self._pair.pair_id, number, nonce, self._owner)
         mine = Mine(number, nonce, started)
-        created, recorded = self._ctx.concurrency.gather(
-            lambda: self._create(claim_name(number), body), self.response
-        )
-        if isinstance(recorded, Response):
-            return recorded
+        created = False
+
+        def create() -> None:
+            nonlocal created
+            created = self._create(claim_name(number), body)
+
         try:
+            _, recorded = self._ctx.concurrency.gather(create, self.response)
+            if isinstance(recorded, Response):
+                return recorded
             claim, recorded = self._read_back(mine, body, created)
         except Exception:
             if created:  # else the name of the release may be needed by another owner
