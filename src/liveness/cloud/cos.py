@@ -43,6 +43,8 @@ _CHUNK_BYTES = 64 * 1024
 _MD5 = re.compile(r"[0-9a-f]{32}")
 # What codes and ETags of COS are made of; anything else is neither logged nor sent back.
 _CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
+# The SDK reads no code at all where any other element of the body is missing.
+_CODE_ELEMENT = re.compile(r"<Code>([A-Za-z0-9.]{1,64})</Code>")
 _ETAG = re.compile(r"[!#-~]{1,256}")
 _META_PREFIX = "x-cos-meta-"
 # A damaged or slow transfer, which passes by itself.
@@ -316,14 +318,21 @@ def _chunks(body: Any, limit: int | None = None) -> Iterator[bytes]:
             raw.release_conn()
 
 
+def _code_of(error: CosServiceError) -> str:
+    """Return the code of a refusal; none if there is no body, as in every reply to HEAD."""
+    digest = error.get_digest_msg()
+    if hasattr(digest, "get"):
+        code = str(digest.get("code") or digest.get("Code") or "")
+        return code if _CODE.fullmatch(code) else ""
+    element = _CODE_ELEMENT.search(str(error.get_origin_msg())[:_CHUNK_BYTES])
+    return element[1] if element else ""
+
+
 def _service_error(
     verb: str, bucket: str, key: str, error: CosServiceError, clock_offset: float
 ) -> LivenessError:
     status = int(error.get_status_code())
-    digest = error.get_digest_msg()
-    # On a 403 to HEAD there is no body, so no code either.
-    code = str(digest.get("code") or digest.get("Code") or "") if hasattr(digest, "get") else ""
-    code = code if _CODE.fullmatch(code) else ""
+    code = _code_of(error)
     text = f"COS {verb} {key!r} in {bucket!r}: {status} {code}".rstrip()
     if status == 404 and code == "NoSuchBucket":
         return ConfigurationError(f"{text}: no such bucket in this region")
