@@ -57,12 +57,13 @@ def outcome_of_answer(answer: Answer, threshold: float) -> Outcome:
 def outcome_of_response(response: Response) -> Outcome:
     """Return the verdict of a response record; a pair that was given up has failed.
 
-    An answer that is not a verdict is recorded only when a content has been set back too often.
+    An answer that is not a verdict is recorded only when a content has been set back too often;
+    its code says why the content was given up.
     """
     if response.answer is None:
         return local_outcome("GivenUp")
     outcome = outcome_of_answer(response.answer, response.threshold)
-    return outcome if outcome.final else outcome._replace(status="failed", owner=None)
+    return outcome if outcome.final else local_outcome("GivenUp")._replace(code=outcome.code)
 
 
 def may_be_billed(answer: Answer) -> bool:
