@@ -108,12 +108,16 @@ def _metadata(finding: Finding) -> dict[str, str]:
         FRAME_META: frame.md5 if isinstance(frame, StoredFrame) else absent,
     }
     for role in (LIVE, IMAGE):
-        etags = [item.etag for item in pair.inputs if item.role == role]
-        metadata[f"liveness-{role}-etag"] = ",".join(etags)
+        etags = [item.etag for item in pair.inputs if item.role == role and item.etag]
+        if etags:
+            metadata[f"liveness-{role}-etag"] = ",".join(etags)
     return metadata
 
 
 def _input(item: Input, md5: str | None) -> dict[str, Any]:
+    if not item.etag:  # COS refuses even to describe it
+        unknown = dict.fromkeys(("md5", "size", "etag", "last_modified"))
+        return {"role": item.role, "key": item.key, **unknown}
     return {
         "role": item.role,
         "key": item.key,
