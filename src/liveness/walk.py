@@ -25,6 +25,7 @@ from .call import (
     Prepared,
     SetBack,
     call,
+    needs_preparation,
     prepare,
 )
 from .context import Context
@@ -144,6 +145,7 @@ class Walk:
 
     def _walk(self) -> WalkResult:
         published: WalkResult | None = None
+        unreadable = ""  # the fingerprint of inputs that HEAD describes and GET refuses
         for _ in range(_MAX_ROUNDS):
             inspection = self._inspect()
             pair, inputs = inspection.pair, inspection.inputs
@@ -151,6 +153,8 @@ class Walk:
                 missing = f"no {' and '.join(inspection.missing)} input yet"
                 return published or self._result("waiting", detail=missing)
             ledger = self._ledger(pair)
+            if published and pair.fingerprint == unreadable:
+                return published
             if self._is_up_to_date(inspection, ledger):
                 return published or self._result("done", inspection.result_status)
             if isinstance(inputs, InvalidPair) and ledger.response() is None:
@@ -161,6 +165,7 @@ class Walk:
             if isinstance(step, InvalidPair):
                 outcome = self._publisher.publish_invalid(step)
                 published = self._published(outcome, step.detail)
+                unreadable = pair.fingerprint
                 continue
             if isinstance(step, Deferral):
                 step = self._park(step, pair)
@@ -222,7 +227,7 @@ class Walk:
                 if isinstance(ready, Deferral):
                     return ready
                 # Before the claim: its lease is for the call alone.
-                outcome = prepared or self._prepare(pair, history)
+                outcome = prepared or self._prepare(ledger, pair, history)
                 if not isinstance(outcome, Prepared):
                     return outcome
                 prepared = outcome
@@ -296,9 +301,14 @@ class Walk:
         return self._ctx.seconds_for_calls() - MIN_CALL_SECONDS
 
     def _prepare(
-        self, pair: CompletePair, history: History
-    ) -> Prepared | Parked | Deferral | InputsChanged | InvalidPair:
+        self, ledger: Ledger, pair: CompletePair, history: History
+    ) -> Prepared | RecordedResponse | Parked | Deferral | InputsChanged | InvalidPair:
         """Prepare the call; what takes too long counts against the content, without a claim."""
+        if needs_preparation(self._ctx, pair):
+            # An answer that is recorded already needs no input any more.
+            response = ledger.response()
+            if response is not None:
+                return RecordedResponse(response)
         outcome = prepare(self._ctx, pair)
         if not isinstance(outcome, SetBack):
             return outcome
