@@ -240,7 +240,7 @@ class Walk:
                     return RecordedResponse(response)
                 case Mine() as mine:
                     if prepared is None or permit is None:  # no call begins while we give up
-                        return self._give_up(ledger, history.released(mine.number), None)
+                        return self._give_up_under(ledger, mine, history.released(mine.number))
                     return self._call_under(ledger, pair, mine, prepared, permit, history)
                 case Theirs(claim):
                     limit = self._limit(ledger)
@@ -345,6 +345,17 @@ class Walk:
         # None: an operator granted another attempt meanwhile, so begin again.
         return InputsChanged() if recorded is None else RecordedResponse(recorded)
 
+    def _give_up_under(
+        self, ledger: Ledger, claim: Mine, history: History, answer: Answer | None = None
+    ) -> RecordedResponse | InputsChanged:
+        """Give up under our claim, and then give it back: nothing was billed under it.
+
+        In this order: until the end is recorded, nobody else may call.
+        """
+        step = self._give_up(ledger, history, answer)
+        self._release(ledger, claim, history)
+        return step
+
     # ---- 3: call
 
     def _call_under(
@@ -401,7 +412,7 @@ class Walk:
             case SetBack(reason, detail, answer):
                 later = self._set_back(history, claim.number)
                 if self._is_exhausted(ledger, later):
-                    return self._give_up(ledger, later, answer)
+                    return self._give_up_under(ledger, claim, later, answer)
                 outcome = Deferral(self._pause(later), reason, detail)
             case Deferral():
                 later = released
