@@ -25,10 +25,12 @@ from .records import LEASE_SECONDS, Claim
 MAX_SETBACKS = 11
 _FIRST_PAUSE_SECONDS = 60.0
 _MAX_PAUSE_SECONDS = 3600.0
-_GROWTH_WITHOUT_REPLY = 10
-_MAX_PAUSE_WITHOUT_REPLY_SECONDS = 600.0
+_LATER_PAUSE_SECONDS = 600.0  # from the second attempt without a reply
 # I9: the attempts of a pair that is given up for want of an answer span at least this long.
 MIN_SPAN_SECONDS = 3600.0
+# A longer wait cannot be: the object was edited, or the clock was wrong when it was written.
+_MAX_WAIT_SECONDS = 2 * MIN_SPAN_SECONDS
+_MAX_DOUBLINGS = 8  # after which the longest pause is reached anyway
 # Of a pause, at random on top, so that pairs set back together do not come back together.
 JITTER = 0.2
 
@@ -52,7 +54,8 @@ class History(NamedTuple):
 
     def set_back(self, number: int, now: float, jitter: float) -> History:
         """Return the history after a set-back; `jitter` is drawn from 0 to JITTER."""
-        pause = min(_MAX_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0**self.setbacks)
+        doublings = min(self.setbacks, _MAX_DOUBLINGS)
+        pause = min(_MAX_PAUSE_SECONDS, _FIRST_PAUSE_SECONDS * 2.0**doublings)
         return self._replace(
             number=number,
             setbacks=self.setbacks + 1,
@@ -66,8 +69,8 @@ class History(NamedTuple):
         """Return the history after an attempt without a reply, whose claim was made at `began`."""
         count = len(self.unanswered) + 1
         since = self.since or began
-        pause = _FIRST_PAUSE_SECONDS * _GROWTH_WITHOUT_REPLY ** (count - 1)
-        not_before = began + min(pause, _MAX_PAUSE_WITHOUT_REPLY_SECONDS) * (1 + jitter)
+        pause = _FIRST_PAUSE_SECONDS if count == 1 else _LATER_PAUSE_SECONDS
+        not_before = began + pause * (1 + jitter)
         if count >= limit - 1:  # one attempt is left, or none: let an outage pass
             not_before = max(not_before, since + MIN_SPAN_SECONDS * (1 + jitter))
         return self._replace(
@@ -89,6 +92,14 @@ class History(NamedTuple):
         """When a pair without attempts left may be given up."""
         return max(self.not_before, self.since + MIN_SPAN_SECONDS) if self.unanswered else 0.0
 
+    def wait(self, now: float) -> float:
+        """Return the seconds until the next call may be made."""
+        return _plausible(self.not_before - now)
+
+    def wait_to_give_up(self, now: float) -> float:
+        """Return the seconds until the pair may be given up for want of attempts."""
+        return _plausible(self.give_up_at - now)
+
     def to_record(self) -> dict[str, Any]:
         return {
             "number": self.number,
@@ -97,6 +108,10 @@ class History(NamedTuple):
             "since": self.since,
             "not_before": self.not_before,
         }
+
+
+def _plausible(wait: float) -> float:
+    return wait if 0 < wait <= _MAX_WAIT_SECONDS else 0.0  # NaN, too
 
 
 def read_history(record: Any) -> History:

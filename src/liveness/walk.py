@@ -272,12 +272,12 @@ class Walk:
         exhausted = self._is_exhausted(ledger, history)
         now = self._ctx.store.now()
         if exhausted or self._giving_up:
-            if history.give_up_at > now:
+            if wait := history.wait_to_give_up(now):
                 # An answer may still come, and must not find us giving up.
-                return Deferral(history.give_up_at - now, ParkReason.ATTEMPTS_EXHAUSTED)
+                return Deferral(wait, ParkReason.ATTEMPTS_EXHAUSTED)
             return self._give_up(ledger, history, None) if exhausted else None
-        if history.not_before > now and not self._urgent:
-            return Deferral(history.not_before - now, ParkReason.SPACED)
+        if (wait := history.wait(now)) and not self._urgent:
+            return Deferral(wait, ParkReason.SPACED)
         return None
 
     def _is_exhausted(self, ledger: Ledger, history: History) -> bool:
@@ -431,7 +431,7 @@ class Walk:
         return self._ctx.rng.uniform(JITTER)
 
     def _pause(self, history: History) -> float:
-        return max(0.0, history.not_before - self._ctx.store.now())
+        return history.wait(self._ctx.store.now())
 
     def _park_and_release(
         self, ledger: Ledger, pair: CompletePair, claim: Mine, history: History
