@@ -159,7 +159,9 @@ class SimFace:
         url = f"https://x.cos.ap-singapore.myqcloud.com/{pair}"
         return Answer("result", "Success", "", "r", 96.3, url, md5)
 
-    def detect(self, request: DetectRequest, seconds: float) -> Answer | NotSent | NoReply:
+    def detect(
+        self, request: DetectRequest, seconds: float, on_late_answer: Callable[[Answer], None]
+    ) -> Answer | NotSent | NoReply:
         return self.use(seconds, request.live_url.split("/")[-2])
 
     def upload_target(self, seconds: float) -> UploadTarget | Answer | NotSent:

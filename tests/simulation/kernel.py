@@ -182,8 +182,19 @@ class SimConcurrency:
     def lock(self) -> AbstractContextManager[Any]:
         return nullcontext()
 
-    def with_timeout(self, task: Callable[[], Any], seconds: float) -> Any:
-        running = self._kernel.spawn(task)
+    def with_timeout(
+        self, task: Callable[[], Any], seconds: float, on_late: Callable[[Any], None] | None = None
+    ) -> Any:
+        late = False
+
+        def work() -> Any:
+            result = task()
+            if late and on_late is not None:
+                on_late(result)
+            return result
+
+        running = self._kernel.spawn(work)
         if not running.wait(seconds):
+            late = True
             raise TimeoutError
         return running.outcome()

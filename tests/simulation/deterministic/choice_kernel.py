@@ -144,5 +144,7 @@ class ChoiceInstance(Instance):
     def lock(self) -> AbstractContextManager[Any]:
         return nullcontext()
 
-    def with_timeout(self, task: Callable[[], Any], seconds: float) -> Any:
+    def with_timeout(
+        self, task: Callable[[], Any], seconds: float, on_late: Callable[[Any], None] | None = None
+    ) -> Any:
         return task()

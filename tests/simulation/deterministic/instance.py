@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import Any, Generic, TypeVar, cast
 
@@ -212,8 +212,11 @@ class Instance:
     def lock(self) -> AbstractContextManager[Any]:
         return nullcontext()
 
-    def with_timeout(self, task: Callable[[], Any], seconds: float) -> Any:
+    def with_timeout(
+        self, task: Callable[[], Any], seconds: float, on_late: Callable[[Any], None] | None = None
+    ) -> Any:
         result: Box[Any] = Box()
+        late = False
         wake = self._sleeper(getcurrent())
 
         def run() -> None:
@@ -221,14 +224,27 @@ class Instance:
                 result.put(task())
             except Exception as error:
                 result.fail(error)
+            else:
+                if late and on_late is not None:
+                    self._notify(on_late, result.value)
             self.kernel.call(wake)
 
         self.run(run)
         self.kernel.call(wake, seconds)
         self.suspend()
         if not result.full:
+            late = True
             raise TimeoutError
         return result.value
+
+    def run_late(self, on_late: Callable[[T], None], result: T) -> None:
+        """Give a result that nobody waits for any more to `on_late`, in a task of its own."""
+        if self.alive:
+            self.run(lambda: self._notify(on_late, result), self.name)
+
+    def _notify(self, on_late: Callable[[T], None], result: T) -> None:
+        with suppress(Exception):  # it ends a thread of its own, and nothing else
+            on_late(result)
 
 
 class Box(Generic[T]):

@@ -18,7 +18,15 @@ from typing import TYPE_CHECKING, Any
 
 from liveness.call import CALL_SECONDS
 from liveness.face_api import DetectRequest
-from liveness.keys import FINGERPRINT_META, FRAME_META, STATUS_META, best_frame_key, result_key
+from liveness.keys import (
+    FINGERPRINT_META,
+    FRAME_META,
+    STATUS_META,
+    best_frame_key,
+    breaker_key,
+    drain_prefix,
+    result_key,
+)
 from liveness.markers import MAX_DELIVERIES
 from liveness.records import LEASE_SECONDS
 from liveness.settings import Settings
@@ -156,14 +164,18 @@ class InvariantChecker:
                         "a fault that explains another",
                     )
 
-    def check_i2_billed_calls_are_within_the_limit(self, latest: Call) -> None:
-        """I2: never more billed calls than the limit + grants + store races."""
+    def check_i2_calls_that_may_be_billed_are_within_the_limit(self, latest: Call) -> None:
+        """I2: never more calls that may be billed than the limit + grants + store races."""
         pair = self.observations.pairs[latest.pair_id]
-        billed = sum(call.billed and call.fingerprint == latest.fingerprint for call in pair.calls)
+        may_be_billed = sum(
+            call.may_be_billed and call.fingerprint == latest.fingerprint for call in pair.calls
+        )
         grants = pair.grants[latest.fingerprint]
         races = self.observations.claim_races[latest.fingerprint]
-        if billed > self._settings.max_attempts + grants + races:
-            raise Violation("I2", f"{billed} billed calls for {latest.pair_id}: over the limit")
+        if may_be_billed > self._settings.max_attempts + grants + races:
+            raise Violation(
+                "I2", f"{may_be_billed} calls for {latest.pair_id} may be billed: over the limit"
+            )
 
     def check_i2_caller_has_a_claim(
         self, invocation: Invocation, pair_id: str, walk: WalkHistory
@@ -307,10 +319,11 @@ class InvariantChecker:
         if not key.startswith((self._settings.result_prefix, self._settings.ledger_prefix)):
             raise Violation("I5", f"{invocation.label} writes {key}")
 
-    def check_i5_only_markers_and_slots_are_deleted(self, invocation: Invocation, key: str) -> None:
-        """I5: the function deletes its own markers and drain slots, and nothing else."""
+    def check_i5_only_the_backlog_is_deleted(self, invocation: Invocation, key: str) -> None:
+        """I5: the function deletes its own markers, drain slots and breaker, and nothing else."""
         prefix = self._settings.ledger_prefix
-        if not key.startswith((f"{prefix}pending/", f"{prefix}drain/")):
+        backlog = (f"{prefix}pending/", f"{prefix}drain/", breaker_key(self._settings))
+        if not key.startswith(backlog):
             raise Violation("I5", f"{invocation.label} deletes {key}")
 
     # ---- I6
@@ -326,8 +339,9 @@ class InvariantChecker:
         """I7: A drainer's own call starts never exceed the set rate in any window of one second,
         hand-over included.
 
-        Calls that handle an event at once are not paced. Where faults delay requests on their way,
-        the moment that is observed here is not the moment of the start.
+        It counts every drain, whatever woke it; calls that handle an event at once are not paced.
+        Where faults delay requests on their way, the moment that is observed here is not the moment
+        of the start.
         """
         rate = max(1, int(self._settings.rate_limit))
         window = max(1.0, 1 / self._settings.rate_limit)
@@ -408,6 +422,8 @@ class InvariantChecker:
     def on_create(self, invocation: Invocation, key: str, body: bytes) -> None:
         """An object was created."""
         self.check_i5_write_is_within_own_prefixes(invocation, key)
+        if key.startswith(drain_prefix(self._settings)):
+            self.observations.drainers.add(invocation.label)
         ledger_key = self.observations.ledger_key(key)
         if ledger_key is None:
             return
@@ -483,7 +499,7 @@ class InvariantChecker:
             self.observations.note_current(pair_id)
 
     def on_delete(self, invocation: Invocation, key: str, stored: Stored | None) -> None:
-        self.check_i5_only_markers_and_slots_are_deleted(invocation, key)
+        self.check_i5_only_the_backlog_is_deleted(invocation, key)
         if stored is not None and key.startswith(self.observations.pending_prefix):
             pair_id = json.loads(stored.body)["pair_id"]
             walk = self.observations.walk(invocation, pair_id)
@@ -518,17 +534,20 @@ class InvariantChecker:
             self._now(),
         )
         self.observations.pairs[pair_id].calls.append(call)
-        if invocation.drains:
+        self.check_i2_calls_that_may_be_billed_are_within_the_limit(call)
+        if self.observations.drains(invocation):
             self.observations.drain_calls.append(self._now())
             self.check_i7_drain_calls_are_within_the_rate()
         return call
 
     def on_judgement(self, call: Call, judgement: Judgement) -> None:
-        """The service has judged: from now on the call may be billed."""
+        """The service has judged the content of a call."""
         call.judgement = judgement
         self.observations.calls_of_requests[judgement.answer.request_id] = call
-        if call.billed:
-            self.check_i2_billed_calls_are_within_the_limit(call)
+
+    def on_reply(self, call: Call) -> None:
+        """The caller knows what became of the call."""
+        call.reply_arrived = True
 
     def on_reply_lost(self, call: Call) -> None:
         call.reply_lost = True

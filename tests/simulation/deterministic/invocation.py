@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from liveness.errors import (
@@ -274,7 +274,9 @@ class Invocation:
 
     # ---- FaceApi
 
-    def detect(self, request: DetectRequest, seconds: float) -> Answer | NotSent | NoReply:
+    def detect(
+        self, request: DetectRequest, seconds: float, on_late_answer: Callable[[Answer], None]
+    ) -> Answer | NotSent | NoReply:
         simulation, instance = self._simulation, self.instance
         call = simulation.checker.on_call(self, request)
         sent, fault = self._request("detect", call.pair_id)
@@ -282,6 +284,7 @@ class Invocation:
             fault = fault._replace(kind=CRASH_BEFORE)
         if fault.kind == UNSENT:
             instance.travel(fault, lambda: None)
+            simulation.checker.on_reply(call)
             return NotSent("connection refused")
         began = simulation.kernel.now
         fault = fault._replace(before=fault.before + 1.5 * simulation.choices.draw(sent.name + "t"))
@@ -290,8 +293,7 @@ class Invocation:
         if fault.kind == DROPPED or arrives + fault.after > seconds:
             self._hit = True
             if fault.kind != DROPPED:
-                simulation.hold(arrives)
-                simulation.kernel.call(lambda: self._judge(call, request, fault.kind), arrives)
+                self._answer_late(call, request, fault, arrives, on_late_answer)
             instance.wait(seconds)
             simulation.checker.on_reply_lost(call)
             return NoReply("no answer in time")
@@ -303,8 +305,30 @@ class Invocation:
         if timed_out or fault.kind == UNANSWERED:
             self._hit = True
             simulation.checker.on_reply_lost(call)
+            if fault.kind != UNANSWERED:
+                instance.run_late(on_late_answer, answer)
             return NoReply("no answer in time")
+        simulation.checker.on_reply(call)
         return answer
+
+    def _answer_late(
+        self,
+        call: Call,
+        request: DetectRequest,
+        fault: Fault,
+        arrives: float,
+        on_late_answer: Callable[[Answer], None],
+    ) -> None:
+        """Let the call be judged after its caller's deadline; its instance may still get to know."""
+        simulation = self._simulation
+
+        def judge() -> None:
+            answer = self._judge(call, request, fault.kind)
+            deliver = partial(self.instance.run_late, on_late_answer, answer)
+            simulation.kernel.call(deliver, fault.after, self.instance.name)
+
+        simulation.hold(arrives + fault.after)
+        simulation.kernel.call(judge, arrives)
 
     def _judge(self, call: Call, request: DetectRequest, kind: str) -> Answer:
         judgement = self._simulation.service.respond(request, kind, self.label)

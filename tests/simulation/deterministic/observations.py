@@ -41,11 +41,13 @@ class Call:
     started_at: float
     judgement: Judgement | None = None
     reply_lost: bool = False
+    reply_arrived: bool = False  # or it is certain that nothing was sent
     recorded_at: float | None = None  # when its answer was in the ledger
 
     @property
     def may_be_billed(self) -> bool:
-        return self.reply_lost or self.billed
+        """Tell whether its caller, or whoever finds its claim, has to reckon with a bill."""
+        return self.billed or not self.reply_arrived
 
     @property
     def billed(self) -> bool:
@@ -113,6 +115,7 @@ class Observations:
         self.response_races = 0
         self.raced_claims: set[str] = set()
         self.calls_of_requests: dict[str, Call] = {}
+        self.drainers: set[str] = set()  # the labels of invocations that took a drain's slot
         self.drain_calls: list[float] = []  # when drainers' calls started
         self.uploads: dict[str, str] = {}
         self.heads_lag = False
@@ -129,6 +132,10 @@ class Observations:
     def walk(self, invocation: Invocation, pair_id: str) -> WalkHistory:
         return self._walks.setdefault((invocation.label, pair_id), WalkHistory())
 
+    def drains(self, invocation: Invocation) -> bool:
+        """Tell whether it drains now: an event's own pairs come before it takes a slot."""
+        return invocation.label in self.drainers
+
     def walks_of(self, invocation: Invocation) -> list[tuple[str, WalkHistory]]:
         """Return the pairs that this invocation worked on, and what it did for each."""
         return [
@@ -143,7 +150,7 @@ class Observations:
         `at_work` are the labels of the running invocations.
         """
         calls = tuple(
-            (call.attempt, call.billed, call.reply_lost, self.is_excused(call))
+            (call.attempt, call.billed, call.may_be_billed, call.reply_lost, self.is_excused(call))
             for pair in self.pairs.values()
             for call in pair.calls
         )

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from liveness.handler import Function
+from liveness.keys import read_marker_key
 
 from .invocation import Invocation
 
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 _RETRIES = 2
 _RETRY_SECONDS = 60.0
 _TIMER_SECONDS = 60
+# Until then every timer drains if there is any marker, afterwards only if one is due.
+_BUSY_SECONDS = 900.0
+# A marker that is due this soon may fall due while a drain is at work.
+_DUE_SOON_SECONDS = 10.0
 
 
 class _Host:
@@ -168,7 +173,8 @@ class Platform:
     def minute_timer(self) -> None:
         """Start the timers, which fire at full minutes.
 
-        A drain without any marker would change nothing, and is left out.
+        A drain without any marker would change nothing, and is left out; so is one without any that
+        is due, once the run is older than a quarter of an hour.
         """
         simulation = self._simulation
 
@@ -176,7 +182,7 @@ class Platform:
             if self.timer_off:
                 return
             minute = round(simulation.kernel.now) // _TIMER_SECONDS
-            if simulation.markers():
+            if self._has_work():
                 self.deliver(f"drain@{minute}", {"Type": "Timer", "Message": "drain"}, ())
             if simulation.workload.hourly and minute % 3 == 0 and simulation.elapsed() < 900:
                 event = {"Type": "Timer", "Message": "reconcile"}
@@ -185,6 +191,17 @@ class Platform:
 
         first = _TIMER_SECONDS - simulation.kernel.now % _TIMER_SECONDS
         simulation.kernel.call(tick, first, "platform")
+
+    def _has_work(self) -> bool:
+        simulation = self._simulation
+        markers = simulation.markers()
+        if simulation.elapsed() < _BUSY_SECONDS:
+            return bool(markers)
+        latest = simulation.kernel.now + _DUE_SOON_SECONDS
+        return any(
+            marker is not None and (marker.due or 0.0) <= latest
+            for marker in map(read_marker_key, markers)
+        )
 
     def at_work(self) -> list[Invocation]:
         """Return all running invocations."""

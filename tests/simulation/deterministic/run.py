@@ -29,7 +29,8 @@ _LATE_SECONDS = (0.5, 8.0, 61.0, 400.0, 9000.0)
 # A poisoned pair kills its instance this many times, and is visibly given up before that.
 _KILLS = 40
 _STEP_SECONDS = 60.0
-_MAX_SECONDS = 8 * 3600.0
+# Eleven set-backs take up to seven and a half hours, and a pair may be uploaded several times.
+_MAX_SECONDS = 48 * 3600.0
 _MONTH_SECONDS = 32 * 24 * 3600.0
 
 
