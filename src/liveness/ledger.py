@@ -24,7 +24,6 @@ read-back fences: two PUTs at once may both get a 200, but only one of the two c
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -32,7 +31,6 @@ from .context import Context
 from .errors import (
     ConfigurationError,
     LedgerDamagedError,
-    LivenessError,
     StoreUnavailableError,
 )
 from .history import History, read_history
@@ -75,6 +73,13 @@ class Mine(NamedTuple):
     started: float
 
 
+class Unread(NamedTuple):
+    """Our own claim, which could not be read back: nothing was sent under it."""
+
+    mine: Mine
+    error: Exception
+
+
 class Theirs(NamedTuple):
     """Another invocation's claim."""
 
@@ -95,11 +100,12 @@ class Ledger:
 
     # ---- attempts
 
-    def claim(self, history: History) -> Mine | Theirs | Response:
+    def claim(self, history: History) -> Mine | Theirs | Unread | Response:
         """Create the next attempt and read it back: two round trips, the response read in both.
 
         Only the read-back decides whose claim it is: a 409 may be caused by our own first PUT
-        whose reply was lost, and two PUTs at once may both get a 200.
+        whose reply was lost, and two PUTs at once may both get a 200. A claim that certainly is
+        ours and cannot be read back is returned as Unread: to be released, once a marker exists.
         """
         number = history.number + 1
         nonce, started = self._ctx.rng.token(), self._ctx.clock.monotonic()
@@ -116,10 +122,9 @@ class Ledger:
             if isinstance(recorded, Response):
                 return recorded
             claim, recorded = self._read_back(mine, body, created)
-        except Exception:
+        except Exception as error:
             if created:  # else the name of the release may be needed by another owner
-                with contextlib.suppress(LivenessError):
-                    self.release(mine, history.released(number))
+                return Unread(mine, error)
             raise
         if isinstance(recorded, Response):
             return recorded

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 from .best_frame import StoredFrame
 from .breaker import open_until
@@ -38,7 +38,7 @@ from .errors import (
 from .face_api import Answer, NoFrame
 from .history import JITTER, MAX_SETBACKS, History
 from .inspection import CompletePair, Inspection, InvalidPair, inspect
-from .ledger import Ledger, Mine, Theirs
+from .ledger import Ledger, Mine, Theirs, Unread
 from .logs import Log
 from .markers import Marker, ParkReason, park
 from .pacing import Permit
@@ -242,6 +242,8 @@ class Walk:
                     if prepared is None or permit is None:  # no call begins while we give up
                         return self._give_up_under(ledger, mine, history.released(mine.number))
                     return self._call_under(ledger, pair, mine, prepared, permit, history)
+                case Unread(mine, error):
+                    self._raise_unfinished(ledger, pair, mine, history, error)
                 case Theirs(claim):
                     limit = self._limit(ledger)
                     history, lease_left = ledger.catch_up(history, claim, limit)
@@ -392,10 +394,7 @@ class Walk:
             )
         except Exception as error:
             # What `call` raises came before any request or after an unbilled one.
-            parked = self._park_and_release(ledger, pair, claim, released)
-            if not isinstance(error, LivenessError):
-                raise
-            raise PairNotFinishedError(error, marker_written=parked) from error
+            self._raise_unfinished(ledger, pair, claim, history, error)
         match outcome:
             case FinalAnswer(answer):
                 return self._record(ledger, response_of(answer))
@@ -433,18 +432,20 @@ class Walk:
     def _pause(self, history: History) -> float:
         return history.wait(self._ctx.store.now())
 
-    def _park_and_release(
-        self, ledger: Ledger, pair: CompletePair, claim: Mine, history: History
-    ) -> bool:
-        """Give the attempt back after an error; return whether a marker was written."""
-        parked = False
+    def _raise_unfinished(
+        self, ledger: Ledger, pair: CompletePair, claim: Mine, history: History, error: Exception
+    ) -> NoReturn:
+        """Park, give the attempt back, and raise the error that ended it: nothing was billed."""
+        released, parked = history.released(claim.number), False
         with contextlib.suppress(LivenessError):
             deferral = Deferral(PAUSE_SECONDS, ParkReason.PREPARATION_FAILED)
-            self._park(deferral, pair, history)
+            self._park(deferral, pair, released)
             parked = True
         with contextlib.suppress(LivenessError):
-            self._release(ledger, claim, history)
-        return parked
+            self._release(ledger, claim, released)
+        if not isinstance(error, LivenessError):
+            raise error
+        raise PairNotFinishedError(error, marker_written=parked) from error
 
     def _release(self, ledger: Ledger, claim: Mine, history: History) -> None:
         ledger.release(claim, history)
