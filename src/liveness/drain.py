@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,7 +17,6 @@ from .errors import (
     LedgerDamagedError,
     LivenessError,
     PairNotFinishedError,
-    StoreUnavailableError,
 )
 from .keys import pair_id_problem
 from .logs import Log
@@ -88,13 +86,13 @@ class Drainer:
                 if is_probing:
                     continue
                 # Events that parked while the slot was ours relied on us: list once more without.
-                self._release()
+                if not self._release():
+                    break
                 self._markers.refresh(whole=True)
                 if not self._markers.any_due or not self._lease.acquire_current():
                     break
         finally:
-            with contextlib.suppress(StoreUnavailableError):
-                self._release()
+            self._release()
         self._log(
             "drain.finished",
             overdue_seconds=round(self._markers.oldest_overdue_seconds),
@@ -112,10 +110,10 @@ class Drainer:
             return False
         return not self._stopped and self._lease.renew()
 
-    def _release(self) -> None:
+    def _release(self) -> bool:
         if self._lease.is_held:
             self._ctx.clock.sleep(self._pacer.seconds_until_quiet())
-        self._lease.release()
+        return self._lease.release()
 
     def _tasks(self) -> Iterator[Callable[[], None]]:
         """Yield one task per due marker, until none is left and none is being processed."""

@@ -9,6 +9,7 @@ provide that.
 from __future__ import annotations
 
 from .context import Context
+from .errors import StoreUnavailableError
 from .keys import SLOT_SECONDS, drain_slot_key
 from .records import slot_record
 from .store import CLOCK_RESOLUTION_SECONDS
@@ -45,7 +46,8 @@ class SlotLease:
                 if acquired and self._retires is None:
                     self._retires = self._retirement()
                 return acquired
-            self.release()
+            if not self.release():
+                return False
         return False
 
     @property
@@ -68,12 +70,21 @@ class SlotLease:
         """Whether a call may start now: in a slot of ours that is not about to end."""
         return self._ctx.store.now() < self._ends - _LAST_CALL_SECONDS
 
-    def release(self) -> None:
-        """Delete the current slot and, if it was taken early, the next: events wait for us."""
-        for key in self._keys[-2:]:
-            self._ctx.store.delete_once(self._ctx.settings.ledger_bucket, key)
+    def release(self) -> bool:
+        """Delete the current slot and, if it was taken early, the next: events wait for us.
+
+        Return False if a request failed. It is never repeated, and may yet take effect: by then the
+        slot may be another drainer's, so nobody should take it again.
+        """
+        keys = self._keys[-2:]
         self._keys.clear()
         self._ends = 0.0
+        try:
+            for key in keys:
+                self._ctx.store.delete_once(self._ctx.settings.ledger_bucket, key)
+        except StoreUnavailableError:
+            return False
+        return True
 
     def _acquire(self, moment: float) -> bool:
         """Take the slot of that moment: free, or ours already."""
