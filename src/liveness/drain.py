@@ -76,15 +76,16 @@ class Drainer:
         try:
             self._breaker.load()
             while True:
-                is_probing = self._breaker.state is not None
+                before = self._breaker.state
+                is_probing = before is not None
                 tasks = self._probes() if is_probing else self._tasks()
                 workers = 1 if is_probing else self._workers
                 self._ctx.concurrency.run_pool(tasks, workers=workers)
                 self._save_breaker()
                 if not self._should_continue():
                     break
-                if is_probing:
-                    continue
+                if is_probing and self._breaker.state != before:
+                    continue  # closed by a probe; unchanged if no marker led to one
                 # Events that parked while the slot was ours relied on us: list once more without.
                 if not self._release():
                     break
