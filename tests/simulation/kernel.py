@@ -185,7 +185,7 @@ class SimConcurrency:
     def with_timeout(
         self, task: Callable[[], Any], seconds: float, on_late: Callable[[Any], None] | None = None
     ) -> Any:
-        late = False
+        late: list[bool] = []
 
         def work() -> Any:
             result = task()
@@ -195,6 +195,6 @@ class SimConcurrency:
 
         running = self._kernel.spawn(work)
         if not running.wait(seconds):
-            late = True
+            late.append(True)
             raise TimeoutError
         return running.outcome()
