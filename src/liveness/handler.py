@@ -142,8 +142,9 @@ def _handle_pairs(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
                 walk.grant()
             result = walk.run()
         except Exception as error:  # whatever it is, the next person's pair goes on
-            reason = _handle_failed_pair(ctx, pair_id, error, log)
-            if not (trigger.kind == "cos" and _is_parked_refusal(error)):
+            reason, parked = _handle_failed_pair(ctx, pair_id, error, log)
+            # Another delivery would be refused as well, and add a marker.
+            if not (trigger.kind == "cos" and parked and _is_refusal(error)):
                 failures[pair_id] = reason
             continue
         results.append(result)
@@ -165,13 +166,9 @@ def _park_unwalked(ctx: Context, pair_id: str) -> WalkResult:
     return WalkResult(pair_id, "parked", detail=detail, is_due=True)
 
 
-def _is_parked_refusal(error: Exception) -> bool:
-    """Whether the account was refused and a marker waits: another delivery would add a marker."""
-    return (
-        isinstance(error, PairNotFinishedError)
-        and error.marker_written
-        and isinstance(error.cause, ConfigurationError)
-    )
+def _is_refusal(error: Exception) -> bool:
+    """Whether an operator must act; the drain raises for as long as that is so."""
+    return isinstance(error, PairNotFinishedError) and isinstance(error.cause, ConfigurationError)
 
 
 def _handle_drain(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
@@ -204,8 +201,10 @@ def _drain_after_event(ctx: Context, log: Log) -> None:
         log("drain.failed", error=type(error).__name__, reason=_describe(error))
 
 
-def _handle_failed_pair(ctx: Context, pair_id: str, error: Exception, log: Log) -> str:
-    """Log and park a pair whose walk failed; return the reason.
+def _handle_failed_pair(
+    ctx: Context, pair_id: str, error: Exception, log: Log
+) -> tuple[str, bool]:
+    """Log and park a pair whose walk failed; return the reason, and whether a marker exists.
 
     The platform retries an event twice and then forgets it; a marker lasts. If parking fails, too,
     the pair is still named in what is raised.
@@ -213,11 +212,12 @@ def _handle_failed_pair(ctx: Context, pair_id: str, error: Exception, log: Log) 
     cause = error.cause if isinstance(error, PairNotFinishedError) else error
     reason = _describe(cause)
     log("pair.failed", pair_id=pair_id, error=type(cause).__name__, reason=reason)
-    if not (isinstance(error, PairNotFinishedError) and error.marker_written):
+    parked = isinstance(error, PairNotFinishedError) and error.marker_written
+    if not parked:
         is_store = isinstance(cause, StoreUnavailableError)
         park_reason = ParkReason.STORE_UNAVAILABLE if is_store else ParkReason.UNEXPECTED_ERROR
-        try_park(ctx, Marker(pair_id, park_reason, reason), 0)
-    return reason
+        parked = try_park(ctx, Marker(pair_id, park_reason, reason), 0)
+    return reason, parked
 
 
 def _describe(error: Exception) -> str:
