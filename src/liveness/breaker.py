@@ -115,6 +115,17 @@ class Breaker:
                 self._failures.clear()
                 self._state = None
 
+    def open(self, outcome: CallOutcome) -> None:
+        """Open it for a failure that came before any call, or take note of a failed probe."""
+        with self._lock:
+            if self._state is None:
+                self._open(outcome, self._store.now())
+            else:
+                self._fail(outcome)
+
+    def _open(self, outcome: CallOutcome, now: float) -> None:
+        self._state = BreakerState(outcome.value, now, 0, now + _FIRST_INTERVAL_SECONDS)
+
     def _fail(self, outcome: CallOutcome) -> None:
         now = self._store.now()
         if self._state is not None:
@@ -128,8 +139,7 @@ class Breaker:
             self._failures.count(CallOutcome.REFUSED) >= _MAX_REFUSED
             or len(self._failures) >= _MAX_UNANSWERED
         ):
-            next_probe = now + _FIRST_INTERVAL_SECONDS
-            self._state = BreakerState(outcome.value, now, 0, next_probe)
+            self._open(outcome, now)
 
 
 def read_state(body: bytes) -> BreakerState | None:

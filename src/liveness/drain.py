@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
-from .breaker import Breaker
+from .breaker import Breaker, CallOutcome
 from .context import Context
 from .drain_slot import SlotLease
 from .due_markers import DueMarker, DueMarkers
@@ -160,6 +160,9 @@ class Drainer:
                 self._markers.done(marker.key, finished=state in _FINISHED_STATES)
         self._refusals = self._refusals + 1 if state == "refused" else 0
         self._stopped = self._stopped or self._refusals >= _MAX_REFUSALS
+        if state == "refused" and (self._stopped or self._breaker.state is not None):
+            # What is refused may be a request before the call, of which the breaker does not hear.
+            self._breaker.open(CallOutcome.REFUSED)
         self._ended[state] += 1
 
     def _delete(self, key: str) -> str:
