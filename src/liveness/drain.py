@@ -157,7 +157,8 @@ class Drainer:
             self._log("drain.marker-failed", error=type(error).__name__, reason=reason)
         finally:
             if not marker.is_obsolete:
-                self._markers.done(marker.key, finished=state in _FINISHED_STATES)
+                finished = state in _FINISHED_STATES
+                self._markers.done(marker.key, finished, has_new_marker=state == "parked")
         self._refusals = self._refusals + 1 if state == "refused" else 0
         self._stopped = self._stopped or self._refusals >= _MAX_REFUSALS
         if state == "refused" and (self._stopped or self._breaker.state is not None):

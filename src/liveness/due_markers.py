@@ -4,10 +4,10 @@ Markers are drawn from the oldest and the newest end in turn: the backlog moves,
 arrives now need not wait for all of it. Those of pairs with set-backs stand behind: while fresh
 ones wait they get every fourth draw and a quarter of the workers, else three quarters of them.
 
-Further markers of a pair come after it was processed. If that finished the pair, those that were
-listed before are obsolete: whatever they announced was in the bucket already. If it did not, they
-are drawn between the others: when leases end, hundreds fall due at once, and must not delay the
-markers that arrived meanwhile.
+Further markers of a pair come after it was processed. If that finished the pair, or parked it anew,
+those that were listed before are obsolete: whatever they announced was in the bucket already. If it
+did neither, they are drawn between the others, and so are those that were found later: when leases
+end, hundreds fall due at once, and must not delay the markers that arrived meanwhile.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class _Running(NamedTuple):
 class _Done(NamedTuple):
     pair: str
     finished: bool
+    has_new_marker: bool
     known_repeats: tuple[str, ...]
 
 
@@ -99,11 +100,12 @@ class DueMarkers:
             # A later refresh finds this marker again.
         return None
 
-    def done(self, key: str, finished: bool) -> None:
-        """Take note that a marker was processed, and whether that finished its pair."""
+    def done(self, key: str, finished: bool, has_new_marker: bool = False) -> None:
+        """Take note that a marker was processed: whether that finished its pair, or parked it."""
         pair = _pair_of(key)
         # In this order: a worker that sees none running must see what is ready.
-        self._done.append(_Done(pair, finished, self._running[pair].known_repeats))
+        known_repeats = self._running[pair].known_repeats
+        self._done.append(_Done(pair, finished, has_new_marker, known_repeats))
         del self._running[pair]
 
     def refresh(self, whole: bool) -> None:
@@ -145,7 +147,8 @@ class DueMarkers:
         while self._done:
             done = self._done.popleft()
             # By key: an earlier walk that ended late may have taken the known ones from the list.
-            obsolete = set(done.known_repeats) if done.finished else set()
+            covered = done.finished or done.has_new_marker
+            obsolete = set(done.known_repeats) if covered else set()
             for key in self._repeats.pop(done.pair, []):
                 (self._obsolete if key in obsolete else self._ready_repeats).append(key)
             if done.finished:
