@@ -106,12 +106,13 @@ def call(
     Whatever is raised is raised before a request was sent, or after one that was not billed.
     """
     failures = 0
+    set_back: SetBack | None = None  # by a try before, which counts whatever stops the next one
     while True:
         if not ctx.pacer.await_start():
-            return Deferral(0, ParkReason.DRAIN_ENDING)
+            return set_back or Deferral(0, ParkReason.DRAIN_ENDING)
         seconds = seconds_for_call(ctx, claim)
         if seconds < MIN_CALL_SECONDS:
-            return Deferral(0, ParkReason.TIME_EXHAUSTED)
+            return set_back or Deferral(0, ParkReason.TIME_EXHAUSTED)
         request = prepared.build_request(seconds)
         reply = ctx.face.detect(request, seconds, on_late_answer)
         disposition = dispose(reply, ctx.settings.sim_threshold)
@@ -123,17 +124,19 @@ def call(
         if isinstance(reply, NoReply):
             return OutcomeUnknown(disposition.detail)
         if disposition.owner is Owner.ACCOUNT:
-            return account_deferral(disposition)
+            return set_back or account_deferral(disposition)
         if disposition.category == BAD_LINK and _inputs_changed(ctx, pair):
             return InputsChanged()
         failures += 1
+        outcome = set_back_by(reply, disposition)
+        set_back = outcome if isinstance(outcome, SetBack) else set_back
         retries = disposition.owner is Owner.SERVICE and may_retry
         if not retries or failures >= _RETRY_POLICY.attempts:
-            return set_back_by(reply, disposition)
+            return set_back or outcome
         ctx.clock.sleep(_RETRY_POLICY.wait(failures, ctx.rng))
         next_permit = ctx.pacer.acquire(seconds_for_call(ctx, claim))
         if next_permit is None:
-            return Deferral(0, ParkReason.NO_CALL_SLOT)
+            return set_back or Deferral(0, ParkReason.NO_CALL_SLOT)
         permit = next_permit
 
 
