@@ -15,12 +15,14 @@ from .context import Context
 from .errors import LivenessError
 from .history import History, read_history
 from .keys import marker_key
-from .store import JSON, UNPARSABLE
+from .store import CLOCK_RESOLUTION_SECONDS, JSON, UNPARSABLE
 
 MARKER_SCHEMA = "liveness-marker/3"
 # A poison message, one that ends every invocation that processes it, is given up after so many.
 MAX_DELIVERIES = 10
 MAX_MARKER_BYTES = 16 * 1024
+# A drain may list a marker this long before it is due: names have whole seconds, clocks differ.
+DRAINED_EARLY_SECONDS = CLOCK_RESOLUTION_SECONDS + 1.0
 
 
 class ParkReason(Enum):

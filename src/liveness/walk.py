@@ -40,7 +40,7 @@ from .history import JITTER, MAX_SETBACKS, History
 from .inspection import CompletePair, Inspection, InvalidPair, inspect
 from .ledger import Ledger, Mine, Theirs, Unread
 from .logs import Log
-from .markers import Marker, ParkReason, park
+from .markers import DRAINED_EARLY_SECONDS, Marker, ParkReason, park
 from .pacing import Permit
 from .publish import Publisher
 from .records import Response
@@ -278,8 +278,8 @@ class Walk:
                 # An answer may still come, and must not find us giving up.
                 return Deferral(wait, ParkReason.ATTEMPTS_EXHAUSTED)
             return self._give_up(ledger, history, None) if exhausted else None
-        if (wait := history.wait(now)) and not self._urgent:
-            return Deferral(wait, ParkReason.SPACED)
+        if history.wait(now) and not self._urgent:
+            return Deferral(self._pause(history), ParkReason.SPACED)
         return None
 
     def _is_exhausted(self, ledger: Ledger, history: History) -> bool:
@@ -430,7 +430,8 @@ class Walk:
         return self._ctx.rng.uniform(JITTER)
 
     def _pause(self, history: History) -> float:
-        return history.wait(self._ctx.store.now())
+        """Return the seconds after which a drain finds the pause over, and never a moment before."""
+        return history.wait(self._ctx.store.now()) + DRAINED_EARLY_SECONDS
 
     def _raise_unfinished(
         self, ledger: Ledger, pair: CompletePair, claim: Mine, history: History, error: Exception
