@@ -201,9 +201,7 @@ def _drain_after_event(ctx: Context, log: Log) -> None:
         log("drain.failed", error=type(error).__name__, reason=_describe(error))
 
 
-def _handle_failed_pair(
-    ctx: Context, pair_id: str, error: Exception, log: Log
-) -> tuple[str, bool]:
+def _handle_failed_pair(ctx: Context, pair_id: str, error: Exception, log: Log) -> tuple[str, bool]:
     """Log and park a pair whose walk failed; return the reason, and whether a marker exists.
 
     The platform retries an event twice and then forgets it; a marker lasts. If parking fails, too,

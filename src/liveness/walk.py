@@ -430,7 +430,7 @@ class Walk:
         return self._ctx.rng.uniform(JITTER)
 
     def _pause(self, history: History) -> float:
-        """Return the seconds after which a drain finds the pause over, and never a moment before."""
+        """Return the seconds after which a drain is sure to find the pause over."""
         return history.wait(self._ctx.store.now()) + DRAINED_EARLY_SECONDS
 
     def _raise_unfinished(

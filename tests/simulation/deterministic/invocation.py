@@ -319,7 +319,7 @@ class Invocation:
         arrives: float,
         on_late_answer: Callable[[Answer], None],
     ) -> None:
-        """Let the call be judged after its caller's deadline; its instance may still get to know."""
+        """Let the call be judged after its caller's deadline; its instance may still learn of it."""
         simulation = self._simulation
 
         def judge() -> None:
