@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from hypothesis import assume, given, reject
-from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from qcloud_cos import CosConfig, CosS3Client
 
@@ -232,7 +231,6 @@ def interpreted(policy: Policy, interpretation: Interpretation) -> Policy:
     return {**policy, "statement": [statement(item) for item in policy["statement"]]}
 
 
-without_deadline = hypothesis_settings(deadline=None)  # the machine may be busy
 names = st.text("ab./-人*", max_size=12)
 suffixes = st.lists(
     st.text("ab./", min_size=1, max_size=4).filter(lambda text: not text.endswith("/")),
@@ -243,7 +241,6 @@ suffixes = st.lists(
 
 
 @pytest.mark.parametrize("interpretation", [any_text, literal_character, end_of_pattern])
-@without_deadline
 @given(live=suffixes, image=suffixes, name=names, data=st.data())
 def test_no_layout_lets_an_uploader_write_the_others_file(
     interpretation: Interpretation,
@@ -287,7 +284,6 @@ def test_suffixes_that_no_policy_can_separate_are_rejected(
 
 
 @pytest.mark.parametrize("layout", [DEFAULT, FLAT])
-@without_deadline
 @given(name=names.filter(bool))
 def test_each_uploader_may_write_its_own_file_of_any_pair(layout: Settings, name: str) -> None:
     """This holds if CAM takes a `*` in the middle for any text."""

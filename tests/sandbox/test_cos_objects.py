@@ -69,7 +69,6 @@ any_key = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, ma
 
 @settings(
     max_examples=60,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -10,25 +10,16 @@ from tencentcloud.common.exception import TencentCloudSDKException
 
 from liveness_sandbox import Sandbox
 from liveness_sandbox.faceid.rate_limit import FixedWindow, SlidingWindow, TokenBucket
+from tests.clocks import ManualClock
 
 from .clients import DETECT, Pair, face_client
 
 LIMIT = 5
 
 
-class StoppedClock:
-    """A clock that advances only by assignment, so that slow machines do not affect the tests."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def clock(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> StoppedClock:
-    stopped = StoppedClock()
+def clock(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> ManualClock:
+    stopped = ManualClock(1000.0)  # slow machines must not affect the tests
     monkeypatch.setattr(sandbox.clock, "monotonic", stopped.monotonic)
     return stopped
 
@@ -70,7 +61,7 @@ def test_a_token_bucket_admits_a_burst_then_a_steady_rate() -> None:
 def test_the_algorithm_can_be_chosen(
     sandbox: Sandbox,
     pair: Callable[..., Pair],
-    clock: StoppedClock,
+    clock: ManualClock,
     algorithm: str,
     after_a_fifth: int,
     after_a_second: int,
@@ -83,10 +74,10 @@ def test_the_algorithm_can_be_chosen(
 
     assert burst() == LIMIT
 
-    clock.now += 0.2
+    clock.time += 0.2
     assert burst() == after_a_fifth
 
-    clock.now += 1
+    clock.time += 1
     assert burst() == after_a_second
 
 
