@@ -276,7 +276,7 @@ class Walk:
         if exhausted or self._giving_up:
             if wait := history.wait_to_give_up(now):
                 # An answer may still come, and must not find us giving up.
-                return Deferral(wait, ParkReason.ATTEMPTS_EXHAUSTED)
+                return Deferral(wait + DRAINED_EARLY_SECONDS, ParkReason.ATTEMPTS_EXHAUSTED)
             return self._give_up(ledger, history, None) if exhausted else None
         if history.wait(now) and not self._urgent:
             return Deferral(self._pause(history), ParkReason.SPACED)
