@@ -9,6 +9,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 DESIGN = ROOT / "docs/design.md"
+# I11 needs a backlog that only the benchmark builds.
+CHECKERS = (ROOT / "tests/simulation/deterministic/invariants.py", ROOT / "bench/lasting.py")
+# The numbers that are kept for later.
+RESERVED = {12}
 CITATION = re.compile(r"\bI(\d{1,2})\b")
 CITING = sorted(
     path
@@ -26,7 +30,7 @@ def invariants(text: str) -> set[int]:
 def test_the_invariants_are_numbered_without_gaps() -> None:
     defined = invariants(DESIGN.read_text(encoding="utf-8"))
 
-    assert defined == set(range(1, len(defined) + 1)) and len(defined) >= 8
+    assert len(defined) >= 8 and defined | RESERVED == set(range(1, max(defined) + 1))
 
 
 @pytest.mark.parametrize("path", CITING, ids=lambda path: str(path.relative_to(ROOT)))
@@ -36,9 +40,8 @@ def test_every_invariant_that_is_cited_is_defined(path: Path) -> None:
     assert cited <= invariants(DESIGN.read_text(encoding="utf-8"))
 
 
-def test_the_simulation_checks_every_invariant_that_it_can_see() -> None:
-    checker = ROOT / "tests/simulation/deterministic/invariants.py"
-
-    checked = {int(n) for n in re.findall(r"def check_i(\d+)", checker.read_text(encoding="utf-8"))}
+def test_every_invariant_is_checked() -> None:
+    checkers = "".join(path.read_text(encoding="utf-8") for path in CHECKERS if path.exists())
+    checked = {int(number) for number in re.findall(r"def check_i(\d+)", checkers)}
 
     assert checked == invariants(DESIGN.read_text(encoding="utf-8"))

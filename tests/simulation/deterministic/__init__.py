@@ -5,7 +5,7 @@ Time is virtual: a clock, a scheduler, an object store, the face API and the pla
 and one seed draws everything that is left to chance. A seed therefore is a schedule: what
 customers upload and when, which events are duplicated, delayed or lost, which requests meet a
 fault, and in which order everything happens. An invariant checker watches every effect and stops
-the run at the first violation of I1 ... I8, the invariants that docs/design.md defines. The same
+the run at the first violation of one of the invariants that docs/design.md defines. The same
 seed makes the same run on any machine:
 
     python -m tests.simulation.deterministic seed 7
@@ -16,6 +16,7 @@ function after another (mutation testing): the checker must detect each.
 
     workload.py        what customers, the platform and operators do in one run
     faults.py          the faults that one request can meet
+    conditions.py      what is wrong for longer: an outage, an account that is refused
     choices.py         who decides on faults: a seed or a script
     bucket.py          the object store; service.py: the face API
     instance.py        one instance: it can be killed and paused, and its clock may be wrong

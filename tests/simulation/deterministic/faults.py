@@ -19,12 +19,15 @@ LATE = "reply lost, effect later"
 DENIED = "credentials expired"  # from this request to the end of the invocation
 STALE_HEAD = "an older HEAD"  # the object as it was some time ago
 STALE_LIST = "an older list"
+FORBIDDEN = "403 for this object"
+LAG = "not visible yet"  # a new claim of the caller's own
 RACE = "both created"  # two concurrent creates of one key both get 200: the later one is stored
 
 # At the face API.
 THROTTLED = "throttled"
 TROUBLE = "InternalError"
 UNSENT = "never sent"
+GATEWAY = "503 of the gateway"  # an answer that is none: it may be billed, as far as anybody knows
 DROPPED = "sent, but never arrived"
 UNANSWERED = "judged, reply lost"
 SLOW = "judged after the caller gave up"

@@ -237,10 +237,15 @@ class Instance:
             raise TimeoutError
         return result.value
 
-    def run_late(self, on_late: Callable[[T], None], result: T) -> None:
+    def run_late(self, on_late: Callable[[T], None], result: T, on_end: Callable[[], None]) -> None:
         """Give a result that nobody waits for any more to `on_late`, in a task of its own."""
+
+        def notify() -> None:
+            self._notify(on_late, result)
+            on_end()
+
         if self.alive:
-            self.run(lambda: self._notify(on_late, result), self.name)
+            self.run(notify, self.name)
 
     def _notify(self, on_late: Callable[[T], None], result: T) -> None:
         with suppress(Exception):  # it ends a thread of its own, and nothing else

@@ -1,7 +1,7 @@
 """The invariant checker: a specification of what the function guarantees, checked at every step.
 
 The first part of `InvariantChecker` has one group of `check_` methods per invariant of
-docs/design.md, I1 to I8; the first method of a group quotes the invariant. The second part, the
+docs/design.md, I11 excepted: fair shares need a backlog, which bench/lasting.py builds; the first method of a group quotes the invariant. The second part, the
 `on_` and `before_` methods, receives every effect of a run in order, and says which invariants it
 concerns. The run adds two checks that only it can make: that a run comes to rest (I1), and that no
 invocation fails without a fault that explains it.
@@ -12,12 +12,15 @@ content that it does not belong to.
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from liveness.call import CALL_SECONDS
 from liveness.face_api import DetectRequest
+from liveness.history import MAX_SETBACKS
 from liveness.keys import (
     FINGERPRINT_META,
     FRAME_META,
@@ -27,9 +30,11 @@ from liveness.keys import (
     drain_prefix,
     result_key,
 )
-from liveness.markers import MAX_DELIVERIES
+from liveness.logs import write_stdout
+from liveness.markers import MAX_DELIVERIES, ParkReason
 from liveness.records import LEASE_SECONDS
 from liveness.settings import Settings
+from liveness.store import CLOCK_RESOLUTION_SECONDS
 
 from .bucket import SECRET, Bucket, Stored, md5
 from .history import Violation
@@ -41,8 +46,12 @@ if TYPE_CHECKING:
 
 # How long a claim that no fault touched may be held before its call starts.
 _MAX_IDLE_SECONDS = 5.0
-# The default of LIVENESS_SIM_THRESHOLD, which no run changes.
-_SIMILARITY_THRESHOLD = 70
+# I9 and I10.
+_MIN_SPAN_SECONDS = 3600.0
+_MAX_UNBILLED = 12
+# Of one visit to a pair: far more than its longest way through the ledger takes.
+_MAX_LEDGER_REQUESTS = 120
+_MAX_LINE_BYTES = 8 * 1024
 
 
 class InvariantChecker:
@@ -88,7 +97,8 @@ class InvariantChecker:
             if document["status"] != "invalid":
                 raise Violation(f"I1 {when}", f"{pair_id} has a verdict without a response")
             return
-        record = json.loads(self._bucket.objects[responses[-1]].body)["answer"]
+        response = json.loads(self._bucket.objects[responses[-1]].body)
+        record = response["answer"]
         if record is None:
             if document["status"] != "failed":
                 raise Violation(
@@ -106,7 +116,7 @@ class InvariantChecker:
         passes = (
             answer.code == "Success"
             and not answer.contract_violation
-            and (answer.similarity or 0) >= _SIMILARITY_THRESHOLD
+            and (answer.similarity or 0) >= response["threshold"]
         )
         if passes != (document["status"] == "passed"):
             raise Violation(
@@ -135,7 +145,9 @@ class InvariantChecker:
         pair = self.observations.pairs[pair_id]
         counted = self.observations.counted_attempts(pair_id, fingerprint, inspected_at)
         allowed = self._settings.max_attempts + pair.grants[fingerprint]
-        if counted < allowed and pair.visits < MAX_DELIVERIES:
+        setbacks = pair.unbilled[fingerprint] + pair.slow_preparations
+        is_set_back = setbacks >= MAX_SETBACKS - 1  # the last one ends it before its release
+        if counted < allowed and pair.visits < MAX_DELIVERIES and not is_set_back:
             raise Violation(
                 "I1", f"{pair_id} is given up early: {counted} of {allowed} attempts counted"
             )
@@ -210,11 +222,14 @@ class InvariantChecker:
         claim = key.replace(".released", ".claim")
         if claim not in walk.claims:
             raise Violation("I2", f"{key} was created by an invocation that does not own the claim")
-        calls = [
-            call for call in self.observations.pairs[pair_id].calls if call.invocation is invocation
-        ]
-        if any(call.attempt == claim and call.may_be_billed for call in calls):
+        pair = self.observations.pairs[pair_id]
+        calls = [call for call in pair.calls if call.invocation is invocation]
+        calls = [call for call in calls if call.attempt == claim]
+        if any(call.may_be_billed for call in calls):
             raise Violation("I2", f"{key} was created after a call that may be billed")
+        if self._now() - walk.claims[claim].created_at < LEASE_SECONDS:
+            for call in calls:
+                pair.unbilled[call.fingerprint] += call.is_set_back
 
     def check_i2_claim_was_used_or_released(
         self, invocation: Invocation, pair_id: str, key: str, claim: Claim
@@ -381,6 +396,82 @@ class InvariantChecker:
         if not self.observations.is_settled(pair_id, walk, ignoring=key):
             raise Violation("I8", f"a marker of {pair_id} is deleted before the pair is finished")
 
+    # ---- I9
+
+    def check_i9_pair_fails_only_after_an_hour_without_an_answer(
+        self, pair_id: str, fingerprint: str, inspected_at: float
+    ) -> None:
+        """I9: A pair ends failed for want of an answer only if its attempts spanned at least an
+        hour, and never while an answer to one of them is in hand.
+        """
+        pair = self.observations.pairs[pair_id]
+        calls = [call for call in pair.calls if call.fingerprint == fingerprint]
+        if not calls:
+            return  # a pair that kills its instances before it can be called for
+        folder = self.observations.ledger_folder(pair_id, fingerprint)
+        claims = [key for key in self._bucket.keys(folder) if key.endswith(".claim")]
+        span = self._now() - min(self._bucket.objects[key].written for key in claims)
+        if span < _MIN_SPAN_SECONDS - CLOCK_RESOLUTION_SECONDS:
+            raise Violation("I9", f"{pair_id} is given up {span:.0f} s after its first attempt")
+        for call in calls:
+            if call.in_hand and call.invocation.instance.alive:
+                raise Violation("I9", f"{pair_id} is given up while {call.attempt} has an answer")
+        self.check_i9_no_late_answer_is_passed_over(pair_id, fingerprint, inspected_at, "given up")
+
+    def check_i9_no_late_answer_is_passed_over(
+        self, pair_id: str, fingerprint: str, inspected_at: float, what: str
+    ) -> None:
+        """I9: a late answer in the ledger is used before anybody calls again or gives up."""
+        folder = self.observations.ledger_folder(pair_id, fingerprint)
+        for key in self._bucket.keys(folder + "late-"):
+            stored = self._bucket.objects[key]
+            answer = json.loads(stored.body)["answer"]
+            attempt = key.replace("late-", "") + ".claim"
+            if attempt in self.observations.raced_claims or stored.written >= inspected_at:
+                continue
+            call = self.observations.calls_of_requests[answer["request_id"]]
+            if call.judgement is not None and not call.judgement.answer.contract_violation:
+                raise Violation("I9", f"{pair_id} is {what} though {key} exists")
+
+    # ---- I10
+
+    def check_i10_unbilled_calls_are_within_the_limit(self, latest: Call) -> None:
+        """I10: For one content: at most MAX_ATTEMPTS + grants calls that may be billed, at most
+        twelve that are not, and a bounded number of store requests, however long anything lasts.
+
+        Here the second bound. What the account is refused is free; it is paced, and not counted. An
+        attempt that was released after its lease counts as one that may be billed.
+        """
+        pair, fingerprint = self.observations.pairs[latest.pair_id], latest.fingerprint
+        unbilled, grants = pair.unbilled[fingerprint], pair.grants[fingerprint]
+        if unbilled >= _MAX_UNBILLED + grants:
+            raise Violation("I10", f"call {unbilled + 1} for {latest.pair_id} that is not billed")
+
+    def check_i10_visit_costs_no_more_than_the_first(self, pair_id: str, walk: WalkHistory) -> None:
+        """I10: a visit's requests for the ledger are bounded, whatever happened before."""
+        walk.ledger_requests += 1
+        if walk.ledger_requests > _MAX_LEDGER_REQUESTS:
+            raise Violation("I10", f"{walk.ledger_requests} requests in one visit to {pair_id}")
+
+    # ---- I13
+
+    def check_i13_no_output_ends_an_invocation(self, line: str, failure: str) -> None:
+        """I13: Nothing that is logged can end an invocation.
+
+        The line goes to the real output function, whose stdout may be full, closed or missing.
+        """
+        if len(line.encode("utf-8", "replace")) > _MAX_LINE_BYTES:
+            raise Violation("I13", f"a line of {len(line)} characters: {line[:80]}...")
+        if not failure:
+            return
+        before, sys.stdout = sys.stdout, _broken_stdout(failure)
+        try:
+            write_stdout(line)
+        except Exception as error:
+            raise Violation("I13", f"logging raised {type(error).__name__}") from None
+        finally:
+            sys.stdout = before
+
     # ---- mix-ups
 
     def check_answer_belongs_to_the_record(self, call: Call, fingerprint: str) -> None:
@@ -408,12 +499,14 @@ class InvariantChecker:
             walk = self.observations.walk(invocation, pair_id)
             if not walk.calling:
                 walk.heads[key] = sent
+                walk.ledger_requests = 0
 
     def on_get(self, invocation: Invocation, key: str, stored: Stored | None, sent: float) -> None:
         ledger_key = self.observations.ledger_key(key)
         if ledger_key is None:
             return
         walk = self.observations.walk(invocation, ledger_key.pair_id)
+        self.check_i10_visit_costs_no_more_than_the_first(ledger_key.pair_id, walk)
         if ledger_key.name.startswith("response"):
             walk.response_read_at, walk.response_existed = sent, stored is not None
         elif (claim := walk.claims.get(key)) and stored and sent >= claim.replied_at > 0:
@@ -449,10 +542,15 @@ class InvariantChecker:
         if answer is not None:
             call = self.observations.calls_of_requests[answer["request_id"]]
             self.check_answer_belongs_to_the_record(call, fingerprint)
-            call.recorded_at = self._now()
-            return
+            call.recorded_at, call.in_hand = self._now(), False
+            assert call.judgement is not None
+            if call.judgement.is_verdict:
+                return
         self.check_i3_no_call_is_under_way(pair_id, fingerprint)
         self.check_i1_pair_is_not_given_up_early(pair_id, fingerprint, inspected_at)
+        self.check_i9_pair_fails_only_after_an_hour_without_an_answer(
+            pair_id, fingerprint, inspected_at
+        )
 
     def on_create_reply(self, invocation: Invocation, key: str) -> None:
         """A create was answered by 200 or 409: from now on the claim may be read back."""
@@ -487,6 +585,7 @@ class InvariantChecker:
             marker = json.loads(body)
             pair = self.observations.pairs[marker["pair_id"]]
             pair.visits = max(pair.visits, marker["deliveries"])
+            pair.slow_preparations += marker["reason"] == ParkReason.PREPARATION_SLOW.code
             walk = self.observations.walk(invocation, marker["pair_id"])
             walk.parked, walk.calling = True, False
         self.check_i3_ledger_objects_are_never_overwritten(key)
@@ -533,6 +632,10 @@ class InvariantChecker:
             claim.created_at,
             self._now(),
         )
+        self.check_i9_no_late_answer_is_passed_over(
+            pair_id, call.fingerprint, walk.inspected_at, "called for"
+        )
+        self.check_i10_unbilled_calls_are_within_the_limit(call)
         self.observations.pairs[pair_id].calls.append(call)
         self.check_i2_calls_that_may_be_billed_are_within_the_limit(call)
         if self.observations.drains(invocation):
@@ -548,6 +651,16 @@ class InvariantChecker:
     def on_reply(self, call: Call) -> None:
         """The caller knows what became of the call."""
         call.reply_arrived = True
+        call.in_hand = call.judgement is not None and call.judgement.is_verdict
+
+    def on_late_answer(self, call: Call) -> None:
+        """The caller's instance gets an answer after the deadline."""
+        alive, verdict = call.invocation.instance.alive, call.judgement
+        call.in_hand = alive and verdict is not None and verdict.is_verdict
+
+    def on_out_of_hand(self, call: Call) -> None:
+        """The caller's instance has stored a late answer, or could not."""
+        call.in_hand = False
 
     def on_reply_lost(self, call: Call) -> None:
         call.reply_lost = True
@@ -557,11 +670,38 @@ class InvariantChecker:
     def on_log_line(self, line: str) -> None:
         self.check_i6_no_secret_in(line, f"the log line {line[:80]}...")
 
+    def on_end(self, invocation: Invocation) -> None:
+        """An invocation ended somehow: of what it did not store it has nothing in hand."""
+        for pair in self.observations.pairs.values():
+            for call in pair.calls:
+                if call.invocation is invocation and call.reply_arrived:
+                    call.in_hand = False
+
     def on_return(self, invocation: Invocation, pair_ids: Iterable[str]) -> None:
         """An invocation for these pairs ended without an error."""
-        if not invocation.hit:
-            for pair_id, walk in self.observations.walks_of(invocation):
-                for key, claim in walk.claims.items():
+        for pair_id, walk in self.observations.walks_of(invocation):
+            for key, claim in walk.claims.items():
+                if not invocation.hit_at(pair_id):
                     self.check_i2_claim_was_used_or_released(invocation, pair_id, key, claim)
         for pair_id in pair_ids:
             self.check_i8_pair_is_settled_on_return(invocation, pair_id)
+
+
+class _FullDisk(io.RawIOBase):
+    """A file that cannot be written to."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+
+def _broken_stdout(failure: str) -> TextIO:
+    if failure == "missing":
+        return None  # type: ignore[return-value]  # as Python has it without a descriptor
+    if failure == "full":
+        return io.TextIOWrapper(io.BufferedWriter(_FullDisk(), 1), encoding="ascii")
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    stdout.close()
+    return stdout

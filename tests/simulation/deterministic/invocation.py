@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,10 @@ from .faults import (
     DENIED,
     DROPPED,
     FAIL,
+    FORBIDDEN,
+    GATEWAY,
     GONE,
+    LAG,
     LATE,
     LOST,
     OK,
@@ -67,7 +71,9 @@ class Invocation:
         self.event = event
         self.instance = instance
         self._hit = False  # whether a fault may have ended it
+        self._hit_pairs: set[str] = set()  # whose walks a fault may have ended
         self._failed = 0  # the number of requests that failed
+        self._failed_of: Counter[str] = Counter()  # the same by pair
         self._late = False  # whether pauses or slow requests delayed it
         self.trace = 0  # a hash of all replies so far
         self._fault = OK  # the kind of fault of the request under way
@@ -86,8 +92,19 @@ class Invocation:
         """
         return (
             self._hit
+            or bool(self._hit_pairs)
             or self._failed >= DEFAULT_POLICY.attempts
             or bool(self._failed and self._late)
+        )
+
+    def hit_at(self, pair_id: str) -> bool:
+        """Tell whether faults explain that its walk of this pair failed: those of others do not."""
+        failed = self._failed_of[pair_id] + self._failed_of[""]
+        return (
+            self._hit
+            or pair_id in self._hit_pairs
+            or failed >= DEFAULT_POLICY.attempts
+            or bool(failed and self._late)
         )
 
     def on_kill(self) -> None:
@@ -121,6 +138,11 @@ class Invocation:
         """Send one request to the store. Raises StoreUnavailable, ConfigurationError."""
         _, fault = self._request(verb, key)
         simulation = self._simulation
+        if fault.kind == FORBIDDEN:
+            sent = simulation.kernel.now
+            self._hit_pairs.add(simulation.checker.observations.input_pair(key) or "")
+            self.instance.travel(fault, lambda: simulation.checker.on_head(self, key, sent))
+            raise ConfigurationError("COS refuses to read this object")
         if fault.kind == DENIED or self._denied:
             self._denied = self._hit = True
             self.instance.travel(fault, lambda: None)
@@ -142,6 +164,7 @@ class Invocation:
         self._fault = OK
         if fault.kind in (FAIL, LOST):
             self._failed += 1
+            self._failed_of[simulation.checker.observations.pair_of(key) or ""] += 1
             raise StoreUnavailableError(fault.kind)
         self.trace = hash((self.trace, verb, key, _distinguishable(reply)))
         return reply
@@ -178,6 +201,10 @@ class Invocation:
 
         def read(fault: Fault) -> StoredObject | None:
             stored = self._simulation.bucket.objects.get(key)
+            if fault.kind == LAG and stored and stored.creator == self.label:
+                age = self._simulation.kernel.now - stored.written
+                self._failed += age < fault.long
+                stored = stored if age >= fault.long else None
             self._simulation.checker.on_get(self, key, stored, sent)
             if stored is None:
                 return None
@@ -283,15 +310,21 @@ class Invocation:
         if simulation.kills(sent.name, call.pair_id):
             fault = fault._replace(kind=CRASH_BEFORE)
         if fault.kind == UNSENT:
-            instance.travel(fault, lambda: None)
+            instance.travel(fault._replace(before=min(fault.before, seconds)), lambda: None)
             simulation.checker.on_reply(call)
             return NotSent("connection refused")
+        if fault.kind == GATEWAY:
+            self._hit_pairs.add(call.pair_id)
+            instance.travel(fault, lambda: None)
+            simulation.checker.on_reply_lost(call)
+            return NoReply("the reply's status was not 200")
         began = simulation.kernel.now
         fault = fault._replace(before=fault.before + 1.5 * simulation.choices.draw(sent.name + "t"))
         arrives = seconds + fault.long if fault.kind == SLOW else fault.before
-        self._hit = self._hit or fault.kind == REFUSED
+        if fault.kind == REFUSED:
+            self._hit_pairs.add(call.pair_id)
         if fault.kind == DROPPED or arrives + fault.after > seconds:
-            self._hit = True
+            self._hit_pairs.add(call.pair_id)
             if fault.kind != DROPPED:
                 self._answer_late(call, request, fault, arrives, on_late_answer)
             instance.wait(seconds)
@@ -303,10 +336,10 @@ class Invocation:
         overdue = simulation.kernel.now - began > seconds
         timed_out = overdue and simulation.choices.draw(sent.name + "m") < 0.5
         if timed_out or fault.kind == UNANSWERED:
-            self._hit = True
+            self._hit_pairs.add(call.pair_id)
             simulation.checker.on_reply_lost(call)
             if fault.kind != UNANSWERED:
-                instance.run_late(on_late_answer, answer)
+                self._deliver_late(call, on_late_answer, answer)
             return NoReply("no answer in time")
         simulation.checker.on_reply(call)
         return answer
@@ -319,16 +352,23 @@ class Invocation:
         arrives: float,
         on_late_answer: Callable[[Answer], None],
     ) -> None:
-        """Let the call be judged after its caller's deadline; its instance may still learn of it."""
+        """Let the call be judged after the deadline; its instance may still get to know."""
         simulation = self._simulation
 
         def judge() -> None:
             answer = self._judge(call, request, fault.kind)
-            deliver = partial(self.instance.run_late, on_late_answer, answer)
+            deliver = partial(self._deliver_late, call, on_late_answer, answer)
             simulation.kernel.call(deliver, fault.after, self.instance.name)
 
         simulation.hold(arrives + fault.after)
         simulation.kernel.call(judge, arrives)
+
+    def _deliver_late(
+        self, call: Call, on_late_answer: Callable[[Answer], None], answer: Answer
+    ) -> None:
+        checker = self._simulation.checker
+        checker.on_late_answer(call)
+        self.instance.run_late(on_late_answer, answer, partial(checker.on_out_of_hand, call))
 
     def _judge(self, call: Call, request: DetectRequest, kind: str) -> Answer:
         judgement = self._simulation.service.respond(request, kind, self.label)

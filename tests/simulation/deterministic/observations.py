@@ -17,13 +17,14 @@ from liveness.keys import (
     candidate_keys,
     fingerprint_of,
     pair_hash,
+    read_marker_key,
     result_key,
 )
 from liveness.records import LEASE_SECONDS
 from liveness.settings import Settings
 
 from .bucket import Bucket
-from .service import Judgement
+from .service import ACCOUNT_CODES, Judgement
 
 if TYPE_CHECKING:
     from .invocation import Invocation
@@ -43,11 +44,19 @@ class Call:
     reply_lost: bool = False
     reply_arrived: bool = False  # or it is certain that nothing was sent
     recorded_at: float | None = None  # when its answer was in the ledger
+    in_hand: bool = False  # whether its caller has an answer that is not in the ledger yet
 
     @property
     def may_be_billed(self) -> bool:
         """Tell whether its caller, or whoever finds its claim, has to reckon with a bill."""
         return self.billed or not self.reply_arrived
+
+    @property
+    def is_set_back(self) -> bool:
+        """Tell whether it was answered, and not judged, for a reason that is not the account's."""
+        if self.judgement is None or self.judgement.is_verdict:
+            return False
+        return self.judgement.answer.code not in ACCOUNT_CODES
 
     @property
     def billed(self) -> bool:
@@ -75,6 +84,7 @@ class WalkHistory:
     heads: dict[str, float] = field(default_factory=dict)  # when each was sent last, by key
     calling: bool = False  # HEADs now are to explain an answer, not to inspect the pair
     parked: bool = False
+    ledger_requests: int = 0  # since the latest inspection
 
     @property
     def inspected_at(self) -> float:
@@ -91,6 +101,8 @@ class PairHistory:
     changed_silently: bool = False  # whether that change sent no event
     current_at: float = -1.0  # when its result was last known to be the current one
     visits: int = 0  # the largest count in any of its markers
+    slow_preparations: int = 0
+    unbilled: Counter[str] = field(default_factory=Counter)  # calls under released attempts
     calls: list[Call] = field(default_factory=list)
     grants: Counter[str] = field(default_factory=Counter)  # by fingerprint
 
@@ -118,6 +130,7 @@ class Observations:
         self.drainers: set[str] = set()  # the labels of invocations that took a drain's slot
         self.drain_calls: list[float] = []  # when drainers' calls started
         self.uploads: dict[str, str] = {}
+        self.unreadable: set[str] = set()  # keys of inputs that COS refuses to read
         self.heads_lag = False
         """An older HEAD was injected: what depends on a single look is not guaranteed."""
         self.requests_delayed = False
@@ -179,6 +192,18 @@ class Observations:
         prefix = self.settings.input_prefix
         return key[len(prefix) :].rpartition("/")[0] if key.startswith(prefix) else None
 
+    def pair_of(self, key: str) -> str | None:
+        """Return the pair that an object belongs to; None for one that belongs to none or all."""
+        ledger_key = self.ledger_key(key)
+        if ledger_key is not None:
+            return ledger_key.pair_id
+        if key.startswith(self.pending_prefix):
+            marker = read_marker_key(key)
+            return self._pair_of_hash.get(marker.pair_hash) if marker else None
+        if key.startswith(self.settings.result_prefix):
+            return key.removeprefix(self.settings.result_prefix).rpartition("/")[0] or None
+        return self.input_pair(key)
+
     def result_pair(self, key: str) -> str | None:
         """Return the pair id in a result's key; None for the key of any other object."""
         if not key.endswith("/result.json"):
@@ -200,9 +225,11 @@ class Observations:
         ]
         if {key.role for key, _ in inputs} != {"live", "image"}:
             return None
-        return fingerprint_of(
-            pair_id, ((key.key, stored.etag, len(stored.body)) for key, stored in inputs)
-        )
+        seen = [
+            (key.key, "", 0) if key.key in self.unreadable else (key.key, o.etag, len(o.body))
+            for key, o in inputs
+        ]
+        return fingerprint_of(pair_id, seen)
 
     def published_fingerprint(self, pair_id: str) -> str | None:
         stored = self.bucket.objects.get(result_key(self.settings, pair_id))
@@ -242,19 +269,25 @@ class Observations:
             self.pairs[pair_id].current_at = self.now()
 
     def counted_attempts(self, pair_id: str, fingerprint: str, inspected_at: float) -> int:
-        """Count the claims that were not released before a walk that began at this moment."""
-        objects = self.bucket.objects
-        keys = self.bucket.keys(self.ledger_folder(pair_id, fingerprint))
-        claims = [key for key in keys if key.endswith(".claim")]
-        released = [objects.get(key.replace(".claim", ".released")) for key in claims]
-        return sum(stored is None or stored.written >= inspected_at for stored in released)
+        """Count the claims that a walk that began at this moment may count.
+
+        Those that were released before it, and within their leases, it may not.
+        """
+        objects, counted = self.bucket.objects, 0
+        for key in self.bucket.keys(self.ledger_folder(pair_id, fingerprint)):
+            if not key.endswith(".claim"):
+                continue
+            released = objects.get(key.replace(".claim", ".released"))
+            ends = min(inspected_at, objects[key].written + LEASE_SECONDS)
+            counted += released is None or released.written >= ends
+        return counted
 
     def is_excused(self, call: Call) -> bool:
         """Tell whether a fault at this call explains that another may be billed after it."""
         if call.reply_lost or call.attempt in self.raced_claims:
             return True
         if call.recorded_at is None:
-            return call.invocation.hit or not call.invocation.instance.alive
+            return call.invocation.hit_at(call.pair_id) or not call.invocation.instance.alive
         return call.recorded_at - call.claimed_at > LEASE_SECONDS
 
     def billed_calls(self) -> int:

@@ -37,19 +37,20 @@ class _Host:
         self.at_work = False
         self.failed = False
         self._simulation = simulation
-        environ = {
+        self.environ = {
             "TENCENTCLOUD_REGION": "ap-singapore",
             "TENCENTCLOUD_SECRETID": "id",
             "TENCENTCLOUD_SECRETKEY": "key",
             "LIVENESS_BUCKET": "faces-1250000000",
             **simulation.workload.settings,
+            **simulation.platform_settings,
         }
         self.function = Function(
             clock=self.instance,
             rng=self,
             concurrency=self.instance,
             clients=self,
-            environ=environ,
+            environ=self.environ,
             write=self._write,
         )
 
@@ -57,6 +58,9 @@ class _Host:
         if self.instance.alive and self.invocation:
             self._simulation.checker.on_log_line(line)
             self._simulation.log(self.invocation.label, line)
+            self._simulation.checker.check_i13_no_output_ends_an_invocation(
+                line, self._simulation.workload.stdout
+            )
 
     # Connector and Chance: one object per instance, which delegates to the current invocation.
 
@@ -115,6 +119,7 @@ class Platform:
             ended = True
             host.at_work = False
             host.failed = failed
+            simulation.checker.on_end(invocation)
             self._running -= 1
             if alive:
                 self._idle.append(host)
@@ -202,6 +207,13 @@ class Platform:
             marker is not None and (marker.due or 0.0) <= latest
             for marker in map(read_marker_key, markers)
         )
+
+    def set_threshold(self, threshold: str) -> None:
+        """Let an operator change a setting of the function; every invocation reads it anew."""
+        changed = {"LIVENESS_SIM_THRESHOLD": threshold}
+        self._simulation.platform_settings.update(changed)
+        for host in self._hosts:
+            host.environ.update(changed)
 
     def at_work(self) -> list[Invocation]:
         """Return all running invocations."""

@@ -13,7 +13,8 @@ from liveness.settings import read_settings
 from ..kernel import Kernel
 from .bucket import Bucket, md5
 from .choices import Choices, SeededChoices
-from .faults import PAUSES, RACE, STALE_HEAD, Fault, Request
+from .conditions import UNREADABLE, Condition, unreadable_key
+from .faults import OK, PAUSES, RACE, STALE_HEAD, Fault, Request
 from .history import Step, Violation
 from .instance import Instance
 from .invariants import InvariantChecker
@@ -68,7 +69,9 @@ class Simulation:
             {"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": BUCKET, **workload.settings}
         )
         self.checker = InvariantChecker(settings, self.bucket, lambda: self.kernel.now)
+        self.service.unreadable = self.checker.observations.unreadable
         self.platform = Platform(self)
+        self.platform_settings: dict[str, str] = {}
         self._faults_over = False
         self._busy_until = self.kernel.now
         self._kills = _KILLS
@@ -95,6 +98,8 @@ class Simulation:
         """Choose what happens to a request."""
         self._requests += 1
         fault = Fault() if self._faults_over else self.choices.fault(request)
+        if fault.kind == OK:
+            fault = self._lasting_fault(request) or fault
         if self._waiting:
             self._trigger_action(request)
         self.steps.append(
@@ -102,9 +107,33 @@ class Simulation:
         )
         if fault.kind == STALE_HEAD:
             self.checker.observations.heads_lag = True
-        if fault.kind in (RACE, *PAUSES) or fault.before > 0.05:
+        late = fault.before > 0.05 and request.verb != "detect"  # a call starts before that
+        if fault.kind in (RACE, *PAUSES) or late:
             self.checker.observations.requests_delayed = True
         return fault
+
+    def _lasting_fault(self, request: Request) -> Fault | None:
+        """Return what a condition makes of a request; the first one that concerns it."""
+        at, draw = self.elapsed(), self.choices.draw
+        found = (each.fault(request, at, draw) for each in self.workload.conditions)
+        return next(filter(None, found), None)
+
+    def _schedule_conditions(self) -> None:
+        for condition in self.workload.conditions:
+            self.hold(condition.ends)
+            for at, begins in ((condition.begins, True), (condition.ends, False)):
+                self.kernel.call(partial(self._turn, condition, begins), at, "platform")
+        if self.workload.later_threshold:
+            at, threshold = self.workload.later_threshold
+            self.kernel.call(partial(self.platform.set_threshold, threshold), at, "platform")
+
+    def _turn(self, condition: Condition, begins: bool) -> None:
+        """Take note that a condition begins or ends."""
+        self.step("world", "begins" if begins else "ends", condition.pair, condition.kind)
+        if condition.kind == UNREADABLE:
+            self.checker.before_input_change(condition.pair, silently=True)
+            unreadable = self.checker.observations.unreadable
+            (unreadable.add if begins else unreadable.discard)(unreadable_key(condition.pair))
 
     def _trigger_action(self, request: Request) -> None:
         """Schedule the action that waits for this request, if there is one."""
@@ -162,6 +191,7 @@ class Simulation:
                     self._waiting.append((number, action))
                 else:
                     self._schedule(number, action)
+            self._schedule_conditions()
             self.platform.minute_timer()
             self.kernel.run(until=self._began + self.workload.profile.until)
             self._faults_over = True

@@ -31,8 +31,10 @@ _ERRORS = {
     REFUSED: "AuthFailure.UnauthorizedOperation",
     BAD_LINK: _NO_DOWNLOAD,
 }
-# A message that quotes a signature, which must not be passed on.
-_MESSAGE = f"see {FRAME_HOST}?{SECRET} for more"
+# What the account is refused, and no content's fault.
+ACCOUNT_CODES = (_ERRORS[THROTTLED], _ERRORS[REFUSED])
+# A message that quotes a signature, which must not be passed on, and is too long for a line.
+_MESSAGE = f"请 see {FRAME_HOST}?{SECRET} for more \ud800 " + "光线太暗 " * 900
 _BILLED = ("Success", "FailedOperation.CompareLowSimilarity")
 
 
@@ -41,13 +43,15 @@ class Judgement(NamedTuple):
 
     answer: Answer
     billed: bool
+    is_verdict: bool
 
 
 def _judgement(request_id: str, fields: dict[str, object]) -> Judgement:
     """Parse the reply as the function parses a real one."""
     answer = read_detect_reply({"Response": {"RequestId": request_id, **fields}})
     assert isinstance(answer, Answer)
-    return Judgement(answer, fields.get("Result") in _BILLED)
+    is_verdict = answer.code not in (*_ERRORS.values(), _NO_DOWNLOAD)
+    return Judgement(answer, fields.get("Result") in _BILLED, is_verdict)
 
 
 class Service:
@@ -59,6 +63,7 @@ class Service:
         self._uploads: dict[str, bytes] = {}
         self._frames: dict[str, tuple[float, bytes]] = {}
         self._requests: dict[str, int] = {}
+        self.unreadable: set[str] = set()  # keys
 
     def respond(self, request: DetectRequest, kind: str, caller: str) -> Judgement:
         """Answer one request that arrived with a fault of this kind."""
@@ -107,5 +112,6 @@ class Service:
         path, _, query = url.partition("?")
         if self._now() > float(query.rpartition("=")[2]):
             return None
-        stored = self._bucket.objects.get(path.removeprefix(_HOST))
+        key = path.removeprefix(_HOST)
+        stored = None if key in self.unreadable else self._bucket.objects.get(key)
         return stored.body if stored else None

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from . import faults
 from .choices import Profile
+from .conditions import OF_A_PAIR, OF_THE_API, OF_THE_STORE, SHARED, UNREADABLE, Condition
 from .service import VERDICTS
 
 PAIRS = ("anna", "ben", "cleo")
@@ -48,6 +49,9 @@ class Workload(NamedTuple):
     poisoned: str = ""  # a pair whose calls kill their instance
     hourly: bool = False  # whether reconcile runs meanwhile, too
     month_later: bool = False  # whether results are removed and the ledger expires in the end
+    conditions: tuple[Condition, ...] = ()
+    later_threshold: tuple[float, str] | None = None  # when an operator sets it, and to what
+    stdout: str = ""  # what is wrong with it: one of STDOUT_FAILURES
     left_out: frozenset[int] = frozenset()  # the numbers of actions that do not happen after all
 
 
@@ -62,6 +66,15 @@ _SETTING_CHOICES: Mapping[str, tuple[str, ...]] = {
     "LIVENESS_RATE_LIMIT": ("5", "5", "1", "2"),
     "LIVENESS_TRANSFER": ("presign", "presign", "presign", "upload"),
 }
+# The shares of runs in which something lasts, and whose settings are extreme.
+_LASTING_SHARE = 0.3
+_EXTREME_SHARE = 0.15
+_EXTREME_SETTINGS: Mapping[str, tuple[str, ...]] = {
+    "LIVENESS_MAX_ATTEMPTS": ("1", "2", "3", "4", "5"),
+    "LIVENESS_RATE_LIMIT": ("0.2", "0.5", "1.5", "10", "50"),
+}
+_DURATIONS_SECONDS = (10.0, 60.0, 300.0, 900.0, 3600.0)
+STDOUT_FAILURES = ("", "", "full", "closed", "missing")
 
 
 def generate_workload(seed: int) -> Workload:
@@ -76,7 +89,7 @@ def generate_workload(seed: int) -> Workload:
         actions += _crowd_actions(rng)
     faults_until = rng.choice((20.0, 90.0, 400.0))
     poisoned = rng.random() < 0.02
-    return Workload(
+    workload = Workload(
         seed,
         tuple(sorted(actions, key=lambda action: action.at)),
         Profile(
@@ -95,6 +108,37 @@ def generate_workload(seed: int) -> Workload:
         hourly=rng.random() < 0.1,
         month_later=rng.random() < 0.05,
     )
+    return _lasting(random.Random(f"what lasts {seed}"), workload, pairs)
+
+
+def _lasting(rng: random.Random, workload: Workload, pairs: tuple[str, ...]) -> Workload:
+    """Add conditions that last and extreme settings to some workloads."""
+    workload = workload._replace(stdout=rng.choice(STDOUT_FAILURES))
+    if rng.random() < 0.1:
+        threshold = (rng.choice((1.0, 30.0, 120.0)), rng.choice(("10", "97")))
+        workload = workload._replace(later_threshold=threshold)
+    if rng.random() < _EXTREME_SHARE:
+        settings = {name: rng.choice(values) for name, values in _EXTREME_SETTINGS.items()}
+        timeout = rng.choice((60.0, 75.0, 300.0, 900.0))
+        workload = workload._replace(
+            settings={**workload.settings, **settings}, timeout=timeout, twice=0.2
+        )
+    if rng.random() < _LASTING_SHARE:
+        conditions = [_condition(rng, pairs) for _ in range(rng.choice((1, 1, 2)))]
+        workload = workload._replace(conditions=tuple(conditions))
+    return workload
+
+
+def _condition(rng: random.Random, pairs: tuple[str, ...]) -> Condition:
+    kind = rng.choice((*OF_THE_API, *OF_A_PAIR, *OF_THE_STORE))
+    begins = rng.choice((0.0, 0.0, 1.0, 20.0, 70.0))
+    seconds = rng.choice(_DURATIONS_SECONDS) * (0.5 + 0.5 * rng.random())
+    if kind in OF_A_PAIR:
+        if kind != UNREADABLE and rng.random() < 0.5:
+            seconds = 10 * 3600.0  # for ever, as far as this run is concerned
+        return Condition(kind, begins, begins + seconds, rng.choice(pairs))
+    share = rng.choice((0.3, 1.0, 1.0)) if kind != SHARED else 0.7
+    return Condition(kind, begins, begins + seconds, share=share)
 
 
 def _fault_kinds(rng: random.Random) -> list[str]:
