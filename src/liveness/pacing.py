@@ -6,11 +6,11 @@ drainer before. They are granted in FIFO order, but never reserved ahead of time
 at a low rate would outlive it. Between permit and call lie round trips of varying length, so a call
 also waits until fewer than `rate` others have started in the second before it.
 
-A throttled call means that the limit is shared: the rate is halved, and each success raises it by a
-quarter of the configured rate (additive increase, multiplicative decrease). For a second after
-that, another throttled call is no news: the service counts by the second, and that second was full.
-It may also mean that two calls came closer together on their way than they were sent: so with every
-cut the spacing grows a little, for good.
+A throttled call means that the limit is shared: the rate is halved, and each call that is admitted
+raises it by a quarter of the configured rate (additive increase, multiplicative decrease), whatever
+the answer. For a second after that, another throttled call is no news: the service counts by the
+second, and that second was full. It may also mean that two calls came closer together on their way
+than they were sent: so with every cut the spacing grows a little, for good.
 """
 
 from __future__ import annotations
@@ -170,8 +170,8 @@ class TokenBucket:
         self._breaker.observe(outcome)
         if outcome is CallOutcome.THROTTLED and permit is not None:
             self._slow_down(permit)
-        elif outcome is CallOutcome.VERDICT:
-            self._speed_up()
+        elif outcome in (CallOutcome.VERDICT, CallOutcome.ANSWERED):
+            self._speed_up()  # it was admitted, whatever came of it
 
     def _slow_down(self, permit: Permit) -> None:
         with self._lock:
