@@ -12,7 +12,7 @@ TOOLKIT := tests/deploy/node_modules
 
 SEEDS ?= 10000
 
-.PHONY: run test test-default test-3.10 lint simulate exhaustive mutations bench package ready-to-deploy clean
+.PHONY: run test test-default test-3.10 lint simulate exhaustive mutations bench lasting package ready-to-deploy clean
 
 run: $(VENV)/.run-ready
 	@$(BIN)/liveness run
@@ -55,6 +55,10 @@ mutations: $(VENV)/.ready
 # Speed and memory, compared with baselines measured in the same run.
 bench: $(VENV)/.ready
 	$(BIN)/python -m bench
+
+# What lasts, in virtual time: outages, refusals, inputs that never work. Fails if a target is missed.
+lasting: $(VENV)/.ready
+	$(BIN)/python -m bench.lasting
 
 package: $(VENV)/.run-ready
 	@$(BIN)/python -m liveness_package $(if $(PYTHON310),--compile-with "$(PYTHON310)")

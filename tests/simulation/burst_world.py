@@ -66,6 +66,11 @@ class SimStore:
         if self.objects.pop(key, None) is not None:
             del self._keys[bisect_left(self._keys, key)]
 
+    def keys_below(self, prefix: str) -> list[str]:
+        """Return the keys that begin so."""
+        first, end = bisect_left(self._keys, prefix), bisect_left(self._keys, prefix + "\U0010ffff")
+        return self._keys[first:end]
+
     def head(self, bucket: str, key: str) -> ObjectHead | None:
         self._trip()
         stored = self.objects.get(key)
@@ -138,6 +143,7 @@ class SimFace:
         self._limiter = limiter
         self._rate = rate
         self.latency_seconds = (0.02, 0.06)  # from a caller to the API
+        self.call_seconds = (0.6, 1.4)
         self.billed: dict[str, int] = {}
         self.arrivals: list[float] = []
         self.throttled: list[float] = []
@@ -153,7 +159,7 @@ class SimFace:
             self._kernel.sleep(0.02)
             return Answer("error", "RequestLimitExceeded", "", "r")
         self.billed[pair] = self.billed.get(pair, 0) + 1
-        self._kernel.sleep(self._kernel.random.uniform(0.6, 1.4))
+        self._kernel.sleep(self._kernel.random.uniform(*self.call_seconds))
         self.busy_seconds += self._kernel.now - began
         md5 = hashlib.md5(FRAME + pair.encode()).hexdigest()
         url = f"https://x.cos.ap-singapore.myqcloud.com/{pair}"
@@ -183,6 +189,7 @@ class BurstWorld:
         self._free = instances
         self.timeout = 900.0  # of the function, seconds
         self.settings: dict[str, str] = {}
+        self.write: Callable[[str], Any] = lambda line: None  # what the function logs
 
     # ---- the platform
 
@@ -200,7 +207,7 @@ class BurstWorld:
                 "LIVENESS_BUCKET": BUCKET,
                 **self.settings,
             },
-            write=lambda line: None,
+            write=lambda line: self.write(line),
         )
 
     def connect(self, settings: Settings, credentials: Credentials) -> Clients:
@@ -240,11 +247,15 @@ class BurstWorld:
 
     def minute_timer(self) -> None:
         """Start a timer that fires at every full minute."""
+        self.timer("drain", every=60)
+
+    def timer(self, message: str, every: int) -> None:
+        """Start a timer that sends this message at all multiples of so many seconds."""
 
         def tick() -> None:
             while True:
-                self.kernel.sleep(60 - self.kernel.now % 60)
-                self.deliver({"Type": "Timer", "Message": "drain"})
+                self.kernel.sleep(every - self.kernel.now % every)
+                self.deliver({"Type": "Timer", "Message": message})
 
         self.kernel.spawn(tick)
 
@@ -258,12 +269,16 @@ class BurstWorld:
 
     def store_pair(self, pair: str) -> None:
         self.uploaded[pair] = self.kernel.now
-        for key in _input_keys(pair):
+        for key in self.input_keys(pair):
             self.store.write(key, key.encode())
+
+    def input_keys(self, pair: str) -> list[str]:
+        """Return the keys of both inputs, the liveness package's first."""
+        return [f"liveness/incoming/{pair}/{name}" for name in ("live.bin", "reference.jpg")]
 
     def events(self, pair: str) -> list[dict[str, Any]]:
         """Return the events that the uploads of both inputs send."""
-        return [_event(key) for key in _input_keys(pair)]
+        return [_event(key) for key in self.input_keys(pair)]
 
     def upload_at(self, pair: str, after: float) -> None:
         self.kernel.spawn(lambda: self.upload(pair), after)
@@ -276,10 +291,6 @@ class BurstWorld:
             if stored is not None:
                 took[pair] = stored.first_written - uploaded
         return took
-
-
-def _input_keys(pair: str) -> list[str]:
-    return [f"liveness/incoming/{pair}/{name}" for name in ("live.bin", "reference.jpg")]
 
 
 def _event(key: str) -> dict[str, Any]:
