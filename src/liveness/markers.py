@@ -32,7 +32,6 @@ class ParkReason(Enum):
     DRAIN_ACTIVE = "drain-active", "another instance is draining the backlog"
     TIME_EXHAUSTED = "time-exhausted", "too little of the invocation is left for a call"
     NO_CALL_SLOT = "no-call-slot", "no call slot is available before the invocation times out"
-    LEASE_EXHAUSTED = "lease-exhausted", "preparation used up the lease"
     DRAIN_ENDING = "drain-ending", "the drain ends before this call could start"
     ATTEMPTS_EXHAUSTED = "attempts-exhausted", "no attempts left; the last may still be answered"
     LATE_WRITE = "late-write", "an unacknowledged write may still take effect"

@@ -352,7 +352,7 @@ class Walk:
     ) -> RecordedResponse | InputsChanged:
         """Give up under our claim, and then give it back: nothing was billed under it.
 
-        In this order: until the end is recorded, nobody else may call.
+        In this order: until the end is recorded, no one else may call.
         """
         step = self._give_up(ledger, history, answer)
         self._release(ledger, claim, history)
@@ -377,7 +377,9 @@ class Walk:
             return self._response(answer, prepared, claim, len(history.unanswered))
 
         def keep_late_answer(answer: Answer) -> None:
-            if outcome_of_answer(answer, self._ctx.settings.sim_threshold).final:
+            if not outcome_of_answer(answer, self._ctx.settings.sim_threshold).final:
+                return
+            with contextlib.suppress(LivenessError):  # in a thread of its own, with no one to tell
                 ledger.store_late_response(response_of(answer))
                 self._log("pair.late-response", attempt=claim.number)
 

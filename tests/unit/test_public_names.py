@@ -93,7 +93,6 @@ PARK_REASONS = {
     "drain-active",
     "time-exhausted",
     "no-call-slot",
-    "lease-exhausted",
     "drain-ending",
     "attempts-exhausted",
     "late-write",
@@ -109,6 +108,7 @@ PARK_REASONS = {
     "misconfigured",
     "preparation-slow",
     "preparation-failed",
+    "store-unavailable",
     "unexpected-error",
 }
 

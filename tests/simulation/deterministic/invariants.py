@@ -1,7 +1,8 @@
 """The invariant checker: a specification of what the function guarantees, checked at every step.
 
 The first part of `InvariantChecker` has one group of `check_` methods per invariant of
-docs/design.md, I11 excepted: fair shares need a backlog, which bench/lasting.py builds; the first method of a group quotes the invariant. The second part, the
+docs/design.md, I11 excepted: fair shares need a backlog, which bench/lasting.py builds. The first
+method of a group quotes the invariant. The second part, the
 `on_` and `before_` methods, receives every effect of a run in order, and says which invariants it
 concerns. The run adds two checks that only it can make: that a run comes to rest (I1), and that no
 invocation fails without a fault that explains it.
