@@ -61,8 +61,8 @@ from .store import UNPARSABLE, ObjectHead, StoredObject
 from .verdicts import outcome_of_response
 
 _MAX_RECORD_BYTES = 64 * 1024
-# How far ahead the latest attempt is searched for, in one round trip.
-_LEAPS = (1, 2, 4, 8, 16, 32, 64)
+# How many attempts are asked for in one round trip, in search of the latest.
+_PROBES = 7
 
 
 class Mine(NamedTuple):
@@ -178,16 +178,29 @@ class Ledger:
         return claim, _summary(claim, released)
 
     def _latest_attempt(self, known: int) -> int:
-        """Return the number of the latest attempt that exists, searching in growing leaps."""
-        while True:
-            numbers = [known + leap for leap in _LEAPS]
+        """Return the number of the latest attempt that exists; `known` is one that does.
+
+        Searched in leaps that double until one is too far, and then by bisection into eighths:
+        one round trip if `known` is the latest, five among a thousand.
+        """
+        leap, missing = 1, 0
+        while known + 1 != missing:
+            if missing:
+                step = max(1, (missing - known) // (_PROBES + 1))
+                numbers = [known + step * count for count in range(1, _PROBES + 1)]
+                numbers = [number for number in numbers if number < missing]
+            else:
+                numbers = [known + (leap << doublings) for doublings in range(_PROBES)]
+                leap <<= _PROBES
             heads = self._ctx.concurrency.gather(
                 *(lambda n=n: self._head(claim_name(n)) for n in numbers)
             )
-            existing = [n for n, head in zip(numbers, heads, strict=True) if head]
-            if not existing:
-                return known
-            known = max(existing)
+            for number, head in zip(numbers, heads, strict=True):
+                if head is None:
+                    missing = number
+                    break
+                known = number
+        return known
 
     def release(self, claim: Mine, history: History) -> None:
         """Give an attempt back; once this was tried, the number is never used again."""
