@@ -10,7 +10,15 @@ from typing import NamedTuple
 
 from .face_api import Answer, NoReply, NotSent
 from .records import Response
-from .verdict_table import LOCAL_OUTCOMES, TABLE, TRANSIENT, UNLISTED, Outcome, Owner
+from .verdict_table import (
+    CONFIGURATION,
+    LOCAL_OUTCOMES,
+    TABLE,
+    TRANSIENT,
+    UNLISTED,
+    Outcome,
+    Owner,
+)
 
 _BY_NAME = {row.code: row for row in TABLE}
 _LOCAL = {row.code: row for row in LOCAL_OUTCOMES}
@@ -94,11 +102,13 @@ def dispose(reply: Answer | NotSent | NoReply, threshold: float) -> Disposition:
 
 
 def dispose_unprepared(reply: Answer | NotSent) -> Disposition:
-    """Decide what follows when CreateUploadUrl failed: its answer is never a verdict."""
+    """Decide what follows when CreateUploadUrl failed: it never judges, nor speaks of, a pair."""
     disposition = dispose(reply, threshold=0)
-    if disposition.owner is None:
-        return disposition._replace(owner=Owner.SERVICE, category=TRANSIENT)
-    return disposition
+    if disposition.category == CONFIGURATION:
+        return disposition._replace(owner=Owner.ACCOUNT)
+    if disposition.owner is Owner.ACCOUNT:
+        return disposition
+    return disposition._replace(owner=Owner.SERVICE, category=TRANSIENT)
 
 
 # ---- the table

@@ -168,7 +168,8 @@ class Walk:
                 unreadable = pair.fingerprint
                 continue
             if isinstance(step, Deferral):
-                step = self._park(step, pair)
+                deferral, step = step, self._park(step, pair)
+                _raise_refusal(deferral)
             if isinstance(step, Parked):
                 return self._parked(step)
             if isinstance(step, RecordedResponse):
@@ -420,9 +421,7 @@ class Walk:
         # First the marker, then the release: a crash in between forgets no pair.
         parked_step = self._park(outcome, pair, later)
         self._release(ledger, claim, later)
-        if outcome.reason is ParkReason.MISCONFIGURED:
-            refusal = ConfigurationError(f"the face API refuses: {outcome.detail}")
-            raise PairNotFinishedError(refusal, marker_written=True)
+        _raise_refusal(outcome)
         return parked_step
 
     def _set_back(self, history: History, number: int) -> History:
@@ -557,3 +556,10 @@ class Walk:
         now = self._ctx.clock.monotonic()
         self._log(event, ms=round((now - self._last_step) * 1000), **fields)
         self._last_step = now
+
+
+def _raise_refusal(deferral: Deferral) -> None:
+    """Raise if the account was refused, after parking, so that an operator learns of it."""
+    if deferral.reason is ParkReason.MISCONFIGURED:
+        refusal = ConfigurationError(f"the face API refuses: {deferral.detail}")
+        raise PairNotFinishedError(refusal, marker_written=True)

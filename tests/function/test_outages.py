@@ -269,3 +269,29 @@ def test_a_refusal_of_a_direct_invocation_is_raised(cloud: Cloud) -> None:
 
     with pytest.raises(Exception, match="Arrears"):
         cloud.instance().walk("anna")
+
+
+def test_a_refused_upload_url_is_probed_like_a_call(cloud: Cloud) -> None:
+    """With `TRANSFER=upload` the account is refused before any call."""
+    names = [f"pair-{number}" for number in range(6)]
+    function = cloud.instance(TRANSFER="upload")
+    cloud.on("POST", "CreateUploadUrl", ARREARS, service="faceid", times=ALWAYS)
+    for name in names:
+        cloud.put_pair(name)
+        park_by_hand(cloud, name)
+
+    for _ in range(10):
+        with contextlib.suppress(ConfigurationError):
+            function(DRAIN)
+        assert sorted(marker["pair_id"] for marker in cloud.markers()) == names
+        cloud.advance(60)
+
+    requests = [r for r in cloud.sandbox.requests if r.action == "CreateUploadUrl"]
+    assert len(requests) <= 2 * (2 + 10)
+    (opened,) = function.logged("drain.breaker-opened")
+    assert opened["reason"] == "refused"
+    cloud.sandbox.hooks.clear()
+    for _ in range(6):
+        cloud.advance(60)
+        function(DRAIN)
+    assert all(cloud.result(name) for name in names)
