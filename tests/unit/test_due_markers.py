@@ -14,6 +14,7 @@ from liveness.store import ListedObject, Page, RetryingStore
 from tests.clocks import ManualClock
 
 NOW = 1_795_000_000.0
+WORKERS = 8
 SETTINGS = read_settings(
     {"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": "faces-1250000000"}
 )
@@ -29,7 +30,7 @@ class Backlog:
         ctx: Any = self
         self.settings = SETTINGS
         self.store = RetryingStore(ctx, self.clock, ctx)
-        self.due = DueMarkers(ctx, workers=8)
+        self.due = DueMarkers(ctx, WORKERS)
 
     def list(self, bucket: str, prefix: str, after: str) -> Page:
         if interruption := self.during_next_listing:
@@ -38,9 +39,9 @@ class Backlog:
         listed = [ListedObject(key, NOW) for key in sorted(self.keys) if key > after]
         return Page(tuple(listed), None)
 
-    def park(self, pair_id: str, waited: float) -> str:
+    def park(self, pair_id: str, waited: float, has_setbacks: bool = False) -> str:
         token = f"{len(self.keys):024}"
-        key = marker_key(SETTINGS, pair_id, self.clock.now() - waited, token)
+        key = marker_key(SETTINGS, pair_id, self.clock.now() - waited, token, has_setbacks)
         self.keys.append(key)
         return key
 
@@ -152,3 +153,65 @@ def test_repeats_take_at_most_every_other_turn(backlog: Backlog) -> None:
         backlog.due.done(marker.key, finished=False)
     assert sum(key in repeats for key in drawn) == 2
     assert sum(key in others for key in drawn) == 2
+
+
+# ---- fair shares: WORKERS process markers at once
+
+
+def draw(backlog: Backlog, count: int) -> list[str]:
+    """Draw so many markers, and be done with each before the next one is drawn."""
+    drawn = []
+    for _ in range(count):
+        marker = backlog.next()
+        assert marker is not None
+        backlog.keys.remove(marker.key)
+        backlog.due.done(marker.key, finished=True)
+        drawn.append(marker.key)
+    return drawn
+
+
+def test_setbacks_get_every_fourth_draw_beside_fresh_ones(backlog: Backlog) -> None:
+    for number in range(40):
+        backlog.park(f"fresh-{number}", waited=100 - number)
+        backlog.park(f"late-{number}", waited=5000 - number, has_setbacks=True)
+
+    drawn = draw(backlog, 40)
+
+    assert sum(key.endswith("-s") for key in drawn) == 10
+
+
+def test_setbacks_run_in_a_quarter_of_the_workers(backlog: Backlog) -> None:
+    """They may take long, and would fill all workers by and by."""
+    for number in range(40):
+        backlog.park(f"fresh-{number}", waited=100 - number)
+        backlog.park(f"late-{number}", waited=5000 - number, has_setbacks=True)
+    running = []
+    for _ in range(24):
+        marker = backlog.next()
+        assert marker is not None
+        if marker.key.endswith("-s"):
+            running.append(marker.key)  # never done
+        else:
+            backlog.keys.remove(marker.key)
+            backlog.due.done(marker.key, finished=True)
+
+    assert len(running) == WORKERS // 4
+
+
+def test_setbacks_alone_leave_a_quarter_of_the_workers(backlog: Backlog) -> None:
+    """For the fresh ones that may arrive at any moment."""
+    for number in range(20):
+        backlog.park(f"late-{number}", waited=100 - number, has_setbacks=True)
+
+    drawn = [backlog.next() for _ in range(8)]
+
+    assert sum(marker is not None for marker in drawn) == 3 * WORKERS // 4
+    fresh = backlog.park("fresh", waited=0)
+    assert backlog.next() == DueMarker(fresh)
+
+
+def test_setbacks_alone_are_all_drawn_by_one_worker(backlog: Backlog) -> None:
+    for number in range(9):
+        backlog.park(f"late-{number}", waited=100 - number, has_setbacks=True)
+
+    assert len(set(draw(backlog, 9))) == 9

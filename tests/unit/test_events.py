@@ -215,3 +215,24 @@ def test_every_sample_event_is_json_without_a_signature() -> None:
     assert len(events) >= 10
     for path in events:
         assert "q-signature" not in json.dumps(json.loads(path.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("key", "url", "pair_ids"),
+    [
+        ("a", "a", ("a",)),
+        ("a b", "a%20b", ("a b",)),
+        ("a b", "a+b", ("a b",)),
+        ("a+b", "a%2Bb", ("a+b",)),
+        ("a+b", "a+b", ("a+b", "a b")),  # raw in both, or form-encoded in both
+        ("a%20b", "a%20b", ("a%20b", "a b")),
+        ("a%2520b", "a%2520b", ("a%2520b", "a%20b")),
+    ],
+)
+def test_every_spelling_that_a_key_may_have_is_inspected(
+    key: str, url: str, pair_ids: tuple[str, ...]
+) -> None:
+    folder = "liveness/incoming/"
+    event = message(f"{folder}{key}/live.bin", url=f"http://h/{folder}{url}/live.bin")
+
+    assert pair_ids_of(event) == pair_ids
