@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import pytest
 
@@ -35,9 +36,10 @@ def discard(answer: Answer) -> None:
     """Ignore an answer that comes after the deadline."""
 
 
-def client(clock: SleeplessClock | None = None) -> FaceId:
+def client(clock: SleeplessClock | None = None, scheme: str = "http") -> FaceId:
     face = FaceId(clock or SleeplessClock(), ThreadConcurrency())
-    face.configure(SETTINGS, Credentials("AKIDexample", "key", "token"))
+    settings = SETTINGS._replace(endpoint_scheme=scheme)
+    face.configure(settings, Credentials("AKIDexample", "key", "token"))
     return face
 
 
@@ -156,3 +158,108 @@ def test_connections_are_reused_only_for_a_short_time(monkeypatch: pytest.Monkey
         clock.shift += 60
         face.detect(REQUEST, 5, discard)
         assert len(connections) == 2
+
+
+# ---- connecting is a step of its own: what failed before it ended was never sent
+
+
+def refuse_connect(connection: socket.socket) -> None:
+    """Play a proxy that refuses CONNECT."""
+    connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
+
+
+def hang_up_in_handshake(connection: socket.socket) -> None:
+    """Play a proxy that connects, and a peer that is gone when TLS begins."""
+    connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    connection.recv(5)
+
+
+def refuse_tls(connection: socket.socket) -> None:
+    """Play a proxy that connects, and a peer that answers TLS by an alert."""
+    connection.recv(65536)
+    connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+    connection.recv(65536)
+    connection.sendall(bytes([21, 3, 3, 0, 2, 2, 40]))  # fatal: handshake failure
+
+
+@pytest.mark.parametrize("talk", [refuse_connect, hang_up_in_handshake, refuse_tls])
+def test_a_refused_handshake_counts_as_never_sent(
+    monkeypatch: pytest.MonkeyPatch, talk: Callable[[socket.socket], None]
+) -> None:
+    with server(talk) as (url, connections):
+        monkeypatch.setenv("https_proxy", url)
+        reply = client(scheme="https").detect(REQUEST, 5, discard)
+
+    assert connections
+    assert isinstance(reply, NotSent)
+
+
+def test_a_handshake_that_hangs_counts_as_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    end_of_test = threading.Event()
+
+    def hang(connection: socket.socket) -> None:
+        connection.recv(65536)
+        end_of_test.wait(10)
+
+    with server(hang) as (url, _):
+        monkeypatch.setenv("https_proxy", url)
+        try:
+            assert isinstance(client(scheme="https").detect(REQUEST, 0.3, discard), NotSent)
+        finally:
+            end_of_test.set()
+
+
+def test_nothing_is_sent_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Name resolution hangs past the deadline; the connection that it then allows stays empty."""
+    received: list[bytes] = []
+    resolving, resolved = threading.Event(), threading.Event()
+    resolve = socket.getaddrinfo
+
+    def resolve_late(*args: Any, **options: Any) -> Any:
+        resolving.set()
+        assert resolved.wait(10)
+        return resolve(*args, **options)
+
+    def listen(connection: socket.socket) -> None:
+        received.append(connection.recv(65536))
+
+    late: list[Answer] = []
+    with server(listen) as (url, connections):
+        monkeypatch.setenv("http_proxy", url)
+        face = client()
+        monkeypatch.setattr(socket, "getaddrinfo", resolve_late)
+        reply = face.detect(REQUEST, 0.3, late.append)
+        assert resolving.is_set()
+        resolved.set()
+        deadline = time.monotonic() + 10
+        while not received and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    assert isinstance(reply, NotSent)
+    assert (len(connections), received, late) == (1, [b""], [])
+
+
+def test_a_request_on_its_way_at_the_deadline_may_be_billed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    end_of_test = threading.Event()
+    late: list[Answer] = []
+
+    def answer_late(connection: socket.socket) -> None:
+        read_request(connection)
+        end_of_test.wait(10)
+        connection.sendall(HEAD + BODY)
+
+    with server(answer_late) as (url, _):
+        monkeypatch.setenv("http_proxy", url)
+        try:
+            assert isinstance(client().detect(REQUEST, 0.3, late.append), NoReply)
+        finally:
+            end_of_test.set()
+        deadline = time.monotonic() + 10
+        while not late and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    assert [answer.code for answer in late] == ["Success"]
