@@ -7,14 +7,18 @@ from collections.abc import Mapping
 
 import pytest
 
+from liveness.keys import breaker_key
 from liveness.settings import Settings, read_settings
 from liveness_cli.permissions.evaluator import Request, allows
 from liveness_cli.permissions.roles import policy_of
 from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud, Instance
+from tests.function.test_one_call import LAST_PAUSE
 
 from .requests_made import APPID, REGION, cos, denied, requests_by, unused
 
 RESULTS, LEDGER = f"results-{APPID}", f"ledger-{APPID}"
+# As many as open the breaker.
+UNANSWERED = [f"ute-{number}" for number in range(5)]
 THROTTLED = {"code": "RequestLimitExceeded", "channel": "error", "times": 1}
 LAYOUTS: Mapping[str, Mapping[str, str]] = {
     "default": {},
@@ -71,14 +75,24 @@ def do_everything(cloud: Cloud, function: Instance) -> None:
     for name in ("anna", "bert", "cleo", "dora", "emil"):
         key = settings.input_prefix + name + settings.live_suffixes[0]
         function(cloud.sandbox.trigger_event(BUCKET, key))
-    for key in ledger.keys(f"{settings.ledger_prefix}claims/"):
-        if key.endswith(".claim"):
-            ledger.backdate(key, 500)
-    assert function.walk("cleo")["status"] == "failed"
+    states = []
+    while "published" not in states:
+        cloud.advance(LAST_PAUSE)
+        states.append(function.walk("cleo")["state"])
+        assert len(states) < 9
     function({"retry": ["cleo"]})
     function({"reconcile": {"prefix": "lo"}})
+    function({"drain": {}})
+    for number, name in enumerate(UNANSWERED):  # the sandbox tells packages apart by content
+        upload(cloud, settings, name, scripted(drop="after", times=1, sim=90 + number))
     function({"reconcile": {}})
     function({"drain": {}})
+    breaker = breaker_key(settings)
+    assert ledger.get(breaker) is not None
+    for _ in range(3):
+        cloud.advance(LAST_PAUSE)
+        function({"drain": {}})
+    assert ledger.get(breaker) is None
     for name, status in (
         ("anna", "passed"),
         ("bert", "passed"),
@@ -86,6 +100,7 @@ def do_everything(cloud: Cloud, function: Instance) -> None:
         ("dora", "invalid"),
         ("emil", "passed"),
         ("lost", "passed"),
+        *((name, "passed") for name in UNANSWERED),
     ):
         key = f"{settings.result_prefix}{name}/result.json"
         result = json.loads(cloud.stored(key, settings.result_bucket).body())

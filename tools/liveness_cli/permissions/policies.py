@@ -11,7 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from liveness.keys import claims_prefix, drain_prefix, marker_prefix, reconcile_state_key
+from liveness.keys import (
+    breaker_key,
+    claims_prefix,
+    drain_prefix,
+    marker_prefix,
+    reconcile_state_key,
+)
 from liveness.settings import Settings
 
 from .language import Policy, Statement, allow, cos, deny, key, owned, policy
@@ -139,6 +145,7 @@ def _function_statements(settings: Settings) -> list[Statement]:
     markers = _below(settings, marker_prefix(settings))
     slots = _below(settings, drain_prefix(settings))
     state = key(settings.region, settings.ledger_bucket, reconcile_state_key(settings))
+    breaker = key(settings.region, settings.ledger_bucket, breaker_key(settings))
     return [
         allow(
             cos("HeadObject", "GetObject"),
@@ -147,10 +154,10 @@ def _function_statements(settings: Settings) -> list[Statement]:
         allow(cos("HeadObject"), _results(settings)),
         allow(
             cos("PutObject"),
-            [*_results(settings), *markers, state],
+            [*_results(settings), *markers, state, breaker],
         ),
         allow(cos("PutObject"), [*claims, *slots], _CREATE_ONLY),
-        allow(cos("DeleteObject"), [*markers, *slots]),
+        allow(cos("DeleteObject"), [*markers, *slots, breaker]),
         allow(cos("GetBucket"), _buckets(settings)),
         allow(faceid, ["*"]),
     ]
