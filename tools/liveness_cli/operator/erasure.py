@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from liveness.errors import ConfigurationError, ObjectUnreadableError
+from liveness.inspection import may_read
 from liveness.keys import candidate_keys, marker_prefix, pair_claims_prefix, pair_hash, result_key
 from liveness.records import LEASE_SECONDS
 from liveness.retry import DEFAULT_POLICY, PERSISTENT_POLICY
@@ -128,9 +130,21 @@ class Erasure:
     def _existing(self, bucket: str, keys: Sequence[str]) -> list[ListedObject]:
         existing: list[ListedObject] = []
         for batch in _batches(keys):
-            heads = self._gather(*(partial(self._store.head, bucket, key) for key in batch))
-            existing += [ListedObject(head.key, head.last_modified) for head in heads if head]
+            found = self._gather(*(partial(self._existing_object, bucket, key) for key in batch))
+            existing += [item for item in found if item]
         return existing
+
+    def _existing_object(self, bucket: str, key: str) -> ListedObject | None:
+        """HEAD an object; one that COS refuses to describe exists, and may be new."""
+        try:
+            head = self._store.head(bucket, key)
+        except ObjectUnreadableError:
+            return ListedObject(key, self._store.now())
+        except ConfigurationError:
+            if not may_read(self._settings, self._store):
+                raise
+            return ListedObject(key, self._store.now())
+        return ListedObject(head.key, head.last_modified) if head else None
 
     def _list(self, bucket: str, prefix: str) -> list[str]:
         keys: list[str] = []
