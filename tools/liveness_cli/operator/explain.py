@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from liveness.history import MAX_SETBACKS, History
 from liveness.verdicts import outcome_of_response
 
 from ..text import format_time, redact
-from .attempts import Attempt, ledger_of
+from .attempts import Attempt, LedgerView, ledger_of
 from .outlook import outlook_of
 from .snapshot import LedgerRecord, PairSnapshot
 from .timeline import timeline_of
 
-SCHEMA = "liveness-explanation/2"
+SCHEMA = "liveness-explanation/3"
+# The states of a content that has no answer yet.
+_UNJUDGED = ("ready", "running", "exhausted")
 
 
 def explanation_of(snapshot: PairSnapshot) -> dict[str, Any]:
@@ -41,6 +44,7 @@ def explanation_of(snapshot: PairSnapshot) -> dict[str, Any]:
         "responses": [_response(record) for record in ledger.responses],
         "late_responses": [_response(record) for record in ledger.late_responses],
         "grants": ledger.grants,
+        "parked": _parked(snapshot, ledger) if outlook.state in _UNJUDGED else None,
         "markers": [
             {
                 "due": format_time(marker.due),
@@ -63,6 +67,42 @@ def explanation_of(snapshot: PairSnapshot) -> dict[str, Any]:
             "max_calls": outlook.max_calls,
         },
     }
+
+
+def _parked(snapshot: PairSnapshot, ledger: LedgerView) -> dict[str, Any] | None:
+    """Explain why the current content has no result yet: from its marker, else its last release."""
+    pair = snapshot.inspection.pair
+    if pair is None:
+        return None
+    markers = sorted(snapshot.markers, key=lambda marker: marker.parked_at or marker.due)
+    marker = markers[-1] if markers else None
+    history = _latest_history(snapshot, pair.fingerprint)
+    if marker is None and history is None:
+        return None
+    known = history or History()
+    due = min((item.due for item in markers), default=None)
+    earliest = snapshot.now + known.wait(snapshot.now)
+    return {
+        "reason": marker.reason.code if marker and marker.reason else None,
+        "text": (marker.text if marker else "") or None,
+        "since": format_time(known.since or (marker.parked_at if marker else None)),
+        "next_try": format_time(None if due is None else max(due, earliest)),
+        "setbacks": known.setbacks,
+        "max_setbacks": MAX_SETBACKS + ledger.grants,
+        "unanswered_attempts": len(known.unanswered),
+        "max_attempts": snapshot.settings.max_attempts + ledger.grants,
+    }
+
+
+def _latest_history(snapshot: PairSnapshot, fingerprint: str) -> History | None:
+    """Return the history of this content that knows most."""
+    histories = [
+        item.history
+        for items in (snapshot.markers, snapshot.records)
+        for item in items
+        if item.fingerprint == fingerprint and item.history is not None
+    ]
+    return max(histories, key=lambda history: history.number, default=None)
 
 
 def _attempt(attempt: Attempt, now: float) -> dict[str, Any]:

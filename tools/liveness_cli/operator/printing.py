@@ -18,15 +18,21 @@ def print_status(value: Mapping[str, Any]) -> None:
         ("backlog", _backlog(value["backlog"])),
         ("oldest", _oldest(value["backlog"]["oldest"])),
         ("draining", _drainer(value["drain"])),
+        ("breaker", _breaker(value["breaker"])),
         ("reconcile", _reconciled(value["reconcile"]["last_finished_pass_began"])),
         ("results", _results(value["results"])),
         ("billed twice", _double_billing(value["possible_double_billing"])),
     )
     page.table(
         "Why pairs are parked",
-        ("Markers", "Oldest due", "Reason"),
+        ("Markers", "Oldest due", "Next due", "Reason"),
         [
-            (f"{row['markers']:,}", _time(row["oldest_due"]), row["text"])
+            (
+                f"{row['markers']:,}",
+                _time(row["oldest_due"]),
+                _time(row["next_due"]) if row["next_due"] else "now",
+                row["text"],
+            )
             for row in value["backlog"]["reasons"]
         ],
     )
@@ -75,6 +81,8 @@ def print_explanation(value: Mapping[str, Any]) -> None:
             ("fingerprint", Text(value["fingerprint"])),
             ("attempts", Text(f"{attempts}, {value['attempts_allowed']} allowed")),
         ]
+    if value["parked"]:
+        facts.append(("parked", Text(printable(_parked(value["parked"])))))
     page.facts(*facts)
     page.table(
         "Timeline",
@@ -147,6 +155,27 @@ def _drainer(drain: Mapping[str, Any] | None) -> Text:
     if drain is None:
         return Text("none")
     return Text(printable(f"invocation {drain['request_id'] or 'unknown'} of {drain['function']}"))
+
+
+def _breaker(breaker: Mapping[str, Any] | None) -> Text:
+    if breaker is None:
+        return Text("closed", style=GOOD)
+    return Text(
+        printable(
+            f"open since {_time(breaker['open_since'])} ({breaker['cause']}): no calls but one "
+            f"probe at {_time(breaker['next_probe'])}"
+        ),
+        style=BAD,
+    )
+
+
+def _parked(parked: Mapping[str, Any]) -> str:
+    next_try = f"next try {_time(parked['next_try'])}" if parked["next_try"] else "no marker"
+    return (
+        f"{parked['text'] or 'damaged marker'}; since {_time(parked['since'])}; {next_try}; "
+        f"set-backs {parked['setbacks']} of {parked['max_setbacks']}, "
+        f"attempts without a reply {parked['unanswered_attempts']} of {parked['max_attempts']}"
+    )
 
 
 def _reconciled(began: str | None) -> Text:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
+from liveness.breaker import BreakerState, read_state
+from liveness.history import History, read_history
 from liveness.inspection import inspect
 from liveness.keys import (
     CLAIM,
@@ -22,6 +24,7 @@ from liveness.keys import (
     RELEASED,
     RESPONSE,
     LedgerKey,
+    breaker_key,
     claim_name,
     claims_prefix,
     content_prefix,
@@ -39,7 +42,7 @@ from liveness.keys import (
 )
 from liveness.markers import read_marker
 from liveness.records import read_nonce, read_response
-from liveness.store import ListedObject, StoredObject
+from liveness.store import UNPARSABLE, ListedObject, StoredObject
 
 from ..console import ProgressCallback
 from ..environment import CONCURRENT_REQUESTS, Target
@@ -90,11 +93,12 @@ class Reader:
         # The first reply sets our clock by the store's, which the slot's key depends on.
         reconciled_at = self._reconciled_at()
         listing = partial(self._list, pages=pages)
-        markers, results, claims, slot = self._gather(
+        markers, results, claims, slot, breaker = self._gather(
             lambda: listing("markers", settings.ledger_bucket, marker_prefix(settings)),
             lambda: listing("results", settings.result_bucket, settings.result_prefix),
             lambda: listing("ledger", settings.ledger_bucket, claims_prefix(settings)),
             self._slot,
+            self._breaker,
         )
         published = [item for item in results.items if pair_of_result(settings, item.key)]
         published.sort(key=lambda item: item.last_modified, reverse=True)
@@ -105,6 +109,7 @@ class Reader:
             markers=self._markers(markers.items, limit),
             markers_listed=Listing(len(markers.items), markers.complete),
             slot=slot,
+            breaker=breaker,
             reconciled_at=reconciled_at,
             results=self._read_all("results", self._listed_result, published[:limit]),
             results_listed=Listing(len(published), results.complete),
@@ -122,6 +127,10 @@ class Reader:
     def _slot(self) -> Slot | None:
         stored = self._read(drain_slot_key(self._settings, self._store.now()))
         return Slot(_owner(_fields(stored)), stored.head.last_modified) if stored else None
+
+    def _breaker(self) -> BreakerState | None:
+        stored = self._read(breaker_key(self._settings))
+        return read_state(stored.body) if stored else None
 
     def _listed_result(self, item: ListedObject) -> Result | None:
         pair_id = pair_of_result(self._settings, item.key)
@@ -190,7 +199,7 @@ class Reader:
         *_, fingerprint, name = key.split("/")
         ledger_key = read_ledger_key(self._settings, key)
         kind, number = (ledger_key.kind, ledger_key.number) if ledger_key else ("unknown", 0)
-        response = None
+        response, fields = None, _fields(stored)
         if kind in (RESPONSE, LATE):
             response = read_response(stored.body, fingerprint)
         return LedgerRecord(
@@ -199,9 +208,10 @@ class Reader:
             number=number,
             name=name,
             written_at=stored.head.last_modified,
-            owner=_owner(_fields(stored)),
+            owner=_owner(fields),
             nonce=read_nonce(stored),
             response=response,
+            history=_history(fields) if kind == RELEASED else None,
         )
 
     # ---- objects that both need
@@ -227,6 +237,8 @@ class Reader:
             deliveries=marker.deliveries,
             parked_at=_finite(_fields(stored).get("parked_at")),
             is_read=True,
+            fingerprint=_text(fields.get("fingerprint")),
+            history=_history(fields),
         )
 
     def _result(self, pair_id: str) -> Result | None:
@@ -317,6 +329,14 @@ def _owner(fields: dict[str, Any]) -> Owner:
     owner = fields.get("owner")
     owner = owner if isinstance(owner, dict) else {}
     return Owner(*(redact(owner.get(name)) for name in ("name", "version", "request_id")))
+
+
+def _history(fields: dict[str, Any]) -> History | None:
+    """Return the history that a marker or a release carries; None if it is damaged."""
+    try:
+        return read_history(fields["history"])
+    except UNPARSABLE:
+        return None
 
 
 def _text(value: object) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from liveness.breaker import BreakerState
+from liveness.history import History
 from liveness.inspection import Input, Inspection
 from liveness.markers import ParkReason
 from liveness.records import LEASE_SECONDS, Response
@@ -38,6 +40,8 @@ class Marker(NamedTuple):
     deliveries: int | None = None
     parked_at: float | None = None
     is_read: bool = False
+    fingerprint: str = ""  # of the content that `history` is about
+    history: History | None = None
 
     @property
     def text(self) -> str:
@@ -98,6 +102,7 @@ class BucketSnapshot(NamedTuple):
     fingerprints_listed: Listing
     repeated_calls: Sequence[RepeatedCalls]
     repeated_calls_unread: int = 0
+    breaker: BreakerState | None = None  # None while it is closed
 
 
 class LedgerRecord(NamedTuple):
@@ -114,6 +119,8 @@ class LedgerRecord(NamedTuple):
     nonce: str | None = None
     response: Response | None = None
     """Only for the kinds response and late; None if the object is damaged."""
+    history: History | None = None
+    """Only for the kind released: what became of all attempts up to this one."""
 
     def lease_left(self, now: float) -> float:
         """Return for how many more seconds this claim's lease protects it."""

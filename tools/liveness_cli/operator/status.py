@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from liveness.markers import ParkReason
 
-from ..text import format_time, pluralize
+from ..text import format_time, pluralize, redact
 from .snapshot import BucketSnapshot, Marker
 
-SCHEMA = "liveness-status/2"
+SCHEMA = "liveness-status/3"
 _MAX_ERRORS = 10
 
 
@@ -41,6 +41,7 @@ def status_of(snapshot: BucketSnapshot) -> dict[str, Any]:
         "bucket": snapshot.settings.bucket,
         "backlog": _backlog(snapshot),
         "drain": _drain(snapshot),
+        "breaker": _breaker(snapshot),
         "reconcile": {"last_finished_pass_began": format_time(snapshot.reconciled_at)},
         "results": _results(snapshot),
         "failed": [
@@ -89,9 +90,28 @@ def _backlog(snapshot: BucketSnapshot) -> dict[str, Any]:
                 "text": reason.text,
                 "markers": len(group),
                 "oldest_due": format_time(group[0].due),
+                "next_due": format_time(_next_due(group, snapshot.now)),
             }
             for reason, group in sorted(reasons.items(), key=lambda item: -len(item[1]))
         ],
+    }
+
+
+def _next_due(markers: Iterable[Marker], now: float) -> float | None:
+    """Return when the first of those is due that are not due yet."""
+    return min((marker.due for marker in markers if marker.due > now), default=None)
+
+
+def _breaker(snapshot: BucketSnapshot) -> dict[str, Any] | None:
+    """Describe an open breaker: no calls but probes are made; None while it is closed."""
+    state = snapshot.breaker
+    if state is None:
+        return None
+    return {
+        "cause": redact(state.cause),
+        "open_since": format_time(state.since),
+        "failed_probes": state.probes,
+        "next_probe": format_time(state.next_probe),
     }
 
 
