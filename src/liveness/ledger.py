@@ -279,12 +279,19 @@ class Ledger:
         self._create(late_name(response.attempt), self._body(response), PERSISTENT_POLICY)
 
     def late_response(self, attempts: Iterable[int]) -> Response | None:
-        """Return an answer that was stored as late and would have been final; the oldest first."""
+        """Return an answer that was stored as late; a verdict before a failure, then the oldest.
+
+        A failure is an answer, too, unless an operator allowed another attempt after one.
+        """
         found = self._ctx.concurrency.gather(
             *(lambda n=n: self._get(late_name(n)) for n in attempts)
         )
         responses = [self._read_response(stored) for stored in found if stored]
-        return next((item for item in responses if not _has_failed(item)), None)
+        verdict = next((item for item in responses if not _has_failed(item)), None)
+        if verdict or not responses:
+            return verdict
+        self.response()  # finds out about grants
+        return None if self.grants else responses[0]
 
     def _body(self, response: Response) -> bytes:
         return response_record(response, self._pair.pair_id, self._pair.fingerprint)
