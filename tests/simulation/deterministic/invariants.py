@@ -1,11 +1,10 @@
 """The invariant checker: a specification of what the function guarantees, checked at every step.
 
 The first part of `InvariantChecker` has one group of `check_` methods per invariant of
-docs/design.md, I11 excepted: fair shares need a backlog, which bench/lasting.py builds. The first
-method of a group quotes the invariant. The second part, the
-`on_` and `before_` methods, receives every effect of a run in order, and says which invariants it
-concerns. The run adds two checks that only it can make: that a run comes to rest (I1), and that no
-invocation fails without a fault that explains it.
+docs/design.md; the first method of a group quotes the invariant. I11 is left to bench/lasting.py:
+fair shares take a backlog. The second part, the `on_` and `before_` methods, receives every effect
+of a run in order, and says which invariants it concerns. The run adds two checks that only it can
+make: that a run comes to rest (I1), and that no invocation fails without a fault that explains it.
 
 Besides the numbered invariants, "mix-up" means that an answer was attributed to a pair or to
 content that it does not belong to.
@@ -153,6 +152,18 @@ class InvariantChecker:
                 "I1", f"{pair_id} is given up early: {counted} of {allowed} attempts counted"
             )
 
+    def check_i1_answer_closes_the_breaker(self, invocation: Invocation) -> None:
+        """I1: a drain whose last call was answered leaves no open breaker: events would park."""
+        calls = [
+            call
+            for pair in self.observations.pairs.values()
+            for call in pair.calls
+            if call.invocation is invocation and call.drained
+        ]
+        answered = bool(calls) and all(call.reply_arrived for call in calls)
+        if answered and breaker_key(self._settings) in self._bucket.objects:
+            raise Violation("I1", f"{invocation.label} got answers; the breaker is still open")
+
     # ---- I2
 
     def check_i2_every_repeated_bill_has_a_fault(self) -> None:
@@ -247,6 +258,20 @@ class InvariantChecker:
             raise Violation(
                 "I2", f"{invocation.label} leaves an attempt of {pair_id} unused: {key}"
             )
+
+    def check_i2_claim_is_released_after_an_error(
+        self, pair_id: str, key: str, claim: Claim, walk: WalkHistory
+    ) -> None:
+        """I2: whatever ended the walk between claim and call, whoever parked tries to release."""
+        stored = self._bucket.objects.get(key)
+        is_ours = stored is not None and json.loads(stored.body)["nonce"] == claim.nonce
+        if not (claim.created and is_ours) or walk.parked_at < claim.created_at:
+            return
+        calls = [call for call in self.observations.pairs[pair_id].calls if call.attempt == key]
+        if claim.release_tried or any(call.may_be_billed for call in calls):
+            return
+        if not any(call.reply_arrived for call in calls):
+            raise Violation("I2", f"{key} was neither used nor released, though the pair is parked")
 
     # ---- I3
 
@@ -418,11 +443,15 @@ class InvariantChecker:
             if call.in_hand and call.invocation.instance.alive:
                 raise Violation("I9", f"{pair_id} is given up while {call.attempt} has an answer")
         self.check_i9_no_late_answer_is_passed_over(pair_id, fingerprint, inspected_at, "given up")
+        self.check_i9_attempts_are_spaced(pair_id, fingerprint)
 
     def check_i9_no_late_answer_is_passed_over(
         self, pair_id: str, fingerprint: str, inspected_at: float, what: str
     ) -> None:
-        """I9: a late answer in the ledger is used before anybody calls again or gives up."""
+        """I9: a late answer in the ledger is used before anybody calls again or gives up.
+
+        After a grant a failure is no answer.
+        """
         folder = self.observations.ledger_folder(pair_id, fingerprint)
         for key in self._bucket.keys(folder + "late-"):
             stored = self._bucket.objects[key]
@@ -431,8 +460,32 @@ class InvariantChecker:
             if attempt in self.observations.raced_claims or stored.written >= inspected_at:
                 continue
             call = self.observations.calls_of_requests[answer["request_id"]]
-            if call.judgement is not None and not call.judgement.answer.contract_violation:
+            assert call.judgement is not None
+            granted = self.observations.pairs[pair_id].grants[fingerprint]
+            if not (granted and call.judgement.is_failure):
                 raise Violation("I9", f"{pair_id} is {what} though {key} exists")
+
+    def check_i9_late_answer_is_stored(self, call: Call) -> None:
+        """I9: an answer that comes after its call's deadline is stored, if nothing goes wrong."""
+        if call.recorded_at is None:
+            raise Violation("I9", f"a late answer for {call.pair_id} is thrown away")
+
+    def check_i9_attempts_are_spaced(self, pair_id: str, fingerprint: str) -> None:
+        """I9: the attempts spanned an hour: the last of several did not begin earlier.
+
+        An operator who retries a pair does not wait.
+        """
+        pair = self.observations.pairs[pair_id]
+        calls = [call for call in pair.calls if call.fingerprint == fingerprint]
+        calls = [call for call in calls if call.may_be_billed]
+        urgent = any("retry" in call.invocation.event for call in calls)
+        if len({call.attempt for call in calls}) < 2 or urgent or pair.visits >= MAX_DELIVERIES:
+            return
+        folder = self.observations.ledger_folder(pair_id, fingerprint)
+        claims = [key for key in self._bucket.keys(folder) if key.endswith(".claim")]
+        span = calls[-1].started_at - min(self._bucket.objects[key].written for key in claims)
+        if span < _MIN_SPAN_SECONDS - 2 * CLOCK_RESOLUTION_SECONDS - LEASE_SECONDS:
+            raise Violation("I9", f"the attempts for {pair_id} spanned {span:.0f} s")
 
     # ---- I10
 
@@ -553,12 +606,23 @@ class InvariantChecker:
             pair_id, fingerprint, inspected_at
         )
 
-    def on_create_reply(self, invocation: Invocation, key: str) -> None:
+    def before_create(self, invocation: Invocation, key: str) -> None:
+        """A create is about to be sent."""
+        ledger_key = self.observations.ledger_key(key)
+        if ledger_key and ledger_key.name.endswith(".released"):
+            walk = self.observations.walk(invocation, ledger_key.pair_id)
+            claim = walk.claims.get(key.replace(".released", ".claim"))
+            if claim:
+                claim.release_tried = True
+
+    def on_create_reply(self, invocation: Invocation, key: str, created: bool) -> None:
         """A create was answered by 200 or 409: from now on the claim may be read back."""
         ledger_key = self.observations.ledger_key(key)
         if ledger_key and ledger_key.name.endswith(".claim"):
             walk = self.observations.walk(invocation, ledger_key.pair_id)
             claim = walk.claims.get(key)
+            if claim:
+                claim.created = claim.created or created
             if claim and not claim.replied_at:
                 walk.latest_claim, claim.replied_at = key, self._now()
 
@@ -588,7 +652,7 @@ class InvariantChecker:
             pair.visits = max(pair.visits, marker["deliveries"])
             pair.slow_preparations += marker["reason"] == ParkReason.PREPARATION_SLOW.code
             walk = self.observations.walk(invocation, marker["pair_id"])
-            walk.parked, walk.calling = True, False
+            walk.parked, walk.parked_at, walk.calling = True, self._now(), False
         self.check_i3_ledger_objects_are_never_overwritten(key)
         pair_id = self.observations.result_pair(key)
         if pair_id is not None:
@@ -639,7 +703,8 @@ class InvariantChecker:
         self.check_i10_unbilled_calls_are_within_the_limit(call)
         self.observations.pairs[pair_id].calls.append(call)
         self.check_i2_calls_that_may_be_billed_are_within_the_limit(call)
-        if self.observations.drains(invocation):
+        call.drained = self.observations.drains(invocation)
+        if call.drained:
             self.observations.drain_calls.append(self._now())
             self.check_i7_drain_calls_are_within_the_rate()
         return call
@@ -659,8 +724,10 @@ class InvariantChecker:
         alive, verdict = call.invocation.instance.alive, call.judgement
         call.in_hand = alive and verdict is not None and verdict.is_verdict
 
-    def on_out_of_hand(self, call: Call) -> None:
-        """The caller's instance has stored a late answer, or could not."""
+    def on_out_of_hand(self, call: Call, disturbed: bool) -> None:
+        """The caller's instance has stored a late answer, or could not: `disturbed` by faults."""
+        if call.in_hand and not disturbed:
+            self.check_i9_late_answer_is_stored(call)
         call.in_hand = False
 
     def on_reply_lost(self, call: Call) -> None:
@@ -671,8 +738,12 @@ class InvariantChecker:
     def on_log_line(self, line: str) -> None:
         self.check_i6_no_secret_in(line, f"the log line {line[:80]}...")
 
-    def on_end(self, invocation: Invocation) -> None:
-        """An invocation ended somehow: of what it did not store it has nothing in hand."""
+    def on_end(self, invocation: Invocation, alive: bool) -> None:
+        """An invocation ended, or was killed: of what it did not store it has nothing in hand."""
+        if alive:
+            for pair_id, walk in self.observations.walks_of(invocation):
+                for key, claim in walk.claims.items():
+                    self.check_i2_claim_is_released_after_an_error(pair_id, key, claim, walk)
         for pair in self.observations.pairs.values():
             for call in pair.calls:
                 if call.invocation is invocation and call.reply_arrived:
@@ -680,6 +751,8 @@ class InvariantChecker:
 
     def on_return(self, invocation: Invocation, pair_ids: Iterable[str]) -> None:
         """An invocation for these pairs ended without an error."""
+        if not invocation.faults:
+            self.check_i1_answer_closes_the_breaker(invocation)
         for pair_id, walk in self.observations.walks_of(invocation):
             for key, claim in walk.claims.items():
                 if not invocation.hit_at(pair_id):

@@ -83,6 +83,7 @@ class Invocation:
         self._simulation = simulation
         self._denied = False
         self._names: dict[str, int] = {}
+        self.faults = 0  # the number of requests that met one
 
     @property
     def hit(self) -> bool:
@@ -131,6 +132,7 @@ class Invocation:
         late = fault.kind in PAUSES or fault.before + fault.after > 0.3
         self._late = self._late or late
         self.slowed = self.slowed or late or fault.kind != OK
+        self.faults += fault.kind != OK
         self._fault = fault.kind
         return request, fault
 
@@ -243,8 +245,9 @@ class Invocation:
             simulation.checker.on_create(self, key, body)
             return CreateResult(True, versioned=False, date=float(int(simulation.kernel.now)))
 
+        simulation.checker.before_create(self, key)
         created: CreateResult = self._at_store("create", key, create)
-        simulation.checker.on_create_reply(self, key)
+        simulation.checker.on_create_reply(self, key, created.created)
         return created
 
     def delete(self, bucket: str, key: str) -> None:
@@ -366,9 +369,13 @@ class Invocation:
     def _deliver_late(
         self, call: Call, on_late_answer: Callable[[Answer], None], answer: Answer
     ) -> None:
-        checker = self._simulation.checker
+        checker, faults = self._simulation.checker, self.faults
         checker.on_late_answer(call)
-        self.instance.run_late(on_late_answer, answer, partial(checker.on_out_of_hand, call))
+
+        def on_end() -> None:
+            checker.on_out_of_hand(call, self._denied or self.faults > faults)
+
+        self.instance.run_late(on_late_answer, answer, on_end)
 
     def _judge(self, call: Call, request: DetectRequest, kind: str) -> Answer:
         judgement = self._simulation.service.respond(request, kind, self.label)

@@ -44,6 +44,7 @@ class Call:
     reply_lost: bool = False
     reply_arrived: bool = False  # or it is certain that nothing was sent
     recorded_at: float | None = None  # when its answer was in the ledger
+    drained: bool = False  # made by a drain
     in_hand: bool = False  # whether its caller has an answer that is not in the ledger yet
 
     @property
@@ -71,6 +72,8 @@ class Claim:
     created_at: float
     replied_at: float = 0.0  # when a reply, 200 or 409, showed that the number is in use
     read_back: bool = False
+    created: bool = False  # a reply showed that it took effect
+    release_tried: bool = False
 
 
 @dataclass
@@ -84,6 +87,7 @@ class WalkHistory:
     heads: dict[str, float] = field(default_factory=dict)  # when each was sent last, by key
     calling: bool = False  # HEADs now are to explain an answer, not to inspect the pair
     parked: bool = False
+    parked_at: float = -1.0
     ledger_requests: int = 0  # since the latest inspection
 
     @property

@@ -119,7 +119,7 @@ class Platform:
             ended = True
             host.at_work = False
             host.failed = failed
-            simulation.checker.on_end(invocation)
+            simulation.checker.on_end(invocation, alive)
             self._running -= 1
             if alive:
                 self._idle.append(host)
@@ -169,6 +169,8 @@ class Platform:
 
     def _host(self, label: str) -> _Host:
         """Return a warm or a new instance for the invocation with this label."""
+        # A late answer's task may have killed an idle one.
+        self._idle = [host for host in self._idle if host.instance.alive]
         if self._idle and self._simulation.choices.draw(label + " warm") < 0.7:
             return self._idle.pop()
         host = _Host(self._simulation, len(self._hosts))

@@ -45,6 +45,11 @@ class Judgement(NamedTuple):
     billed: bool
     is_verdict: bool
 
+    @property
+    def is_failure(self) -> bool:
+        """Tell whether it ends a pair as `failed`: a code or an answer that nobody documented."""
+        return bool(self.answer.contract_violation) or self.answer.code == VERDICTS[b"odd"][0]
+
 
 def _judgement(request_id: str, fields: dict[str, object]) -> Judgement:
     """Parse the reply as the function parses a real one."""

@@ -125,7 +125,8 @@ def _lasting(rng: random.Random, workload: Workload, pairs: tuple[str, ...]) -> 
         )
     if rng.random() < _LASTING_SHARE:
         conditions = [_condition(rng, pairs) for _ in range(rng.choice((1, 1, 2)))]
-        workload = workload._replace(conditions=tuple(conditions))
+        of_kind = {condition.kind: condition for condition in conditions}
+        workload = workload._replace(conditions=tuple(of_kind.values()))
     return workload
 
 
