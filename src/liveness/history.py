@@ -69,7 +69,9 @@ class History(NamedTuple):
         """Return the history after an attempt without a reply, whose claim was made at `began`."""
         count = len(self.unanswered) + 1
         since = self.since or began
-        pause = _FIRST_PAUSE_SECONDS if count == 1 else _LATER_PAUSE_SECONDS
+        # After the last attempt the answer may still come, however long ago the first one was.
+        is_early = count == 1 and count < limit
+        pause = _FIRST_PAUSE_SECONDS if is_early else _LATER_PAUSE_SECONDS
         not_before = began + pause * (1 + jitter)
         if count >= limit - 1:  # one attempt is left, or none: let an outage pass
             not_before = max(not_before, since + MIN_SPAN_SECONDS * (1 + jitter))
