@@ -72,17 +72,15 @@ MUTATIONS = (
     Mutation(
         "no read-back: a create that got 200 counts as ours",
         "ledger",
-        "return Mine(number, nonce, started) if claim.nonce == nonce else Theirs(claim)",
-        "ours = created or claim.nonce == nonce\n"
-        "        return Mine(number, nonce, started) if ours else Theirs(claim)",
+        "return mine if claim.nonce == nonce else Theirs(claim)",
+        "return mine if created or claim.nonce == nonce else Theirs(claim)",
         suites=(SIMULATION, CHAOS),
     ),
     Mutation(
         "a 409 for our own claim counts as another invocation's",
         "ledger",
-        "return Mine(number, nonce, started) if claim.nonce == nonce else Theirs(claim)",
-        "ours = created and claim.nonce == nonce\n"
-        "        return Mine(number, nonce, started) if ours else Theirs(claim)",
+        "return mine if claim.nonce == nonce else Theirs(claim)",
+        "return mine if created and claim.nonce == nonce else Theirs(claim)",
         suites=(SIMULATION, CHAOS),
     ),
     Mutation(
@@ -96,8 +94,8 @@ MUTATIONS = (
     Mutation(
         "the response is recorded after the result is published",
         "walk",
-        "                return self._record(ledger, self._response(outcome, claim, counted))\n",
-        "                ours = self._response(outcome, claim, counted)\n"
+        "                return self._record(ledger, response_of(answer))\n",
+        "                ours = response_of(answer)\n"
         "                self._publish(pair, RecordedResponse(ours))\n"
         "                return self._record(ledger, ours)\n",
         suites=(SIMULATION, CHAOS),
@@ -137,42 +135,43 @@ MUTATIONS = (
     Mutation(
         "a running lease leaves no marker",
         "walk",
-        "            if isinstance(step, Deferral):\n                step = self._park(step)\n",
+        "            if isinstance(step, Deferral):\n"
+        "                step = self._park(step, pair)\n",
         "            if isinstance(step, Deferral):\n"
         "                if step.reason is ParkReason.LEASE_HELD:\n"
         "                    return self._parked(Parked(step))\n"
-        "                step = self._park(step)\n",
+        "                step = self._park(step, pair)\n",
     ),
     Mutation(
         "a released attempt counts as billed",
-        "walk",
-        "counted = [claim for claim in claims if not claim.released]",
-        "counted = claims",
+        "ledger",
+        "            if summary is not None:\n",
+        "            if False:\n",
     ),
     Mutation(
         "an ambiguous attempt does not count",
-        "walk",
-        "            self.counted + len(counted),\n",
-        "            self.counted,\n",
+        "history",
+        "            unanswered=(*self.unanswered, number),\n",
+        "            unanswered=self.unanswered,\n",
     ),
     Mutation(
         "a request sent but not answered counts as never sent",
         "call",
-        "                return OutcomeUnknown()\n",
-        "                return Deferral(PAUSE_SECONDS, ParkReason.TRANSIENT)\n",
+        "            return OutcomeUnknown(disposition.detail)\n",
+        "            return Deferral(PAUSE_SECONDS, ParkReason.UNREACHABLE)\n",
     ),
     Mutation(
         "the marker is written after the release",
         "walk",
-        "                parked_step = self._park(outcome)\n"
-        "                self._release(ledger, claim)\n",
-        "                self._release(ledger, claim)\n"
-        "                parked_step = self._park(outcome)\n",
+        "        parked_step = self._park(outcome, pair, later)\n"
+        "        self._release(ledger, claim, later)\n",
+        "        self._release(ledger, claim, later)\n"
+        "        parked_step = self._park(outcome, pair, later)\n",
     ),
     Mutation(
         "one marker name per pair",
         "keys",
-        '    return f"{markers_due_at(settings, due)}-{pair_hash(pair_id)}-{token}"\n',
+        '    return f"{markers_due_at(settings, due)}-{pair_hash(pair_id)}-{token}{suffix}"\n',
         '    return f"{markers_due_at(settings, 0)}-{pair_hash(pair_id)}-x"\n',
     ),
     Mutation(
@@ -186,22 +185,25 @@ MUTATIONS = (
         "the pair is given up over a paid response",
         "walk",
         "        recorded = ledger.response()\n        # None: an operator",
-        "        recorded = Response(attempt, counted, 0, '', {}, now, now, None)\n"
+        "        counted = len(history.unanswered)\n"
+        "        recorded = Response(history.number, counted, 0, '', {}, now, now, None)\n"
         "        # None: an operator",
     ),
     Mutation(
         "a bad link is stored as final",
         "verdicts",
-        "action = Action.RECORD if outcome.final else _ACTIONS[outcome.category]",
-        "final = outcome.final or outcome.category == BAD_LINK\n"
-        "    action = Action.RECORD if final else _ACTIONS[outcome.category]",
+        "    outcome = outcome_of_answer(reply, threshold)\n    return Disposition(",
+        "    outcome = outcome_of_answer(reply, threshold)\n"
+        "    if outcome.category == 'bad-link':\n"
+        "        return Disposition(None, outcome.category, '')\n"
+        "    return Disposition(",
     ),
     Mutation(
         "the token is taken after the claim",
         "call",
-        "    if not ctx.pacer.await_start():\n",
-        "    ctx.pacer.acquire(_seconds_for_call(ctx, claim))\n"
-        "    if not ctx.pacer.await_start():\n",
+        "        if not ctx.pacer.await_start():\n",
+        "        ctx.pacer.acquire(seconds_for_call(ctx, claim))\n"
+        "        if not ctx.pacer.await_start():\n",
     ),
     Mutation(
         "reconcile compares times only",
@@ -227,14 +229,14 @@ MUTATIONS = (
     Mutation(
         "drainers call at ten times the rate",
         "drain",
-        "TokenBucket(rate, ctx.clock",
-        "TokenBucket(10 * rate, ctx.clock",
+        "            rate, ctx.clock, ",
+        "            10 * rate, ctx.clock, ",
     ),
     Mutation(
         "the service's text is stored unredacted",
         "face_api",
-        'return _SECRET.sub("[link]", _plain(value))[:_MAX_TEXT_CHARS]',
-        "return _plain(value)",
+        'return _SECRET.sub("[link]", text)[:_MAX_TEXT_CHARS]',
+        "return text[:_MAX_TEXT_CHARS]",
     ),
     Mutation(
         "a write that may land late is not rechecked",
@@ -245,9 +247,130 @@ MUTATIONS = (
     Mutation(
         "a call without an answer is repeated under the same attempt",
         "call",
-        "                return OutcomeUnknown()\n",
-        "                pass\n",
+        "            return OutcomeUnknown(disposition.detail)\n",
+        "            pass\n",
         suites=(SIMULATION, CHAOS),
+    ),
+    Mutation(
+        "attempts are not spaced",
+        "walk",
+        "        if history.not_before > now and not self._urgent:\n",
+        "        if False:\n",
+    ),
+    Mutation(
+        "a pair is given up before an hour has passed",
+        "history",
+        "        return max(self.not_before, self.since + MIN_SPAN_SECONDS) "
+        "if self.unanswered else 0.0\n",
+        "        return 0.0\n",
+    ),
+    Mutation(
+        "an answer after the deadline is dropped",
+        "walk",
+        "                ledger.store_late_response(response_of(answer))\n",
+        "                pass\n",
+    ),
+    Mutation(
+        "late answers are not looked for",
+        "walk",
+        "        late = ledger.late_response(history.unanswered) if history.unanswered else None\n",
+        "        late = None\n",
+    ),
+    Mutation(
+        "a late failure is passed over",
+        "ledger",
+        "        return None if self.grants else responses[0]\n",
+        "        return None\n",
+    ),
+    Mutation(
+        "set-backs are not counted",
+        "history",
+        "            setbacks=self.setbacks + 1,\n",
+        "            setbacks=self.setbacks,\n",
+    ),
+    Mutation(
+        "a set-back is forgotten if the second try is throttled",
+        "call",
+        "            return set_back or account_deferral(disposition)\n",
+        "            return account_deferral(disposition)\n",
+    ),
+    Mutation(
+        "a second try at every attempt",
+        "walk",
+        "                may_retry=history.setbacks == 0,\n",
+        "                may_retry=True,\n",
+    ),
+    Mutation(
+        "the pair's set-backs are taken for the account's",
+        "verdict_table",
+        "    BAD_LINK: Owner.PAIR,\n",
+        "    BAD_LINK: Owner.ACCOUNT,\n",
+    ),
+    Mutation(
+        "the account's refusals are taken for the pair's",
+        "verdict_table",
+        "    CONFIGURATION: Owner.ACCOUNT,\n",
+        "    CONFIGURATION: Owner.PAIR,\n",
+    ),
+    Mutation(
+        "a release does not sum up the attempts before it",
+        "ledger",
+        "    return history if history.number == claim.number else None\n",
+        "    return History(claim.number)\n",
+    ),
+    Mutation(
+        "no marker carries a history",
+        "walk",
+        "            marker = marker._replace(fingerprint=pair.fingerprint, history=known)\n",
+        "            marker = marker._replace(fingerprint=pair.fingerprint)\n",
+    ),
+    Mutation(
+        "an attempt stays unreleased after an error",
+        "walk",
+        "        with contextlib.suppress(LivenessError):\n"
+        "            self._release(ledger, claim, released)\n",
+        "",
+    ),
+    Mutation(
+        "an attempt without a reply is released",
+        "walk",
+        "                deferral = Deferral("
+        "self._pause(later), ParkReason.OUTCOME_UNKNOWN, detail)\n",
+        "                deferral = Deferral("
+        "self._pause(later), ParkReason.OUTCOME_UNKNOWN, detail)\n"
+        "                self._park(deferral, pair, released)\n"
+        "                self._release(ledger, claim, released)\n",
+    ),
+    Mutation(
+        "a fresh claim is read back only once",
+        "ledger",
+        "        return with_retries(read, self._ctx.clock, self._ctx.rng)\n",
+        "        return read()\n",
+    ),
+    Mutation(
+        "the verdict follows from today's threshold instead of the record's",
+        "ledger",
+        "        return response\n\n    # ---- objects\n",
+        "        return response._replace(threshold=self._ctx.settings.sim_threshold)\n\n"
+        "    # ---- objects\n",
+    ),
+    Mutation(
+        "an open breaker never closes",
+        "breaker",
+        "                self._failures.clear()\n                self._state = None\n",
+        "                self._failures.clear()\n",
+    ),
+    Mutation(
+        "a slot's DELETE that failed is repeated",
+        "drain_slot",
+        "        keys = self._keys[-2:]\n        self._keys.clear()\n",
+        "        keys = self._keys[-2:]\n",
+    ),
+    Mutation(
+        "a stdout that fails ends the invocation",
+        "logs",
+        "    with contextlib.suppress(OSError, ValueError, AttributeError):\n",
+        "    if True:\n",
     ),
 )
 

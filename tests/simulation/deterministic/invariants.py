@@ -481,6 +481,8 @@ class InvariantChecker:
         urgent = any("retry" in call.invocation.event for call in calls)
         if len({call.attempt for call in calls}) < 2 or urgent or pair.visits >= MAX_DELIVERIES:
             return
+        if self.observations.was_released_late(pair_id, fingerprint):
+            return
         folder = self.observations.ledger_folder(pair_id, fingerprint)
         claims = [key for key in self._bucket.keys(folder) if key.endswith(".claim")]
         span = calls[-1].started_at - min(self._bucket.objects[key].written for key in claims)

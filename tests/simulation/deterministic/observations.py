@@ -286,6 +286,16 @@ class Observations:
             counted += released is None or released.written >= ends
         return counted
 
+    def was_released_late(self, pair_id: str, fingerprint: str) -> bool:
+        """Tell whether an attempt was released after its lease: not all walks count it alike."""
+        objects = self.bucket.objects
+        return any(
+            stored.written - objects[key.replace(".released", ".claim")].written > LEASE_SECONDS
+            for key, stored in objects.items()
+            if key.startswith(self.ledger_folder(pair_id, fingerprint))
+            and key.endswith(".released")
+        )
+
     def is_excused(self, call: Call) -> bool:
         """Tell whether a fault at this call explains that another may be billed after it."""
         if call.reply_lost or call.attempt in self.raced_claims:

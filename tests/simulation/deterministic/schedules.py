@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .choices import Profile
-from .faults import CRASH_AFTER, GONE, LATE, OK, PAUSE_BEFORE, Fault
+from .conditions import NEVER_JUDGED, Condition
+from .faults import CRASH_AFTER, GONE, LATE, PAUSE_BEFORE, Fault
 from .shrink import Script
 from .workload import INVOKE, UPLOAD, Action, Workload
 
@@ -17,10 +18,16 @@ _RESULT = "put results/anna/result.json 1"
 _RESPONSE = "create ledger/claims/55579b55/0612be0a/response 1"
 
 
-def _script(*actions: Action, faults: Mapping[str, Fault], attempts: int = 3) -> Script:
-    """Make a script in which only the named requests meet a fault."""
+def _script(
+    *actions: Action,
+    faults: Mapping[str, Fault],
+    attempts: int = 3,
+    until: float = 300.0,
+    conditions: tuple[Condition, ...] = (),
+) -> Script:
+    """Make a script in which only the named requests meet a fault, besides what lasts."""
     settings = {"LIVENESS_MAX_ATTEMPTS": str(attempts)}
-    workload = Workload(0, actions, Profile({}, 0.0, 300.0), settings, 900.0)
+    workload = Workload(0, actions, Profile({}, 0.0, until), settings, 900.0, conditions=conditions)
     return Script(workload, tuple(faults.items()))
 
 
@@ -42,16 +49,15 @@ SCHEDULES: Mapping[str, Script] = {
             "event-1#1 put results/anna/best-frame.jpg 1": Fault(CRASH_AFTER, before=2.0),
         },
     ),
-    # The owner of the only attempt pauses with its answer, and resumes while another invocation
-    # gives the pair up.
-    "a billed answer arrives between the last read and giving up": _script(
+    # Set-backs of more than an hour came before the only attempt that may be billed. Its owner
+    # pauses with the answer, and another invocation must not give the pair up meanwhile.
+    "an answer is in hand more than an hour after the first set-back": _script(
         _LIVE,
         _IMAGE,
-        Action(90.0, INVOKE, "anna/", event={"pairs": ["anna"]}),
-        faults={
-            f"event-1#1 {_RESPONSE}": Fault(PAUSE_BEFORE, long=91.0),
-            f"direct-2#1 {_RESPONSE}": Fault(OK, before=6.0),
-        },
+        Action(8640.0, INVOKE, "anna/", event={"pairs": ["anna"]}),
+        faults={f"drain@30000142#1 {_RESPONSE}": Fault(PAUSE_BEFORE, long=140.0)},
         attempts=1,
+        until=9000.0,
+        conditions=(Condition(NEVER_JUDGED, 0.0, 5000.0, "anna"),),
     ),
 }
