@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from .choices import Profile
 from .conditions import NEVER_JUDGED, Condition
-from .faults import CRASH_AFTER, GONE, LATE, PAUSE_BEFORE, Fault
+from .faults import CRASH_AFTER, GONE, LATE, PAUSE_BEFORE, SLOW, THROTTLED, Fault
 from .shrink import Script
 from .workload import INVOKE, UPLOAD, Action, Workload
 
@@ -59,5 +59,18 @@ SCHEDULES: Mapping[str, Script] = {
         attempts=1,
         until=9000.0,
         conditions=(Condition(NEVER_JUDGED, 0.0, 5000.0, "anna"),),
+    ),
+    # A code that nobody documented ends a pair, and so it does when it comes late.
+    "a late answer has an undocumented code": _script(
+        _LIVE._replace(body=b"odd anna 1"),
+        _IMAGE,
+        faults={"event-1#1 detect anna 1": Fault(SLOW, long=2.0)},
+    ),
+    # The first try of an attempt is answered without a verdict, the second one is throttled.
+    "a set-back is followed by a throttled try": _script(
+        _LIVE,
+        _IMAGE,
+        faults={"event-1#1 detect anna 2": Fault(THROTTLED)},
+        conditions=(Condition(NEVER_JUDGED, 0.0, 36_000.0, "anna"),),
     ),
 }
