@@ -34,6 +34,7 @@ from tests.simulation.lasting_world import (
     FORBIDDEN,
     GATEWAY_503,
     HANGING,
+    NO_ACCESS,
     OUTAGES,
     REFUSED,
     SLOW_NAMES,
@@ -90,7 +91,7 @@ _KINDS = {
 }
 _PROMPT = Text("503, refused", "503、握手被拒绝")
 _HUNG = Text("hanging, slow names", "无响应、解析缓慢")
-_GONE = Text("API gone", "接口不可用")
+_GONE = Text("API gone, all runs below", "接口不可用，下表全部")
 _FAILED = Text("honest pairs failed or without a result", "失败或没有结果的正常文件对")
 _MOST_BILLED = Text("billed calls of one pair, most", "单对计费调用次数，最大值")
 
@@ -187,6 +188,7 @@ def slow_rows(figures: Iterable[SlowFigures]) -> list[Row]:
 _REFUSALS = {
     ARREARS: Text("arrears", "欠费"),
     FORBIDDEN: Text("no permission to write claims", "无权写入认领对象"),
+    NO_ACCESS: Text("no access to COS at all", "完全无权访问 COS"),
 }
 
 
@@ -198,9 +200,9 @@ def refused_rows(figures: Iterable[RefusedFigures]) -> list[Row]:
             f"{one.hours} h of {kind.en}, {one.pairs:,} pairs",
             f"{kind.zh} {one.hours} 小时，{one.pairs:,} 对",
         )
-        lost = one.lost + one.failed + one.events_lost
+        lost = one.lost + one.failed
         rows += [
-            _at_most(condition, Text("pairs or events lost", "丢失的文件对或事件"), lost, 0, "d"),
+            _at_most(condition, Text("pairs lost", "丢失的文件对"), lost, 0, "d"),
             _at_most(
                 condition,
                 Text("calls per minute", "每分钟调用次数"),
@@ -326,7 +328,7 @@ def measure(quick: bool, say: Callable[[str], None]) -> tuple[list[Row], Section
     rows += slow_rows(slow(seconds) for seconds in (26.0, 35.0, 44.0))
     say("slow answers")
     hours, pairs = (6, 100) if quick else (60, 1000)
-    rows += refused_rows(refused(kind, hours, pairs) for kind in (ARREARS, FORBIDDEN))
+    rows += refused_rows(refused(kind, hours, pairs) for kind in _REFUSALS)
     say("refusals")
     rows += crowd_rows(crowds(quick))
     say("crowds")

@@ -8,8 +8,6 @@ provide that.
 
 from __future__ import annotations
 
-import contextlib
-
 from .context import Context
 from .errors import StoreUnavailableError
 from .keys import SLOT_SECONDS, drain_slot_key

@@ -140,7 +140,7 @@ class SimFace:
 
     def __init__(self, kernel: Kernel, limiter: Algorithm, rate: float) -> None:
         self._kernel = kernel
-        self._limiter = limiter
+        self.limiter = limiter
         self._rate = rate
         self.latency_seconds = (0.02, 0.06)  # from a caller to the API
         self.call_seconds = (0.6, 1.4)
@@ -154,7 +154,7 @@ class SimFace:
         began = self._kernel.now
         self._kernel.sleep(self._kernel.random.uniform(*self.latency_seconds))
         self.arrivals.append(self._kernel.now)
-        if not self._limiter.admit(self._rate, self._kernel.now):
+        if not self.limiter.admit(self._rate, self._kernel.now):
             self.throttled.append(self._kernel.now)
             self._kernel.sleep(0.02)
             return Answer("error", "RequestLimitExceeded", "", "r")

@@ -208,7 +208,7 @@ def refused(kind: str, hours: int, pairs: int, seed: int = 1) -> RefusedFigures:
         # Between two full minutes: no marker is being requeued.
         world.kernel.run(until=world.began + hour * _HOUR - 20)
         counts = world.store.marker_counts()
-        most_markers = max(most_markers, *counts.values())
+        most_markers = max([most_markers, *counts.values()])
         markers = counts.total()
     world.kernel.run(until=world.began + end)
     by_hour = [
@@ -255,9 +255,13 @@ def crowd(
     crowd: int,
     kinds: Sequence[str] = (*LOOKS, *CODES),
     after: float = 300.0,
+    to_the_end: bool = True,
     seed: int = 1,
 ) -> CrowdFigures:
-    """Upload honest pairs some time after a crowd, when its pairs are due for their next tries."""
+    """Upload honest pairs some time after a crowd, when its pairs are due for their next tries.
+
+    Without `to_the_end` stop when the honest pairs have their results.
+    """
     world = LastingWorld(seed)
     names = [unusable(kinds[number % len(kinds)], number) for number in range(crowd)]
     for number, name in enumerate(names):
@@ -265,16 +269,20 @@ def crowd(
     uploaded = _BEGIN_SECONDS + after
     _burst(world, "honest", honest, uploaded)
     world.kernel.run(until=world.began + uploaded)
-    world.run_until_done(_DAY, honest + crowd)
+    if to_the_end:
+        world.run_until_done(_DAY, honest + crowd)
+    else:
+        while world.statuses("honest").get("passed", 0) < honest:
+            world.kernel.run(until=world.kernel.now + 5)
     finished = world.finished_at()
     calls = world.face.judged
     looks = [name for name in names if any(f"-{kind}-" in name for kind in LOOKS)]
     ends = [finished.get(name, math.inf) for name in names]
+    honest_ends = [finished.get(f"honest-{number}", math.inf) for number in range(honest)]
     return CrowdFigures(
         honest=honest,
         crowd=crowd,
-        last_honest=max(finished.get(f"honest-{number}", math.inf) for number in range(honest))
-        - uploaded,
+        last_honest=max(honest_ends, default=uploaded) - uploaded,
         honest_failed=world.statuses("honest")["failed"],
         calls_for_looks=sum(calls[name] for name in looks),
         most_calls=max((calls[name] for name in names if name not in set(looks)), default=0),

@@ -28,6 +28,7 @@ SLOW_NAMES = "slow name resolution"  # at the deadline, that nothing was sent
 OUTAGES = (GATEWAY_503, HANGING, REFUSED, SLOW_NAMES)
 ARREARS = "arrears"
 FORBIDDEN = "no permission to write claims"
+NO_ACCESS = "no access to COS"
 # What a look tells.
 ARCHIVED, SSE_C, UNREADABLE = "archived", "sse-c", "unreadable"
 LOOKS = (ARCHIVED, SSE_C, UNREADABLE)
@@ -41,6 +42,7 @@ CODES = (
 )
 _UNUSABLE = "unusable"
 _ARREARS_CODE = "UnauthorizedOperation.Arrears"
+_THROTTLED_CODE = "RequestLimitExceeded"
 
 
 def unusable(kind: str, number: int) -> str:
@@ -55,7 +57,7 @@ def _unusable_kind(name: str) -> str | None:
 
 
 class Condition(NamedTuple):
-    """Something that lasts: one of OUTAGES, ARREARS or FORBIDDEN, from and to a moment."""
+    """Something that lasts, from and to a moment; kinds are the constants of this module."""
 
     kind: str
     begin: float
@@ -105,9 +107,8 @@ class LastingFace(SimFace):
         kind = _unusable_kind(pair)
         if condition is not None and condition.kind == ARREARS:
             return self._error(_ARREARS_CODE)
-        if kind is not None and self._limiter.admit(self._rate, kernel.now):
-            self.judged[pair] += 1
-            return self._error(kind)
+        if kind is not None:
+            return self._refuse_to_judge(pair, kind)
         return self._answer_within(seconds, pair, on_late_answer)
 
     def _be_gone(self, condition: Condition, seconds: float) -> NotSent | NoReply | None:
@@ -121,6 +122,14 @@ class LastingFace(SimFace):
         else:
             kernel.sleep(kernel.random.uniform(*self.latency_seconds))
         return NoReply(kind) if kind in (HANGING, GATEWAY_503) else NotSent(kind)
+
+    def _refuse_to_judge(self, pair: str, code: str) -> Answer:
+        self._kernel.sleep(self._kernel.random.uniform(*self.latency_seconds))
+        if not self.limiter.admit(self._rate, self._kernel.now):
+            self.throttled.append(self._kernel.now)
+            return self._error(_THROTTLED_CODE)
+        self.judged[pair] += 1
+        return self._error(code)
 
     def _error(self, code: str) -> Answer:
         self._kernel.sleep(self._kernel.random.uniform(0.1, 0.3))
@@ -159,6 +168,9 @@ class LastingStore(SimStore):
     def _trip(self) -> None:
         super()._trip()
         self._trips[int((self._kernel.now - self._began) // 3600)] += 1
+        condition = self.conditions.now()
+        if condition is not None and condition.kind == NO_ACCESS:
+            raise ConfigurationError("COS answered 403")
 
     def requests_in(self, hour: int) -> int:
         """Return the number of requests in that hour since the world began."""
