@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from liveness.face_api import Answer
-from liveness.inspection import CompletePair, Inspection, classify
+from liveness.inspection import CompletePair, Input, Inspection, classify
 from liveness.keys import candidate_keys
 from liveness.markers import ParkReason
 from liveness.records import Response
@@ -34,11 +34,12 @@ def pair(*roles: str, sizes: int = 10, result: Mapping[str, str] | None = None) 
     """A pair with only the inputs of these roles."""
     keys = candidate_keys(SETTINGS, "anna")
     first = {key.role: key for key in reversed(keys)}
-    heads = [
-        (key, head(key.key, sizes) if key.role in roles and key == first[key.role] else None)
-        for key in keys
-    ]
-    inputs = classify(SETTINGS, "anna", heads)
+    present = [key for key in keys if key.role in roles and key == first[key.role]]
+    inputs = classify(
+        SETTINGS,
+        "anna",
+        [Input(key.role, key.key, "etag", sizes, NOW - 3600, None) for key in present],
+    )
     return PairSnapshot(
         settings=SETTINGS,
         now=NOW,

@@ -237,8 +237,8 @@ class Reader:
             deliveries=marker.deliveries,
             parked_at=_finite(_fields(stored).get("parked_at")),
             is_read=True,
-            fingerprint=_text(fields.get("fingerprint")),
-            history=_history(fields),
+            fingerprint=marker.fingerprint,
+            history=marker.history,
         )
 
     def _result(self, pair_id: str) -> Result | None:
