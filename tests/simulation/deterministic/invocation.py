@@ -256,6 +256,7 @@ class Invocation:
             self._simulation.bucket.remove(key)
             self._simulation.checker.on_delete(self, key, stored)
 
+        self._simulation.checker.before_delete(self, key)
         self._at_store("delete", key, remove)
 
     def list(self, bucket: str, prefix: str, after: str) -> Page:

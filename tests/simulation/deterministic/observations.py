@@ -132,6 +132,7 @@ class Observations:
         self.raced_claims: set[str] = set()
         self.calls_of_requests: dict[str, Call] = {}
         self.drainers: set[str] = set()  # the labels of invocations that took a drain's slot
+        self.slot_claims: Counter[tuple[str, str]] = Counter()  # PUTs less DELETEs, by drainer
         self.drain_calls: list[float] = []  # when drainers' calls started
         self.uploads: dict[str, str] = {}
         self.unreadable: set[str] = set()  # keys of inputs that COS refuses to read

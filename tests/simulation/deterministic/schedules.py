@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .choices import Profile
-from .conditions import NEVER_JUDGED, Condition
+from .conditions import ARREARS, NEVER_JUDGED, Condition
 from .faults import CRASH_AFTER, GONE, LATE, PAUSE_BEFORE, SLOW, THROTTLED, Fault
 from .shrink import Script
 from .workload import INVOKE, UPLOAD, Action, Workload
@@ -60,11 +60,25 @@ SCHEDULES: Mapping[str, Script] = {
         until=9000.0,
         conditions=(Condition(NEVER_JUDGED, 0.0, 5000.0, "anna"),),
     ),
+    # An owner pauses with its answer while another invocation calls and records: both are kept.
+    "an answer comes second": _script(
+        _LIVE,
+        _IMAGE,
+        Action(75.0, INVOKE, "anna/", event={"pairs": ["anna"]}),
+        faults={f"event-1#1 {_RESPONSE}": Fault(PAUSE_BEFORE, long=140.0)},
+    ),
     # A code that nobody documented ends a pair, and so it does when it comes late.
     "a late answer has an undocumented code": _script(
         _LIVE._replace(body=b"odd anna 1"),
         _IMAGE,
         faults={"event-1#1 detect anna 1": Fault(SLOW, long=2.0)},
+    ),
+    # An account that is refused all day costs no content anything.
+    "the account is refused for ten hours": _script(
+        _LIVE,
+        _IMAGE,
+        faults={},
+        conditions=(Condition(ARREARS, 0.0, 36_000.0),),
     ),
     # The first try of an attempt is answered without a verdict, the second one is throttled.
     "a set-back is followed by a throttled try": _script(
