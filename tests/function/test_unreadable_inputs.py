@@ -148,8 +148,12 @@ def test_unreadable_inputs_do_not_stop_reconcile(cloud: Cloud, kind: Kind) -> No
 def test_a_role_without_permission_invalidates_nobody(cloud: Cloud) -> None:
     """The control object, which never exists, is refused as well."""
     cloud.put_pair("anna")
-    for method in ("HEAD", "GET"):
-        cloud.on(method, "", REFUSED, times=1_000_000)
+
+    def refuse_inputs(request: Any, phase: str) -> Reply | None:
+        is_input = (request.key or "").startswith("liveness/incoming/")
+        return REFUSED if is_input and phase == "before" else None
+
+    cloud.sandbox.hooks.append(refuse_inputs)
 
     with pytest.raises(Exception, match="check the execution role"):
         cloud.instance().walk("anna")

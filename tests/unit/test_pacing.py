@@ -37,6 +37,30 @@ class Observations:
         self.outcomes.append(outcome)
 
 
+def test_nothing_starts_while_the_breaker_blocks() -> None:
+    """Workers may have waited for long when it opens."""
+    breaker = Observations()
+    bucket = TokenBucket(5, ManualClock(START), threading.Lock(), EndlessSlot(), breaker)
+    assert bucket.acquire(10) is not None
+    assert bucket.await_start()
+    breaker.blocks = True
+
+    assert bucket.acquire(10) is None
+    assert not bucket.await_start()
+
+
+def test_every_outcome_reaches_the_breaker() -> None:
+    breaker = Observations()
+    bucket = TokenBucket(5, ManualClock(START), threading.Lock(), EndlessSlot(), breaker)
+    permit = bucket.acquire(10)
+    assert permit is not None
+
+    for outcome in CallOutcome:
+        bucket.on_outcome(outcome, permit)
+
+    assert breaker.outcomes == list(CallOutcome)
+
+
 def bucket_of(rate: float, clock: ManualClock) -> TokenBucket:
     return TokenBucket(rate, clock, threading.Lock(), EndlessSlot(), Observations())
 
