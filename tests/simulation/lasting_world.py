@@ -70,9 +70,18 @@ class Conditions:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._all: list[Condition] = []
+        self._kinds: set[str] = set()
 
     def add(self, kind: str, begin: float, end: float) -> None:
         self._all.append(Condition(kind, begin, end))
+        self._kinds.add(kind)
+
+    def holds(self, kind: str) -> bool:
+        """Whether a condition of that kind holds now."""
+        now = self._now()
+        return kind in self._kinds and any(
+            one.kind == kind and one.begin <= now < one.end for one in self._all
+        )
 
     def now(self) -> Condition | None:
         """Return the condition that holds now, if any does."""
@@ -168,8 +177,7 @@ class LastingStore(SimStore):
     def _trip(self) -> None:
         super()._trip()
         self._trips[int((self._kernel.now - self._began) // 3600)] += 1
-        condition = self.conditions.now()
-        if condition is not None and condition.kind == NO_ACCESS:
+        if self.conditions.holds(NO_ACCESS):
             raise ConfigurationError("COS answered 403")
 
     def requests_in(self, hour: int) -> int:
@@ -192,8 +200,7 @@ class LastingStore(SimStore):
         return head._replace(is_archived=kind == ARCHIVED)
 
     def create(self, bucket: str, key: str, body: bytes) -> CreateResult:
-        condition = self.conditions.now()
-        if condition is not None and condition.kind == FORBIDDEN and "/claims/" in key:
+        if "/claims/" in key and self.conditions.holds(FORBIDDEN):
             self._trip()
             self._trip()
             raise ConfigurationError("COS answered 403 to a PUT")
