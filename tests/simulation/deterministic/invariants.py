@@ -497,9 +497,9 @@ class InvariantChecker:
         """
         pair = self.observations.pairs[pair_id]
         calls = [call for call in pair.calls if call.fingerprint == fingerprint]
-        calls = [call for call in calls if call.may_be_billed]
+        attempts = {call.attempt for call in calls if call.may_be_billed}
         urgent = any("retry" in call.invocation.event for call in calls)
-        if len({call.attempt for call in calls}) < 2 or urgent or pair.visits >= MAX_DELIVERIES:
+        if len(attempts) < 2 or urgent or pair.visits >= MAX_DELIVERIES:
             return
         if self.observations.was_released_late(pair_id, fingerprint):
             return
