@@ -203,7 +203,7 @@ def test_an_input_deleted_or_replaced_during_hashing_is_not_judged(cloud: Cloud,
     assert len(cloud.ledger(".claim")) == (0 if when == "gone" else 1)  # hashed before the claim
 
 
-def test_a_bad_link_with_unchanged_inputs_is_retried_after_a_pause(cloud: Cloud) -> None:
+def test_a_bad_link_to_unchanged_inputs_is_retried_later(cloud: Cloud) -> None:
     cloud.put_pair("anna", {"code": "FailedOperation.DownLoadError", "times": 1})
     function = cloud.instance()
 

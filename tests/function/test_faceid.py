@@ -241,7 +241,7 @@ def test_nothing_is_sent_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> 
     assert (len(connections), received, late) == (1, [b""], [])
 
 
-def test_a_request_on_its_way_at_the_deadline_may_be_billed(
+def test_a_request_sent_before_the_deadline_may_be_billed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     end_of_test = threading.Event()
