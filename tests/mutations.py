@@ -135,12 +135,10 @@ MUTATIONS = (
     Mutation(
         "a running lease leaves no marker",
         "walk",
-        "            if isinstance(step, Deferral):\n"
-        "                step = self._park(step, pair)\n",
-        "            if isinstance(step, Deferral):\n"
+        "                deferral, step = step, self._park(step, pair)\n",
         "                if step.reason is ParkReason.LEASE_HELD:\n"
         "                    return self._parked(Parked(step))\n"
-        "                step = self._park(step, pair)\n",
+        "                deferral, step = step, self._park(step, pair)\n",
     ),
     Mutation(
         "a released attempt counts as billed",
@@ -254,7 +252,7 @@ MUTATIONS = (
     Mutation(
         "attempts are not spaced",
         "walk",
-        "        if history.not_before > now and not self._urgent:\n",
+        "        if history.wait(now) and not self._urgent:\n",
         "        if False:\n",
     ),
     Mutation(
