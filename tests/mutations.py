@@ -93,11 +93,11 @@ MUTATIONS = (
     ),
     Mutation(
         "the response is recorded after the result is published",
-        "walk",
-        "                return self._record(ledger, response_of(answer))\n",
+        "settle",
+        "                return self._record(response_of(answer))\n",
         "                ours = response_of(answer)\n"
-        "                self._publish(pair, RecordedResponse(ours))\n"
-        "                return self._record(ledger, ours)\n",
+        "                self._publisher.publish_result(self._pair, ours, None)\n"
+        "                return self._record(ours)\n",
         suites=(SIMULATION, CHAOS),
     ),
     Mutation(
@@ -135,10 +135,10 @@ MUTATIONS = (
     Mutation(
         "a running lease leaves no marker",
         "walk",
-        "                deferral, step = step, self._park(step, pair)\n",
+        "                step = self._journal.park(step, pair)\n",
         "                if step.reason is ParkReason.LEASE_HELD:\n"
         "                    return self._parked(Parked(step))\n"
-        "                deferral, step = step, self._park(step, pair)\n",
+        "                step = self._journal.park(step, pair)\n",
     ),
     Mutation(
         "a released attempt counts as billed",
@@ -160,11 +160,9 @@ MUTATIONS = (
     ),
     Mutation(
         "the marker is written after the release",
-        "walk",
-        "        parked_step = self._park(outcome, pair, later)\n"
-        "        self._release(ledger, claim, later)\n",
-        "        self._release(ledger, claim, later)\n"
-        "        parked_step = self._park(outcome, pair, later)\n",
+        "settle",
+        "        parked_step = self._park(outcome, later)\n        self._release(claim, later)\n",
+        "        self._release(claim, later)\n        parked_step = self._park(outcome, later)\n",
     ),
     Mutation(
         "one marker name per pair",
@@ -181,8 +179,8 @@ MUTATIONS = (
     ),
     Mutation(
         "the pair is given up over a paid response",
-        "walk",
-        "        recorded = ledger.response()\n        # None: an operator",
+        "settle",
+        "        recorded = self._ledger.response()\n        # None: an operator",
         "        counted = len(history.unanswered)\n"
         "        recorded = Response(history.number, counted, 0, '', {}, now, now, None)\n"
         "        # None: an operator",
@@ -214,8 +212,8 @@ MUTATIONS = (
     ),
     Mutation(
         "a late answer is discarded",
-        "walk",
-        "        ledger.store_late_response(ours)\n",
+        "settle",
+        "        self._ledger.store_late_response(ours)\n",
         "",
     ),
     Mutation(
@@ -251,7 +249,7 @@ MUTATIONS = (
     ),
     Mutation(
         "attempts are not spaced",
-        "walk",
+        "settle",
         "        if history.wait(now) and not self._urgent:\n",
         "        if False:\n",
     ),
@@ -264,14 +262,15 @@ MUTATIONS = (
     ),
     Mutation(
         "an answer after the deadline is dropped",
-        "walk",
-        "                ledger.store_late_response(response_of(answer))\n",
+        "settle",
+        "                self._ledger.store_late_response(response_of(answer))\n",
         "                pass\n",
     ),
     Mutation(
         "late answers are not looked for",
-        "walk",
-        "        late = ledger.late_response(history.unanswered) if history.unanswered else None\n",
+        "settle",
+        "        late = self._ledger.late_response(history.unanswered) "
+        "if history.unanswered else None\n",
         "        late = None\n",
     ),
     Mutation(
@@ -294,7 +293,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a second try at every attempt",
-        "walk",
+        "settle",
         "                may_retry=history.setbacks == 0,\n",
         "                may_retry=True,\n",
     ),
@@ -318,26 +317,26 @@ MUTATIONS = (
     ),
     Mutation(
         "no marker carries a history",
-        "walk",
+        "journal",
         "            marker = marker._replace(fingerprint=pair.fingerprint, history=known)\n",
         "            marker = marker._replace(fingerprint=pair.fingerprint)\n",
     ),
     Mutation(
         "an attempt stays unreleased after an error",
-        "walk",
+        "settle",
         "        with contextlib.suppress(LivenessError):\n"
-        "            self._release(ledger, claim, released)\n",
+        "            self._release(claim, released)\n",
         "",
     ),
     Mutation(
         "an attempt without a reply is released",
-        "walk",
+        "settle",
         "                deferral = Deferral("
         "self._pause(later), ParkReason.OUTCOME_UNKNOWN, detail)\n",
         "                deferral = Deferral("
         "self._pause(later), ParkReason.OUTCOME_UNKNOWN, detail)\n"
-        "                self._park(deferral, pair, released)\n"
-        "                self._release(ledger, claim, released)\n",
+        "                self._park(deferral, released)\n"
+        "                self._release(claim, released)\n",
     ),
     Mutation(
         "a fresh claim is read back only once",

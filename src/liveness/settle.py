@@ -1,0 +1,354 @@
+"""Steps 2 to 4 of the walk, for one content: claim, call, record.
+
+2 claim     get the one permission to call for this fingerprint, or find the response
+3 call      make the paid call (call.py), and keep an answer whenever it comes
+4 record    store the answer, before anything else happens
+
+history.py says when the next attempt may be made, and when there is none any more.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import NamedTuple, NoReturn
+
+from .best_frame import StoredFrame
+from .breaker import open_until
+from .call import (
+    MIN_CALL_SECONDS,
+    PAUSE_SECONDS,
+    Deferral,
+    FinalAnswer,
+    InputsChanged,
+    OutcomeUnknown,
+    Prepared,
+    SetBack,
+    call,
+    needs_preparation,
+    prepare,
+)
+from .context import Context
+from .errors import LivenessError, PairNotFinishedError, StoreUnavailableError
+from .face_api import Answer, NoFrame
+from .history import JITTER, MAX_SETBACKS, History
+from .inspection import CompletePair, Inspection, InvalidPair
+from .journal import Journal, Parked
+from .ledger import Ledger, Mine, Theirs, Unread
+from .markers import DRAINED_EARLY_SECONDS, ParkReason
+from .pacing import Permit
+from .publish import Publisher
+from .records import Response
+from .retry import with_retries
+from .verdicts import may_be_billed, outcome_of_answer
+
+
+class RecordedResponse(NamedTuple):
+    """The response in force, and its frame if that was dealt with already."""
+
+    response: Response
+    frame: StoredFrame | NoFrame | None = None
+
+
+class Settlement:
+    """Settles one content of a pair: ends in its response, or in why there is none yet."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        journal: Journal,
+        publisher: Publisher,
+        ledger: Ledger,
+        inspection: Inspection,
+        pair: CompletePair,
+        urgent: bool,
+        giving_up: bool,
+    ) -> None:
+        """`urgent` if an operator waits: no pause counts; `giving_up` if no call may be made."""
+        self._ctx = ctx
+        self._journal = journal
+        self._publisher = publisher
+        self._ledger = ledger
+        self._inspection = inspection
+        self._pair = pair
+        self._urgent = urgent
+        self.giving_up = giving_up
+
+    # ---- 2: claim
+
+    def run(
+        self,
+    ) -> RecordedResponse | Deferral | Parked | InputsChanged | InvalidPair:
+        """Find the recorded response, or make the one call that may be made."""
+        history = self._journal.history_of(self._pair)
+        prepared: Prepared | None = None
+        permit: Permit | None = None
+        while True:
+            if history != History() and (step := self._before_next_attempt(history)):
+                return step
+            if not self.giving_up:
+                ready = self._get_ready_to_call()
+                if isinstance(ready, Deferral):
+                    return ready
+                # Before the claim: its lease is for the call alone.
+                outcome = prepared or self._prepare(history)
+                if not isinstance(outcome, Prepared):
+                    return outcome
+                prepared = outcome
+                # One permit is one call: what is found out on the way to an attempt costs none.
+                permit = permit or self._ctx.pacer.acquire(self._seconds_for_permit())
+                if permit is None:
+                    return Deferral(0, ParkReason.NO_CALL_SLOT)
+            match self._ledger.claim(history):
+                case Response() as response:
+                    return RecordedResponse(response)
+                case Mine() as mine:
+                    if prepared is None or permit is None:  # no call begins while we give up
+                        return self._give_up_under(mine, history.released(mine.number))
+                    return self._call_under(mine, prepared, permit, history)
+                case Unread(mine, error):
+                    self._raise_unfinished(mine, history, error)
+                case Theirs(claim):
+                    history, lease_left = self._ledger.catch_up(history, claim, self._limit)
+                    self._journal.learn(self._pair, history)
+                    if lease_left > 0:
+                        return Deferral(lease_left, ParkReason.LEASE_HELD)
+
+    @property
+    def _limit(self) -> int:
+        """How many attempts may go without a reply."""
+        return self._ctx.settings.max_attempts + self._ledger.grants
+
+    def _before_next_attempt(
+        self, history: History
+    ) -> RecordedResponse | Deferral | InputsChanged | None:
+        """Use a late answer, give up, or wait; None if another attempt may be made now."""
+        late = self._ledger.late_response(history.unanswered) if history.unanswered else None
+        if late:
+            self._ledger.store_response(late)
+            return RecordedResponse(self._read_recorded(late))
+        if self._is_exhausted(history):
+            response = self._ledger.response()  # finds out about grants, too
+            if response is not None:
+                return RecordedResponse(response)
+        exhausted = self._is_exhausted(history)
+        now = self._ctx.store.now()
+        if exhausted or self.giving_up:
+            if wait := history.wait_to_give_up(now):
+                # An answer may still come, and must not find us giving up.
+                return Deferral(wait + DRAINED_EARLY_SECONDS, ParkReason.ATTEMPTS_EXHAUSTED)
+            return self._give_up(history, None) if exhausted else None
+        if history.wait(now) and not self._urgent:
+            return Deferral(self._pause(history), ParkReason.SPACED)
+        return None
+
+    def _is_exhausted(self, history: History) -> bool:
+        return (
+            len(history.unanswered) >= self._limit
+            or history.setbacks >= MAX_SETBACKS + self._ledger.grants
+        )
+
+    def _get_ready_to_call(self) -> Deferral | None:
+        """Return why no call can be made now; None if one can."""
+        if self._ctx.seconds_for_calls() < MIN_CALL_SECONDS:
+            return Deferral(0, ParkReason.TIME_EXHAUSTED)
+        if self._inspection.drain_active:
+            return Deferral(0, ParkReason.DRAIN_ACTIVE)
+        now = self._ctx.store.now()
+        next_probe = open_until(self._inspection.breaker, now)
+        if next_probe is not None:
+            return Deferral(max(0.0, next_probe - now), ParkReason.BREAKER_OPEN)
+        return None
+
+    def _seconds_for_permit(self) -> float:
+        return self._ctx.seconds_for_calls() - MIN_CALL_SECONDS
+
+    def _prepare(
+        self, history: History
+    ) -> Prepared | RecordedResponse | Parked | Deferral | InputsChanged | InvalidPair:
+        """Prepare the call; what takes too long counts against the content, without a claim."""
+        if needs_preparation(self._ctx, self._pair):
+            # An answer that is recorded already needs no input any more.
+            response = self._ledger.response()
+            if response is not None:
+                return RecordedResponse(response)
+        outcome = prepare(self._ctx, self._pair)
+        if not isinstance(outcome, SetBack):
+            return outcome
+        later = self._set_back(history, history.number)
+        deferral = Deferral(self._pause(later), outcome.reason, outcome.detail)
+        return self._park(deferral, later)
+
+    def _give_up(self, history: History, answer: Answer | None) -> RecordedResponse | InputsChanged:
+        """Record that there will be no verdict; `answer` is the last that the service gave."""
+        self.giving_up = False  # what is uploaded from now on is called for
+        self._journal.log(
+            "pair.given-up",
+            attempts=history.number,
+            possibly_billed=len(history.unanswered),
+            setbacks=history.setbacks,
+            code=answer.code if answer else None,
+        )
+        now, settings = self._ctx.clock.now(), self._ctx.settings
+        self._ledger.store_response(
+            Response(
+                attempt=history.number,
+                possibly_billed=len(history.unanswered),
+                threshold=settings.sim_threshold,
+                transfer=settings.transfer,
+                md5s={},
+                claimed_at=now,
+                answered_at=now,
+                answer=answer,
+            )
+        )
+        recorded = self._ledger.response()
+        # None: an operator granted another attempt meanwhile, so begin again.
+        return InputsChanged() if recorded is None else RecordedResponse(recorded)
+
+    def _give_up_under(
+        self, claim: Mine, history: History, answer: Answer | None = None
+    ) -> RecordedResponse | InputsChanged:
+        """Give up under our claim, and then give it back: nothing was billed under it.
+
+        In this order: until the end is recorded, no one else may call.
+        """
+        step = self._give_up(history, answer)
+        self._release(claim, history)
+        return step
+
+    # ---- 3: call
+
+    def _call_under(
+        self, claim: Mine, prepared: Prepared, permit: Permit, history: History
+    ) -> RecordedResponse | Parked | InputsChanged:
+        """Use our claim: call, and either record the answer or give the attempt back."""
+        self._journal.log("pair.claimed", attempt=claim.number)
+        released = history.released(claim.number)
+
+        def response_of(answer: Answer) -> Response:
+            return self._response(answer, prepared, claim, len(history.unanswered))
+
+        def keep_late_answer(answer: Answer) -> None:
+            if not outcome_of_answer(answer, self._ctx.settings.sim_threshold).final:
+                return
+            with contextlib.suppress(LivenessError):  # in a thread of its own, with no one to tell
+                self._ledger.store_late_response(response_of(answer))
+                self._journal.plain_log("pair.late-response", attempt=claim.number)
+
+        try:
+            outcome = call(
+                self._ctx,
+                prepared,
+                self._pair,
+                claim,
+                permit,
+                may_retry=history.setbacks == 0,
+                on_late_answer=keep_late_answer,
+                log=self._journal.plain_log,
+            )
+        except Exception as error:
+            # What `call` raises came before any request or after an unbilled one.
+            self._raise_unfinished(claim, history, error)
+        match outcome:
+            case FinalAnswer(answer):
+                return self._record(response_of(answer))
+            case OutcomeUnknown(detail):
+                began = self._ctx.store.now() - (self._ctx.clock.monotonic() - claim.started)
+                later = history.left_unanswered(claim.number, began, self._limit, self._jitter())
+                deferral = Deferral(self._pause(later), ParkReason.OUTCOME_UNKNOWN, detail)
+                return self._park(deferral, later)
+            case InputsChanged():
+                self._release(claim, released)
+                return outcome
+            case SetBack(reason, detail, answer):
+                later = self._set_back(history, claim.number)
+                if self._is_exhausted(later):
+                    return self._give_up_under(claim, later, answer)
+                outcome = Deferral(self._pause(later), reason, detail)
+            case Deferral():
+                later = released
+        # First the marker, then the release: a crash in between forgets no pair.
+        parked_step = self._park(outcome, later)
+        self._release(claim, later)
+        return parked_step
+
+    def _set_back(self, history: History, number: int) -> History:
+        return history.set_back(number, self._ctx.store.now(), self._jitter())
+
+    def _jitter(self) -> float:
+        return self._ctx.rng.uniform(JITTER)
+
+    def _pause(self, history: History) -> float:
+        """Return the seconds after which a drain is sure to find the pause over."""
+        return history.wait(self._ctx.store.now()) + DRAINED_EARLY_SECONDS
+
+    def _raise_unfinished(self, claim: Mine, history: History, error: Exception) -> NoReturn:
+        """Park, give the attempt back, and raise the error that ended it: nothing was billed."""
+        released, parked = history.released(claim.number), False
+        with contextlib.suppress(LivenessError):
+            deferral = Deferral(PAUSE_SECONDS, ParkReason.PREPARATION_FAILED)
+            self._park(deferral, released)
+            parked = True
+        with contextlib.suppress(LivenessError):
+            self._release(claim, released)
+        if not isinstance(error, LivenessError):
+            raise error
+        raise PairNotFinishedError(error, marker_written=parked) from error
+
+    def _release(self, claim: Mine, history: History) -> None:
+        self._ledger.release(claim, history)
+        self._journal.log("pair.released", attempt=claim.number)
+
+    def _response(self, answer: Answer, prepared: Prepared, claim: Mine, counted: int) -> Response:
+        settings, clock = self._ctx.settings, self._ctx.clock
+        now = clock.now()
+        return Response(
+            attempt=claim.number,
+            possibly_billed=counted + may_be_billed(answer),
+            threshold=settings.sim_threshold,
+            transfer=settings.transfer,
+            md5s=prepared.md5s,
+            claimed_at=now - (clock.monotonic() - claim.started),
+            answered_at=now,
+            answer=answer,
+        )
+
+    # ---- 4: record
+
+    def _record(self, ours: Response) -> RecordedResponse:
+        """Store the answer; meanwhile fetch its frame, which is stored while we read back.
+
+        The frame's key names its content, so it may be stored before anything refers to it.
+        """
+        answer = ours.answer
+        assert answer is not None
+        (frame,) = self._ledger.store_response(ours, lambda: self._publisher.fetch_frame(answer))
+        stored_frame, recorded = self._ctx.concurrency.gather(
+            lambda: self._publisher.try_store_frame(frame),
+            lambda: self._read_recorded(ours),
+        )
+        if recorded == ours:
+            self._journal.log("pair.response-stored", attempt=ours.attempt)
+            return RecordedResponse(recorded, stored_frame)
+        self._ledger.store_late_response(ours)
+        too_late = may_be_billed(answer) and recorded.answer is None
+        event = "pair.billed-after-give-up" if too_late else "pair.late-response"
+        self._journal.log(event, attempt=ours.attempt)
+        return RecordedResponse(recorded)
+
+    def _read_recorded(self, ours: Response) -> Response:
+        """Read the response in force after ours was written."""
+
+        def read() -> Response:
+            response = self._ledger.response()
+            if response is None:
+                # Ours was passed over: an operator granted an attempt after others gave up. What
+                # was paid for takes that attempt's place.
+                self._ledger.store_response(ours)
+                raise StoreUnavailableError("the response was written but cannot be read")
+            return response
+
+        return with_retries(read, self._ctx.clock, self._ctx.rng)
+
+    def _park(self, deferral: Deferral, history: History) -> Parked:
+        return self._journal.park(deferral, self._pair, history)
