@@ -13,8 +13,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from ..mutations import CHAOS, copy_source, find_mutation
+from ..mutations import CHAOS, find_mutation
 from .campaign import Summary, campaign, report
+from .deployment import copy_for_chaos
 
 
 def main() -> int:
@@ -44,7 +45,7 @@ def main() -> int:
     first = random.randrange(1_000_000) if options.seed is None else options.seed
     began, summary = time.monotonic(), Summary()
     with tempfile.TemporaryDirectory(prefix="liveness-chaos-") as folder:
-        code = copy_source(Path(folder) / "src", mutation)
+        code = copy_for_chaos(Path(folder) / "src", mutation)
         with campaign(range(first, first + options.runs), code) as results:
             for result in results:
                 summary.add(result)

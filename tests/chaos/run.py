@@ -28,10 +28,10 @@ from .workload import Content
 
 # Part of every event: it must not reach a log.
 UPLOADERS_SIGNATURE = "q-signature=of-the-uploader"
-# In seconds, longer than anything is delayed: a visited marker 150, a retry 60, lease and call 77.
-_ALL_DUE_SECONDS = 160.0
+# In seconds, longer than anything is delayed: a pause of an hour with its jitter.
+_ALL_DUE_SECONDS = 4400.0
 _INSTANCES = 3
-_MAX_DRAINS = 12
+_MAX_DRAINS = 24
 _MAX_TRIES = 3
 _MAX_SECONDS = 90.0
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ..mutations import CHAOS, copy_source, find_mutation
+from ..mutations import CHAOS, find_mutation
 from .campaign import Summary, campaign, report
+from .deployment import copy_for_chaos
 from .plan import plan
 
 RUNS = 50
@@ -16,7 +17,7 @@ RUNS = 50
 @pytest.mark.timeout(600)
 def test_all_invariants_hold_in_real_processes(tmp_path: Path) -> None:
     summary = Summary()
-    with campaign(range(1, RUNS + 1), copy_source(tmp_path / "src")) as results:
+    with campaign(range(1, RUNS + 1), copy_for_chaos(tmp_path / "src")) as results:
         for result in results:
             summary.add(result)
             if result.problems:
@@ -36,6 +37,6 @@ def test_the_seed_determines_the_plan() -> None:
 def test_a_call_repeated_without_an_answer_is_detected(tmp_path: Path) -> None:
     # `python -m tests.chaos --mutation NAME` shows the same of the other mutations.
     mutation = find_mutation("repeated under the same attempt", CHAOS)
-    with campaign(range(1, RUNS + 1), copy_source(tmp_path / "src", mutation)) as results:
+    with campaign(range(1, RUNS + 1), copy_for_chaos(tmp_path / "src", mutation)) as results:
         problems = next(result.problems for result in results if result.problems)
     assert any("billed calls for" in problem for problem in problems)

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 
 from liveness.face_api import Answer
+<<<<<<< HEAD
 from liveness.inspection import CompletePair, Input, Inspection, classify
+=======
+from liveness.inspection import CompletePair, Inspection, classify
+>>>>>>> 05297ec (A marker that the function would discard counts as damaged in status and explain)
 from liveness.keys import candidate_keys
 from liveness.markers import ParkReason
 from liveness.records import Response
@@ -34,12 +38,20 @@ def pair(*roles: str, sizes: int = 10, result: Mapping[str, str] | None = None) 
     """A pair with only the inputs of these roles."""
     keys = candidate_keys(SETTINGS, "anna")
     first = {key.role: key for key in reversed(keys)}
+<<<<<<< HEAD
     present = [key for key in keys if key.role in roles and key == first[key.role]]
     inputs = classify(
         SETTINGS,
         "anna",
         [Input(key.role, key.key, "etag", sizes, NOW - 3600, None) for key in present],
     )
+=======
+    heads = [
+        (key, head(key.key, sizes) if key.role in roles and key == first[key.role] else None)
+        for key in keys
+    ]
+    inputs = classify(SETTINGS, "anna", heads)
+>>>>>>> 05297ec (A marker that the function would discard counts as damaged in status and explain)
     return PairSnapshot(
         settings=SETTINGS,
         now=NOW,
@@ -69,7 +81,11 @@ def published(status: str, **meta: str) -> dict[str, str]:
 
 
 def record(kind: str, number: int, age: float = 500, **fields: Any) -> LedgerRecord:
+<<<<<<< HEAD
     options: dict[str, Any] = {"name": f"{kind} {number}", "owner": OWNER, "written_at": NOW - age}
+=======
+    options = {"name": f"{kind} {number}", "owner": OWNER, "written_at": NOW - age}
+>>>>>>> 05297ec (A marker that the function would discard counts as damaged in status and explain)
     return LedgerRecord(fingerprint(), kind, number, **(options | fields))
 
 
