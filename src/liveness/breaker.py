@@ -46,6 +46,11 @@ class BreakerState(NamedTuple):
     probes: int
     next_probe: float
 
+    def wait(self, now: float) -> float:
+        """Return the seconds until the next probe may be made."""
+        wait = self.next_probe - now
+        return wait if 0 < wait <= _MAX_WAIT_SECONDS else 0.0  # NaN, too
+
 
 class Breaker:
     """A circuit breaker around the calls of one drainer."""
