@@ -69,7 +69,10 @@ def explain_missing_result(pair_id: str, invocations: Sequence[Invocation]) -> s
     if not invocations:
         return f"{lead}: nothing triggered it"
     # The failed invocation or, if none failed, the one that did most: the other only waited for it.
-    most_informative = max(invocations, key=lambda each: (each.error is not None, len(each.logs)))
+    most_informative = max(
+        invocations,
+        key=lambda each: (each.error is not None, bool(_failures(each)), len(each.logs)),
+    )
     lines = [line for line in most_informative.logs if _REASON in _fields(line)]
     last_lines = (lines or most_informative.logs)[-_LOG_LINES_SHOWN:]
     log = "".join(f"\n  {line}" for line in last_lines)
@@ -84,8 +87,15 @@ def _outcome(invocation: Invocation) -> str:
     pairs = (invocation.result or {}).get("pairs", [])
     skipped = (invocation.result or {}).get("skipped", [])
     outcomes = [": ".join(filter(None, (pair["state"], pair.get("detail")))) for pair in pairs]
+    outcomes += [f"failed: {reason}" for reason in _failures(invocation)]
     outcomes += [f"{record['kind']}: {record[_REASON]}" for record in skipped]
     return "; ".join(outcomes) or "nothing to do"
+
+
+def _failures(invocation: Invocation) -> list[str]:
+    """Return the reasons of its failed pairs from its log: one that is parked is not raised."""
+    lines = (_fields(line) for line in invocation.logs)
+    return [str(line.get(_REASON)) for line in lines if line.get("event") == "pair.failed"]
 
 
 def _uploaded_name(invocation: Invocation) -> str:
