@@ -139,9 +139,17 @@ def upload_one_input(environment: dict[str, str]) -> str:
 
 
 def test_an_event_that_always_fails_becomes_a_dead_letter(start: Start, tmp_path: Path) -> None:
-    """At this speed its three tries are a second apart."""
+    """Nothing of the pair may be read, and no marker written that would take the event's place.
+
+    At this speed its three tries are a second apart.
+    """
     dead, scenario = tmp_path / "dead", tmp_path / "scenario.json"
-    scenario.write_text(json.dumps({"faults": [{"match": {"method": "HEAD"}, "do": DENIED}]}))
+    denied = (
+        {"method": "HEAD"},
+        {"method": "GET", "key": "liveness/incoming/*"},
+        {"method": "PUT", "key": "liveness/ledger/pending/*"},
+    )
+    scenario.write_text(json.dumps({"faults": [{"match": each, "do": DENIED} for each in denied]}))
     options = ("--speed", "60", "--dead-letters", str(dead), "--scenario", str(scenario))
     environment = printed_environment(start("sandbox", *options))
 
