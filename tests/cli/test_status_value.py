@@ -91,18 +91,21 @@ def test_the_backlog_is_summarized_by_age_and_reason() -> None:
             "text": "processing the pair raised an error",
             "markers": 2,
             "oldest_due": "2027-01-15T07:55:00Z",
+            "next_due": "2027-01-15T08:01:00Z",
         },
         {
             "reason": "throttled",
             "text": "the face API is over its request rate",
             "markers": 2,
             "oldest_due": "2027-01-15T07:59:50Z",
+            "next_due": None,
         },
         {
             "reason": "lease-held",
             "text": "another invocation holds the lease",
             "markers": 1,
             "oldest_due": "2027-01-15T08:01:10Z",
+            "next_due": "2027-01-15T08:01:10Z",
         },
     ]
 
