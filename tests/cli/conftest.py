@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from liveness.cloud.system import SystemClock
 from liveness_cli.main import main
 from tests.conftest import BUCKET, Cloud
 
@@ -33,7 +34,17 @@ def empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the environment name the cloud and its bucket, as an operator's does."""
+    """Make the environment name the cloud and its bucket, as an operator's does.
+
+    For the commands, too, time passes with `cloud.advance`.
+    """
+
+    class Clock(SystemClock):
+        def now(self) -> float:
+            return super().now() + cloud.advanced
+
+    for module in ("liveness_cli.environment", "liveness.handler"):
+        monkeypatch.setattr(f"{module}.SystemClock", Clock)
     for name, value in cloud.sandbox.client_environment().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LIVENESS_BUCKET", BUCKET)

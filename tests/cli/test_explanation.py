@@ -7,12 +7,10 @@ from typing import Any
 
 import pytest
 
+from liveness.breaker import BreakerState
 from liveness.face_api import Answer
-<<<<<<< HEAD
+from liveness.history import MAX_SETBACKS, History
 from liveness.inspection import CompletePair, Input, Inspection, classify
-=======
-from liveness.inspection import CompletePair, Inspection, classify
->>>>>>> 05297ec (A marker that the function would discard counts as damaged in status and explain)
 from liveness.keys import candidate_keys
 from liveness.markers import ParkReason
 from liveness.records import Response
@@ -38,20 +36,12 @@ def pair(*roles: str, sizes: int = 10, result: Mapping[str, str] | None = None) 
     """A pair with only the inputs of these roles."""
     keys = candidate_keys(SETTINGS, "anna")
     first = {key.role: key for key in reversed(keys)}
-<<<<<<< HEAD
     present = [key for key in keys if key.role in roles and key == first[key.role]]
     inputs = classify(
         SETTINGS,
         "anna",
         [Input(key.role, key.key, "etag", sizes, NOW - 3600, None) for key in present],
     )
-=======
-    heads = [
-        (key, head(key.key, sizes) if key.role in roles and key == first[key.role] else None)
-        for key in keys
-    ]
-    inputs = classify(SETTINGS, "anna", heads)
->>>>>>> 05297ec (A marker that the function would discard counts as damaged in status and explain)
     return PairSnapshot(
         settings=SETTINGS,
         now=NOW,
@@ -81,11 +71,7 @@ def published(status: str, **meta: str) -> dict[str, str]:
 
 
 def record(kind: str, number: int, age: float = 500, **fields: Any) -> LedgerRecord:
-<<<<<<< HEAD
     options: dict[str, Any] = {"name": f"{kind} {number}", "owner": OWNER, "written_at": NOW - age}
-=======
-    options = {"name": f"{kind} {number}", "owner": OWNER, "written_at": NOW - age}
->>>>>>> 05297ec (A marker that the function would discard counts as damaged in status and explain)
     return LedgerRecord(fingerprint(), kind, number, **(options | fields))
 
 
@@ -190,6 +176,138 @@ def test_the_outlook_says_what_starts_the_next_walk(
     outlook = explanation_of(snapshot)["next"]["outlook"]
 
     assert text in outlook
+
+
+def outlook_of(snapshot: PairSnapshot) -> str:
+    outlook: str = explanation_of(snapshot)["next"]["outlook"]
+    return outlook
+
+
+def parked(due: float, history: History) -> Marker:
+    """A marker of the current content that is due in so many seconds."""
+    return Marker("", NOW + due, fingerprint=fingerprint(), history=history)
+
+
+def test_a_pause_counts_until_it_is_over() -> None:
+    """A marker may be due before: of other content, or written by hand."""
+    history = History(1, (1,), 0, NOW - 10, NOW + 500)
+    early = parked(-9, history)
+
+    paused = complete_pair()._replace(records=[claim(1, age=10)], markers=[early])
+    later = paused._replace(now=NOW + 600)
+    other = paused._replace(markers=[early._replace(fingerprint="of other content")])
+
+    assert "pauses for another 8 min" in outlook_of(paused)
+    assert "by the next drain after its pause is over, in 8 min" in outlook_of(paused)
+    assert "by the next drain, within a minute" in outlook_of(later)
+    assert state_of(other) == "running"
+
+
+def test_a_release_is_what_its_claims_owner_wrote() -> None:
+    history = History(1, (), 3, NOW - 900, NOW + 300)
+    released = record("released", 1, nonce="secret 1", history=history)
+
+    ours = complete_pair()._replace(records=[claim(1), released])
+    foreign = ours._replace(records=[claim(1), released._replace(nonce="another")])
+
+    assert "not before its pause is over, in 5 min" in outlook_of(ours)
+    assert explanation_of(ours)["parked"]["setbacks"] == 3
+    assert explanation_of(foreign)["parked"]["unanswered_attempts"] == 1
+
+
+def test_claims_after_the_latest_release_are_added_to_it() -> None:
+    history = History(2, (1,), 1, NOW - 9000, NOW - 5000)
+    released = record("released", 2, nonce="secret 2", history=history)
+
+    snapshot = complete_pair()._replace(
+        records=[claim(1, 9000), claim(2, 7000), released, claim(3)]
+    )
+
+    assert explanation_of(snapshot)["parked"]["unanswered_attempts"] == 2
+    assert explanation_of(snapshot)["next"]["max_calls"] == 1
+
+
+def test_a_pair_is_given_up_when_an_answer_can_no_longer_come() -> None:
+    """Not when its marker is due, if that is earlier."""
+    history = History(3, (1, 2, 3), 0, NOW - 1800, NOW + 100)
+    claims = [claim(1, 1800), claim(2, 900), claim(3, 500)]
+    snapshot = complete_pair()._replace(records=claims, markers=[parked(-9, history)])
+
+    assert state_of(snapshot) == "exhausted"
+    assert "by the next drain after the wait for a late answer is over, in 30 min" in outlook_of(
+        snapshot
+    )
+    over = snapshot._replace(now=NOW + 1801)
+    assert "as failed by the next drain, within a minute" in outlook_of(over)
+
+
+def test_set_backs_end_a_content_unless_one_more_is_granted() -> None:
+    history = History(MAX_SETBACKS, (), MAX_SETBACKS, NOW - 9000, NOW + 3600)
+    snapshot = complete_pair()._replace(markers=[parked(3600, history)])
+    granted = snapshot._replace(records=[record("grant", 1)])
+
+    assert state_of(snapshot) == "exhausted"
+    assert "All 11 set-backs" in outlook_of(snapshot)
+    assert state_of(granted) == "ready"
+
+
+@pytest.mark.parametrize(
+    ("answer", "grants", "state", "text"),
+    [
+        (PASSED, 0, "answered", "A late response is used and published by the next drain"),
+        (UNKNOWN, 0, "answered", "A late response, which is a failure, is used"),
+        (PASSED, 1, "answered", "A late response is used"),
+        (UNKNOWN, 1, "ready", "The next call"),
+    ],
+)
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_a_late_response_takes_the_place_of_a_call_and_of_giving_up(
+    answer: Answer, grants: int, state: str, text: str, attempts: int
+) -> None:
+    claims = [claim(number, age=9000) for number in range(1, attempts + 1)]
+    grant = [record("grant", number) for number in range(1, grants + 1)]
+    snapshot = complete_pair()._replace(
+        records=[*claims, *grant, response("late", attempts, answer, attempts)],
+        markers=[Marker("", NOW - 9)],
+    )
+
+    assert (state_of(snapshot), text in outlook_of(snapshot)) == (state, True)
+
+
+def test_a_damaged_late_response_stops_every_walk() -> None:
+    snapshot = complete_pair()._replace(records=[claim(1), record("late", 1)])
+
+    assert state_of(snapshot) == "damaged"
+    assert "its record of a late response is not as the function wrote it" in outlook_of(snapshot)
+
+
+@pytest.mark.parametrize(
+    ("probe", "text"),
+    [
+        (200, "by the next drain after the breaker's next probe is due, in 3 min"),
+        (-5, "by the next drain, within a minute"),
+        (9e9, "by the next drain, within a minute"),
+        (float("nan"), "by the next drain, within a minute"),
+    ],
+)
+def test_an_open_breaker_lets_only_probes_through(probe: float, text: str) -> None:
+    breaker = BreakerState("unanswered", NOW - 100, 1, NOW + probe)
+    snapshot = complete_pair()._replace(markers=[Marker("", NOW - 9)], breaker=breaker)
+
+    assert "The breaker is open (unanswered)" in outlook_of(snapshot)
+    assert text in outlook_of(snapshot)
+
+
+def test_what_a_running_call_leaves_behind_is_foreseen() -> None:
+    claims = [claim(1, 9000), claim(2, 5000), claim(3, age=5)]
+    snapshot = complete_pair()._replace(records=claims)
+
+    assert "is given up by the hourly reconcile, not before the wait for a late answer" in (
+        outlook_of(snapshot)
+    )
+    assert "continues by the hourly reconcile, not before its pause is over, in 55 s" in outlook_of(
+        complete_pair()._replace(records=[claim(1, age=5)])
+    )
 
 
 def test_entries_of_the_same_second_are_in_causal_order() -> None:

@@ -10,19 +10,24 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from liveness.history import History
 from liveness.keys import drain_slot_key, pair_hash
+from liveness.markers import MARKER_SCHEMA
 from liveness.settings import read_settings
 from liveness_cli.console import progress
 from liveness_cli.environment import with_platform_names
 from liveness_sandbox import Drop, Reply
 from tests.conftest import BUCKET, Cloud, Instance
+from tests.function.test_one_call import LAST_PAUSE
+from tests.function.test_outages import open_breaker
 
 from .conftest import Command, assert_one_sentence
 
 THROTTLED = {"code": "RequestLimitExceeded", "channel": "error", "times": 1}
+BAD_LINK = {"code": "FailedOperation.DownLoadError", "channel": "error"}
 TROUBLED = {"code": "InternalError", "channel": "error"}
 UNANSWERED = {"drop": "after"}
-LEDGER = "liveness/ledger/claims/"
+PENDING = "liveness/ledger/pending/"
 
 
 class Operator:
@@ -72,11 +77,15 @@ def operator(cloud: Cloud, environment: None, liveness: Command) -> Operator:
     return Operator(cloud, liveness)
 
 
-def age_claims(cloud: Cloud) -> None:
-    """Make all leases expire."""
-    for key in cloud.bucket.keys(LEDGER):
-        if key.endswith(".claim"):
-            cloud.bucket.backdate(key, 500)
+def keep_last_marker(cloud: Cloud) -> None:
+    """Delete the markers that a drain would have deleted: each walk has written another."""
+    for key in sorted(cloud.bucket.keys(PENDING))[:-1]:
+        cloud.bucket.delete(key)
+
+
+def forget_markers(cloud: Cloud) -> None:
+    for key in cloud.bucket.keys(PENDING):
+        cloud.bucket.delete(key)
 
 
 def remove(cloud: Cloud, key: str) -> None:
@@ -129,20 +138,86 @@ def changed(cloud: Cloud, function: Instance) -> None:
 
 def given_up(cloud: Cloud, function: Instance) -> None:
     cloud.put_pair("anna", UNANSWERED | {"times": 3})
-    function.walk("anna")
-    age_claims(cloud)
+    calls = cloud.calls  # of other pairs
+    for _ in range(3):
+        assert function.walk("anna")["state"] == "parked"
+        cloud.advance(LAST_PAUSE)
     assert function.walk("anna")["status"] == "failed"
+    assert cloud.calls - calls == 3
 
 
 def exhausted(cloud: Cloud, function: Instance) -> None:
+    """The last of the attempts may still be answered."""
+    cloud.put_pair("anna", UNANSWERED)
+    for number in (1, 2, 3):
+        assert function.walk("anna")["state"] == "parked"
+        if number < 3:
+            cloud.advance(LAST_PAUSE)
+    assert cloud.calls == 3
+    keep_last_marker(cloud)
+
+
+def overdue(cloud: Cloud, function: Instance) -> None:
+    """All attempts are used up, and the time to give up has come."""
+    exhausted(cloud, function)
+    cloud.advance(LAST_PAUSE)
+
+
+def exhausted_unmarked(cloud: Cloud, function: Instance) -> None:
+    exhausted(cloud, function)
+    forget_markers(cloud)
+    cloud.advance(60)  # to the end of the lease
+
+
+def unanswered(cloud: Cloud, function: Instance) -> None:
+    """Its lease still runs, but its owner has said that there was no reply."""
     cloud.put_pair("anna", UNANSWERED)
     function.walk("anna")
-    age_claims(cloud)
+
+
+def unanswered_twice(cloud: Cloud, function: Instance) -> None:
+    unanswered(cloud, function)
+    cloud.advance(75)
+    function.walk("anna")
+    keep_last_marker(cloud)
+
+
+def unanswered_unmarked(cloud: Cloud, function: Instance) -> None:
+    """As after a crash long ago; the only attempt that is left comes after an hour."""
+    unanswered_twice(cloud, function)
+    forget_markers(cloud)
+    cloud.advance(60)
 
 
 def running(cloud: Cloud, function: Instance) -> None:
-    cloud.put_pair("anna", UNANSWERED)
-    cloud.instance(MAX_ATTEMPTS="1").walk("anna")
+    unanswered(cloud, function)
+    forget_markers(cloud)  # an invocation that still waits for the reply has written none
+
+
+def set_back(cloud: Cloud, function: Instance) -> None:
+    cloud.put_pair("anna", BAD_LINK)
+    function.walk("anna")
+
+
+def set_back_unmarked(cloud: Cloud, function: Instance) -> None:
+    set_back(cloud, function)
+    forget_markers(cloud)
+
+
+def answered_late(cloud: Cloud, function: Instance) -> None:
+    """The answer to the only attempt came after its deadline."""
+    passed(cloud, function)
+    (response,) = cloud.ledger_keys("response")
+    cloud.bucket.put(response.removesuffix("response") + "late-1", cloud.stored(response).body())
+    remove(cloud, response)
+    remove(cloud, "liveness/results/anna/result.json")
+    cloud.advance(75)
+
+
+def blocked(cloud: Cloud, function: Instance) -> None:
+    open_breaker(cloud, function)
+    cloud.sandbox.hooks.clear()
+    throttled(cloud, function)
 
 
 def throttled(cloud: Cloud, function: Instance) -> None:
@@ -184,7 +259,24 @@ SITUATIONS: dict[Arrange, tuple[str, str, str]] = {
     changed: ("ready", "(of other content)", "may be billed, is made by the upload's event"),
     given_up: ("failed", "given up after attempt 3; 3 calls", "is left to an operator"),
     exhausted: ("exhausted", "attempt 3 by invocation invocation-1; no response", "are used up"),
+    overdue: (
+        "exhausted",
+        "attempt 3 by",
+        "published as failed by the next drain, within a minute",
+    ),
+    exhausted_unmarked: (
+        "exhausted",
+        "attempt 3 by",
+        "not before the wait for a late answer is over",
+    ),
     running: ("running", "its lease expires in", "Invocation invocation-1 is running, or crashed"),
+    unanswered: ("ready", "no response was recorded", "by the next drain after its marker is due"),
+    unanswered_twice: ("ready", "attempt 2 by", "The pair pauses for another"),
+    unanswered_unmarked: ("ready", "attempt 2 by", "reconcile, not before its pause is over, in"),
+    set_back: ("ready", "attempt 1 released", "The pair pauses for another"),
+    set_back_unmarked: ("ready", "attempt 1 released", "not before its pause is over, in"),
+    answered_late: ("answered", "arrived after", "A late response is used and published"),
+    blocked: ("ready", "attempt 1 released", "The breaker is open (unanswered)"),
     throttled: ("ready", "attempt 1 released, nothing was billed", "by the next drain"),
     waiting: ("waiting", "liveness/incoming/anna/live.bin, 1 byte", "waits for the image input"),
     empty_input: ("invalid", "invalid: InputEmpty", "the result says InputEmpty"),
@@ -224,6 +316,9 @@ def test_explain_prints_one_page(cloud: Cloud, operator: Operator) -> None:
         "inputs live, image",
         "fingerprint <hash>",
         "attempts 1 attempt, 3 allowed",
+        "parked RequestLimitExceeded: The verification service is busy. It will be tried again;",
+        "nothing needs to be done.; since <time>; next try <time>;",
+        "set-backs 0 of 11, attempts without a reply 0 of 3",
         "",
         "Timeline",
         "UTC Kind Details",
@@ -281,13 +376,13 @@ def test_status_summarizes_the_bucket(cloud: Cloud, operator: Operator) -> None:
     assert value["results"]["by_status"] == {"passed": 2, "failed": 1}
     assert value["drain"]["request_id"] == "drainer-7"
     assert value["backlog"]["pairs"] == 3
-    assert value["backlog"]["oldest"]["pair_id"] == "bert"
+    assert value["backlog"]["oldest"]["pair_id"] == "anna"
     assert [(row["pair_id"], row["code"]) for row in value["failed"]] == [("anna", "GivenUp")]
     (double,) = value["possible_double_billing"]
     assert (double["pair_id"], double["calls"], double["answered"]) == ("anna", 3, False)
-    errors = {row["found_in"]: row["pair_id"] for row in value["last_errors"]}
-    assert errors == {"marker": "cleo", "result": "anna"}
-    assert "backlog 3 markers of 3 pairs, 1 due" in operator.words
+    errors = {(row["found_in"], row["pair_id"], row["times"]) for row in value["last_errors"]}
+    assert errors == {("marker", "cleo", 1), ("result", "anna", 1), ("marker", "anna", 3)}
+    assert "backlog 5 markers of 3 pairs, 4 due" in operator.words
     assert "draining invocation drainer-7 of liveness" in operator.words
     assert "results 3 of 3 read: passed 2, failed 1" in operator.words
     assert "billed twice 1 pair, 2 extra calls" in operator.words
@@ -315,6 +410,8 @@ def test_status_does_not_count_calls_that_were_not_billed(cloud: Cloud, operator
     cloud.put_pair("anna", {"code": "FailedOperation.LivessDetectFake"})
     cloud.on("POST", "DetectReflectLivenessAndCompare", Drop(), phase="after", service="faceid")
     function = cloud.instance()
+    assert function.walk("anna")["state"] == "parked"
+    cloud.advance(75)
     assert function.walk("anna")["status"] == "rejected"
     assert "2.claim" in cloud.ledger()
 
@@ -324,9 +421,17 @@ def test_status_does_not_count_calls_that_were_not_billed(cloud: Cloud, operator
 
 
 def test_status_reads_no_more_than_its_limit(cloud: Cloud, operator: Operator) -> None:
+    fields = {
+        "schema": MARKER_SCHEMA,
+        "reason": "reconcile",
+        "detail": "",
+        "deliveries": 0,
+        "fingerprint": "",
+        "history": History().to_record(),
+    }
     for number in range(1005):
         key = f"liveness/ledger/pending/20200101T000000Z-{pair_hash(str(number))}-n"
-        body = {"pair_id": str(number), "reason": "reconcile", "detail": "", "deliveries": 0}
+        body = {**fields, "pair_id": str(number)}
         cloud.bucket.put(key, json.dumps(body).encode())
         cloud.bucket.put(f"liveness/results/{number}/result.json", b"[]")
 
@@ -433,6 +538,20 @@ def test_retry_makes_no_more_calls_than_announced(
     operator.run("retry", "anna", "--yes")
 
     assert cloud.calls - calls <= max_calls
+
+
+def test_retry_need_not_wait_for_a_pause_but_for_a_lease(cloud: Cloud, operator: Operator) -> None:
+    unanswered_twice(cloud, cloud.instance())
+    action = operator.view("explain", "anna")["next"]["action"]
+    assert "as soon as the last call's lease expires, in 5" in action
+    calls = cloud.calls
+
+    operator.run("retry", "anna", "--yes")
+    assert cloud.calls == calls
+    cloud.advance(53)
+    operator.run("retry", "anna", "--yes")
+
+    assert cloud.calls == calls + 1
 
 
 def test_retry_does_not_ask_when_nothing_can_be_billed(cloud: Cloud, operator: Operator) -> None:

@@ -40,7 +40,7 @@ def explanation_of(snapshot: PairSnapshot) -> dict[str, Any]:
         "missing": list(snapshot.inspection.missing),
         "fingerprint": pair.fingerprint if pair else None,
         "attempts": [_attempt(attempt, snapshot.now) for attempt in ledger.attempts],
-        "attempts_allowed": snapshot.settings.max_attempts + ledger.grants,
+        "attempts_allowed": ledger.attempts_allowed,
         "responses": [_response(record) for record in ledger.responses],
         "late_responses": [_response(record) for record in ledger.late_responses],
         "grants": ledger.grants,
@@ -70,16 +70,12 @@ def explanation_of(snapshot: PairSnapshot) -> dict[str, Any]:
 
 
 def _parked(snapshot: PairSnapshot, ledger: LedgerView) -> dict[str, Any] | None:
-    """Explain why the current content has no result yet: from its marker, else its last release."""
-    pair = snapshot.inspection.pair
-    if pair is None:
-        return None
+    """Explain why the current content has no result yet: from its marker, and its history."""
     markers = sorted(snapshot.markers, key=lambda marker: marker.parked_at or marker.due)
     marker = markers[-1] if markers else None
-    history = _latest_history(snapshot, pair.fingerprint)
-    if marker is None and history is None:
+    known = ledger.history
+    if marker is None and known == History():
         return None
-    known = history or History()
     due = min((item.due for item in markers), default=None)
     earliest = snapshot.now + known.wait(snapshot.now)
     return {
@@ -90,19 +86,8 @@ def _parked(snapshot: PairSnapshot, ledger: LedgerView) -> dict[str, Any] | None
         "setbacks": known.setbacks,
         "max_setbacks": MAX_SETBACKS + ledger.grants,
         "unanswered_attempts": len(known.unanswered),
-        "max_attempts": snapshot.settings.max_attempts + ledger.grants,
+        "max_attempts": ledger.attempts_allowed,
     }
-
-
-def _latest_history(snapshot: PairSnapshot, fingerprint: str) -> History | None:
-    """Return the history of this content that knows most."""
-    histories = [
-        item.history
-        for items in (snapshot.markers, snapshot.records)
-        for item in items
-        if item.fingerprint == fingerprint and item.history is not None
-    ]
-    return max(histories, key=lambda history: history.number, default=None)
 
 
 def _attempt(attempt: Attempt, now: float) -> dict[str, Any]:

@@ -9,13 +9,13 @@ import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from liveness.call import CALL_SECONDS
+from liveness.history import History
 from liveness.inspection import IncompletePair, InvalidPair
 from liveness.verdicts import outcome_of_response
 
-from ..text import format_duration, pluralize
-from .attempts import LedgerView
-from .snapshot import PairSnapshot
+from ..text import format_duration, pluralize, redact
+from .attempts import Attempt, LedgerView
+from .snapshot import LedgerRecord, PairSnapshot
 
 # For how long after an upload its event may still be on its way.
 _EVENT_SECONDS = 120
@@ -34,31 +34,31 @@ class Outlook(NamedTuple):
 
 
 def outlook_of(snapshot: PairSnapshot, ledger: LedgerView) -> Outlook:
-    """Check inputs, result, response, lease, limit and call, in the order of the walk."""
+    """Check inputs, result, response, late responses, lease, limit, pause and breaker in order."""
     inspection, inputs = snapshot.inspection, snapshot.inspection.inputs
     if isinstance(inputs, IncompletePair):
         return _incomplete(snapshot, inputs.missing)
     name = shlex.quote(snapshot.pair_id)
     response = ledger.current_response
     if response is not None and response.response is None:
-        return Outlook(
-            "damaged",
-            "Every walk of this pair fails: its response record is not as the function wrote it.",
-            "Restore that record, or delete it if the pair may be paid for again.",
-        )
+        return _damaged("response record")
     if isinstance(inputs, InvalidPair) and response is None:
         return _invalid(snapshot, inputs, inspection.result_is_current)
     if inspection.result_is_current and not _outdated(snapshot, ledger):
         return _finished(snapshot, ledger, name)
     if response is not None:
         return _unpublished(snapshot, ledger, name)
-    if ledger.has_usable_late_response and ledger.grants:
-        return Outlook(
-            "answered",
-            f"A late response is used and published {_next_walk(snapshot)}, without another call.",
-            f"Publish it now, without a call: liveness retry {name}",
-        )
+    if late := ledger.next_late_responses:
+        return _answered_late(snapshot, late, name)
     return _callable(snapshot, ledger, name)
+
+
+def _damaged(what: str) -> Outlook:
+    return Outlook(
+        "damaged",
+        f"Every walk of this pair fails: its {what} is not as the function wrote it.",
+        "Restore that record, or delete it if the pair may be paid for again.",
+    )
 
 
 def _incomplete(snapshot: PairSnapshot, missing: Sequence[str]) -> Outlook:
@@ -97,7 +97,7 @@ def _finished(snapshot: PairSnapshot, ledger: LedgerView, name: str) -> Outlook:
             "failed",
             "Nothing happens: a failed pair is left to an operator.",
             _grant_action(ledger, name),
-            _calls_with_grant(snapshot, ledger),
+            _calls_with_grant(ledger),
         )
     if snapshot.frame_exists is False:
         return Outlook(
@@ -122,7 +122,7 @@ def _unpublished(snapshot: PairSnapshot, ledger: LedgerView, name: str) -> Outlo
             "answered",
             f"The failure of the pair is recorded; it is published {_next_walk(snapshot)}.",
             _grant_action(ledger, name),
-            _calls_with_grant(snapshot, ledger),
+            _calls_with_grant(ledger),
         )
     return Outlook(
         "answered",
@@ -131,51 +131,90 @@ def _unpublished(snapshot: PairSnapshot, ledger: LedgerView, name: str) -> Outlo
     )
 
 
+def _answered_late(snapshot: PairSnapshot, late: Sequence[LedgerRecord], name: str) -> Outlook:
+    """An answer came after its call was given up: it takes the place of another call."""
+    responses = [record.response for record in late if record.response]
+    if len(responses) < len(late):
+        return _damaged("record of a late response")
+    has_verdict = any(outcome_of_response(item).status != "failed" for item in responses)
+    what = "A late response" if has_verdict else "A late response, which is a failure,"
+    return Outlook(
+        "answered",
+        f"{what} is used and published {_next_walk(snapshot)}, without another call.",
+        f"Publish it now, without a call: liveness retry {name}",
+    )
+
+
 def _callable(snapshot: PairSnapshot, ledger: LedgerView, name: str) -> Outlook:
     """No response is recorded: a call is running, can be made, or the attempts are used up."""
-    running = [attempt for attempt in ledger.attempts if attempt.state == "running"]
-    lease_left = max((attempt.lease_left for attempt in running), default=0.0)
-    calls = _calls_left(snapshot, ledger)
-    if running:
-        owner = running[-1].record.owner.request_id or "unknown"
-        return Outlook(
-            "running",
-            f"Invocation {owner} is running, or crashed: its lease expires in "
-            f"{format_duration(lease_left)}. If no response is recorded by then, the pair "
-            f"{'continues' if calls else 'is given up'} {_next_walk(snapshot)}.",
-            f"Wait {format_duration(lease_left)}, then run this command again.",
-            calls,
-        )
+    if ledger.running is not None:
+        return _running(snapshot, ledger, ledger.running)
+    history, now = ledger.history, snapshot.now
+    calls = ledger.calls_left(history)
     if not calls:
-        counted = [a.record for a in ledger.attempts if a.state != "released"]
-        last = max((record.lease_left(snapshot.now) for record in counted), default=0.0)
-        wait = CALL_SECONDS + last
-        is_unparked = wait > 0 and not snapshot.markers
-        when = (
-            f"in {format_duration(wait)} at the earliest" if is_unparked else _next_walk(snapshot)
-        )
         return Outlook(
             "exhausted",
-            f"All {pluralize(ledger.counted_attempts, 'attempt')} that count are used up: the pair "
-            f"is given up and published as failed {when}.",
+            f"{_what_is_used_up(history, ledger)}: the pair is given up and published as failed "
+            f"{_end_of(snapshot, history)}.",
             f"After that, allow one more attempt, which may be billed: liveness retry {name}",
         )
+    wait, breaker = history.wait(now), snapshot.breaker
+    when = _next_walk(snapshot, now + wait, "its pause is over")
+    description = f"The next call, which may be billed, is made {when}."
+    if breaker is not None:
+        description = (
+            f"The breaker is open ({redact(breaker.cause)}): until a call is answered, one pair "
+            "at a time is called for, as a probe. The next call, which may be billed, is made at "
+            f"the earliest {when}."
+        )
+    if wait > 0:
+        description = f"The pair pauses for another {format_duration(wait)}. {description}"
+    # A retry knows of no marker: it waits for a lease even if its owner said that it is over.
+    lease_left = max((attempt.lease_left for attempt in ledger.attempts), default=0.0)
+    action = f"Make it now: liveness retry {name}"
+    if lease_left > 0:
+        action = (
+            f"Make it as soon as the last call's lease expires, in {format_duration(lease_left)}: "
+            f"liveness retry {name}"
+        )
+    return Outlook("ready", description, action, calls)
+
+
+def _running(snapshot: PairSnapshot, ledger: LedgerView, attempt: Attempt) -> Outlook:
+    history = ledger.history_after(attempt, snapshot.now)
+    calls = ledger.calls_left(history)
+    owner, left = attempt.record.owner.request_id or "unknown", format_duration(attempt.lease_left)
+    if calls:
+        not_before = snapshot.now + history.wait(snapshot.now)
+        then = f"continues {_next_walk(snapshot, not_before, 'its pause is over')}"
+    else:
+        then = f"is given up {_end_of(snapshot, history)}"
     return Outlook(
-        "ready",
-        f"The next call, which may be billed, is made {_next_walk(snapshot)}.",
-        f"Make it now: liveness retry {name}",
+        "running",
+        f"Invocation {owner} is running, or crashed: its lease expires in {left}. If no response "
+        f"is recorded by then, the pair {then}.",
+        f"Wait {left}, then run this command again.",
         calls,
     )
 
 
-def _calls_left(snapshot: PairSnapshot, ledger: LedgerView, extra_grants: int = 0) -> int:
-    allowed = snapshot.settings.max_attempts + ledger.grants + extra_grants
-    return max(0, allowed - ledger.counted_attempts)
+def _what_is_used_up(history: History, ledger: LedgerView) -> str:
+    if len(history.unanswered) >= ledger.attempts_allowed:
+        return f"All {pluralize(len(history.unanswered), 'attempt')} that count are used up"
+    return f"All {pluralize(history.setbacks, 'set-back')} that a content may have are used up"
 
 
-def _calls_with_grant(snapshot: PairSnapshot, ledger: LedgerView) -> int:
+def _end_of(snapshot: PairSnapshot, history: History) -> str:
+    """Describe when the pair is given up: an answer may come until then."""
+    not_before = snapshot.now + history.wait_to_give_up(snapshot.now)
+    return _next_walk(snapshot, not_before, "the wait for a late answer is over")
+
+
+def _calls_with_grant(ledger: LedgerView) -> int:
     """Count the calls left with one more grant; a late response is used instead of a call."""
-    return 0 if ledger.has_usable_late_response else _calls_left(snapshot, ledger, extra_grants=1)
+    if ledger.has_usable_late_response:
+        return 0
+    return ledger.calls_left(ledger.history, extra_grants=1)
 
 
 def _grant_action(ledger: LedgerView, name: str) -> str:
@@ -192,18 +231,34 @@ def _outdated(snapshot: PairSnapshot, ledger: LedgerView) -> bool:
     )
 
 
-def _next_walk(snapshot: PairSnapshot) -> str:
-    """Describe what starts the next walk, and when."""
+def _next_walk(snapshot: PairSnapshot, not_before: float = 0.0, condition: str = "") -> str:
+    """Describe what starts the next walk that goes on, and when.
+
+    A walk before `not_before`, when `condition` is fulfilled, only parks the pair again.
+    """
+    now, breaker = snapshot.now, snapshot.breaker
     due = min((marker.due for marker in snapshot.markers), default=None)
-    if due is not None and due > snapshot.now + 1:
-        return (
-            f"by the next drain after its marker is due, in {format_duration(due - snapshot.now)}"
-        )
-    if due is not None and snapshot.slot is not None:
-        request_id = snapshot.slot.owner.request_id
-        return f"by invocation {request_id}, which is draining now: its marker is due"
+    is_early = not_before > now + 1
     if due is not None:
+        # While the breaker is open a drain does nothing between its probes.
+        next_probe = now + breaker.wait(now) if breaker else 0.0
+        conditions = (
+            (due, "its marker is due"),
+            (not_before, condition),
+            (next_probe, "the breaker's next probe is due"),
+        )
+        at, last = max(conditions, key=lambda item: item[0])
+        if at > now + 1:
+            return f"by the next drain after {last}, in {format_duration(at - now)}"
+        if snapshot.slot is not None:
+            request_id = snapshot.slot.owner.request_id
+            return f"by invocation {request_id}, which is draining now: its marker is due"
         return "by the next drain, within a minute: its marker is due"
-    if any(snapshot.now - item.last_modified < _EVENT_SECONDS for item in snapshot.inputs):
+    if is_early:
+        return (
+            f"by the hourly reconcile, not before {condition}, in "
+            f"{format_duration(not_before - now)}: the pair has no marker"
+        )
+    if any(now - item.last_modified < _EVENT_SECONDS for item in snapshot.inputs):
         return "by the upload's event or, if that is lost, by the hourly reconcile"
     return "by the hourly reconcile, not before: the pair has no marker"

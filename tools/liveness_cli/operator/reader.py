@@ -168,8 +168,9 @@ class Reader:
         inspection = inspect(settings, self._store, self._concurrency, pair_id)
         folder = pair_claims_prefix(settings, pair_id)
         pending = marker_prefix(settings)
-        result, claims, markers = self._gather(
+        result, breaker, claims, markers = self._gather(
             lambda: self._result(pair_id),
+            self._breaker,
             lambda: self._list("ledger", settings.ledger_bucket, folder, None),
             lambda: self._list("markers", settings.ledger_bucket, pending, None),
         )
@@ -189,6 +190,7 @@ class Reader:
             result=result,
             frame_exists=frame is not None if frame_key else None,
             slot=self._slot(),
+            breaker=breaker,
             now=self._store.now(),
         )
 

@@ -139,6 +139,7 @@ class PairSnapshot(NamedTuple):
     result: Result | None
     frame_exists: bool | None  # None if the result names no frame
     slot: Slot | None
+    breaker: BreakerState | None = None  # None while it is closed
 
     @property
     def inputs(self) -> Sequence[Input]:
