@@ -233,6 +233,12 @@ def _gateway_errors(rng: random.Random) -> list[Fault]:
     return _face(rng, FaultAction(status=502, when=rng.choice(("before", "after"))), 4)
 
 
+def _outage(rng: random.Random) -> list[Fault]:
+    """The API is gone for a while: long enough to open the breaker, and for a few probes."""
+    action = rng.choice((FaultAction(status=503), FaultAction(drop="before")))
+    return [Fault(action, Match("faceid", times=rng.randint(6, 14)))]
+
+
 def _throttled(rng: random.Random) -> list[Fault]:
     return _face(rng, FaultAction(code="RequestLimitExceeded"), 5)
 
@@ -272,6 +278,7 @@ _FAULTS = (
     _lost_answers,
     _lost_answers,
     _gateway_errors,
+    _outage,
     _throttled,
     _internal_errors,
     _failed_downloads,

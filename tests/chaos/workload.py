@@ -118,5 +118,7 @@ def _answer(rng: random.Random) -> Answer:
             Answer("FailedOperation.CompareLowSimilarity", "rejected", 0.0, "error"),
             Answer("FailedOperation.LivessDetectFail", "rejected", 0.0),
             Answer("FailedOperation.ActionOpenMouth", "retake", 0.0, "error"),
+            # A content that is never judged: it ends with the service's own code.
+            Answer("FailedOperation.CompressVideoError", "failed", 0.0, "error"),
         )
     )
