@@ -33,6 +33,7 @@ class CallOutcome(Enum):
 
     VERDICT = "verdict"
     ANSWERED = "answered"  # without a verdict
+    BAD_LINK = "bad-link"  # answered, but the service could not fetch the inputs intact
     THROTTLED = "throttled"
     REFUSED = "refused"
     UNANSWERED = "unanswered"
@@ -65,6 +66,9 @@ class Breaker:
         self._stored: BreakerState | None = None
         self._is_damaged = False  # the stored object, which closed breakers do without
         self._failures: list[CallOutcome] = []  # in a row
+        self._bad_links = 0  # in a row
+        self.most_bad_links = 0
+        """The longest row of calls for which the service could not fetch the inputs."""
 
     @property
     def state(self) -> BreakerState | None:
@@ -113,6 +117,8 @@ class Breaker:
     def observe(self, outcome: CallOutcome) -> None:
         """Take note of what became of a call."""
         with self._lock:
+            self._bad_links = self._bad_links + 1 if outcome is CallOutcome.BAD_LINK else 0
+            self.most_bad_links = max(self.most_bad_links, self._bad_links)
             if outcome in (CallOutcome.REFUSED, CallOutcome.UNANSWERED):
                 self._failures.append(outcome)
                 self._fail(outcome)

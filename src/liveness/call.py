@@ -148,6 +148,8 @@ def outcome_of_reply(reply: Answer | NotSent | NoReply, disposition: Disposition
         return CallOutcome.VERDICT
     if disposition.category == THROTTLED:
         return CallOutcome.THROTTLED
+    if disposition.category == BAD_LINK:
+        return CallOutcome.BAD_LINK
     return CallOutcome.REFUSED if disposition.owner is Owner.ACCOUNT else CallOutcome.ANSWERED
 
 

@@ -33,6 +33,8 @@ _MIN_PAIR_SECONDS = 35.0
 _MAX_WORKERS = 16
 # One pair may be refused for a reason of its own; this many in a row stop the drain.
 _MAX_REFUSALS = 5
+# One pair's link may be bad for a reason of its own; a row of them is the installation's.
+_MAX_BAD_LINKS = 5
 _FINISHED_STATES = ("published", "done")
 
 
@@ -94,6 +96,8 @@ class Drainer:
                     break
         finally:
             self._release()
+        if self._breaker.most_bad_links >= _MAX_BAD_LINKS:
+            self._log("drain.links-unreadable", calls=self._breaker.most_bad_links)
         self._log(
             "drain.finished",
             overdue_seconds=round(self._markers.oldest_overdue_seconds),

@@ -37,6 +37,8 @@ from .store import RetryingStore
 from .walk import Walk, WalkResult
 
 _LOGGED_FRAMES = 3
+# Beyond that COS refuses what is signed, if our clock is ahead.
+_MAX_CLOCK_OFFSET_SECONDS = 60.0
 
 
 class Function:
@@ -73,6 +75,8 @@ class Function:
             ctx, trigger = self._prepare(event, invocation)
             _log_trigger(log, ctx, trigger)
             summary = {"kind": trigger.kind, **_HANDLERS[trigger.kind](ctx, trigger, log)}
+        if abs(ctx.store.clock_offset) > _MAX_CLOCK_OFFSET_SECONDS:
+            log("invocation.clock-off", seconds=round(ctx.store.clock_offset))
         states = [pair["state"] for pair in summary.get("pairs", ())]
         milliseconds = round((self._clock.monotonic() - invocation.started) * 1000)
         counts = {state: states.count(state) for state in states}

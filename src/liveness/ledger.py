@@ -61,6 +61,9 @@ from .store import UNPARSABLE, ObjectHead, StoredObject
 from .verdicts import outcome_of_response
 
 _MAX_RECORD_BYTES = 64 * 1024
+# The last try to write a paid answer down begins this long before the invocation ends.
+_LAST_TRY_SECONDS = 12.0
+_ENDLESS = 1_000_000
 # How many attempts are asked for in one round trip, in search of the latest.
 _PROBES = 7
 
@@ -270,13 +273,19 @@ class Ledger:
         """
         name, body = response_name(self.grants), self._body(response)
         _, *results = self._ctx.concurrency.gather(
-            lambda: self._create(name, body, PERSISTENT_POLICY), *meanwhile
+            lambda: self._create(name, body, self._persistent_policy()), *meanwhile
         )
         return results
 
     def store_late_response(self, response: Response) -> None:
         """Keep an answer that came when another response was recorded already."""
-        self._create(late_name(response.attempt), self._body(response), PERSISTENT_POLICY)
+        self._create(late_name(response.attempt), self._body(response), self._persistent_policy())
+
+    def _persistent_policy(self) -> RetryPolicy:
+        """Try for as long as the invocation lives: a paid answer exists nowhere else."""
+        remaining = self._ctx.deadline - self._ctx.clock.monotonic() - _LAST_TRY_SECONDS
+        seconds = max(PERSISTENT_POLICY.seconds, remaining)
+        return PERSISTENT_POLICY._replace(attempts=_ENDLESS, seconds=seconds)
 
     def late_response(self, attempts: Iterable[int]) -> Response | None:
         """Return an answer that was stored as late; a verdict before a failure, then the oldest.

@@ -15,6 +15,8 @@ EVENTS: Mapping[str, str] = {
     "invocation.finished": "an invocation finished: the number of pairs per final state, and the "
     "duration",
     "invocation.failed": "the whole event is raised back to the platform, with the reason",
+    "invocation.clock-off": "ALARM: this instance's clock is more than a minute off COS's; "
+    "`seconds` is negative if ours is ahead",
     "settings.warning": "a setting is valid but unwise, with the reason",
     "record.ignored": "a record does not concern an input, with the reason",
     "record.rejected": "a record must not be processed by this function, with the reason",
@@ -40,6 +42,8 @@ EVENTS: Mapping[str, str] = {
     "drain.breaker-opened": "ALARM: no calls are made but probes; the reason is `unanswered` or "
     "`refused`",
     "drain.breaker-closed": "ALARM: a probe was answered; calls are made again",
+    "drain.links-unreadable": "ALARM: the face API could not fetch the inputs of several calls "
+    "in a row; check the role, the bucket's policy and the clock",
     "drain.failed": "draining stopped, with the reason; the markers remain",
     "drain.marker-failed": "a marker could not be processed, with the reason; it remains",
     "drain.marker-invalid": "an object that is not a valid marker was removed; reconcile finds its "

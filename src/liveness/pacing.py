@@ -170,7 +170,7 @@ class TokenBucket:
         self._breaker.observe(outcome)
         if outcome is CallOutcome.THROTTLED and permit is not None:
             self._slow_down(permit)
-        elif outcome in (CallOutcome.VERDICT, CallOutcome.ANSWERED):
+        elif outcome in (CallOutcome.VERDICT, CallOutcome.ANSWERED, CallOutcome.BAD_LINK):
             self._speed_up()  # it was admitted, whatever came of it
 
     def _slow_down(self, permit: Permit) -> None:

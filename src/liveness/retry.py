@@ -30,7 +30,7 @@ class RetryPolicy(NamedTuple):
 
 
 DEFAULT_POLICY = RetryPolicy(attempts=4, seconds=12)
-# For a paid answer that exists nowhere but in memory: try longer to write it down.
+# For a paid answer that exists nowhere but in memory; an invocation that lives longer tries longer.
 PERSISTENT_POLICY = RetryPolicy(attempts=8, seconds=20)
 
 

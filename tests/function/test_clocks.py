@@ -35,6 +35,18 @@ def test_links_outlive_a_clock_that_is_behind(cloud: Cloud, behind: int) -> None
     assert 75 <= lifetime - behind <= 80
 
 
+@pytest.mark.parametrize(("shift", "logged"), [(-59, []), (-90, [90]), (90, [-90])])
+def test_a_clock_that_is_off_raises_an_alarm(cloud: Cloud, shift: int, logged: list[int]) -> None:
+    cloud.put_pair("anna")
+    function = cloud.instance()
+    function.clock.wall_shift = shift
+
+    function.walk("anna")
+
+    alarms = [line["seconds"] for line in function.logged("invocation.clock-off")]
+    assert alarms == pytest.approx(logged, abs=2)
+
+
 def test_a_refusal_names_a_clock_that_is_off(cloud: Cloud) -> None:
     """The SDK signs by the machine's clock, which is five minutes behind the sandbox's."""
     cloud.sandbox.clock.advance(300)

@@ -10,7 +10,7 @@ import pytest
 from liveness.errors import PairsNotFinishedError
 from liveness_sandbox import Pause, Reply
 from tests.conftest import BUCKET, PACKAGE, Cloud
-from tests.function.test_backlog import DRAIN
+from tests.function.test_backlog import DRAIN, park_by_hand
 from tests.function.test_one_call import LAST_PAUSE
 from tests.function.test_outages import ALWAYS, DETECT, GONE, sent
 
@@ -275,3 +275,27 @@ def test_an_outage_during_many_visits_spends_no_more_attempts(cloud: Cloud) -> N
         function.walk("anna")
 
     assert sent(cloud) == len(cloud.ledger(".claim")) == 1
+
+
+@pytest.mark.parametrize(("pairs", "alarms"), [(4, 0), (5, 1)])
+def test_a_row_of_unreadable_links_raises_an_alarm(cloud: Cloud, pairs: int, alarms: int) -> None:
+    for number in range(pairs):
+        name = f"person-{number}"
+        cloud.put_pair(name, {"code": "FailedOperation.DownLoadError", "sim": number})
+        park_by_hand(cloud, name)
+    function = cloud.instance()
+
+    function(DRAIN)
+
+    assert len(function.logged("drain.links-unreadable")) == alarms
+
+
+def test_a_paid_answer_is_written_down_however_often_it_takes(cloud: Cloud) -> None:
+    cloud.put_pair("anna")
+    cloud.on("PUT", "/response", cos_error(503, "ServiceUnavailable"), times=30)
+
+    walked = cloud.instance().walk("anna")
+
+    assert (walked["status"], cloud.billed) == ("passed", 1)
+    result = cloud.result("anna")
+    assert result is not None and result["possibly_billed_calls"] == 1

@@ -36,6 +36,8 @@ SETTINGS = {
     "LIVENESS_MAX_IMAGE_MB",
 }
 LOG_EVENTS = {
+    "invocation.clock-off",
+    "drain.links-unreadable",
     "invocation.started",
     "invocation.finished",
     "invocation.failed",

@@ -275,7 +275,7 @@ class InvariantChecker:
     def check_i2_claim_is_released_after_an_error(
         self, pair_id: str, key: str, claim: Claim, walk: WalkHistory
     ) -> None:
-        """I2: whatever ended the walk between claim and call, whoever parked tries to release."""
+        """I2: whatever ended the walk between claim and call, the attempt is released."""
         stored = self._bucket.objects.get(key)
         is_ours = stored is not None and json.loads(stored.body)["nonce"] == claim.nonce
         if not (claim.created and is_ours) or walk.parked_at < claim.created_at:

@@ -49,7 +49,7 @@ class Call:
 
     @property
     def may_be_billed(self) -> bool:
-        """Tell whether its caller, or whoever finds its claim, has to reckon with a bill."""
+        """Tell whether its caller, or a finder of its claim, has to reckon with a bill."""
         return self.billed or not self.reply_arrived
 
     @property

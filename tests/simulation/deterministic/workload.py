@@ -136,7 +136,7 @@ def _condition(rng: random.Random, pairs: tuple[str, ...]) -> Condition:
     seconds = rng.choice(_DURATIONS_SECONDS) * (0.5 + 0.5 * rng.random())
     if kind in OF_A_PAIR:
         if kind != UNREADABLE and rng.random() < 0.5:
-            seconds = 10 * 3600.0  # for ever, as far as this run is concerned
+            seconds = 10 * 3600.0  # longer than any run
         return Condition(kind, begins, begins + seconds, rng.choice(pairs))
     share = rng.choice((0.3, 1.0, 1.0)) if kind != SHARED else 0.7
     return Condition(kind, begins, begins + seconds, share=share)
