@@ -137,11 +137,18 @@ def test_a_crash_after_the_record_bills_nothing_again(cloud: Cloud) -> None:
 
 def test_nothing_is_published_before_the_record_is_stored(cloud: Cloud) -> None:
     cloud.put_pair("anna")
-    cloud.on("PUT", "/response", Reply(503), times=99)
+    function = cloud.instance()
+
+    def refuse() -> Reply:
+        function.clock.shift += 10
+        return Reply(503)
+
+    cloud.on("PUT", "/response", refuse, times=99)
 
     with pytest.raises(PairsNotFinishedError):
-        cloud.instance().walk("anna")
+        function.walk("anna")
 
+    assert function.clock.shift > 100  # it was tried for as long as the invocation lived
     assert cloud.bucket.keys("liveness/results/") == []
 
 

@@ -158,7 +158,7 @@ class InvariantChecker:
         pair = self.observations.pairs[pair_id]
         counted = self.observations.counted_attempts(pair_id, fingerprint, inspected_at)
         allowed = self._settings.max_attempts + pair.grants[fingerprint]
-        setbacks = pair.unbilled[fingerprint] + pair.slow_preparations
+        setbacks = pair.setbacks[fingerprint] + pair.slow_preparations
         is_set_back = setbacks >= MAX_SETBACKS - 1  # the last one ends it before its release
         if counted < allowed and pair.visits < MAX_DELIVERIES and not is_set_back:
             raise Violation(
@@ -252,9 +252,10 @@ class InvariantChecker:
         calls = [call for call in calls if call.attempt == claim]
         if any(call.may_be_billed for call in calls):
             raise Violation("I2", f"{key} was created after a call that may be billed")
-        if self._now() - walk.claims[claim].created_at < LEASE_SECONDS:
-            for call in calls:
-                pair.unbilled[call.fingerprint] += call.is_set_back
+        is_in_time = self._now() - walk.claims[claim].created_at < LEASE_SECONDS
+        for call in calls:
+            pair.setbacks[call.fingerprint] += call.is_set_back
+            pair.unbilled[call.fingerprint] += call.is_set_back and is_in_time
 
     def check_i2_claim_was_used_or_released(
         self, invocation: Invocation, pair_id: str, key: str, claim: Claim
@@ -283,6 +284,8 @@ class InvariantChecker:
         calls = [call for call in self.observations.pairs[pair_id].calls if call.attempt == key]
         if claim.release_tried or any(call.may_be_billed for call in calls):
             return
+        if walk.response_existed:
+            return  # no attempt counts for a content that has its response
         if not any(call.reply_arrived for call in calls):
             raise Violation("I2", f"{key} was neither used nor released, though the pair is parked")
 
@@ -505,7 +508,9 @@ class InvariantChecker:
             return
         folder = self.observations.ledger_folder(pair_id, fingerprint)
         claims = [key for key in self._bucket.keys(folder) if key.endswith(".claim")]
-        span = calls[-1].started_at - min(self._bucket.objects[key].written for key in claims)
+        claimed = [self._bucket.objects[key].written for key in claims]
+        # The last attempt may have died between claim and call: it counts all the same.
+        span = max(calls[-1].started_at, *claimed) - min(claimed)
         if span < _MIN_SPAN_SECONDS - 2 * CLOCK_RESOLUTION_SECONDS - LEASE_SECONDS:
             raise Violation("I9", f"the attempts for {pair_id} spanned {span:.0f} s")
 

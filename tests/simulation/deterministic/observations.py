@@ -107,6 +107,7 @@ class PairHistory:
     visits: int = 0  # the largest count in any of its markers
     slow_preparations: int = 0
     unbilled: Counter[str] = field(default_factory=Counter)  # calls under released attempts
+    setbacks: Counter[str] = field(default_factory=Counter)  # those, and what was released late
     calls: list[Call] = field(default_factory=list)
     grants: Counter[str] = field(default_factory=Counter)  # by fingerprint
 
