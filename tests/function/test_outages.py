@@ -99,7 +99,7 @@ def test_a_marker_carries_what_became_of_attempts(cloud: Cloud) -> None:
     assert (result_of_walk["number"], result_of_walk["unanswered"]) == (1, [1])
     early = marker["due"] - result_of_walk["not_before"]
     assert early == pytest.approx(DRAINED_EARLY_SECONDS, abs=1)
-    assert 58 <= marker["due"] - marker["parked_at"] <= 72
+    assert 50 <= marker["due"] - marker["parked_at"] <= 72
     (key,) = cloud.bucket.keys("liveness/ledger/pending/")
     assert key.endswith("-s")
 
@@ -158,11 +158,11 @@ def test_a_call_may_take_almost_the_whole_lease() -> None:
 
 
 def open_breaker(cloud: Cloud, function: Instance) -> int:
-    """Drain twelve pairs while the API is gone; return how many calls were sent."""
+    """Drain twenty pairs while the API is gone; return how many calls were sent."""
     cloud.put_pair("before")
     function.walk("before")  # imports the SDK, so that calls end before the next ones start
     before = sent(cloud)
-    for number in range(12):
+    for number in range(20):
         cloud.put_pair(f"pair-{number}")
         park_by_hand(cloud, f"pair-{number}")
     cloud.on("POST", DETECT, GONE, service="faceid", times=ALWAYS)
@@ -175,7 +175,7 @@ def test_five_unanswered_calls_open_the_breaker(cloud: Cloud) -> None:
 
     calls = open_breaker(cloud, function)
 
-    assert 5 <= calls <= 7, "those that were on their way already"
+    assert 5 <= calls < 15, "those that were on their way already, more on a slow machine"
     (opened,) = function.logged("drain.breaker-opened")
     assert opened["reason"] == "unanswered"
     assert cloud.bucket.get(BREAKER) is not None
@@ -215,9 +215,9 @@ def test_a_probe_alone_is_made_and_closes_the_breaker(cloud: Cloud) -> None:
 
     assert function.logged("drain.breaker-closed")
     assert cloud.bucket.get(BREAKER) is None
-    assert all(cloud.result(f"pair-{number}") for number in range(12))
+    assert all(cloud.result(f"pair-{number}") for number in range(20))
     assert cloud.markers() == []
-    assert cloud.billed == 1 + 12
+    assert cloud.billed == 1 + 20
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b'{"cause": 1}', b"\xff", b'{"next_probe": 1e300}'])
