@@ -99,7 +99,9 @@ def test_a_marker_carries_what_became_of_attempts(cloud: Cloud) -> None:
     assert (result_of_walk["number"], result_of_walk["unanswered"]) == (1, [1])
     early = marker["due"] - result_of_walk["not_before"]
     assert early == pytest.approx(DRAINED_EARLY_SECONDS, abs=1)
-    assert 50 <= marker["due"] - marker["parked_at"] <= 72
+    assert (
+        50 <= marker["due"] - marker["parked_at"] <= 60 * 1.2 + 4
+    )  # seconds of the store's clock and of margin
     (key,) = cloud.bucket.keys("liveness/ledger/pending/")
     assert key.endswith("-s")
 
