@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from .keys import NEXT_PROBE_META, breaker_key
 from .settings import Settings
-from .store import JSON, UNPARSABLE, ObjectHead, RetryingStore
+from .store import JSON, UNPARSABLE, ObjectHead, RetryingStore, wait_until
 
 BREAKER_SCHEMA = "liveness-breaker/1"
 # In a row: a call may be lost for a reason of its own, an account is refused for none.
@@ -22,7 +22,7 @@ _MAX_UNANSWERED = 5
 _MAX_REFUSED = 2
 _FIRST_INTERVAL_SECONDS = 55.0  # less than a minute: the timer that probes fires every minute
 _MAX_INTERVAL_SECONDS = 295.0
-# An interval that cannot be: the object was edited, or the clock was wrong when it was written.
+# A longer interval cannot be.
 _MAX_WAIT_SECONDS = 2 * _MAX_INTERVAL_SECONDS
 _MAX_DOUBLINGS = 8  # after which the longest interval is reached anyway
 _MAX_STATE_BYTES = 16 * 1024
@@ -49,8 +49,7 @@ class BreakerState(NamedTuple):
 
     def wait(self, now: float) -> float:
         """Return the seconds until the next probe may be made."""
-        wait = self.next_probe - now
-        return wait if 0 < wait <= _MAX_WAIT_SECONDS else 0.0  # NaN, too
+        return wait_until(self.next_probe, now, _MAX_WAIT_SECONDS)
 
 
 class Breaker:
@@ -168,11 +167,11 @@ def read_state(body: bytes) -> BreakerState | None:
 
 
 def open_until(head: ObjectHead | None, now: float) -> float | None:
-    """Return when the next probe is due, from the head of breaker.json; None if it is closed."""
+    """Return when the next probe may be made, from the head of breaker.json; None if closed."""
     if head is None:
         return None
     try:
         next_probe = float(head.metadata[NEXT_PROBE_META])
     except (KeyError, ValueError):
         return now
-    return next_probe if next_probe <= now + _MAX_WAIT_SECONDS else now
+    return now + wait_until(next_probe, now, _MAX_WAIT_SECONDS)

@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from .records import LEASE_SECONDS, Claim
+from .store import wait_until
 
 # Unbilled calls for one content, and the pauses between them: five hours in all.
 MAX_SETBACKS = 11
@@ -28,7 +29,7 @@ _MAX_PAUSE_SECONDS = 3600.0
 _LATER_PAUSE_SECONDS = 600.0  # from the second attempt without a reply
 # I9: the attempts of a pair that is given up for want of an answer span at least this long.
 MIN_SPAN_SECONDS = 3600.0
-# A longer wait cannot be: the object was edited, or the clock was wrong when it was written.
+# A longer wait cannot be.
 _MAX_WAIT_SECONDS = 2 * MIN_SPAN_SECONDS
 _MAX_DOUBLINGS = 8  # after which the longest pause is reached anyway
 # Of a pause, at random on top, so that pairs set back together do not come back together.
@@ -96,11 +97,11 @@ class History(NamedTuple):
 
     def wait(self, now: float) -> float:
         """Return the seconds until the next call may be made."""
-        return _plausible(self.not_before - now)
+        return wait_until(self.not_before, now, _MAX_WAIT_SECONDS)
 
     def wait_to_give_up(self, now: float) -> float:
         """Return the seconds until the pair may be given up for want of attempts."""
-        return _plausible(self.give_up_at - now)
+        return wait_until(self.give_up_at, now, _MAX_WAIT_SECONDS)
 
     def to_record(self) -> dict[str, Any]:
         return {
@@ -110,10 +111,6 @@ class History(NamedTuple):
             "since": self.since,
             "not_before": self.not_before,
         }
-
-
-def _plausible(wait: float) -> float:
-    return wait if 0 < wait <= _MAX_WAIT_SECONDS else 0.0  # NaN, too
 
 
 def read_history(record: Any) -> History:

@@ -156,7 +156,7 @@ class Settlement:
         now = self._ctx.store.now()
         next_probe = open_until(self._inspection.breaker, now)
         if next_probe is not None:
-            return Deferral(max(0.0, next_probe - now), ParkReason.BREAKER_OPEN)
+            return Deferral(next_probe - now, ParkReason.BREAKER_OPEN)
         return None
 
     def _seconds_for_permit(self) -> float:

@@ -20,6 +20,16 @@ MAX_CLOCK_OFFSET_SECONDS = 15 * 60.0
 UNPARSABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
+def wait_until(stored: float, now: float, longest: float) -> float:
+    """Return the seconds until a time read from one of our objects; 0 if it is past.
+
+    Also 0 for a wait that cannot be: the object was edited, or the clock was wrong when it was
+    written.
+    """
+    wait = stored - now
+    return wait if 0 < wait <= longest else 0.0  # NaN, too
+
+
 class ObjectHead(NamedTuple):
     """The reply to a HEAD. Times are seconds since 1970 by the store's own clock."""
 

@@ -114,13 +114,11 @@ class Walk:
             if self._is_up_to_date(inspection, ledger):
                 return published or self._result("done", inspection.result_status)
             if isinstance(inputs, InvalidPair) and ledger.response() is None:
-                outcome = self._publisher.publish_invalid(inputs)
-                published = self._published(outcome, inputs.detail)
+                published = self._publish_invalid(inputs)
                 continue
             step = self._settle(ledger, inspection, pair)
             if isinstance(step, InvalidPair):
-                outcome = self._publisher.publish_invalid(step)
-                published = self._published(outcome, step.detail)
+                published = self._publish_invalid(step)
                 unreadable = pair.fingerprint
                 continue
             if isinstance(step, Deferral):
@@ -189,6 +187,9 @@ class Walk:
     def _publish(self, pair: CompletePair, recorded: RecordedResponse) -> WalkResult:
         outcome = self._publisher.publish_result(pair, recorded.response, recorded.frame)
         return self._published(outcome)
+
+    def _publish_invalid(self, inputs: InvalidPair) -> WalkResult:
+        return self._published(self._publisher.publish_invalid(inputs), inputs.detail)
 
     def _published(self, outcome: Outcome, detail: str | None = None) -> WalkResult:
         self._journal.log("pair.published", status=outcome.status)
