@@ -13,6 +13,7 @@ import pytest
 from qcloud_cos import CosConfig, CosS3Client
 
 from liveness.handler import Function
+from liveness.history import History
 from liveness.keys import SLOT_SECONDS
 from liveness_sandbox import Delay, Drop, Pause, Reply, Sandbox, StoredObject
 from tests.clocks import SleeplessClock
@@ -33,6 +34,20 @@ CONTEXT = {
     "time_limit_in_ms": 120_000,
     "memory_limit_in_mb": 128,
 }
+
+
+def marker_body(pair_id: str, **fields: Any) -> bytes:
+    """Return a marker for a pair to which nothing has happened yet but for `fields`."""
+    marker = {
+        "schema": "liveness-marker/3",
+        "pair_id": pair_id,
+        "reason": "throttled",
+        "detail": "",
+        "deliveries": 0,
+        "fingerprint": "",
+        "history": History().to_record(),
+    }
+    return json.dumps(marker | fields).encode()
 
 
 class Instance:

@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 
 from liveness.errors import PairsNotFinishedError
-from liveness.history import History
 from liveness.keys import drain_slot_key
 from liveness.markers import MAX_DELIVERIES
 from liveness.settings import read_settings
 from liveness_sandbox import Reply
-from tests.conftest import Cloud, Instance
+from tests.conftest import Cloud, Instance, marker_body
 from tests.function.test_one_call import LAST_PAUSE
 
 DRAIN = {"Type": "Timer", "TriggerName": "minute", "Time": "", "Message": "drain"}
@@ -31,18 +30,9 @@ def upload_event(cloud: Cloud, function: Instance, pair_id: str) -> dict[str, An
 
 def park_by_hand(cloud: Cloud, pair_id: str, token: str = "token", **fields: Any) -> str:
     """Write a marker that has been due since 2020."""
-    marker = {
-        "schema": "liveness-marker/3",
-        "pair_id": pair_id,
-        "reason": "throttled",
-        "detail": "",
-        "deliveries": 0,
-        "fingerprint": "",
-        "history": History().to_record(),
-    }
     pair_hash = hashlib.sha256(pair_id.encode()).hexdigest()
     key = f"liveness/ledger/pending/20200101T000000Z-{pair_hash}-{token}"
-    cloud.bucket.put(key, json.dumps(marker | fields).encode())
+    cloud.bucket.put(key, marker_body(pair_id, **fields))
     return key
 
 

@@ -20,10 +20,9 @@ from typing import Any, NamedTuple
 from liveness import errors
 from liveness.errors import LivenessError, PairsNotFinishedError
 from liveness.handler import Function
-from liveness.history import History
 from liveness_sandbox import StoredObject
 from tests.clocks import FastForwardClock
-from tests.conftest import CONTEXT, Cloud, Instance
+from tests.conftest import CONTEXT, Cloud, Instance, marker_body
 from tests.fuzz import canaries
 from tests.fuzz.tampering import Proxy
 
@@ -104,16 +103,7 @@ class Harness:
     def put_marker(self, pair_id: str, token: str = "0" * 24) -> str:
         """Park a pair as the function would; return the key of the marker."""
         key = self.marker(pair_id, token)
-        body = {
-            "schema": "liveness-marker/3",
-            "pair_id": pair_id,
-            "reason": "throttled",
-            "detail": "",
-            "deliveries": 0,
-            "fingerprint": "",
-            "history": History().to_record(),
-        }
-        self.put(key, json.dumps(body).encode())
+        self.put(key, marker_body(pair_id))
         return key
 
     def put_slots(self, body: bytes) -> None:
