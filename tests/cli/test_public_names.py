@@ -38,6 +38,7 @@ COMMANDS = {
         "--scenario",
     ],
     "status": ["--limit", "--all", "--json"],
+    "upload": ["PAIR_ID", "--live", "--reference", "--wait", "--timeout", "--json"],
 }
 
 

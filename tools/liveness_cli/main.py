@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .account.commands import COMMANDS as ACCOUNT_COMMANDS
+from .customer.commands import COMMANDS as CUSTOMER_COMMANDS
 from .invoke import invoke
 from .operator.commands import COMMANDS as OPERATOR_COMMANDS
 from .permissions.commands import policies
@@ -18,5 +19,13 @@ def main() -> None:
     """Try, deploy and operate the liveness function."""
 
 
-for command in (run, invoke, sandbox, policies, *OPERATOR_COMMANDS, *ACCOUNT_COMMANDS):
+for command in (
+    run,
+    invoke,
+    sandbox,
+    policies,
+    *CUSTOMER_COMMANDS,
+    *OPERATOR_COMMANDS,
+    *ACCOUNT_COMMANDS,
+):
     main.add_command(command)
