@@ -38,6 +38,7 @@ COMMANDS = {
         "--scenario",
     ],
     "status": ["--limit", "--all", "--json"],
+    "token": ["PAIR_ID", "--minutes", "--json"],
     "upload": ["PAIR_ID", "--live", "--reference", "--wait", "--timeout", "--json"],
 }
 

@@ -127,7 +127,7 @@ def test_the_result_of_earlier_inputs_is_not_taken_for_theirs(
 def test_a_store_that_fails_for_a_moment_does_not_end_the_wait(
     cloud: Cloud, liveness: Command
 ) -> None:
-    cloud.on("GET", RESULT, Reply(503, {}, b""))
+    cloud.on("GET", RESULT, Reply(503))
     cloud.put_pair("anna", Path(PACKAGE).read_bytes())
     cloud.instance().walk("anna")
 

@@ -20,6 +20,35 @@ _NOT_PASSED, _NO_RESULT = 3, 4
 
 @click.command()
 @click.argument("pair_id")
+@click.option(
+    "--minutes",
+    type=click.IntRange(1, 120),
+    default=30,
+    show_default=True,
+    help="Lifetime of the keys.",
+)
+@json_option
+def token(pair_id: str, minutes: int, as_json: bool) -> None:
+    """Print temporary keys that put one pair's liveness package, and do nothing else. A SECRET.
+
+    Asks STS for them with the policy of `liveness policies --role app --pair PAIR_ID`, as a backend
+    does for each session. The environment's key must be a permanent one with the policy `app`.
+    Prints shell commands, to be used in a shell of their own:
+
+    \b
+      (source <(liveness token PAIR_ID) && liveness upload PAIR_ID --live live.bin)
+
+    With --json, prints what examples/backend.py hands to an app.
+    """
+    from ..console import output
+    from .grant import issue_grant
+    from .printing import print_grant
+
+    output(issue_grant(pair_id, minutes), as_json=as_json, render=print_grant)
+
+
+@click.command()
+@click.argument("pair_id")
 @click.option("--live", type=_FILE, help="Liveness package, as the app uploads it.")
 @click.option("--reference", type=_FILE, help="Reference photo, as the backend uploads it.")
 @click.option("--wait", is_flag=True, help="Wait for the result, and print the verdict.")
@@ -65,4 +94,4 @@ def upload(
         sys.exit(_NOT_PASSED)
 
 
-COMMANDS = (upload,)
+COMMANDS = (upload, token)

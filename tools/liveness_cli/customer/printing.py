@@ -1,11 +1,31 @@
-"""Print what was uploaded, and the verdict."""
+"""Print temporary keys, what was uploaded, and the verdict."""
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from ..console import echo
-from ..text import printable
+from ..text import format_time, printable
+
+# As the platform names them, and as the vendor's tools do.
+_VARIABLES = (
+    ("TENCENTCLOUD_SECRETID", "TmpSecretId"),
+    ("TENCENTCLOUD_SECRETKEY", "TmpSecretKey"),
+    ("TENCENTCLOUD_SESSIONTOKEN", "SecurityToken"),
+    ("TENCENTCLOUD_SECRET_ID", "TmpSecretId"),
+    ("TENCENTCLOUD_SECRET_KEY", "TmpSecretKey"),
+    ("TENCENTCLOUD_TOKEN", "SecurityToken"),
+)
+
+
+def print_grant(grant: dict[str, Any]) -> None:
+    """Print shell commands that set the keys."""
+    keys = grant["credentials"]
+    until = format_time(keys["ExpiredTime"])
+    echo(printable(f"# To put {grant['key']}, and nothing else, until {until}"))
+    for variable, name in _VARIABLES:
+        echo(f"export {variable}={shlex.quote(keys[name])}")
 
 
 def print_uploaded(value: dict[str, Any]) -> None:
