@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from deliver import Consumer
+from liveness.settings import read_settings
+from liveness_cli.permissions.roles import policy_of
 from liveness_package.check import read_manifest
 from liveness_package.triggers import UploadFilter
 from liveness_sandbox import CosTrigger, DeployOptions, Function
@@ -22,6 +24,7 @@ SECRET = "whsec_" + base64.b64encode(b"a secret of at least 24 bytes").decode()
 RESULT = "liveness/results/anna/result.json"
 UNDELIVERED = "liveness/undelivered/"
 MANIFESTS = [ROOT / "serverless.yml", ROOT / "examples/consumer/serverless.yml"]
+SETTINGS = read_settings({"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": BUCKET})
 TIMER = {"Type": "Timer", "TriggerName": "undelivered", "Time": "", "Message": "undelivered"}
 
 
@@ -57,14 +60,29 @@ def deploy(cloud: Cloud, manifest: int, url: str = "") -> Function:
         "LIVENESS_ENDPOINT_SCHEME": "http",
         "no_proxy": "127.0.0.1",  # the endpoint is outside the sandbox
     }
+    put_role(cloud, inputs["role"])
     options = DeployOptions(
         inputs["handler"],
         environment=environment,
         timeout_seconds=inputs["timeout"],
         triggers=triggers,
+        role=inputs["role"],
     )
     source = MANIFESTS[manifest].parent / inputs["src"]["src"]
     return cloud.sandbox.deploy(inputs["name"], source, options)
+
+
+def put_role(cloud: Cloud, name: str) -> None:
+    """Give a function's role the policies that the documents name, and no other."""
+    policies = {
+        "liveness-function": [policy_of("function", SETTINGS)],
+        "liveness-consumer": [
+            policy_of("reader", SETTINGS),
+            json.loads((ROOT / "examples/consumer/policy.json").read_text()),
+        ],
+    }[name]
+    named = {f"{name}-{number}": policy for number, policy in enumerate(policies)}
+    cloud.sandbox.put_role(name, policy_of("trust", SETTINGS), named)
 
 
 def review(cloud: Cloud, number: int, decision: str) -> None:
@@ -200,7 +218,8 @@ def test_an_erased_result_is_no_error(cloud: Cloud, endpoint: Endpoint) -> None:
 
 def consumer_in_process(cloud: Cloud, url: str, pauses: list[float]) -> Consumer:
     """The consumer with pauses that take no time."""
-    keys = cloud.sandbox.temporary_credentials()
+    put_role(cloud, "liveness-consumer")
+    keys = cloud.sandbox.temporary_credentials(role="liveness-consumer")
     environ = {
         "RESULT_BUCKET": BUCKET,
         "WEBHOOK_URL": url,

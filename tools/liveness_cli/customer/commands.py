@@ -33,10 +33,11 @@ def token(pair_id: str, minutes: int, as_json: bool) -> None:
 
     Asks STS for them with the policy of `liveness policies --role app --pair PAIR_ID`, as a backend
     does for each session. The environment's key must be a permanent one with the policy `app`.
-    Prints shell commands, to be used in a shell of their own:
+    Prints shell commands, to be used in a subshell:
 
     \b
-      (source <(liveness token PAIR_ID) && liveness upload PAIR_ID --live live.bin)
+      (keys=$(liveness token PAIR_ID) && eval "$keys" &&
+          liveness upload PAIR_ID --live live.bin)
 
     With --json, prints what examples/backend.py hands to an app.
     """
