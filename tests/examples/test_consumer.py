@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from deliver import Consumer
-from liveness.settings import read_settings
-from liveness_cli.permissions.roles import policy_of
-from liveness_package.check import read_manifest
-from liveness_package.triggers import UploadFilter
-from liveness_sandbox import CosTrigger, DeployOptions, Function
-from tests.conftest import BUCKET, JPEG, PACKAGE, ROOT, Cloud
+from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud
 
+from .deployment import CONSUMER, FUNCTION, SECRET, deploy, inputs_of, put_role, upload_filters
 from .endpoint import Endpoint
 
-SECRET = "whsec_" + base64.b64encode(b"a secret of at least 24 bytes").decode()
 RESULT = "liveness/results/anna/result.json"
 UNDELIVERED = "liveness/undelivered/"
-MANIFESTS = [ROOT / "serverless.yml", ROOT / "examples/consumer/serverless.yml"]
-SETTINGS = read_settings({"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": BUCKET})
 TIMER = {"Type": "Timer", "TriggerName": "undelivered", "Time": "", "Message": "undelivered"}
 
 
@@ -33,56 +24,6 @@ def endpoint() -> Iterator[Endpoint]:
     endpoint = Endpoint(SECRET)
     yield endpoint
     endpoint.close()
-
-
-def inputs_of(manifest: int, url: str = "https://backend.example.com/webhooks") -> dict[str, Any]:
-    variables = {
-        "LIVENESS_BUCKET": BUCKET,
-        "TENCENTCLOUD_REGION": "ap-singapore",
-        "WEBHOOK_URL": url,
-        "WEBHOOK_SECRET": SECRET,
-    }
-    inputs: dict[str, Any] = read_manifest(MANIFESTS[manifest].read_text(), variables)["inputs"]
-    return inputs
-
-
-def deploy(cloud: Cloud, manifest: int, url: str = "") -> Function:
-    """Deploy what a serverless.yml says, except for its timers: tests invoke them."""
-    inputs = inputs_of(manifest, url)
-    triggers = [
-        CosTrigger(BUCKET, rule["filter"]["prefix"], rule["filter"]["suffix"])
-        for event in inputs["events"]
-        if "cos" in event
-        for rule in [event["cos"]["parameters"]]
-    ]
-    environment = {
-        **inputs["environment"]["variables"],
-        "LIVENESS_ENDPOINT_SCHEME": "http",
-        "no_proxy": "127.0.0.1",  # the endpoint is outside the sandbox
-    }
-    put_role(cloud, inputs["role"])
-    options = DeployOptions(
-        inputs["handler"],
-        environment=environment,
-        timeout_seconds=inputs["timeout"],
-        triggers=triggers,
-        role=inputs["role"],
-    )
-    source = MANIFESTS[manifest].parent / inputs["src"]["src"]
-    return cloud.sandbox.deploy(inputs["name"], source, options)
-
-
-def put_role(cloud: Cloud, name: str) -> None:
-    """Give a function's role the policies that the documents name, and no other."""
-    policies = {
-        "liveness-function": [policy_of("function", SETTINGS)],
-        "liveness-consumer": [
-            policy_of("reader", SETTINGS),
-            json.loads((ROOT / "examples/consumer/policy.json").read_text()),
-        ],
-    }[name]
-    named = {f"{name}-{number}": policy for number, policy in enumerate(policies)}
-    cloud.sandbox.put_role(name, policy_of("trust", SETTINGS), named)
 
 
 def review(cloud: Cloud, number: int, decision: str) -> None:
@@ -108,21 +49,16 @@ def acted_on(endpoint: Endpoint) -> list[str]:
 
 
 def test_the_triggers_of_both_functions_can_be_on_one_bucket() -> None:
-    filters = [
-        UploadFilter(rule["events"], rule["filter"]["prefix"], rule["filter"]["suffix"])
-        for manifest in range(2)
-        for event in inputs_of(manifest)["events"]
-        if "cos" in event
-        for rule in [event["cos"]["parameters"]]
-    ]
+    (ours,), (consumers,) = (
+        upload_filters(inputs_of(manifest)) for manifest in (FUNCTION, CONSUMER)
+    )
 
-    assert len(filters) == 2
-    assert not filters[0].overlaps(filters[1])
+    assert not ours.overlaps(consumers)
 
 
 def test_a_pair_that_is_uploaded_ends_as_a_webhook(cloud: Cloud, endpoint: Endpoint) -> None:
-    deploy(cloud, 0)
-    consumer = deploy(cloud, 1, endpoint.url)
+    deploy(cloud, FUNCTION)
+    consumer = deploy(cloud, CONSUMER, endpoint.url)
 
     cloud.client.put_object(BUCKET, JPEG, "liveness/incoming/anna/reference.jpg")
     cloud.client.put_object(BUCKET, PACKAGE, "liveness/incoming/anna/live.bin")
@@ -142,7 +78,7 @@ def test_a_pair_that_is_uploaded_ends_as_a_webhook(cloud: Cloud, endpoint: Endpo
 def test_a_duplicate_event_changes_nothing(cloud: Cloud, endpoint: Endpoint) -> None:
     cloud.put_pair("anna")
     cloud.instance().walk("anna")
-    consumer = deploy(cloud, 1, endpoint.url)
+    consumer = deploy(cloud, CONSUMER, endpoint.url)
     event = cloud.sandbox.trigger_event(BUCKET, RESULT)
 
     consumer.invoke(event)
@@ -157,7 +93,7 @@ def test_a_pass_after_an_operators_retry_is_delivered_too(cloud: Cloud, endpoint
     """Fingerprint and pair are those of the failure: a consumer that compares them drops it."""
     cloud.put_pair("anna", {"response": {"Sim": None}, "times": 1})
     cloud.instance().walk("anna")
-    consumer = deploy(cloud, 1, endpoint.url)
+    consumer = deploy(cloud, CONSUMER, endpoint.url)
     early = cloud.sandbox.trigger_event(BUCKET, RESULT)
     consumer.invoke(early)
 
@@ -171,7 +107,7 @@ def test_a_pass_after_an_operators_retry_is_delivered_too(cloud: Cloud, endpoint
 def test_replaced_content_is_a_new_verdict(cloud: Cloud, endpoint: Endpoint) -> None:
     cloud.put_pair("anna")
     cloud.instance().walk("anna")
-    consumer = deploy(cloud, 1, endpoint.url)
+    consumer = deploy(cloud, CONSUMER, endpoint.url)
     event = cloud.sandbox.trigger_event(BUCKET, RESULT)
     consumer.invoke(event)
 
@@ -187,7 +123,7 @@ def test_a_persons_decision_wakes_the_consumer_and_overrules(
     cloud: Cloud, endpoint: Endpoint
 ) -> None:
     cloud.put_pair("anna")
-    consumer = deploy(cloud, 1, endpoint.url)
+    consumer = deploy(cloud, CONSUMER, endpoint.url)
     cloud.instance().walk("anna")
     cloud.sandbox.wait_idle()
 
@@ -205,7 +141,7 @@ def test_a_persons_decision_wakes_the_consumer_and_overrules(
 def test_an_erased_result_is_no_error(cloud: Cloud, endpoint: Endpoint) -> None:
     cloud.put_pair("anna")
     cloud.instance().walk("anna")
-    consumer = deploy(cloud, 1, endpoint.url)
+    consumer = deploy(cloud, CONSUMER, endpoint.url)
     event = cloud.sandbox.trigger_event(BUCKET, RESULT)
     cloud.bucket.delete(RESULT)
 
@@ -309,7 +245,7 @@ def test_a_run_of_the_timer_ends_in_time(judged: Cloud, endpoint: Endpoint) -> N
 def test_the_timer_reaches_the_deployed_function(cloud: Cloud, endpoint: Endpoint) -> None:
     cloud.put_pair("anna")
     cloud.instance().walk("anna")
-    consumer = deploy(cloud, 1, endpoint.url)
+    consumer = deploy(cloud, CONSUMER, endpoint.url)
     cloud.bucket.put(UNDELIVERED + "msg_0", b"anna")
 
     invocation = consumer.invoke(TIMER)
