@@ -85,7 +85,7 @@ def issued(response: Any) -> Credentials:
 
 
 def assert_complete(model: Any) -> None:
-    """The response has every field of the model; the SDK warns of others, which is an error here."""
+    """It has every field of the model; the SDK warns of others, and warnings are errors here."""
     assert [name for name, value in vars(model).items() if value is None] == []
 
 
@@ -194,11 +194,12 @@ def test_keys_live_as_long_as_the_documents_allow(sandbox: Sandbox, backend: Cre
     document = policy(allow("*"))
     sandbox.put_role("a-role", TRUSTS_ACCOUNT, {})
 
-    for call in (
-        lambda seconds: federate(sandbox, document, seconds=seconds and 7200 + seconds),
+    calls: list[Callable[[int], Credentials]] = [
+        lambda seconds: federate(sandbox, document, seconds=7200 + seconds),
         lambda seconds: federate(sandbox, document, backend, 129_600 + seconds),
         lambda seconds: assume(sandbox, seconds=43_200 + seconds),
-    ):
+    ]
+    for call in calls:
         assert call(0)
         assert code_of(call, 1) == "InvalidParameter.OverTimeError"
     assert code_of(federate, sandbox, document, seconds=-1) == "InvalidParameter.ParamError"
