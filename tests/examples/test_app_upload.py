@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 import requests
 from click.testing import CliRunner
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ProxySettings, expect
 
 from allow_origin import allow_origin
 from backend import Backend
@@ -19,7 +19,6 @@ from liveness_cli.main import main
 from liveness_cli.permissions.roles import policy_of
 from liveness_sandbox import Drop, RequestRecord
 from server import make_server
-from tests.browser import chromium, context_behind
 from tests.conftest import BUCKET, JPEG, PACKAGE, ROOT, Cloud
 
 from .deployment import FUNCTION, SETTINGS, deploy
@@ -74,21 +73,16 @@ def environ(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
     }
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+@pytest.fixture
+def page(cloud: Cloud, chromium: Browser, origin: str) -> Iterator[Page]:
+    """The app's page, in a browser that reaches nothing but the sandbox and this machine."""
     if not SDK.exists():
         reason = "the vendor's JavaScript SDK is missing; `make test` installs it where npm is"
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(cloud: Cloud, browser: Browser, origin: str) -> Iterator[Page]:
-    """The app's page, in a new profile."""
-    with context_behind(browser, cloud.sandbox.url) as context:
+    proxy = ProxySettings(server=cloud.sandbox.url, bypass="localhost,127.0.0.1")
+    with chromium.new_context(proxy=proxy) as context:
         page = context.new_page()
         page.goto(origin)
         yield page
