@@ -12,14 +12,13 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
 from qcloud_cos import CosConfig, CosS3Client
 from qcloud_cos.cos_exception import CosServiceError
 
-from verdict import StoredDocument, Verdict, standing_verdict
+from verdict import Verdict, standing_verdict
 from webhook import envelope, signed_headers
 
 _TRIES, _PAUSE_SECONDS = 3, 1.0
@@ -93,7 +92,7 @@ class Consumer:
             note = self._get(key)
             if note is None:
                 continue  # another run was faster
-            summary = self.deliver(note.body.decode(), tries=1)
+            summary = self.deliver(note.decode(), tries=1)
             # A verdict that was not accepted has a note of its own: this one, if it is the same.
             renewed = key == self._undelivered + summary["message_id"]
             if summary["outcome"] == "delivered" or not renewed:
@@ -105,7 +104,7 @@ class Consumer:
         result = self._get(key)
         if result is None:
             return None
-        reviews: list[StoredDocument] = []
+        reviews: list[bytes] = []
         while review := self._get(f"{self._results}{pair_id}/review-{len(reviews) + 1}.json"):
             reviews.append(review)
         return standing_verdict(result, reviews)
@@ -133,15 +132,14 @@ class Consumer:
             refusal = f"HTTP {reply.status_code}"
         return refusal
 
-    def _get(self, key: str) -> StoredDocument | None:
+    def _get(self, key: str) -> bytes | None:
         try:
             reply = self._cos.get_object(Bucket=self._bucket, Key=key)
         except CosServiceError as error:
             if error.get_status_code() == 404:
                 return None
             raise
-        modified = parsedate_to_datetime(reply["Last-Modified"])
-        return StoredDocument(reply["Body"].get_raw_stream().read(), modified)
+        return bytes(reply["Body"].get_raw_stream().read())
 
     def _put(self, key: str, body: bytes) -> None:
         self._cos.put_object(Bucket=self._bucket, Key=key, Body=body)

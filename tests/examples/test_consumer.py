@@ -34,6 +34,9 @@ def review(cloud: Cloud, number: int, decision: str) -> None:
         "pair_id": "anna",
         "number": number,
         "decision": decision,
+        "decided": cloud.sandbox.clock.now()
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z"),
         "reason": {"code": "different-person", "note": ""},
         "shown": {
             "fingerprint": json.loads(shown)["fingerprint"],
@@ -117,6 +120,26 @@ def test_replaced_content_is_a_new_verdict(cloud: Cloud, endpoint: Endpoint) -> 
     consumer.invoke(event)
 
     assert acted_on(endpoint) == ["passed", "rejected"]
+
+
+def test_a_result_that_is_stored_late_over_a_newer_one_changes_nothing(
+    cloud: Cloud, endpoint: Endpoint
+) -> None:
+    cloud.put_pair("anna")
+    cloud.instance().walk("anna")
+    consumer = deploy(cloud, CONSUMER, endpoint.url)
+    event = cloud.sandbox.trigger_event(BUCKET, RESULT)
+    late = cloud.stored(RESULT).body()
+    cloud.advance(2)
+    cloud.put_pair("anna", {"code": "FailedOperation.LivessDetectFake"})
+    cloud.instance().walk("anna")
+    consumer.invoke(event)
+
+    cloud.bucket.put(RESULT, late)
+    consumer.invoke(event)
+
+    assert [held.status for held in endpoint.received] == ["rejected", "passed"]
+    assert acted_on(endpoint) == ["rejected"]
 
 
 def test_a_persons_decision_wakes_the_consumer_and_overrules(

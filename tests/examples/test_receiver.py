@@ -15,7 +15,9 @@ from webhook import envelope, signature, signed_headers
 SECRET = "whsec_" + base64.b64encode(b"a secret of at least 24 bytes").decode()
 OTHER_SECRET = "whsec_" + base64.b64encode(b"another one, just as long").decode()
 NOW = 1_800_000_000
-VERDICT = Verdict("anna", "passed", "Success", "function", "v1", "msg_1", "2026-11-27T08:00:00Z")
+VERDICT = Verdict(
+    "anna", "passed", "Success", "function", "v1", "msg_1", "2026-11-27T08:00:00.123Z"
+)
 BODY = envelope(VERDICT, "faces-1250000000", "liveness/results/anna/result.json")
 
 
@@ -37,7 +39,7 @@ def test_a_genuine_message_is_read() -> None:
 
     received = read_webhook(SECRET, headers, BODY, NOW + 10.5)
 
-    assert received == held("2026-11-27T08:00:00Z", "v1")
+    assert received == held("2026-11-27T08:00:00.123Z", "v1")
 
 
 def test_the_envelope_is_a_cloud_event_without_picture_and_similarity() -> None:
@@ -81,26 +83,26 @@ def test_anything_else_is_not_genuine(headers: dict[str, str], body: bytes, seco
 
 
 def test_the_first_verdict_is_new() -> None:
-    assert is_new(None, held("2026-11-27T08:00:00Z", "v1"))
+    assert is_new(None, held("2026-11-27T08:00:00.123Z", "v1"))
 
 
 def test_a_repetition_is_not_new() -> None:
-    first, again = held("2026-11-27T08:00:00Z", "v1"), held("2026-11-27T08:05:00Z", "v1")
+    first, again = held("2026-11-27T08:00:00.123Z", "v1"), held("2026-11-27T08:05:00.123Z", "v1")
 
     assert not is_new(first, again)
 
 
 def test_a_pass_that_follows_a_failure_is_new() -> None:
-    failed = held("2026-11-27T08:00:00Z", "v1", "failed")
-    passed = held("2026-11-27T09:00:00Z", "v2")
+    failed = held("2026-11-27T08:00:00.123Z", "v1", "failed")
+    passed = held("2026-11-27T09:00:00.123Z", "v2")
 
     assert is_new(failed, passed)
     assert newest(failed, passed) == passed
 
 
 def test_an_older_message_that_arrives_late_changes_nothing() -> None:
-    failed = held("2026-11-27T08:00:00Z", "v1", "failed")
-    passed = held("2026-11-27T09:00:00Z", "v2")
+    failed = held("2026-11-27T08:00:00.123Z", "v1", "failed")
+    passed = held("2026-11-27T09:00:00.123Z", "v2")
 
     assert not is_new(passed, failed)
     assert newest(passed, failed) == passed
@@ -108,8 +110,8 @@ def test_an_older_message_that_arrives_late_changes_nothing() -> None:
 
 def test_a_verdict_that_returns_after_another_one_is_new() -> None:
     """Content that is replaced, and put back: comparing with all earlier ids would miss it."""
-    first = held("2026-11-27T08:00:00Z", "v1")
-    second = held("2026-11-27T08:10:00Z", "v2", "rejected")
-    third = held("2026-11-27T08:20:00Z", "v1")
+    first = held("2026-11-27T08:00:00.123Z", "v1")
+    second = held("2026-11-27T08:10:00.123Z", "v2", "rejected")
+    third = held("2026-11-27T08:20:00.123Z", "v1")
 
     assert is_new(newest(first, second), third)

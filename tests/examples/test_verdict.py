@@ -4,44 +4,40 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
-from verdict import StoredDocument, Verdict, standing_verdict
+from verdict import Verdict, standing_verdict
 
-START = datetime(2026, 11, 27, 8, 0, tzinfo=timezone.utc)
 RESULT = {
     "pair_id": "anna",
     "fingerprint": "f" * 64,
     "status": "passed",
     "reason": {"code": "Success"},
     "attempts": 1,
-    "times": {"published": "2026-11-27T08:00:00.123Z"},
 }
 
 
-def document(fields: dict[str, Any], minute: int) -> StoredDocument:
-    return StoredDocument(json.dumps(fields).encode(), START + timedelta(minutes=minute))
+def at(minute: int) -> str:
+    return f"2026-11-27T08:{minute:02}:00.123Z"
 
 
-def result(minute: int = 0, **fields: Any) -> StoredDocument:
-    return document(RESULT | fields, minute)
+def result(minute: int = 0, **fields: Any) -> bytes:
+    return json.dumps(RESULT | {"times": {"published": at(minute)}} | fields).encode()
 
 
-def review(
-    of: StoredDocument, decision: str, number: int = 1, minute: int = 1, **shown: str
-) -> StoredDocument:
-    sha256 = hashlib.sha256(of.body).hexdigest()
-    fingerprint = of.fields()["fingerprint"]
+def review(of: bytes, decision: str, number: int = 1, minute: int = 1, **shown: str) -> bytes:
+    fingerprint = json.loads(of)["fingerprint"]
     fields = {
         "number": number,
         "decision": decision,
+        "decided": at(minute),
         "reason": {"code": "different-person", "note": ""},
-        "shown": {"fingerprint": fingerprint, "result_sha256": sha256} | shown,
+        "shown": {"fingerprint": fingerprint, "result_sha256": hashlib.sha256(of).hexdigest()}
+        | shown,
     }
-    return document(fields, minute)
+    return json.dumps(fields).encode()
 
 
 def test_without_a_decision_the_function_decides() -> None:
@@ -54,7 +50,7 @@ def test_without_a_decision_the_function_decides() -> None:
         "function",
         verdict.verdict_id,
         verdict.message_id,
-        "2026-11-27T08:00:00Z",
+        at(0),
     )
 
 
@@ -68,7 +64,7 @@ def test_a_person_overrules_the_function(decision: str, status: str) -> None:
     verdict = standing_verdict(of, [review(of, decision)])
 
     assert (verdict.status, verdict.decided_by) == (status, "reviewer")
-    assert verdict.time == "2026-11-27T08:01:00Z"
+    assert verdict.time == at(1)
 
 
 def test_the_last_of_several_decisions_stands() -> None:
@@ -95,7 +91,7 @@ def test_only_what_was_shown_to_the_last_byte_is_approved() -> None:
 
 def test_a_rejection_outlives_a_result_that_is_only_written_again() -> None:
     shown = result()
-    rewritten = result(minute=2, times={"published": "2026-11-27T08:02:00.456Z"})
+    rewritten = result(minute=2)
 
     assert standing_verdict(rewritten, [review(shown, "reject")]).status == "rejected"
 
@@ -119,7 +115,7 @@ def test_another_verdict_has_another_id(change: dict[str, Any]) -> None:
 
 def test_a_result_that_is_written_again_is_a_new_message_with_the_same_verdict() -> None:
     one = standing_verdict(result(), [])
-    other = standing_verdict(result(times={"published": "2026-11-27T08:02:00.456Z"}), [])
+    other = standing_verdict(result(minute=2), [])
 
     assert one.verdict_id == other.verdict_id
     assert one.message_id != other.message_id
@@ -135,3 +131,12 @@ def test_a_decision_changes_verdict_and_message() -> None:
 
     assert before.verdict_id != after.verdict_id
     assert before.message_id != after.message_id
+
+
+def test_a_verdict_is_as_old_as_what_it_rests_on() -> None:
+    """A result that is stored late, over a newer one, must not look newer than that."""
+    of = result(minute=5)
+
+    assert standing_verdict(of, []).time == at(5)
+    assert standing_verdict(of, [review(of, "reject", minute=7)]).time == at(7)
+    assert standing_verdict(of, [review(of, "reject", minute=3)]).time == at(5)
