@@ -17,10 +17,13 @@ ADVISED_SIM_THRESHOLD = 70.0
 # The API's default limit (API document).
 DEFAULT_RATE_LIMIT = 5.0
 
+# What becomes of a liveness package that was judged for another pair before.
+REJECT, REPORT = "reject", "report"
+
 SETTING_NAMES = (
     "INPUT_PREFIX", "RESULT_PREFIX", "LEDGER_PREFIX", "BUCKET", "RESULT_BUCKET", "LEDGER_BUCKET",
     "LIVE_SUFFIXES", "IMAGE_SUFFIXES", "SIM_THRESHOLD", "RATE_LIMIT", "MAX_ATTEMPTS", "TRANSFER",
-    "ENDPOINT_SCHEME", "MAX_LIVE_MB", "MAX_IMAGE_MB",
+    "ENDPOINT_SCHEME", "MAX_LIVE_MB", "MAX_IMAGE_MB", "MAX_SUBMISSIONS", "REUSED_PACKAGE",
 )  # fmt: skip
 
 
@@ -43,6 +46,8 @@ class Settings(NamedTuple):
     endpoint_scheme: str
     max_live_bytes: int
     max_image_bytes: int
+    max_submissions: int
+    reused_package: str
     warnings: tuple[str, ...] = ()
 
     @property
@@ -77,6 +82,8 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         endpoint_scheme=reader.choice("ENDPOINT_SCHEME", ("https", "http")),
         max_live_bytes=int(reader.number("MAX_LIVE_MB", 256, 1, 5120, whole=True)) * 1024 * 1024,
         max_image_bytes=int(reader.number("MAX_IMAGE_MB", 20, 1, 5120, whole=True)) * 1024 * 1024,
+        max_submissions=int(reader.number("MAX_SUBMISSIONS", 5, 1, 100, whole=True)),
+        reused_package=reader.choice("REUSED_PACKAGE", (REJECT, REPORT)),
     )
     reader.check_unknown()
     reader.check_combinations(settings)

@@ -10,12 +10,11 @@ import pytest
 from liveness.keys import breaker_key
 from liveness.settings import Settings, read_settings
 from liveness_cli.permissions.evaluator import Request, allows
-from liveness_cli.permissions.language import Policy
 from liveness_cli.permissions.roles import policy_of
 from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud, Instance
 from tests.function.test_one_call import LAST_PAUSE
 
-from .requests_made import APPID, REGION, cos, denied, requests_by, unused
+from .requests_made import APPID, REGION, cos, denied, is_planned, requests_by, unused
 
 RESULTS, LEDGER = f"results-{APPID}", f"ledger-{APPID}"
 # As many as open the breaker.
@@ -106,12 +105,6 @@ def do_everything(cloud: Cloud, function: Instance) -> None:
         key = f"{settings.result_prefix}{name}/result.json"
         result = json.loads(cloud.stored(key, settings.result_bucket).body())
         assert result["status"] == status, name
-
-
-def is_planned(part: Policy) -> bool:
-    """Whether a permission is for what the function does not write yet."""
-    (resource,) = part["statement"][0]["resource"]
-    return resource.endswith(("/submissions/*", "/packages/*", "/frames/*"))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=lambda name: name.replace(" ", "-"))

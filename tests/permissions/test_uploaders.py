@@ -6,8 +6,7 @@ interpretation that CAM could have.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from hypothesis import assume, given, reject
@@ -17,11 +16,17 @@ from qcloud_cos import CosConfig, CosS3Client
 from liveness.keys import IMAGE, LIVE, InputKey, read_input_key
 from liveness.settings import Settings, read_settings
 from liveness_cli.permissions.evaluator import Request, allows
-from liveness_cli.permissions.language import Policy
 from liveness_cli.permissions.roles import PAIR_ROLES, PolicyError, policy_of, policy_of_pair
 from liveness_sandbox import Sandbox
 from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud
 
+from .interpretations import (
+    Interpretation,
+    any_text,
+    end_of_pattern,
+    interpreted,
+    literal_character,
+)
 from .requests_made import REGION, cos, requests_by
 
 ENVIRONMENT = {"TENCENTCLOUD_REGION": REGION, "LIVENESS_BUCKET": BUCKET}
@@ -75,9 +80,7 @@ def put_package_in_parts(client: CosS3Client) -> None:
     part = client.upload_part(BUCKET, PACKAGE_KEY, PACKAGE, 1, upload_id)
     client.list_parts(BUCKET, PACKAGE_KEY, upload_id)
     parts = {"Part": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-    client.complete_multipart_upload(
-        BUCKET, PACKAGE_KEY, upload_id, parts, Metadata=CREATE_ONLY
-    )
+    client.complete_multipart_upload(BUCKET, PACKAGE_KEY, upload_id, parts, Metadata=CREATE_ONLY)
 
 
 def abort_upload(client: CosS3Client) -> None:
@@ -236,9 +239,7 @@ def test_harmless_headers_are_allowed(role: str, key: str, headers: dict[str, st
     ],
     ids=str,
 )
-def test_harmful_headers_are_not(
-    role: str, action: str, key: str, headers: dict[str, str]
-) -> None:
+def test_harmful_headers_are_not(role: str, action: str, key: str, headers: dict[str, str]) -> None:
     policies = [policy_of(role, DEFAULT)]
 
     assert allows(policies, cos(action, BUCKET, key, **UPLOAD))
@@ -385,34 +386,6 @@ def test_an_invalid_pair_id_is_rejected(pair_id: str) -> None:
 
 
 # ---- every interpretation of a * in the middle
-
-
-def any_text(resource: str) -> str:
-    return resource
-
-
-def literal_character(resource: str) -> str:
-    """Only a `*` at the end matches any text."""
-    return resource[:-1].replace("*", "\0") + resource[-1]
-
-
-def end_of_pattern(resource: str) -> str:
-    """CAM ignores what follows the first `*`."""
-    prefix, star, _ = resource.partition("*")
-    return prefix + star
-
-
-Interpretation = Callable[[str], str]
-
-
-def interpreted(policy: Policy, interpretation: Interpretation) -> Policy:
-    """Return the policy as CAM understands it under this interpretation."""
-
-    def statement(original: Mapping[str, Any]) -> dict[str, Any]:
-        resources = [interpretation(item) for item in original["resource"]]
-        return {**original, "resource": resources}
-
-    return {**policy, "statement": [statement(item) for item in policy["statement"]]}
 
 
 names = st.text("ab./-人*", max_size=12)
