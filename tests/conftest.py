@@ -72,6 +72,7 @@ class Instance:
             "TENCENTCLOUD_REGION": cloud.sandbox.region,
             "LIVENESS_BUCKET": BUCKET,
             "LIVENESS_ENDPOINT_SCHEME": "http",
+            "http_proxy": cloud.sandbox.url,
         } | {f"LIVENESS_{name}": value for name, value in settings.items()}
         self.secrets = [credentials.secret_key, credentials.token or ""]
         self.clock = SleeplessClock()

@@ -6,6 +6,7 @@ from liveness.settings import Settings, read_settings
 
 from .function import Configuration
 
+_SANDBOX = "http://127.0.0.1"
 # The settings in which both must agree.
 _LOCATIONS = (
     "bucket",
@@ -28,7 +29,10 @@ def different_settings(deployed: Configuration, settings: Settings) -> list[str]
     environ = {
         name: value for name, value in deployed.environment.items() if name.startswith("LIVENESS_")
     }
-    theirs = read_settings({**environ, "TENCENTCLOUD_REGION": settings.region})
+    environ["TENCENTCLOUD_REGION"] = settings.region
+    if settings.endpoint_scheme == "http":
+        environ["http_proxy"] = _SANDBOX  # as the sandbox, which we talk to, gives the function
+    theirs = read_settings(environ)
     return [
         f"LIVENESS_{name.upper()}"
         for name in _LOCATIONS
