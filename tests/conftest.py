@@ -15,7 +15,17 @@ from qcloud_cos import CosConfig, CosS3Client
 from liveness.handler import Function
 from liveness.history import History
 from liveness.keys import SLOT_SECONDS
-from liveness_sandbox import Delay, Drop, Pause, Reply, Sandbox, StoredObject
+from liveness_sandbox import (
+    Delay,
+    DeployOptions,
+    Drop,
+    Invocation,
+    Pause,
+    Reply,
+    Sandbox,
+    Status,
+    StoredObject,
+)
 from tests.clocks import SleeplessClock
 
 # A deadline per example would fail on a busy machine; `pytest-timeout` bounds each test instead.
@@ -62,6 +72,7 @@ class Instance:
             "TENCENTCLOUD_REGION": cloud.sandbox.region,
             "LIVENESS_BUCKET": BUCKET,
             "LIVENESS_ENDPOINT_SCHEME": "http",
+            "http_proxy": cloud.sandbox.url,
         } | {f"LIVENESS_{name}": value for name, value in settings.items()}
         self.secrets = [credentials.secret_key, credentials.token or ""]
         self.clock = SleeplessClock()
@@ -93,6 +104,30 @@ class Instance:
         return [line for line in self.logs if line["event"] == event]
 
 
+class InProcess:
+    """Runs a deployed function in this process, so that time passes with `Cloud.advance`."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+
+    def work(self, event: Any, request_id: str) -> Invocation:
+        first = len(self._instance.lines)
+        result, error, status = None, None, Status.SUCCESS
+        try:
+            result = self._instance(event, {**CONTEXT, "request_id": request_id})
+        except Exception as raised:
+            status = Status.CODE_EXCEPTION
+            error = {"errorMessage": str(raised), "errorType": type(raised).__name__}
+        logs = [line.rstrip("\n") for line in self._instance.lines[first:]]
+        return Invocation(event, result, error, status, logs, "", 0.0, False, request_id, 0)
+
+    def kill(self, secret_id: str) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
+
+
 class Cloud:
     """The sandbox with one bucket. Tests access it directly; the function uses HTTP."""
 
@@ -116,6 +151,16 @@ class Cloud:
         """Create an instance with these `LIVENESS_*` settings."""
         instance = Instance(self, settings)
         self._instances.append(instance)
+        return instance
+
+    def deploy(self, name: str = "liveness", **settings: str) -> Instance:
+        """Deploy the function with these settings; return the instance that works for it."""
+        instance = self.instance(**settings)
+        environment = {key: text for key, text in instance.environ.items() if "LIVENESS" in key}
+        options = DeployOptions(
+            environment=environment, timeout_seconds=120, role="liveness-function"
+        )
+        self.sandbox.deploy(name, ROOT / "src", options, InProcess(instance))
         return instance
 
     def advance(self, seconds: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from liveness.cloud.clients import Clients, CloudClients
 from liveness.cloud.credentials import Credentials
@@ -158,13 +158,3 @@ def with_platform_names(environ: Mapping[str, str]) -> dict[str, str]:
         for name, tool_name in zip(_PLATFORM_NAMES, _TOOL_NAMES, strict=True):
             renamed[name] = environ.get(tool_name, "")
     return renamed
-
-
-def invocation_context() -> dict[str, Any]:
-    """Make the context that the platform would pass to the handler, for a call in this process."""
-    return {
-        "request_id": str(uuid.uuid4()),
-        "function_name": _FUNCTION_NAME,
-        "function_version": _FUNCTION_VERSION,
-        "time_limit_in_ms": 60_000,
-    }

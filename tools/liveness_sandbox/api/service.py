@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +22,8 @@ class Action:
     run: Callable[[Params], Mapping[str, Any]]
     required: Mapping[str, type]
     optional: Mapping[str, type]
+    is_slow: bool = False
+    """Whether it waits for something, so that it must not run in the server's loop."""
 
 
 class ActionService:
@@ -49,8 +52,10 @@ class ActionService:
             action = self._actions[action_of(request, self._version, self._actions)]
             if self._regions is not None:
                 region_of(request, self._regions)
-            params = json_object(request, body)
-            return success(action.run(_checked(action, params)), request_id)
+            params = _checked(action, json_object(request, body))
+            if action.is_slow:
+                return success(await asyncio.to_thread(action.run, params), request_id)
+            return success(action.run(params), request_id)
         except ApiError as error:
             request.error_code = error.code
             return error.reply(request_id)
