@@ -47,9 +47,7 @@ def fetch_frame(ctx: Context, answer: Answer) -> BestFrame | NoFrame:
     if md5 is None:
         return NoFrame("the service's MD5 of it is not an MD5")
     settings = ctx.settings
-    if problem := cos_url_problem(
-        answer.best_frame_url, settings.endpoint_scheme, settings.region
-    ):
+    if problem := cos_url_problem(answer.best_frame_url, settings.endpoint_scheme, settings.region):
         return NoFrame(problem)
 
     def fetch() -> BestFrame | NoFrame:

@@ -353,7 +353,7 @@ def test_explain_escapes_control_characters_in_keys(cloud: Cloud, operator: Oper
     value = operator.view("explain", name)
 
     assert value["pair_id"] == name
-    assert "\\x1b[31m[bold]会话\\u202e" in operator.printed
+    assert "\\u001b[31m[bold]会话\\u202e" in operator.printed
     assert "\x1b" not in operator.printed
 
 

@@ -234,4 +234,4 @@ def test_foreign_texts_lose_links_and_excess_length() -> None:
 
 
 def test_control_characters_are_escaped() -> None:
-    assert printable("\x1b[31m会话\u202e\n") == "\\x1b[31m会话\\u202e\\n"
+    assert printable("\x1b[31m会话\u202e\n") == "\\u001b[31m会话\\u202e\\n"

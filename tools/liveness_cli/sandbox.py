@@ -10,6 +10,7 @@ import click
 from .checkout import function_code
 from .local_cloud import BUCKET, REGION, TIMERS, function_environment, function_settings
 from .permissions import policies
+from .terminal import echo
 
 
 @click.command()
@@ -187,7 +188,7 @@ def sandbox(
             data=data,
             speed=speed,
             scenario=None if scenario is None else load_scenario(scenario),
-            print=click.echo,
+            print=echo,
         )
     except InvalidFault as error:
         raise click.ClickException(f"--scenario: {error}") from None

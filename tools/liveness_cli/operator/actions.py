@@ -20,7 +20,8 @@ from ..console import ProgressCallback, ignore_progress, progress
 from ..environment import Target, load_target
 from ..errors import InvalidUsage
 from ..interrupts import interruptible
-from ..text import pluralize, printable
+from ..terminal import echo
+from ..text import pluralize
 from .attempts import ledger_of
 from .explain import explanation_of
 from .outlook import Outlook, outlook_of
@@ -117,7 +118,7 @@ def _reconcile(function: DeployedFunction, prefix: str) -> Mapping[str, Any]:
     except AccountError as error:
         raise click.ClickException(str(error)) from None
     if invoked.error is not None:
-        raise click.ClickException(f"the function failed: {printable(reason_of(invoked))}")
+        raise click.ClickException(f"the function failed: {reason_of(invoked)}")
     try:
         summary = invoked.returned["reconcile"]
         return {name: summary[name] for name in ("complete", "keys", "checked", "parked")}
@@ -163,7 +164,7 @@ def validate_pair_ids(target: Target, pair_ids: Sequence[str]) -> None:
 def _confirm(outlooks: Mapping[str, Outlook]) -> None:
     for pair_id, outlook in outlooks.items():
         calls = pluralize(outlook.max_calls, "call")
-        click.echo(printable(f"{pair_id} ({outlook.state}): at most {calls}"), err=True)
+        echo(f"{pair_id} ({outlook.state}): at most {calls}", err=True)
     calls = pluralize(sum(outlook.max_calls for outlook in outlooks.values()), "call")
     click.confirm(f"Up to {calls} may be billed. Continue?", abort=True, err=True)
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
-from ..console import echo
 from ..environment import load_target
-from ..text import pluralize, printable
+from ..terminal import echo
+from ..text import pluralize
 from .actions import session, validate_pair_ids
 from .erasure import Erasure, PairObjects
 
@@ -64,12 +64,12 @@ def print_forgotten(value: Mapping[str, Any]) -> None:
     objects = value["objects"]
     count = pluralize(sum(map(len, objects.values())), "object")
     verb = "would be removed" if value["dry_run"] else "removed"
-    echo(printable(f"Pair {value['pair_id']}: {count} {verb}"))
+    echo(f"Pair {value['pair_id']}: {count} {verb}")
     for kind, keys in objects.items():
         singular, shows_keys = _KINDS[kind]
         summary = [f"{pluralize(len(keys), singular, _PLURALS.get(kind))}, see --json"]
         for index, text in enumerate(keys if shows_keys or not keys else summary):
-            echo(printable(f"  {'' if index else kind:<{_LABEL_WIDTH}}{text}"))
+            echo(f"  {'' if index else kind:<{_LABEL_WIDTH}}{text}")
     if not value["complete"]:
         echo(
             "\nNOT COMPLETE: objects of this pair keep appearing. Make sure that nothing uploads "
@@ -86,5 +86,5 @@ def _confirm(pair_id: str, objects: PairObjects) -> None:
         for kind, items in objects.by_kind.items()
         if items
     ]
-    click.echo(printable(f"{pair_id}: {', '.join(counts)}"), err=True)
+    echo(f"{pair_id}: {', '.join(counts)}", err=True)
     click.confirm("Delete permanently?", abort=True, err=True)

@@ -18,7 +18,8 @@ from ..account.function import DeployedFunction, Invoked
 from ..account.installation import deployed_function
 from ..account.same_settings import different_settings
 from ..environment import Target
-from ..text import printable, redact
+from ..terminal import echo
+from ..text import redact
 
 _FAILURES = ("pair.failed", "invocation.failed")
 
@@ -59,7 +60,7 @@ def invoke(function: DeployedFunction, event: Mapping[str, Any], log: bool) -> I
         raise RequestFailed(f"{error}; the function may still be running") from None
     if log:
         for line in invoked.log:
-            click.echo(printable(line), err=True)
+            echo(line, err=True)
     return invoked
 
 
