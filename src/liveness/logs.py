@@ -31,6 +31,8 @@ EVENTS: Mapping[str, str] = {
     "pair.billed-after-give-up": "ALARM: a billed response arrived after the pair was given up",
     "pair.given-up": "ALARM: a content ended without a verdict, after too many attempts without a "
     "reply or too many set-backs; an operator must investigate",
+    "pair.refused": "a content must not be called for: a submission too many, or a package that "
+    "another pair was judged with",
     "pair.released": "an attempt was released without a billed call",
     "pair.best-frame-missing": "the best frame could not be copied, with the reason",
     "pair.published": "`result.json` was written",

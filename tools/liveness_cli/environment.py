@@ -16,7 +16,15 @@ from liveness.logs import silence_vendors
 from liveness.pacing import Unpaced
 from liveness.records import InvocationInfo
 from liveness.settings import Settings, read_settings
-from liveness.store import CreateResult, ObjectHead, ObjectStore, Page, RetryingStore, StoredObject
+from liveness.store import (
+    CreateResult,
+    Digests,
+    ObjectHead,
+    ObjectStore,
+    Page,
+    RetryingStore,
+    StoredObject,
+)
 
 from .errors import InvalidUsage
 
@@ -61,13 +69,13 @@ class ReadOnlyStore:
     def delete(self, bucket: str, key: str) -> None:
         raise AssertionError(f"DELETE {key!r} in a read-only command")
 
-    def md5(self, bucket: str, key: str, etag: str) -> str:
+    def digest(self, bucket: str, key: str, etag: str) -> Digests:
         raise AssertionError(f"streaming {key!r} in a read-only command")
 
     def presign(self, bucket: str, key: str, seconds: int) -> str:
         raise AssertionError(f"signing {key!r} in a read-only command")
 
-    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> str:
+    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> Digests:
         raise AssertionError(f"uploading {key!r} in a read-only command")
 
 
