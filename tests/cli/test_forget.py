@@ -22,6 +22,11 @@ from .conftest import Command, assert_one_sentence
 THROTTLED = {"code": "RequestLimitExceeded", "channel": "error", "times": 1}
 DETECT = "DetectReflectLivenessAndCompare"
 Forget = Callable[..., Result]
+PACKAGE_MD5 = hashlib.md5(PACKAGE).hexdigest()
+FRAMES = "liveness/ledger/frames/"
+PACKAGES = "liveness/ledger/packages/"
+SUBMISSIONS = "liveness/ledger/submissions/"
+FINGERPRINT = "f" * 64
 
 
 class Sleep:
@@ -91,6 +96,7 @@ def test_all_of_one_pair_and_nothing_of_others_is_erased(cloud: Cloud, forget: F
         for key in cloud.bucket.keys("")
         if hashed in key
         or key.rpartition("/")[0] in ("liveness/incoming/anna", "liveness/results/anna")
+        or (key.startswith(PACKAGES) and b'"anna"' in cloud.stored(key).body())
     }
     before = set(cloud.bucket.keys(""))
 
@@ -99,7 +105,7 @@ def test_all_of_one_pair_and_nothing_of_others_is_erased(cloud: Cloud, forget: F
     assert result.exit_code == 0, result.output
     value = json.loads(result.stdout)
     assert {kind: len(keys) for kind, keys in value["objects"].items() if keys} == {
-        "inputs": 2, "markers": 1, "results": 2, "ledger": 4,
+        "inputs": 2, "markers": 1, "packages": 2, "results": 2, "submissions": 2, "ledger": 4,
     }  # fmt: skip
     assert {key for keys in value["objects"].values() for key in keys} == of_anna
     assert set(cloud.bucket.keys("")) == before - of_anna
@@ -115,7 +121,7 @@ def test_a_dry_run_lists_the_same_and_removes_nothing(cloud: Cloud, forget: Forg
     printed = forget("anna", "--dry-run").stdout
 
     assert cloud.bucket.keys("") == before
-    assert "6 objects would be removed" in printed
+    assert "8 objects would be removed" in printed
     removed = json.loads(forget("anna", "--yes", "--json").stdout)
     assert removed["objects"] == listed["objects"]
 
@@ -125,9 +131,13 @@ def test_inputs_are_deleted_first_and_claims_last(cloud: Cloud, forget: Forget) 
 
     forget("anna", "--yes")
 
-    requests = [request for request in cloud.sandbox.requests if request.method == "DELETE"]
-    folders = [request.key.split("/")[1] for request in requests]
-    assert folders == ["incoming"] * 2 + ["results"] * 2 + ["ledger"] * 2
+    deleted = [
+        request.key.removeprefix("liveness/").removeprefix("ledger/").partition("/")[0]
+        for request in cloud.sandbox.requests
+        if request.method == "DELETE" and request.principal == cloud.sandbox.credentials.secret_id
+    ]
+    order = ["incoming"] * 2 + ["packages"] + ["results"] * 2 + ["submissions"] + ["claims"] * 2
+    assert deleted == order
 
 
 def test_it_asks_before_it_deletes(cloud: Cloud, forget: Forget) -> None:
@@ -137,7 +147,10 @@ def test_it_asks_before_it_deletes(cloud: Cloud, forget: Forget) -> None:
     declined = forget("anna", answer="n\n")
 
     assert declined.exit_code == 1
-    assert "anna: 2 inputs, 2 result objects, 2 ledger objects" in declined.stderr
+    assert (
+        "anna: 2 inputs, 1 use of a package, 2 result objects, 1 submission, 2 ledger objects"
+        in declined.stderr
+    )
     assert cloud.bucket.keys("") == before
 
     accepted = forget("anna", answer="y\n")
@@ -152,16 +165,18 @@ def test_removed_objects_and_what_is_not_erased_are_printed(cloud: Cloud, forget
 
     lines = forget("anna", "--yes").stdout.splitlines()
 
-    assert lines[:6] == [
-        "Pair anna: 5 objects removed",
+    assert lines[:8] == [
+        "Pair anna: 7 objects removed",
         "  inputs       liveness/incoming/anna/live.bin",
         "               liveness/incoming/anna/reference.jpg",
         "  markers      1 marker, see --json",
+        "  packages     1 use of a package, see --json",
+        "  submissions  1 submission, see --json",
         "  ledger       2 ledger objects, see --json",
         "",
     ]
-    assert lines[6] == "Not erased"
-    assert len(lines) == 12
+    assert lines[8] == "Not erased"
+    assert len(lines) == 14
 
 
 def test_the_json_document_lists_keys_by_kind(cloud: Cloud, forget: Forget) -> None:
@@ -210,12 +225,6 @@ def test_an_old_pair_is_erased_without_waiting(cloud: Cloud, forget: Forget, sle
 
 
 # ---- submissions, packages, frames and decisions
-
-PACKAGE_MD5 = hashlib.md5(PACKAGE).hexdigest()
-FRAMES = "liveness/ledger/frames/"
-PACKAGES = "liveness/ledger/packages/"
-SUBMISSIONS = "liveness/ledger/submissions/"
-FINGERPRINT = "f" * 64
 
 
 def put_json(cloud: Cloud, key: str, **fields: Any) -> str:
@@ -287,6 +296,19 @@ def test_uses_of_a_package_that_was_replaced_are_found_by_its_record(
 def test_a_use_is_found_by_the_package_before_any_answer(cloud: Cloud, forget: Forget) -> None:
     cloud.put("anna", "live.bin", PACKAGE)
     own = put_use(cloud, PACKAGE_MD5, 1, "anna")
+
+    forget("anna", "--yes")
+
+    assert cloud.bucket.get(own) is None
+
+
+def test_a_use_is_found_by_a_submission_without_package_or_answer(
+    cloud: Cloud, forget: Forget
+) -> None:
+    """As when the package was replaced while its call was not answered."""
+    earlier = "a" * 32
+    put_json(cloud, f"{SUBMISSIONS}{pair_hash('anna')}/1", package_md5=earlier)
+    own = put_use(cloud, earlier, 1, "anna")
 
     forget("anna", "--yes")
 
@@ -415,7 +437,7 @@ def test_a_deleted_object_in_a_stale_listing_does_not_count(cloud: Cloud, forget
     result = forget("anna", "--yes")
 
     assert result.exit_code == 0
-    assert len(cloud.client.list_objects(BUCKET)["Contents"]) == 6
+    assert len(cloud.client.list_objects(BUCKET)["Contents"]) == 8
     assert cloud.bucket.keys("") == []
 
 

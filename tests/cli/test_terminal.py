@@ -20,7 +20,10 @@ from tests.conftest import Cloud
 from .conftest import Command
 
 # One of each kind: C0, DEL, C1, format, surrogate, line and paragraph separators, odd spaces.
-HOSTILE = "\x00\x07\x1b]0;title\x07\r\x7f\x85\x9b31m\xad\u061c\u200b\u200e\u202e\u2028\u2029\u2066\ufeff\U000e0001"
+HOSTILE = (
+    "\x00\x07\x1b]0;title\x07\r\x7f\x85\x9b31m\xad\u061c\u200b\u200e\u202e"
+    "\u2028\u2029\u2066\ufeff\U000e0001"
+)
 FORBIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 

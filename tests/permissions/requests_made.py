@@ -86,12 +86,6 @@ def unused(policy: Policy, requests: Sequence[Request]) -> list[Policy]:
     return [part for part in _parts(policy) if not any(allows([part], item) for item in requests)]
 
 
-def is_planned(part: Policy) -> bool:
-    """Whether a permission is for objects that the function does not write yet."""
-    (resource,) = part["statement"][0]["resource"]
-    return str(resource).endswith(("/submissions/*", "/packages/*", "/frames/*"))
-
-
 def _parts(policy: Policy) -> Iterator[Policy]:
     """Split what a policy allows into policies of one action on one resource."""
     for statement in policy["statement"]:

@@ -295,7 +295,7 @@ WRITERS: dict[str, Callable[[], bytes]] = {
     "released.json": lambda: release_record(2, "nonce-1", History(number=2).to_record()),
     "released-with-history.json": lambda: release_record(3, "nonce-1", HISTORY.to_record()),
     "submission.json": lambda: submission_record(
-        PAIR.pair_id, 2, FINGERPRINT, owner_record(INFO, NOW)
+        PAIR.pair_id, 2, FINGERPRINT, "0" * 32, owner_record(INFO, NOW)
     ),
     "package.json": lambda: package_record(PAIR.pair_id, 2, FINGERPRINT, owner_record(INFO, NOW)),
     "frame-url.json": kept_frame_url,

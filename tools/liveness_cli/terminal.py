@@ -47,5 +47,5 @@ def _printable_errors() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        error.message = printable_lines(error.message)
+        vars(error)["message"] = printable_lines(error.message)
         raise

@@ -41,7 +41,7 @@ from liveness.store import UNPARSABLE, ListedObject, ObjectHead, RetryingStore
 
 from ..console import ProgressCallback
 from ..environment import CONCURRENT_REQUESTS, Target
-from .packages import md5s_of_response, md5s_of_result, valid_md5s
+from .packages import md5s_of_response, md5s_of_result, md5s_of_submission, valid_md5s
 
 # After its last write a walk may make its call, which ends within its lease, store the response,
 # and publish frame and result.
@@ -109,7 +109,7 @@ class Erasure:
         inputs = self._existing(
             settings.bucket, [each.key for each in candidate_keys(settings, self._pair_id)]
         )
-        self._learn_packages(ledger)
+        self._learn_packages(ledger, submissions)
         return PairObjects(
             inputs=inputs,
             markers=self._existing(bucket, [key for key in markers if f"-{hashed}-" in key]),
@@ -120,16 +120,16 @@ class Erasure:
             ledger=self._existing(bucket, ledger),
         )
 
-    def _learn_packages(self, ledger: Sequence[str]) -> None:
-        """Add the MD5s of the pair's packages that its result and its responses name."""
+    def _learn_packages(self, ledger: Sequence[str], submissions: Sequence[str]) -> None:
+        """Add the MD5s of the pair's packages that its records name."""
         settings = self._settings
         result = self._read(settings.result_bucket, result_key(settings, self._pair_id))
         self._md5s |= md5s_of_result(result)
         responses = [key for key in ledger if self._is_response(key)]
-        for batch in _batches(responses):
+        for batch in _batches([*submissions, *responses]):
             reads = (partial(self._read, settings.ledger_bucket, key) for key in batch)
             for record in self._gather(*reads):
-                self._md5s |= md5s_of_response(record)
+                self._md5s |= md5s_of_submission(record) | md5s_of_response(record)
 
     def _is_response(self, key: str) -> bool:
         ledger_key = read_ledger_key(self._settings, key)

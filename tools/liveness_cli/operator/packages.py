@@ -19,6 +19,11 @@ def md5s_of_response(record: Mapping[str, Any]) -> set[str]:
     return valid_md5s([of_live.get("md5")])
 
 
+def md5s_of_submission(record: Mapping[str, Any]) -> set[str]:
+    """Return what `submissions/<pair hash>/<n>` says of the package of that content."""
+    return valid_md5s([record.get("package_md5")])
+
+
 def md5s_of_result(result: Mapping[str, Any]) -> set[str]:
     """Return what a `result.json` says of its packages."""
     inputs = result.get("inputs")

@@ -51,7 +51,7 @@ from liveness.store import UNPARSABLE, ListedObject, StoredObject
 from ..console import ProgressCallback
 from ..environment import CONCURRENT_REQUESTS, Target
 from ..text import redact
-from .packages import md5s_of_result, valid_md5s
+from .packages import md5s_of_result, md5s_of_submission, valid_md5s
 from .snapshot import (
     BucketSnapshot,
     LedgerRecord,
@@ -200,13 +200,14 @@ class Reader:
             content = content_prefix(settings, pair_id, pair.fingerprint)
             keys |= {content + name for name in _FIRST_NAMES}
         pair_markers = [item for item in markers.items if _pair_hash_of(item.key) == hashed]
-        md5 = _package_md5(inspection, result)
+        submitted: list[Submission] = self._read_all("submissions", self._submission, submissions)
+        md5 = _package_md5(inspection, result, submitted)
         return PairSnapshot(
             settings=settings,
             pair_id=pair_id,
             inspection=inspection,
             records=self._read_all("ledger", self._record, sorted(keys)),
-            submissions=self._read_all("submissions", self._submission, submissions),
+            submissions=submitted,
             package_md5=md5,
             package_uses=self._package_uses(md5) if md5 else (),
             markers=self._markers(pair_markers, None),
@@ -230,7 +231,10 @@ class Reader:
             return None
         fields = _fields(stored)
         return Submission(
-            _number_of(key) or 0, _text(fields.get("fingerprint")), stored.head.last_modified
+            number=_number_of(key) or 0,
+            fingerprint=_text(fields.get("fingerprint")),
+            written_at=stored.head.last_modified,
+            package_md5=next(iter(md5s_of_submission(fields)), None),
         )
 
     def _package_uses(self, md5: str) -> list[PackageUse]:
@@ -366,12 +370,17 @@ def _by_pair(
     return pairs
 
 
-def _package_md5(inspection: Inspection, result: Result | None) -> str | None:
-    """Return the MD5 of the current package; for a multipart upload only its result knows it."""
+def _package_md5(
+    inspection: Inspection, result: Result | None, submissions: Iterable[Submission]
+) -> str | None:
+    """Return the MD5 of the current package; that of a multipart upload only records tell."""
     found = valid_md5s(item.md5 for item in inspection.objects if item.role == LIVE)
-    if found:
-        return found.pop()
-    return result.package_md5 if result and inspection.result_is_current else None
+    if (pair := inspection.pair) is not None:
+        current = (item for item in submissions if item.fingerprint == pair.fingerprint)
+        found |= {item.package_md5 for item in current if item.package_md5}
+    if not found and result and result.package_md5 and inspection.result_is_current:
+        return result.package_md5
+    return min(found, default=None)
 
 
 def _number_of(key: str) -> int | None:

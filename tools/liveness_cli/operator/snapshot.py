@@ -145,6 +145,7 @@ class Submission(NamedTuple):
     number: int
     fingerprint: str  # empty if the object is damaged
     written_at: float
+    package_md5: str | None = None
 
 
 class PackageUse(NamedTuple):

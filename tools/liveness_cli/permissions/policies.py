@@ -226,6 +226,7 @@ def eraser(settings: Settings) -> Policy:
                 _control_object(settings),
                 *_results(settings, "*/result.json"),
                 *_ledger(settings, claims_prefix(settings)),
+                *_ledger(settings, submissions_prefix(settings)),
                 *_ledger(settings, packages_prefix(settings)),
             ],
         ),
