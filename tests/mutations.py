@@ -422,12 +422,6 @@ MUTATIONS = (
         "                    return entry.written\n",
         "",
     ),
-    Mutation(
-        "a refusal cannot be revised by an operator",
-        "ledger",
-        "    return bool(response.refusal) or _has_failed(response)\n",
-        "    return _has_failed(response)\n",
-    ),
 )
 
 

@@ -89,7 +89,9 @@ class AdmissionControl:
             ctx,
             pair.fingerprint,
             lambda number: submission_key(settings, pair.pair_id, number),
-            lambda number: submission_record(pair.pair_id, number, pair.fingerprint, owner),
+            lambda number: submission_record(
+                pair.pair_id, number, pair.fingerprint, package_md5, owner
+            ),
             settings.max_submissions,
             first_attempt,
         )

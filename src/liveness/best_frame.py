@@ -83,7 +83,8 @@ def fetch_frame(ctx: Context, answer: Answer, url: str) -> BestFrame | NoFrame:
     md5 = frame_md5(answer)
     if md5 is None:
         return NoFrame("the service's MD5 of it is not an MD5")
-    if problem := cos_url_problem(url, ctx.settings.endpoint_scheme):
+    settings = ctx.settings
+    if problem := cos_url_problem(url, settings.endpoint_scheme, settings.region):
         return NoFrame(problem)
 
     def fetch() -> BestFrame | NoFrame:

@@ -261,7 +261,8 @@ def _upload(ctx: Context, pair: CompletePair) -> Prepared | Deferral | SetBack:
     for target in targets:
         if not isinstance(target, UploadTarget):
             return _unprepared(ctx, target)
-        if problem := cos_url_problem(target.upload_url, ctx.settings.endpoint_scheme):
+        scheme, region = ctx.settings.endpoint_scheme, ctx.settings.region
+        if problem := cos_url_problem(target.upload_url, scheme, region):
             reason = f"CreateUploadUrl's answer was refused: {problem}"
             return _unprepared(ctx, NotSent(reason))
 

@@ -255,18 +255,30 @@ def _read_admission(record: Any) -> Admission | None:
     )
 
 
-def submission_record(pair_id: str, number: int, fingerprint: str, owner: dict[str, Any]) -> bytes:
-    """Return the body of `submissions/<pair hash>/<n>`."""
-    return _number_record(SUBMISSION_SCHEMA, pair_id, number, fingerprint, owner)
+def submission_record(
+    pair_id: str, number: int, fingerprint: str, package_md5: str | None, owner: dict[str, Any]
+) -> bytes:
+    """Return the body of `submissions/<pair hash>/<n>`.
+
+    The package's MD5 is how an erasure finds the package's uses; None if it is not known.
+    """
+    return _number_record(
+        SUBMISSION_SCHEMA, pair_id, number, fingerprint, {"package_md5": package_md5}, owner
+    )
 
 
 def package_record(pair_id: str, number: int, fingerprint: str, owner: dict[str, Any]) -> bytes:
     """Return the body of `packages/<MD5>/<n>`."""
-    return _number_record(PACKAGE_SCHEMA, pair_id, number, fingerprint, owner)
+    return _number_record(PACKAGE_SCHEMA, pair_id, number, fingerprint, {}, owner)
 
 
 def _number_record(
-    schema: str, pair_id: str, number: int, fingerprint: str, owner: dict[str, Any]
+    schema: str,
+    pair_id: str,
+    number: int,
+    fingerprint: str,
+    more: dict[str, Any],
+    owner: dict[str, Any],
 ) -> bytes:
     return encode(
         {
@@ -274,6 +286,7 @@ def _number_record(
             "pair_id": pair_id,
             "number": number,
             "fingerprint": fingerprint,
+            **more,
             "owner": owner,
         }
     )

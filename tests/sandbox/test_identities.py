@@ -181,19 +181,19 @@ def test_two_functions_each_with_its_own_trigger_environment_and_role(
     for name, prefix in (("first", "results/"), ("second", "delivered/")):
         statement = allow("PutObject", f"{ROOT}{prefix}*")
         sandbox.put_role(name, TRUSTS_PLATFORM, {"p": policy(statement)})
-    first = deploy(
-        WRITER,
-        "first",
-        triggers=[CosTrigger(BUCKET, prefix="incoming/")],
-        environment={"WRITES": "results/anna/result.json"},
-        role="first",
-    )
     second = deploy(
         WRITER,
         "second",
         triggers=[CosTrigger(BUCKET, prefix="results/", suffix="/result.json")],
         environment={"WRITES": "delivered/anna"},
         role="second",
+    )
+    first = deploy(
+        WRITER,
+        "first",
+        triggers=[CosTrigger(BUCKET, prefix="incoming/")],
+        environment={"WRITES": "results/anna/result.json"},
+        role="first",
     )
 
     cos_client(sandbox).put_object(BUCKET, b"body", "incoming/anna")

@@ -40,7 +40,7 @@ def user(sandbox: Sandbox) -> Callable[..., Credentials]:
     """`user(allow("GetObject"))`: the keys of a sub-account with this policy."""
 
     def make(*statements: Statement) -> Credentials:
-        return sandbox.put_user("somebody", {"policy": policy(*statements)})
+        return sandbox.put_user("anna", {"policy": policy(*statements)})
 
     return make
 
@@ -450,14 +450,14 @@ def test_policies_of_a_user_can_be_replaced_while_its_key_is_in_use(
 
 def test_all_policies_of_a_user_count(sandbox: Sandbox, bucket: Bucket) -> None:
     policies = {"a": policy(allow("PutObject")), "b": policy(deny("*", ROOT + "b"))}
-    cos = cos_client(sandbox, sandbox.put_user("somebody", policies))
+    cos = cos_client(sandbox, sandbox.put_user("anna", policies))
 
     assert outcome(cos.put_object, BUCKET, b"body", "a") == (200, "")
     assert outcome(cos.put_object, BUCKET, b"body", "b") == DENIED
 
 
 def test_the_owner_may_do_everything(sandbox: Sandbox, cos: CosS3Client) -> None:
-    sandbox.put_user("somebody", {"policy": policy(deny("*", "*"))})
+    sandbox.put_user("anna", {"policy": policy(deny("*", "*"))})
 
     assert outcome(cos.put_object, BUCKET, b"body", "a") == (200, "")
 
@@ -549,6 +549,9 @@ def test_cam_actions_need_permission_for_the_role(
         ({"condition": {"string_matches": {"cos:x-cos-acl": "a"}}}, "no such operator"),
         ({"condition": {"null_equal": {"cos:x-cos-acl": "true"}}}, "no such operator"),
         ({"condition": {"string_equal": {"cos:x-cos-acl-": "a"}}}, "no such condition key"),
+        ({"condition": {"string_equal": {"cos:content-length": "1"}}}, "the key's type"),
+        ({"condition": {"numeric_equal": {"cos:x-cos-acl": 1}}}, "the key's type"),
+        ({"condition": {"ip_equal": {"cos:prefix": "10.0.0.1"}}}, "the key's type"),
         ({"condition": {"string_equal": {}}}, "at least one field"),
         ({"condition": {"string_equal": {"cos:x-cos-acl": []}}}, "a value or a list"),
         ({"condition": {"string_like": {"cos:content-type": "a*b"}}}, "at the start or the end"),
@@ -562,7 +565,7 @@ def test_an_undocumented_policy_is_rejected(
     sandbox: Sandbox, statement: Statement, message: str
 ) -> None:
     with pytest.raises(InvalidPolicy, match=message):
-        sandbox.put_user("somebody", {"policy": policy({**allow("GetObject"), **statement})})
+        sandbox.put_user("anna", {"policy": policy({**allow("GetObject"), **statement})})
 
 
 @pytest.mark.parametrize(
@@ -577,4 +580,4 @@ def test_an_undocumented_policy_is_rejected(
 )
 def test_what_is_no_policy_is_rejected(sandbox: Sandbox, document: Any, message: str) -> None:
     with pytest.raises(InvalidPolicy, match=message):
-        sandbox.put_user("somebody", {"policy": document})
+        sandbox.put_user("anna", {"policy": document})

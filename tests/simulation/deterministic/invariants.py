@@ -625,7 +625,9 @@ class InvariantChecker:
     # ---- I14
 
     def check_i14_package_is_judged_for_one_pair(self, latest: Call) -> None:
-        """I14: With REUSED_PACKAGE=reject, one pair at most gets a verdict on a liveness package."""
+        """I14: Unless REUSED_PACKAGE is `report`, at most one pair + store races gets a verdict on
+        the same liveness package, as far as `failed` is none.
+        """
         judgement = latest.judgement
         assert judgement is not None
         races = self.observations.package_races[judgement.package]

@@ -70,7 +70,7 @@ _SETTING_CHOICES: Mapping[str, tuple[str, ...]] = {
 _LASTING_SHARE = 0.3
 _EXTREME_SHARE = 0.15
 # The share of runs in which pairs have the same package.
-_SHARED_PACKAGE_SHARE = 0.25
+_SHARED_PACKAGE_SHARE = 0.4
 _EXTREME_SETTINGS: Mapping[str, tuple[str, ...]] = {
     "LIVENESS_MAX_ATTEMPTS": ("1", "2", "3", "4", "5"),
     "LIVENESS_RATE_LIMIT": ("0.2", "0.5", "1.5", "10", "50"),
