@@ -14,7 +14,6 @@ from qcloud_cos import CosConfig, CosS3Client
 
 from liveness.handler import Function
 from liveness.history import History
-from liveness.keys import SLOT_SECONDS
 from liveness_sandbox import (
     Delay,
     DeployOptions,
@@ -35,7 +34,16 @@ hypothesis.settings.load_profile("liveness")
 ROOT = Path(__file__).parent.parent
 SCHEMA = json.loads((ROOT / "docs/liveness-result-1.schema.json").read_text())
 JPEG = (ROOT / "events/sample/reference.jpg").read_bytes()
-PACKAGE = b"a package with no instructions for the sandbox"
+
+
+def package_of(pair_id: str) -> bytes:
+    """Return a package, with no instructions for the sandbox, that no other pair has."""
+    return f"the package of {pair_id}".encode()
+
+
+PACKAGE = package_of("anna")
+
+
 BUCKET = "faces-1250000000"
 CONTEXT = {
     "request_id": "invocation-1",
@@ -82,14 +90,7 @@ class Instance:
         self._function = Function(clock=self.clock, environ=self.environ, write=self.lines.append)
 
     def __call__(self, event: object, context: object = CONTEXT) -> dict[str, Any]:
-        if isinstance(event, dict) and event.get("Type") == "Timer":
-            self._leave_ending_slot()
         return self._function(event, context)
-
-    def _leave_ending_slot(self) -> None:
-        """Start no drain as its slot ends: it would leave the backlog to the next timer."""
-        if self._cloud.sandbox.clock.now().timestamp() % SLOT_SECONDS > SLOT_SECONDS - 2:
-            self._cloud.advance(2)
 
     def walk(self, *pair_ids: str) -> dict[str, Any]:
         """Invoke the function directly for these pairs; return the summary of the first."""
@@ -174,9 +175,17 @@ class Cloud:
         """Upload one input of a pair."""
         self.bucket.put(f"liveness/incoming/{pair_id}/{name}", body, **options)
 
-    def put_pair(self, pair_id: str, live: bytes | dict[str, Any] = PACKAGE) -> None:
-        """Upload both inputs; a dict becomes a package with instructions for the sandbox."""
-        body = json.dumps({"sandbox": 1, **live}).encode() if isinstance(live, dict) else live
+    def put_pair(self, pair_id: str, live: bytes | dict[str, Any] | None = None) -> None:
+        """Upload both inputs; a dict becomes a package with instructions for the sandbox.
+
+        By default each pair has a package of its own.
+        """
+        if live is None:
+            body = package_of(pair_id)
+        elif isinstance(live, dict):
+            body = json.dumps({"sandbox": 1, "comment": pair_id, **live}).encode()
+        else:
+            body = live
         self.put(pair_id, "live.bin", body)
         self.put(pair_id, "reference.jpg", JPEG)
 

@@ -815,7 +815,13 @@ def test_unintelligible_replies_skip_the_checks(installation: Installation, repl
     ],
 )
 def test_an_unsupported_policy_skips_the_check(installation: Installation, document: Any) -> None:
-    installation.put_role(TRUST, POLICY, document)
+    """CAM returns a policy that it knows and we do not; the sandbox would not accept it."""
+    installation.put_role(TRUST, POLICY)
+    body = {"Response": {"PolicyDocument": json.dumps(document), "RequestId": "1"}}
+    reply = Reply(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    installation.cloud.sandbox.hooks.append(
+        lambda request, phase: reply if request.action == "GetPolicy" else None
+    )
 
     findings = installation.findings(0)
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..credentials import KeyRing
+from ..credentials import KeyRing, Principal
 from ..wire import Reply, WireRequest
+from .access import require
 from .errors import ApiError, new_request_id
 from .request import action_of, json_object, read_body, region_of, require_known, success
 from .signature import identify
@@ -17,17 +18,25 @@ Params = Mapping[str, Any]
 _TYPE_NAMES = {str: "String", int: "Integer", dict: "Object", list: "Array"}
 
 
+def everything(params: Params) -> str:
+    """Name the resource of an action that is authorized at operation level only."""
+    return "*"
+
+
 @dataclass(frozen=True)
 class Action:
-    run: Callable[[Params], Mapping[str, Any]]
+    run: Callable[[Params, Principal], Mapping[str, Any]]
     required: Mapping[str, type]
     optional: Mapping[str, type]
+    resource: Callable[[Params], str] | None = everything
+    """Names what the action is on, for CAM, from parameters that have not been checked. None: every
+    valid key may call it."""
     is_slow: bool = False
     """Whether it waits for something, so that it must not run in the server's loop."""
 
 
 class ActionService:
-    """Accepts only POST with JSON. Every key of the account may do everything."""
+    """Accepts only POST with JSON."""
 
     def __init__(
         self,
@@ -48,14 +57,18 @@ class ActionService:
         request_id = new_request_id()
         try:
             body = await read_body(request)
-            identify(request, body, self._name, self._keys)
-            action = self._actions[action_of(request, self._version, self._actions)]
+            caller = identify(request, body, self._name, self._keys)
+            name = action_of(request, self._version, self._actions)
+            action = self._actions[name]
             if self._regions is not None:
                 region_of(request, self._regions)
-            params = _checked(action, json_object(request, body))
+            params = json_object(request, body)
+            if action.resource is not None:
+                require(caller, f"{self._name}:{name}", action.resource(params), request.source_ip)
+            checked = _checked(action, params)
             if action.is_slow:
-                return success(await asyncio.to_thread(action.run, params), request_id)
-            return success(action.run(params), request_id)
+                return success(await asyncio.to_thread(action.run, checked, caller), request_id)
+            return success(action.run(checked, caller), request_id)
         except ApiError as error:
             request.error_code = error.code
             return error.reply(request_id)

@@ -36,7 +36,10 @@ class Instances:
     """A Runner that runs each instance in a process of its own."""
 
     def __init__(
-        self, deployment: Deployment, new_credentials: Callable[[float], Credentials], clock: Clock
+        self,
+        deployment: Deployment,
+        new_credentials: Callable[[float], Credentials | None],
+        clock: Clock,
     ) -> None:
         self._deployment = deployment
         self._new_credentials = new_credentials
