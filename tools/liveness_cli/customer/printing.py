@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-from ..console import echo
+from ..terminal import echo
 from ..text import format_time, printable
 
 # As the platform names them, and as the vendor's tools do.
