@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from ..options import json_option
+from ..terminal import echo
 
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 _WAIT_SECONDS = 300
@@ -89,7 +90,7 @@ def upload(
     if not wait:
         return
     if value["result"] is None:
-        click.echo(f"No result after {timeout:g} s; `liveness explain` shows why.", err=True)
+        echo(f"No result after {timeout:g} s; `liveness explain` shows why.", err=True)
         sys.exit(_NO_RESULT)
     if value["result"]["status"] != "passed":
         sys.exit(_NOT_PASSED)

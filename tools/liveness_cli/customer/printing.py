@@ -6,7 +6,7 @@ import shlex
 from typing import Any
 
 from ..terminal import echo
-from ..text import format_time, printable
+from ..text import format_time
 
 # As the platform names them, and as the vendor's tools do.
 _VARIABLES = (
@@ -23,7 +23,7 @@ def print_grant(grant: dict[str, Any]) -> None:
     """Print shell commands that set the keys."""
     keys = grant["credentials"]
     until = format_time(keys["ExpiredTime"])
-    echo(printable(f"# To put {grant['key']}, and nothing else, until {until}"))
+    echo(f"# To put {grant['key']}, and nothing else, until {until}")
     for variable, name in _VARIABLES:
         echo(f"export {variable}={shlex.quote(keys[name])}")
 
@@ -31,7 +31,7 @@ def print_grant(grant: dict[str, Any]) -> None:
 def print_uploaded(value: dict[str, Any]) -> None:
     for item in value["uploaded"]:
         verb = "already there" if item["existed"] else "uploaded"
-        echo(printable(f"{verb:<14}{item['bytes']:>11,} bytes  {item['key']}"))
+        echo(f"{verb:<14}{item['bytes']:>11,} bytes  {item['key']}")
     if result := value["result"]:
         print_verdict(result)
 
@@ -41,6 +41,6 @@ def print_verdict(result: dict[str, Any]) -> None:
     if result["similarity"] is not None:
         compared = f"similarity {result['similarity']:g}, {compared}"
     reason = result["reason"]
-    echo(printable(f"{'verdict':<14}{result['status']}: {reason['code']} ({compared})"))
+    echo(f"{'verdict':<14}{result['status']}: {reason['code']} ({compared})")
     for language in ("en", "zh"):
-        echo(printable(f"{'':<14}{reason['hint'][language]}"))
+        echo(f"{'':<14}{reason['hint'][language]}")

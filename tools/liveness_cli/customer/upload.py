@@ -17,7 +17,6 @@ from ..console import ProgressCallback, progress
 from ..environment import Target, load_target
 from ..errors import InvalidUsage
 from ..interrupts import interruptible
-from ..text import printable
 from ..uploader import BucketClient, BucketUnavailable, KeyExists, md5_of
 from .inputs import live_key, photo_key
 
@@ -79,10 +78,8 @@ def _upload(client: BucketClient, file: _File, update: ProgressCallback) -> dict
         existed = True
         if etag != md5.hex():
             raise click.ClickException(
-                printable(
-                    f"{file.key} exists already, with other content as far as this key may see: "
-                    "nothing was overwritten; use a new pair id for a new try"
-                )
+                f"{file.key} exists already, with other content as far as this key may see: "
+                "nothing was overwritten; use a new pair id for a new try"
             ) from None
     update(file.label, size, size)
     return {"key": file.key, "bytes": size, "etag": etag, "existed": existed}
