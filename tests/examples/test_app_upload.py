@@ -10,18 +10,15 @@ from typing import NamedTuple
 
 import pytest
 import requests
-from click.testing import CliRunner
 from playwright.sync_api import Browser, Page, ProxySettings, expect
 
 from allow_origin import allow_origin
 from backend import Backend
-from liveness_cli.main import main
-from liveness_cli.permissions.roles import policy_of
 from liveness_sandbox import Drop, RequestRecord
 from server import make_server
 from tests.conftest import BUCKET, JPEG, PACKAGE, ROOT, Cloud
 
-from .deployment import FUNCTION, SETTINGS, deploy
+from .deployment import FUNCTION, deploy
 
 SDK = ROOT / "examples/app_upload/node_modules/cos-js-sdk-v5"
 MEGABYTE = 1024 * 1024
@@ -48,29 +45,6 @@ class App(NamedTuple):
         return [
             key for key in self.cloud.bucket.keys("liveness/incoming/") if key.endswith("/live.bin")
         ]
-
-
-@pytest.fixture
-def environ(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """What a customer's backend has: the keys of two sub-accounts, and a printed policy."""
-    keys = {
-        "BACKEND": cloud.sandbox.put_user(
-            "backend", {role: policy_of(role, SETTINGS) for role in ("backend", "reader")}
-        ),
-        "APP": cloud.sandbox.put_user("app", {"app": policy_of("app", SETTINGS)}),
-    }
-    settings = {"LIVENESS_BUCKET": BUCKET, "TENCENTCLOUD_REGION": cloud.sandbox.region}
-    command = ["policies", "--role", "app", "--pair", "PAIR_ID"]
-    printed = CliRunner().invoke(main, command, env=settings)
-    policy = tmp_path / "app-policy.json"
-    policy.write_text(printed.stdout)
-    return {
-        **settings,
-        "LIVENESS_ENDPOINT_SCHEME": "http",
-        "APP_POLICY_FILE": str(policy),
-        **{f"{name}_SECRET_ID": key.secret_id for name, key in keys.items()},
-        **{f"{name}_SECRET_KEY": key.secret_key for name, key in keys.items()},
-    }
 
 
 @pytest.fixture
