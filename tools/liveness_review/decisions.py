@@ -213,8 +213,8 @@ def store_review(
     A number that is taken is another reviewer's, unless the object carries our nonce: then the
     reply to our own write was lost. Raises ConfigurationError, StoreUnavailableError.
     """
-    number = max(list_numbers(store, settings, pair_id), default=0) + 1
-    for number in range(number, number + _MAX_TRIES):
+    first = max(list_numbers(store, settings, pair_id), default=0) + 1
+    for number in range(first, first + _MAX_TRIES):
         key = review_key(settings, pair_id, number)
         body = build_review(pair_id, number, decision, shown, reviewer, store.now(), nonce)
         result = store.create(settings.result_bucket, key, body)

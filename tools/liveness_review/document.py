@@ -1,4 +1,4 @@
-"""`result.json` of one pair, read with suspicion: anybody with the right to write may have edited it.
+"""`result.json` of one pair, read with suspicion: it may have been edited.
 
 Only what is of the documented type and belongs to this pair is taken over; see
 docs/liveness-result-1.schema.json. Pure.

@@ -1,4 +1,4 @@
-"""Who decides: the holder of the keys, as STS names them (GetCallerIdentity, document 1312/65920)."""
+"""Who decides: the holder of the keys, as the reply of STS's GetCallerIdentity names them."""
 
 from __future__ import annotations
 
