@@ -71,6 +71,7 @@ class ListedObject(NamedTuple):
 
     key: str
     last_modified: float
+    etag: str = ""  # without quotes
 
 
 class Page(NamedTuple):
