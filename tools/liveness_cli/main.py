@@ -8,6 +8,7 @@ from .account.commands import COMMANDS as ACCOUNT_COMMANDS
 from .invoke import invoke
 from .operator.commands import COMMANDS as OPERATOR_COMMANDS
 from .permissions.commands import policies
+from .review import review
 from .run import run
 from .sandbox import sandbox
 
@@ -18,5 +19,5 @@ def main() -> None:
     """Try, deploy and operate the liveness function."""
 
 
-for command in (run, invoke, sandbox, policies, *OPERATOR_COMMANDS, *ACCOUNT_COMMANDS):
+for command in (run, invoke, sandbox, review, policies, *OPERATOR_COMMANDS, *ACCOUNT_COMMANDS):
     main.add_command(command)

@@ -16,7 +16,7 @@ from liveness_cli.environment import Target
 from liveness_cli.operator.explain import explanation_of
 from liveness_cli.operator.reader import Reader
 
-from .decisions import DamagedReview, Review, Shown, ShownPicture, list_numbers, load_review
+from .decisions import Shown, ShownPicture, list_numbers, load_decision
 from .document import (
     MAX_RESULT_BYTES,
     JudgedInput,
@@ -25,10 +25,10 @@ from .document import (
     read_document,
 )
 from .pictures import NoPicture, Picture, identify
+from .rows import DecisionRow
 
 # More than any camera's JPEG has; a frame of the service has less than one.
 _MAX_PICTURE_BYTES = 24 * 1024 * 1024
-_MD5_LENGTH = 32
 
 
 class LoadedPicture(NamedTuple):
@@ -46,7 +46,7 @@ class PairContent(NamedTuple):
     result: ResultDocument | UnreadableResult | None
     reference: LoadedPicture | NoPicture
     frame: LoadedPicture | NoPicture
-    reviews: Sequence[Review | DamagedReview]
+    decisions: Sequence[DecisionRow]
     explanation: Mapping[str, Any] | None
     """The value of `liveness explain`; None if these keys may not read the ledger."""
     explanation_problem: str
@@ -100,7 +100,7 @@ def read_content(target: Target, pair_id: str) -> PairContent:
     with ThreadPoolExecutor(4) as pool:
         reference = pool.submit(_reference, target, store, document)
         frame = pool.submit(_frame, target, store, pair_id, document)
-        reviews = pool.submit(_reviews, target, store, pair_id)
+        decisions = pool.submit(_decisions, target, store, pair_id)
         explanation = pool.submit(_explanation, target, pair_id)
         history, problem = explanation.result()
         return PairContent(
@@ -108,7 +108,7 @@ def read_content(target: Target, pair_id: str) -> PairContent:
             result=result,
             reference=reference.result(),
             frame=frame.result(),
-            reviews=reviews.result(),
+            decisions=decisions.result(),
             explanation=history,
             explanation_problem=problem,
         )
@@ -198,15 +198,13 @@ def _picture(store: RetryingStore, bucket: str, expected: JudgedInput) -> Loaded
     return LoadedPicture(kind, body, ShownPicture(expected.key, head.etag, head.size, sha256))
 
 
-def _reviews(
-    target: Target, store: RetryingStore, pair_id: str
-) -> Sequence[Review | DamagedReview]:
+def _decisions(target: Target, store: RetryingStore, pair_id: str) -> Sequence[DecisionRow]:
     settings = target.settings
     numbers = list_numbers(store, settings, pair_id)
     if not numbers:
         return []
-    tasks = (partial(load_review, store, settings, pair_id, number) for number in numbers)
-    return [review for review in target.concurrency.gather(*tasks) if review is not None]
+    tasks = (partial(load_decision, store, settings, pair_id, number) for number in numbers)
+    return [row for row in target.concurrency.gather(*tasks) if row is not None]
 
 
 def _explanation(target: Target, pair_id: str) -> tuple[Mapping[str, Any] | None, str]:

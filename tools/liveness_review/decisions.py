@@ -7,21 +7,22 @@ second reviewer's decision gets the next number, and a changed mind is one more 
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from liveness import __version__
 from liveness.errors import ConfigurationError
 from liveness.settings import Settings
 from liveness.store import UNPARSABLE, RetryingStore
 
+from .documents import MAX_DOCUMENT_BYTES, REVIEW_SCHEMA, read_decision
 from .identity import Reviewer
+from .refresh import key_of, parse_key
+from .rows import DIFFERENT_PERSON, SAME_PERSON, DecisionRow
 
-REVIEW_SCHEMA = "liveness-review/1"
 APPROVE, REJECT, RETAKE = "approve", "reject", "retake"
-SAME_PERSON, DIFFERENT_PERSON, OTHER = "same-person", "different-person", "other"
+OTHER = "other"
 # Which reasons can be given for which decision.
 REASONS: Mapping[str, Sequence[str]] = {
     APPROVE: (SAME_PERSON, OTHER),
@@ -29,10 +30,8 @@ REASONS: Mapping[str, Sequence[str]] = {
     RETAKE: ("poor-picture", "face-covered", "wrong-reference", OTHER),
 }
 MAX_NOTE_CHARACTERS = 500
-_MAX_REVIEW_BYTES = 64 * 1024
 # A listing may not show the newest decisions yet; more than this many at once are not expected.
 _MAX_TRIES = 50
-_NAME = re.compile(r"review-([1-9]\d{0,5})\.json", re.ASCII)
 
 
 class ShownPicture(NamedTuple):
@@ -59,46 +58,6 @@ class Decision(NamedTuple):
     decision: str
     reason_code: str
     note: str
-
-
-class Review(NamedTuple):
-    """A stored decision; `body` is the whole object."""
-
-    pair_id: str
-    number: int
-    decision: str
-    reason_code: str
-    note: str
-    reviewer: str
-    """The ARN of who decided."""
-    decided: str
-    fingerprint: str
-    result_sha256: str
-
-
-class DamagedReview(NamedTuple):
-    """An object under a decision's key that is not one."""
-
-    number: int
-
-
-def review_prefix(settings: Settings, pair_id: str) -> str:
-    """Return what the keys of all decisions on a pair begin with."""
-    return f"{settings.result_prefix}{pair_id}/review-"
-
-
-def review_key(settings: Settings, pair_id: str, number: int) -> str:
-    return f"{review_prefix(settings, pair_id)}{number}.json"
-
-
-def pair_of_review(settings: Settings, key: str) -> tuple[str, int] | None:
-    """Return the pair id and the number in a decision's key; None for any other key."""
-    folder, _, name = key.rpartition("/")
-    found = _NAME.fullmatch(name)
-    if found is None or not folder.startswith(settings.result_prefix):
-        return None
-    pair_id = folder[len(settings.result_prefix) :]
-    return (pair_id, int(found[1])) if pair_id else None
 
 
 def problem_of(decision: Decision, shown: Shown) -> str | None:
@@ -149,54 +108,30 @@ def build_review(
     return json.dumps(fields, ensure_ascii=False, indent=2).encode() + b"\n"
 
 
-def read_review(body: bytes, pair_id: str, number: int) -> Review | DamagedReview:
-    """Read a stored decision of that pair and number. Pure."""
-    try:
-        fields: dict[str, Any] = json.loads(body)
-        review = Review(
-            pair_id=fields["pair_id"],
-            number=fields["number"],
-            decision=fields["decision"],
-            reason_code=fields["reason"]["code"],
-            note=fields["reason"]["note"],
-            reviewer=fields["reviewer"]["arn"],
-            decided=fields["decided"],
-            fingerprint=fields["shown"]["fingerprint"],
-            result_sha256=fields["shown"]["result_sha256"],
-        )
-    except UNPARSABLE:
-        return DamagedReview(number)
-    texts = [value for name, value in review._asdict().items() if name != "number"]
-    is_intact = (
-        fields.get("schema") == REVIEW_SCHEMA
-        and all(isinstance(text, str) for text in texts)
-        and (review.pair_id, review.number) == (pair_id, number)
-        and review.decision in REASONS
-    )
-    return review if is_intact else DamagedReview(number)
-
-
 def list_numbers(store: RetryingStore, settings: Settings, pair_id: str) -> list[int]:
     """List the numbers of the decisions on a pair, as far as the listing has them."""
     numbers: list[int] = []
-    prefix, after = review_prefix(settings, pair_id), ""
+    prefix, after = f"{settings.result_prefix}{pair_id}/review-", ""
     while True:
         page = store.list(settings.result_bucket, prefix, after)
         for item in page.items:
-            if (found := pair_of_review(settings, item.key)) and found[0] == pair_id:
-                numbers.append(found[1])
+            key = parse_key(settings, item.key)
+            if key is not None and key[0] == pair_id:
+                numbers.append(key[1])
         if page.next_marker is None:
             return sorted(numbers)
         after = page.next_marker
 
 
-def load_review(
+def load_decision(
     store: RetryingStore, settings: Settings, pair_id: str, number: int
-) -> Review | DamagedReview | None:
+) -> DecisionRow | None:
     """Read one decision; None if it does not exist."""
-    key = review_key(settings, pair_id, number)
-    stored = store.get(settings.result_bucket, key, _MAX_REVIEW_BYTES)
-    return read_review(stored.body, pair_id, number) if stored else None
+    key = key_of(settings, pair_id, number)
+    stored = store.get(settings.result_bucket, key, MAX_DOCUMENT_BYTES + 1)
+    if stored is None:
+        return None
+    return read_decision(pair_id, number, stored.body, stored.head.last_modified)
 
 
 def store_review(
@@ -215,7 +150,7 @@ def store_review(
     """
     first = max(list_numbers(store, settings, pair_id), default=0) + 1
     for number in range(first, first + _MAX_TRIES):
-        key = review_key(settings, pair_id, number)
+        key = key_of(settings, pair_id, number)
         body = build_review(pair_id, number, decision, shown, reviewer, store.now(), nonce)
         result = store.create(settings.result_bucket, key, body)
         if result.versioned:
@@ -229,7 +164,7 @@ def store_review(
 
 
 def _is_ours(store: RetryingStore, settings: Settings, key: str, nonce: str) -> bool:
-    stored = store.get(settings.result_bucket, key, _MAX_REVIEW_BYTES)
+    stored = store.get(settings.result_bucket, key, MAX_DOCUMENT_BYTES)
     try:
         return stored is not None and bool(json.loads(stored.body)["nonce"] == nonce)
     except UNPARSABLE:

@@ -30,6 +30,7 @@ def make_environment() -> Environment:
         "thousands": lambda number: f"{number:,}",
         "query": query,
         "decimal": lambda number: f"{number:g}",
+        "short_code": lambda code: code.removeprefix("FailedOperation."),
     }
     environment.globals |= {
         "similarity_scale": plots.similarity_scale,

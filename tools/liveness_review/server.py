@@ -16,6 +16,7 @@ from liveness.errors import LivenessError
 from liveness_cli.environment import Target
 
 from .identity import NoIdentity, Reviewer, ask_identity
+from .refreshing import Results
 from .rendering import make_environment
 from .security import HEADERS, LOOPBACK, Gate, Refusal
 from .state import Registry
@@ -40,8 +41,11 @@ class Problem(Exception):
 class Page:
     """One run of the page: what the views share."""
 
-    def __init__(self, target: Target, gate: Gate, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, target: Target, results: Results, gate: Gate, warn: Callable[[str], None]
+    ) -> None:
         self.target = target
+        self.results = results
         self.gate = gate
         self.registry = Registry()
         self.identity: Reviewer | NoIdentity = NoIdentity("")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from .content import LoadedPicture, PairContent
@@ -96,6 +96,8 @@ class Registry:
         self._views: OrderedDict[str, View] = OrderedDict()
         self._lists: OrderedDict[str, ListedPairs] = OrderedDict()
         self.language: str | None = None
+        self.decided: dict[str, tuple[str, str]] = {}
+        """By pair id: the fingerprint and the decision of what was decided in this run."""
 
     def add_view(self, view: View) -> None:
         self._views[view.id] = view
@@ -112,10 +114,6 @@ class Registry:
 
     def listed(self, list_id: str) -> ListedPairs | None:
         return self._lists.get(list_id)
-
-    @property
-    def lists(self) -> Mapping[str, ListedPairs]:
-        return self._lists
 
 
 def _trim(items: OrderedDict[str, T], size: int) -> None:

@@ -65,7 +65,7 @@ TEXTS: Mapping[str, Text] = {
     "reason_other": Text("Other: see note", "其他（见备注）"),
     # The list
     "list_search": Text("Pair id", "配对 ID"),
-    "list_search_hint": Text("begins with …", "以此开头……"),
+    "list_search_hint": Text("contains …", "包含……"),
     "list_status": Text("Status", "状态"),
     "list_reason": Text("Reason", "原因"),
     "list_time": Text("Time", "时间"),

@@ -13,7 +13,6 @@ from .content import PairContent, is_unchanged, read_content
 from .decisions import (
     REASONS,
     Decision,
-    Review,
     clean_note,
     problem_of,
     store_review,
@@ -121,6 +120,8 @@ class PairViews:
             view.nonce,
         )
         view.stored = decision.decision
+        self._page.registry.decided[view.pair_id] = (shown.fingerprint, decision.decision)
+        self._page.results.refresh_soon()
         return None
 
     async def _show(
@@ -185,9 +186,8 @@ def _pictures(content: PairContent) -> list[tuple[str, object]]:
 def _is_disputed(content: PairContent) -> bool:
     """Tell whether the decisions on what is shown differ."""
     shown = content.shown
-    decisions = {
-        review.decision
-        for review in content.reviews
-        if isinstance(review, Review) and shown and review.fingerprint == shown.fingerprint
-    }
-    return len(decisions) > 1
+    return (
+        shown is not None
+        and len({row.decision for row in content.decisions if row.fingerprint == shown.fingerprint})
+        > 1
+    )

@@ -111,7 +111,7 @@
   const onList = {
     j: () => move(1),
     k: () => move(-1),
-    n: () => follow("older"),
+    n: () => follow("next"),
     "/": () => byId("search")?.focus(),
   };
 
