@@ -64,6 +64,11 @@ class ResultIndex:
         with self.database.connect() as connection:
             return search.decisions(connection, pair_id)
 
+    def decisions_on(self, selection: ResultFilter) -> Iterator[DecisionRow]:
+        """Yield all decisions on the pairs whose results match, in constant memory."""
+        with self.database.connect() as connection:
+            yield from search.decisions_on(connection, selection)
+
     def reasons(self) -> list[tuple[str, int]]:
         """Return the reason codes that occur, the most frequent first."""
         with self.database.connect() as connection:

@@ -11,6 +11,11 @@ from typing import NamedTuple
 from .rows import DecisionRow, ResultRow
 
 _COLUMNS = ", ".join(ResultRow._fields)
+_DECISIONS = """
+SELECT d.pair_id, d.number, d.decision, d.reason, d.note, d.reviewer, d.decided_at,
+    d.fingerprint, d.result_sha256, d.problem, d.problem = '' AND d.fingerprint IS r.fingerprint
+FROM decisions d LEFT JOIN results r USING (pair_id)
+"""
 _FLAGS = ("is_package_reused", "has_frame", "is_disputed")
 
 
@@ -76,15 +81,17 @@ def one(connection: sqlite3.Connection, pair_id: str) -> ResultRow | None:
 
 
 def decisions(connection: sqlite3.Connection, pair_id: str) -> list[DecisionRow]:
+    rows = connection.execute(f"{_DECISIONS} WHERE d.pair_id = ? ORDER BY d.number", (pair_id,))
+    return [_decision(row) for row in rows]
+
+
+def decisions_on(connection: sqlite3.Connection, selection: ResultFilter) -> Iterator[DecisionRow]:
+    where, values = _where(selection)
+    sql = f"SELECT pair_id FROM results{_clause(where)}"
     rows = connection.execute(
-        "SELECT d.pair_id, d.number, d.decision, d.reason, d.note, d.reviewer, d.decided_at,"
-        " d.fingerprint, d.result_sha256, d.problem,"
-        " d.problem = '' AND d.fingerprint IS r.fingerprint"
-        " FROM decisions d LEFT JOIN results r USING (pair_id)"
-        " WHERE d.pair_id = ? ORDER BY d.number",
-        (pair_id,),
+        f"{_DECISIONS} WHERE d.pair_id IN ({sql}) ORDER BY d.pair_id, d.number", values
     )
-    return [DecisionRow(*row)._replace(is_current=bool(row[-1])) for row in rows]
+    return map(_decision, rows)
 
 
 def reasons(connection: sqlite3.Connection) -> list[tuple[str, int]]:
@@ -135,6 +142,10 @@ def _row(row: sqlite3.Row) -> ResultRow:
     for name in _FLAGS:
         values[name] = None if values[name] is None else bool(values[name])
     return ResultRow(**values)
+
+
+def _decision(row: sqlite3.Row) -> DecisionRow:
+    return DecisionRow(*row)._replace(is_current=bool(row[-1]))
 
 
 def _position(row: ResultRow) -> str:
