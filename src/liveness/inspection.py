@@ -189,7 +189,7 @@ def inspect(
     objects, drain = found[: len(keys)], found[len(keys) :]
     if keys and not any(objects):
         # A HEAD's 404 does not tell whether key or bucket is missing; a GET's does, by raising.
-        store.get(settings.bucket, keys[0].key, max_bytes=0)
+        store.get(settings.bucket, control_key(settings), max_bytes=0)
     classified = classify(settings, pair_id, [item for item in objects if item])
     if not with_drain:
         return Inspection(classified, result)

@@ -273,3 +273,33 @@ def breaker_key(settings: Settings) -> str:
 
 def reconcile_state_key(settings: Settings) -> str:
     return f"{settings.ledger_prefix}reconcile.json"
+
+
+# ---- what a policy or a search names as a whole
+
+
+def submissions_prefix(settings: Settings) -> str:
+    return f"{settings.ledger_prefix}submissions/"
+
+
+def pair_submissions_prefix(settings: Settings, pair_id: str) -> str:
+    """Return what the keys of all submissions of one pair begin with."""
+    return f"{submissions_prefix(settings)}{pair_hash(pair_id)}/"
+
+
+def packages_prefix(settings: Settings) -> str:
+    return f"{settings.ledger_prefix}packages/"
+
+
+def package_uses_prefix(settings: Settings, md5: str) -> str:
+    """Return what the keys of all uses of the liveness package with this MD5 begin with."""
+    return f"{packages_prefix(settings)}{md5}/"
+
+
+def frames_prefix(settings: Settings) -> str:
+    return f"{settings.ledger_prefix}frames/"
+
+
+def pair_frames_prefix(settings: Settings, pair_id: str) -> str:
+    """Return what the keys of all live best-frame URLs of one pair begin with."""
+    return f"{frames_prefix(settings)}{pair_hash(pair_id)}/"

@@ -125,7 +125,7 @@ def test_lifecycle_rules_are_stored_until_deleted(cos: CosS3Client) -> None:
 def test_an_unimplemented_setting_changes_nothing(cos: CosS3Client, bucket: Bucket) -> None:
     bucket.put("a", b"body")
 
-    assert refused(cos.get_bucket_cors, BUCKET) == (405, "MethodNotAllowed")
+    assert refused(cos.get_bucket_referer, BUCKET) == (405, "MethodNotAllowed")
     assert refused(cos.put_object_acl, BUCKET, "a", {"Owner": {}}) == (405, "MethodNotAllowed")
     stored = bucket.get("a")
     assert stored is not None and stored.body() == b"body"

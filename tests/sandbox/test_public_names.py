@@ -4,9 +4,11 @@ import liveness_sandbox
 
 PUBLIC_NAMES = [
     *("Bucket", "CosTrigger", "Credentials", "Delay", "DeployOptions", "Drop", "FaceCall"),
-    *("Fault", "FaultAction", "Function", "FunctionRole", "InvalidFault", "Invocation", "Match"),
-    *("Pause", "RegionMismatch", "Reply", "RequestRecord", "ReservationTooLarge", "Sandbox"),
-    *("ScenarioFile", "Status", "StoredObject", "TimerTrigger", "load_scenario", "serve"),
+    *("Fault", "FaultAction", "Function", "Identities", "InvalidFault", "InvalidPolicy"),
+    *("Invocation", "Match"),
+    *("Pause", "RegionMismatch", "Reply", "RequestRecord", "ReservationTooLarge", "RoleDocument"),
+    *("Sandbox", "ScenarioFile", "Status", "StoredObject", "TimerTrigger", "load_scenario"),
+    *("parse_identities", "serve"),
 ]
 
 

@@ -14,6 +14,8 @@ from liveness.settings import Settings, read_settings
 
 from .checkout import function_code
 from .interrupts import interruptible
+from .permissions import policies
+from .sandbox_identities import identities_for
 
 if TYPE_CHECKING:
     from liveness_sandbox import Bucket, Function, Sandbox
@@ -72,12 +74,14 @@ def local_cloud(*, notify: bool) -> Iterator[LocalCloud]:
     settings = function_settings(environment, REGION)
     with interruptible(), Sandbox(region=REGION) as sandbox:
         bucket = sandbox.create_bucket(BUCKET)
+        sandbox.put_identities(identities_for(settings)[0])
         function = sandbox.deploy(
             FUNCTION,
             code,
             DeployOptions(
                 environment=environment,
                 triggers=[CosTrigger(bucket, prefix=settings.input_prefix)] if notify else [],
+                role=policies.FUNCTION_ROLE,
                 retries=0,  # the user is waiting, and a retry would come only after a minute
             ),
         )

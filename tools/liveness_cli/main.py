@@ -10,6 +10,7 @@ from .account.commands import COMMANDS as ACCOUNT_COMMANDS
 from .invoke import invoke
 from .operator.commands import COMMANDS as OPERATOR_COMMANDS
 from .permissions.commands import policies
+from .review import review
 from .run import run
 from .sandbox import sandbox
 
@@ -24,6 +25,7 @@ for command in (
     run,
     invoke,
     sandbox,
+    review,
     policies,
     *OPERATOR_COMMANDS,
     *REVIEW_COMMANDS,

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from .checkout import function_code
 from .local_cloud import BUCKET, REGION, TIMERS, function_environment, function_settings
 from .permissions import policies
+from .sandbox_identities import ROLE_NAMES, identities_for, no_identities, print_environment
+
+if TYPE_CHECKING:
+    from liveness_sandbox import Identities
 
 
 @click.command()
@@ -58,6 +63,12 @@ from .permissions import policies
     type=click.Path(path_type=Path),
     help="JSON file of faults to inject from the start.",
 )
+@click.option(
+    "--role",
+    type=click.Choice(ROLE_NAMES),
+    help="Print the environment of this role in the sandbox that runs (on --port, or as "
+    "http_proxy says), and exit.",
+)
 def sandbox(
     port: int,
     data: Path | None,
@@ -69,8 +80,9 @@ def sandbox(
     dead_letters: Path | None,
     speed: float,
     scenario: Path | None,
+    role: str | None,
 ) -> None:
-    """Run a local emulator of Tencent Cloud (COS, FaceID, SCF, CAM) on one port.
+    """Run a local emulator of Tencent Cloud (COS, FaceID, SCF, CAM, STS) on one port.
 
     \b
     Emulates
@@ -83,7 +95,9 @@ def sandbox(
                 failed event is retried twice, a minute apart, an event over the
                 quota every minute for 6 hours; limits: 128 MB and 60 seconds;
                 `liveness configure` changes quota, retries and age
-      CAM       the function's role, for `liveness doctor`; not enforced
+      CAM       enforces policies for every request: the function runs under the
+                role of `liveness policies`, and each other role of it has keys
+      STS       GetFederationToken, AssumeRole, GetCallerIdentity
 
     Runs until Ctrl-C or SIGTERM. Listens on 127.0.0.1 only and makes no outgoing connections.
     Other hosts get 502. There is no HTTPS.
@@ -102,6 +116,9 @@ def sandbox(
       `liveness invoke EVENT.json` with that environment runs the handler against
       it. The keys are new at every start. LIVENESS_* settings in the sandbox's
       own environment apply to the function.
+      These are the keys of the account's owner, who may do everything. To work as
+      the app, the backend, an operator and so on, from another terminal:
+        source <(liveness sandbox --port PORT --role app)
 
     \b
     Scripting the face API
@@ -118,6 +135,7 @@ def sandbox(
         delay         seconds before the answer
         frame         the best frame: "ok" (default), "none", "wrong-md5", "not-jpeg",
                       "too-large", "foreign-host", "redirect", "missing", "md5-string"
+        picture       JPEG in base64 that the best frame shows; default: the reference
         drop          "before" or "after": reset the connection before or after the
                       call counts
         body, http_status, content_type
@@ -145,7 +163,6 @@ def sandbox(
     # Its HTTP server would slow every --help.
     from liveness_sandbox import (
         DeployOptions,
-        FunctionRole,
         InvalidFault,
         RegionMismatch,
         ReservationTooLarge,
@@ -155,6 +172,9 @@ def sandbox(
         serve,
     )
 
+    if role is not None:
+        print_environment(role, port)
+        return
     if not re.fullmatch(rf"[a-z0-9][a-z0-9-]*-{Sandbox.appid}", bucket):
         raise click.ClickException(
             f"--bucket {bucket}: give a full bucket name in the sandbox's account, such as {BUCKET}"
@@ -164,12 +184,8 @@ def sandbox(
             f"--region {region}: give the name of a region, such as {REGION}"
         )
     environment = function_environment(bucket)
-    code = role = None
-    if not no_function:
-        settings = function_settings(environment, region)
-        code = function_code()
-        # `liveness doctor` checks these; the sandbox does not enforce them.
-        role = FunctionRole(policies.trust(settings), policies.function(settings))
+    code = None if no_function else function_code()
+    identities = _identities(environment, region, required=not no_function)
     try:
         serve(
             bucket,
@@ -180,8 +196,9 @@ def sandbox(
                 instances=instances,
                 reserved_mb=reserved_mb,
                 dead_letters=dead_letters,
+                role=policies.FUNCTION_ROLE,
             ),
-            role,
+            identities,
             region=region,
             port=port,
             data=data,
@@ -197,3 +214,17 @@ def sandbox(
         raise click.ClickException(f"--reserved-mb: {error}") from None
     except OSError as error:
         raise click.ClickException(f"cannot start: {error.strerror or error}") from None
+
+
+def _identities(environment: dict[str, str], region: str, *, required: bool) -> Identities:
+    """Make the roles for these settings; with settings that no function could have, none."""
+    try:
+        settings = function_settings(environment, region)
+    except click.ClickException:
+        if required:
+            raise
+        return no_identities()
+    identities, problems = identities_for(settings)
+    for problem in problems:
+        click.echo(problem, err=True)
+    return identities

@@ -1,9 +1,11 @@
-"""A local emulator of Tencent Cloud: COS, the face API, the function platform and CAM, on one port.
+"""A local emulator of Tencent Cloud: COS, the face API, functions, CAM and STS, on one port.
 
 It is written from the vendor's documents, and deliberately imports nothing of `liveness`: two
 independent readings of the same documents check each other.
 """
 
+from .cam.identities import Identities, RoleDocument, parse_identities
+from .cam.invalid_policy import InvalidPolicy
 from .cos.store import Bucket, StoredObject
 from .credentials import Credentials
 from .faceid.ledger import FaceCall
@@ -18,7 +20,7 @@ from .runtime.status import Status
 from .runtime.triggers import CosTrigger, TimerTrigger
 from .sandbox import Sandbox
 from .scenario_file import ScenarioFile, load_scenario
-from .serving import FunctionRole, RegionMismatch, serve
+from .serving import RegionMismatch, serve
 from .wire import Reply
 
 __all__ = [
@@ -32,8 +34,9 @@ __all__ = [
     "Fault",
     "FaultAction",
     "Function",
-    "FunctionRole",
+    "Identities",
     "InvalidFault",
+    "InvalidPolicy",
     "Invocation",
     "Match",
     "Pause",
@@ -41,11 +44,13 @@ __all__ = [
     "Reply",
     "RequestRecord",
     "ReservationTooLarge",
+    "RoleDocument",
     "Sandbox",
     "ScenarioFile",
     "Status",
     "StoredObject",
     "TimerTrigger",
     "load_scenario",
+    "parse_identities",
     "serve",
 ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
+from .cam.identities import Identities, parse_identities
+from .cam.invalid_policy import InvalidPolicy
 from .clock import Clock, iso_date
 from .faceid.service import FaceIdService
 from .faults.active import ActiveFault, Faults
@@ -21,22 +23,41 @@ _GREETING = Reply(200, b"liveness sandbox\n", {"Content-Type": "text/plain"})
 _SECRETS = ("q-signature", "x-cos-security-token")
 
 
+class Account(Protocol):
+    """The account whose users and roles can be changed."""
+
+    @property
+    def identities(self) -> list[str]: ...
+
+    def put_identities(self, identities: Identities) -> None: ...
+
+    def client_environment(self, identity: str | None = None) -> dict[str, str]: ...
+
+
 class Admin:
     def __init__(
-        self, faults: Faults, clock: Clock, requests: RequestLog, faceid: FaceIdService
+        self,
+        faults: Faults,
+        clock: Clock,
+        requests: RequestLog,
+        faceid: FaceIdService,
+        account: Account,
     ) -> None:
         self.faults = faults
         self.clock = clock
         self.faceid = faceid
         self._requests = requests
+        self._account = account
 
     async def handle(self, request: WireRequest) -> Reply:
         if not request.path.startswith(_PREFIX):
             return _GREETING
+        if "origin" in request.headers:
+            return _json(403, {"error": "web pages cannot control the sandbox"})
         name, _, id = request.path.removeprefix(_PREFIX).partition("/")
         try:
             return self._call(request.method, name, id, await request.read())
-        except InvalidFault as error:
+        except (InvalidFault, InvalidPolicy) as error:
             return _json(400, {"error": str(error)})
 
     def _call(self, method: str, name: str, id: str, body: bytes) -> Reply:
@@ -61,6 +82,16 @@ class Admin:
                 if method == "POST":
                     parse_scenario_file({"faceid": _parsed(body)}).apply(self)
                 return _json(200, self._face_api())
+            case "GET" | "POST", "cam", "":
+                if method == "POST":
+                    self._account.put_identities(parse_identities(_parsed(body)))
+                return _json(200, {"identities": self._account.identities})
+            case "GET", "environment", "":
+                return _json(200, self._account.client_environment())
+            case "GET", "environment", _ if id in self._account.identities:
+                return _json(200, self._account.client_environment(id))
+            case "GET", "environment", _:
+                return _json(404, {"error": f"there is no user or role {id}"})
             case "GET", "requests", "":
                 records = self._requests.snapshot()
                 return _json(200, [_request(each) for each in records if each.service != "admin"])

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 FACEID_HOST = "faceid.intl.tencentcloudapi.com"
-_CONTROL_HOST = re.compile(r"(?P<service>cam|scf)(?:\.intl)?\.tencentcloudapi\.com")
+_CONTROL_HOST = re.compile(
+    r"(?P<service>cam|scf|sts)(?:\.[a-z]+-[a-z]+(?:-\d+)?)?(?:\.intl)?\.tencentcloudapi\.com"
+)
 
 _VIRTUAL_HOST = re.compile(
     r"(?P<bucket>[a-z0-9][a-z0-9-]*-\d+)\."
@@ -43,7 +45,7 @@ class FaceIdHost:
 
 @dataclass(frozen=True)
 class ControlHost:
-    """The API that manages roles (cam) or functions (scf)."""
+    """The API that manages roles (cam) or functions (scf), or issues temporary keys (sts)."""
 
     service: str
 

@@ -11,7 +11,7 @@ class RequestRecord:
     """Filled in as the request proceeds; `status` stays None if no reply is sent."""
 
     service: str
-    """cam, cos, faceid, scf, admin (the sandbox itself) or unknown (a host outside the cloud)."""
+    """cam, cos, faceid, scf, sts, admin (the sandbox itself) or unknown (outside the cloud)."""
     method: str
     host: str
     bucket: str

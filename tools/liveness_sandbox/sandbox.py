@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import shutil
 import tempfile
 import threading
@@ -14,9 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from .account import APPID
 from .blobs import BlobStore
-from .cam.roles import Document, Role, Roles
+from .cam.identities import Identities
+from .cam.roles import Document, Role, RoleNotAssumable, Roles
 from .cam.service import CamService
+from .cam.users import Users
 from .clock import Clock
 from .cos.identifiers import request_id
 from .cos.index import DirectoryIndex
@@ -39,7 +43,10 @@ from .runtime.schedule import Scheduler
 from .runtime.triggers import CosTrigger
 from .scf.service import ScfService
 from .server import Server
+from .sts.service import StsService
 
+_log = logging.getLogger(__name__)
+_PLATFORM = "scf.qcloud.com"
 _DEFAULT_OPTIONS = DeployOptions()
 
 
@@ -50,7 +57,7 @@ class Sandbox:
     any thread.
     """
 
-    appid = "1250000000"
+    appid = APPID
 
     def __init__(
         self,
@@ -58,14 +65,21 @@ class Sandbox:
         port: int = 0,
         data: Path | None = None,
         speed: float = 1,
+        clock_offset_seconds: float = 0.0,
     ) -> None:
-        """`speed` divides every delay of the function platform, such as retries and timers."""
+        """`speed` divides every delay of the function platform, such as retries and timers.
+
+        With a negative `clock_offset_seconds` the sandbox begins in the past, and `clock.advance`
+        lets time pass up to now: a history of days is made in seconds.
+        """
         self.region = region
         self.port = port
-        self.clock = Clock()
+        self.clock = Clock(clock_offset_seconds)
         self.hooks: list[Hook] = []
         self.faults = Faults()
         self.cos_latency_seconds = 0.0
+        self.client_settings: dict[str, str] = {}
+        """Further variables for `client_environment`, such as the name of the bucket."""
         self._keys = KeyRing(self.clock)
         self.credentials = self._keys.issue(self.appid)
         self._quota = RegionQuota(region)
@@ -82,10 +96,12 @@ class Sandbox:
             index.load(self._store, blobs)
         self.faceid = FaceIdService(self._store, blobs, self._keys, self.clock, lambda: self.url)
         cos = CosService(self._store, Authenticator(self._keys), self.clock)
-        self._roles = Roles(self.clock)
+        self._roles = Roles(self.clock, self._keys)
+        self._users = Users(self._keys)
         control = {
             "cam": CamService(self._roles, self._keys),
             "scf": ScfService(self._functions.get, self._quota, region, self._keys),
+            "sts": StsService(self._roles, self._keys, self.clock),
         }
         self._server = Server(cos, self.faceid, control, self._requests, self, self.clock)
         self._loop = asyncio.new_event_loop()
@@ -127,20 +143,37 @@ class Sandbox:
         """All requests so far, in order of arrival."""
         return self._requests.snapshot()
 
-    def temporary_credentials(self, lifetime_seconds: float = 7200) -> Credentials:
-        return self._keys.issue_temporary(self.appid, lifetime_seconds)
+    def temporary_credentials(
+        self, lifetime_seconds: float = 7200, role: str | None = None
+    ) -> Credentials:
+        """Issue temporary keys of a role, or, without one, of the account's owner."""
+        if role is None:
+            return self._keys.issue_temporary(self.appid, lifetime_seconds)
+        found = self._roles.find(name=role)
+        if found is None:
+            raise KeyError(f"no role {role}")
+        return self._roles.assume(found, "sandbox", lifetime_seconds)
 
-    def client_environment(self) -> dict[str, str]:
-        """Return the environment variables that make a client use the sandbox as its cloud."""
+    def client_environment(self, identity: str | None = None) -> dict[str, str]:
+        """Return the environment variables that make a client use the sandbox as its cloud.
+
+        The keys are those of the user or role of this name, or of the account's owner.
+        """
+        keys = self.credentials if identity is None else self._keys_of(identity)
+        token = {}
+        if keys.token is not None:
+            token = {"TENCENTCLOUD_SESSIONTOKEN": keys.token, "TENCENTCLOUD_TOKEN": keys.token}
         return {
             "http_proxy": self.url,
-            "TENCENTCLOUD_SECRETID": self.credentials.secret_id,
-            "TENCENTCLOUD_SECRETKEY": self.credentials.secret_key,
+            "TENCENTCLOUD_SECRETID": keys.secret_id,
+            "TENCENTCLOUD_SECRETKEY": keys.secret_key,
             # The spelling that the API's clients and tccli use.
-            "TENCENTCLOUD_SECRET_ID": self.credentials.secret_id,
-            "TENCENTCLOUD_SECRET_KEY": self.credentials.secret_key,
+            "TENCENTCLOUD_SECRET_ID": keys.secret_id,
+            "TENCENTCLOUD_SECRET_KEY": keys.secret_key,
+            **token,
             "TENCENTCLOUD_REGION": self.region,
             "TENCENTCLOUD_APPID": self.appid,
+            **self.client_settings,
         }
 
     def create_bucket(
@@ -161,8 +194,27 @@ class Sandbox:
         return bucket
 
     def put_role(self, name: str, trust: Document, policies: Mapping[str, Document]) -> Role:
-        """Create or replace a role with its policies by name, for CAM to return."""
+        """Create or replace a role with its policies by name. Raise InvalidPolicy."""
         return self._roles.put(name, trust, policies)
+
+    def put_user(self, name: str, policies: Mapping[str, Document]) -> Credentials:
+        """Create a sub-account with its policies by name, or replace its policies.
+
+        Return its key, which stays the same. Raise InvalidPolicy.
+        """
+        return self._users.put(name, policies).credentials
+
+    def put_identities(self, identities: Identities) -> None:
+        """Create or replace users and roles. Raise InvalidPolicy."""
+        for name, policies in identities.users.items():
+            self.put_user(name, policies)
+        for name, role in identities.roles.items():
+            self.put_role(name, role.trust, role.policies)
+
+    @property
+    def identities(self) -> list[str]:
+        """The names of all users and roles."""
+        return [each.name for each in (*self._users, *self._roles)]
 
     def deploy(self, name: str, code: Path, options: DeployOptions = _DEFAULT_OPTIONS) -> Function:
         """Deploy a function from a read-only copy of the code folder."""
@@ -174,7 +226,9 @@ class Sandbox:
         quota = self._quota.allocate(options.reserved_mb)
         copy = unpack(Path(code).resolve(), self._scratch / "functions" / name)
         deployment = Deployment(name, copy, options, self.region, self.appid, self.url)
-        instances = Instances(deployment, self.temporary_credentials, self.clock)
+        instances = Instances(
+            deployment, lambda seconds: self._keys_of_function(options.role, seconds), self.clock
+        )
         function = Function(deployment, instances, quota, self._scheduler, self.clock)
         self._functions[name] = function
         return function
@@ -194,8 +248,23 @@ class Sandbox:
     def wait_idle(self, timeout_seconds: float = 30) -> None:
         """Wait until no event is queued, running or waiting for a retry."""
         deadline = time.monotonic() + timeout_seconds
-        for function in self._functions.values():
-            function.wait_idle(deadline)
+        # What one function writes may trigger another one.
+        while not all(function.is_idle for function in self._functions.values()):
+            for function in self._functions.values():
+                function.wait_idle(deadline)
+
+    def _keys_of(self, identity: str) -> Credentials:
+        user = self._users.find(identity)
+        return self.temporary_credentials(role=identity) if user is None else user.credentials
+
+    def _keys_of_function(self, role: str | None, lifetime_seconds: float) -> Credentials | None:
+        if role is None:
+            return self.temporary_credentials(lifetime_seconds)
+        try:
+            return self._roles.keys_of_service(role, _PLATFORM, lifetime_seconds)
+        except RoleNotAssumable as problem:
+            _log.warning("a function gets no keys: %s", problem)
+            return None
 
     def _notify(self, bucket: Bucket, stored: StoredObject, creation: CreationInfo) -> None:
         event_name = f"cos:ObjectCreated:{creation.kind}"

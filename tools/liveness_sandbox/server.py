@@ -12,7 +12,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from .admin import Admin
+from .admin import Account, Admin
 from .api.service import ActionService
 from .api.signature import claimed_secret_id
 from .blobs import BlobSlice
@@ -52,7 +52,7 @@ _SERVICES = {
 _API_HOSTS = (ControlHost, FaceIdHost)
 
 
-class Settings(Protocol):
+class Settings(Account, Protocol):
     """What a test may change while the server runs."""
 
     hooks: list[Hook]
@@ -76,7 +76,7 @@ class Server:
         self._requests = requests
         self._settings = settings
         self._clock = clock
-        self._admin = Admin(settings.faults, clock, requests, faceid)
+        self._admin = Admin(settings.faults, clock, requests, faceid, settings)
         self._runner: web.ServerRunner | None = None
 
     async def start(self, port: int) -> int:

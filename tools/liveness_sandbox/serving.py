@@ -5,18 +5,19 @@ from __future__ import annotations
 import shlex
 import signal
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from .cam.roles import Document
+from .cam.identities import Identities
 from .runtime.deployment import DeployOptions
 from .runtime.triggers import CosTrigger
 from .sandbox import Sandbox
 from .scenario_file import ScenarioFile
 
 FUNCTION = "liveness"
-ROLE = "liveness-function"
+_NOBODY = Identities()
+_KEYS = ("TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN")
 DEFAULT_INPUT_PREFIX = "liveness/incoming/"
 
 
@@ -24,19 +25,11 @@ class RegionMismatch(Exception):
     """The data directory contains the bucket in another region than the requested one."""
 
 
-@dataclass(frozen=True)
-class FunctionRole:
-    """What CAM returns for the function's role."""
-
-    trust: Document
-    policy: Document
-
-
 def serve(
     bucket: str,
     code: Path | None,
     options: DeployOptions,
-    role: FunctionRole | None = None,
+    identities: Identities = _NOBODY,
     *,
     region: str,
     port: int = 0,
@@ -48,7 +41,8 @@ def serve(
     """Emulate the cloud until SIGINT or SIGTERM. Call it in the main thread, which gets signals.
 
     Without `code` no function is deployed; the environment in `options` is then only printed. The
-    function gets a trigger on the bucket in addition to those in `options`.
+    function gets a trigger on the bucket in addition to those in `options`. After the environment
+    of the account's owner, the keys of each user and role are printed, as comments.
     """
     stop = threading.Event()
     previous_handlers = {
@@ -65,8 +59,8 @@ def serve(
                 "LIVENESS_BUCKET": bucket,
                 **options.environment,
             }
-            if role is not None:
-                sandbox.put_role(ROLE, role.trust, {ROLE: role.policy})
+            sandbox.client_settings = settings
+            sandbox.put_identities(identities)
             if code is not None:
                 prefix = settings.get("LIVENESS_INPUT_PREFIX", DEFAULT_INPUT_PREFIX)
                 uploads = CosTrigger(bucket, prefix=prefix)
@@ -74,16 +68,21 @@ def serve(
                     options,
                     environment=settings,
                     triggers=(uploads, *options.triggers),
-                    role=None if role is None else ROLE,
                 )
                 sandbox.deploy(FUNCTION, code, function_options)
             print(f"liveness sandbox ready on {sandbox.url}")
-            for name, value in {**sandbox.client_environment(), **settings}.items():
+            for name, value in sandbox.client_environment().items():
                 print(f"export {name}={shlex.quote(value)}")
+            for identity in sandbox.identities:
+                print(f"# {identity}: {_keys(sandbox.client_environment(identity))}")
             stop.wait()
     finally:
         for number, handler in previous_handlers.items():
             signal.signal(number, handler)
+
+
+def _keys(environment: Mapping[str, str]) -> str:
+    return " ".join(f"{name}={environment[name]}" for name in _KEYS if name in environment)
 
 
 def _provide_bucket(sandbox: Sandbox, name: str) -> None:

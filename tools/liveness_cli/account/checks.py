@@ -194,22 +194,15 @@ def _retries(facts: Facts) -> Finding:
 
 
 def _link(facts: Facts) -> Finding:
-    link = facts.link
-    if isinstance(link, Unavailable):
-        return skipped("link", link)
-    if link.object_exists:
-        # 416: an empty object has no first byte.
-        if link.status in (200, 206, 416):
-            return passed("link", "a pre-signed URL of an input can be fetched without a key")
+    status = facts.link_status
+    if isinstance(status, Unavailable):
+        return skipped("link", status)
+    if status != 404:
         return failed(
             "link",
-            f"a pre-signed URL of an input is answered with {link.status}, though this key may "
-            "read it: the face API could not fetch it either",
+            f"a pre-signed URL is answered with {status}, though this key may read what it names: "
+            "the face API could not fetch it either",
             "check the bucket's policy, its list of referers, and whether it requires a certain "
             "network or a custom domain",
         )
-    if link.status == 404:
-        return passed(
-            "link", "a pre-signed URL is accepted: 404 for a missing key, as there is no input"
-        )
-    return skipped("link", f"there is no input, and for a missing key COS answered {link.status}")
+    return passed("link", "a pre-signed URL of an input is accepted without a key")

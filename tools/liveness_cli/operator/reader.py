@@ -48,6 +48,7 @@ from ..console import ProgressCallback
 from ..environment import CONCURRENT_REQUESTS, Target
 from ..text import redact
 from .snapshot import (
+    Backlog,
     BucketSnapshot,
     LedgerRecord,
     Listing,
@@ -159,6 +160,18 @@ class Reader:
             calls=response.possibly_billed if response else len(attempts),
             answered=response is not None and response.answer is not None,
         )
+
+    def read_backlog(self) -> Backlog:
+        """Read what waits for a drain and what drains, without the bodies of the markers."""
+        settings = self._settings
+        self._reconciled_at()  # sets our clock by the store's, which the slot's key depends on
+        listed, slot, breaker = self._gather(
+            lambda: self._list("markers", settings.ledger_bucket, marker_prefix(settings), None),
+            self._slot,
+            self._breaker,
+        )
+        markers = [_unread_marker(item) for item in listed.items]
+        return Backlog(markers, slot, breaker, self._store.now())
 
     # ---- one pair
 

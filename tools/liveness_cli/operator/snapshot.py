@@ -105,6 +105,15 @@ class BucketSnapshot(NamedTuple):
     breaker: BreakerState | None = None  # None while it is closed
 
 
+class Backlog(NamedTuple):
+    """What waits for a drain, and what drains, at one moment."""
+
+    markers: Sequence[Marker]  # by due time; their bodies were not read
+    slot: Slot | None
+    breaker: BreakerState | None  # None while it is closed
+    now: float
+
+
 class LedgerRecord(NamedTuple):
     """One object of the ledger below `claims/`; its nonce never leaves this process."""
 

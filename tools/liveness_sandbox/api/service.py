@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..credentials import KeyRing
+from ..credentials import KeyRing, Principal
 from ..wire import Reply, WireRequest
+from .access import require
 from .errors import ApiError, new_request_id
 from .request import action_of, json_object, read_body, region_of, require_known, success
 from .signature import identify
@@ -16,15 +17,23 @@ Params = Mapping[str, Any]
 _TYPE_NAMES = {str: "String", int: "Integer", dict: "Object", list: "Array"}
 
 
+def everything(params: Params) -> str:
+    """Name the resource of an action that is authorized at operation level only."""
+    return "*"
+
+
 @dataclass(frozen=True)
 class Action:
-    run: Callable[[Params], Mapping[str, Any]]
+    run: Callable[[Params, Principal], Mapping[str, Any]]
     required: Mapping[str, type]
     optional: Mapping[str, type]
+    resource: Callable[[Params], str] | None = everything
+    """Names what the action is on, for CAM, from parameters that have not been checked. None: every
+    valid key may call it."""
 
 
 class ActionService:
-    """Accepts only POST with JSON. Every key of the account may do everything."""
+    """Accepts only POST with JSON."""
 
     def __init__(
         self,
@@ -45,12 +54,15 @@ class ActionService:
         request_id = new_request_id()
         try:
             body = await read_body(request)
-            identify(request, body, self._name, self._keys)
-            action = self._actions[action_of(request, self._version, self._actions)]
+            caller = identify(request, body, self._name, self._keys)
+            name = action_of(request, self._version, self._actions)
+            action = self._actions[name]
             if self._regions is not None:
                 region_of(request, self._regions)
             params = json_object(request, body)
-            return success(action.run(_checked(action, params)), request_id)
+            if action.resource is not None:
+                require(caller, f"{self._name}:{name}", action.resource(params), request.source_ip)
+            return success(action.run(_checked(action, params), caller), request_id)
         except ApiError as error:
             request.error_code = error.code
             return error.reply(request_id)

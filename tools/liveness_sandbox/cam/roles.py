@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from ..account import APPID, UIN
 from ..clock import Clock
+from ..credentials import Caller, Credentials, KeyRing
+from .permissions import Permissions
+from .trust import trusts_service
 
 Document = Mapping[str, Any]
 _FIRST_ROLE_ID = 4611686018427387904
@@ -31,27 +35,71 @@ class Role:
     """The policy that defines who may assume the role."""
     added: datetime
     policies: tuple[Policy, ...]
+    permissions: Permissions
+
+
+class RoleNotAssumable(Exception):
+    """A product of the cloud cannot act under a role; str() says why."""
 
 
 class Roles:
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, keys: KeyRing) -> None:
         self._clock = clock
+        self._keys = keys
         self._roles: dict[str, Role] = {}
         self._policies: dict[int, Policy] = {}
         self._role_ids = itertools.count(_FIRST_ROLE_ID)
         self._policy_ids = itertools.count(_FIRST_POLICY_ID)
 
     def put(self, name: str, trust: Document, policies: Mapping[str, Document]) -> Role:
-        """Create a role with these policies by name, or replace the role of that name."""
+        """Create a role with these policies by name, or replace the role of that name.
+
+        Keys of the replaced role have the new one's permissions. Raise InvalidPolicy.
+        """
         now = self._clock.now()
+        previous = self._roles.get(name)
+        permissions = Permissions(()) if previous is None else previous.permissions
+        permissions.replace(policies.values())
         attached = []
         for policy_name, document in policies.items():
             policy = Policy(next(self._policy_ids), policy_name, document, now)
             self._policies[policy.id] = policy
             attached.append(policy)
-        role = Role(str(next(self._role_ids)), name, trust, now, tuple(attached))
+        role = Role(str(next(self._role_ids)), name, trust, now, tuple(attached), permissions)
         self._roles[name] = role
         return role
+
+    def assume(
+        self,
+        role: Role,
+        session: str,
+        lifetime_seconds: float,
+        *,
+        uin: str = UIN,
+        further: tuple[Permissions, ...] = (),
+    ) -> Credentials:
+        """Issue temporary keys that have the role's permissions, and within `further` ones only.
+
+        `uin` is the account that asks for them.
+        """
+        caller = Caller(
+            f"qcs::sts:{UIN}:assumed-role/{role.id}", f"{role.id}:{session}", uin, "CAMRole"
+        )
+        return self._keys.issue_temporary(
+            APPID, lifetime_seconds, caller, (role.permissions, *further)
+        )
+
+    def keys_of_service(self, name: str, service: str, lifetime_seconds: float) -> Credentials:
+        """Issue a role's keys to a product of the cloud. Raise RoleNotAssumable."""
+        role = self._roles.get(name)
+        if role is None:
+            raise RoleNotAssumable(f"there is no role {name}")
+        if not trusts_service(role.trust, service):
+            raise RoleNotAssumable(f"the role {name} does not trust {service}")
+        return self.assume(role, service, lifetime_seconds)
+
+    def __iter__(self) -> Iterator[Role]:
+        return iter(self._roles.values())
 
     def find(self, *, name: str | None = None, id: str | None = None) -> Role | None:
         """Find a role by its name or by its id."""

@@ -6,9 +6,10 @@ import json
 from datetime import datetime
 from typing import Any
 
+from ..account import UIN, role_resource
 from ..api.errors import ApiError
 from ..api.service import Action, ActionService, Params
-from ..credentials import KeyRing
+from ..credentials import KeyRing, Principal
 from .roles import Policy, Role, Roles
 
 SERVICE = "cam"
@@ -25,15 +26,18 @@ class CamService(ActionService):
     def __init__(self, roles: Roles, keys: KeyRing) -> None:
         self._roles = roles
         actions = {
-            "GetRole": Action(self._get_role, {}, _ROLE),
+            "GetRole": Action(self._get_role, {}, _ROLE, self._resource),
             "ListAttachedRolePolicies": Action(
-                self._list_attached, {"Page": int, "Rp": int}, {**_ROLE, "PolicyType": str}
+                self._list_attached,
+                {"Page": int, "Rp": int},
+                {**_ROLE, "PolicyType": str},
+                self._resource,
             ),
-            "GetPolicy": Action(self._get_policy, {"PolicyId": int}, {}),
+            "GetPolicy": Action(self._get_policy, {"PolicyId": int}, {}, _policy_resource),
         }
         super().__init__(SERVICE, VERSION, actions, keys)
 
-    def _get_role(self, params: Params) -> dict[str, Any]:
+    def _get_role(self, params: Params, caller: Principal) -> dict[str, Any]:
         role = self._role(params)
         info = {
             "RoleId": role.id,
@@ -50,7 +54,7 @@ class CamService(ActionService):
         }
         return {"RoleInfo": info}
 
-    def _list_attached(self, params: Params) -> dict[str, Any]:
+    def _list_attached(self, params: Params, caller: Principal) -> dict[str, Any]:
         page, rows = params["Page"], params["Rp"]
         if page < 1 or not 1 <= rows <= _MAX_ROWS:
             raise ApiError(
@@ -60,7 +64,7 @@ class CamService(ActionService):
         shown = policies[(page - 1) * rows : page * rows]
         return {"List": [_attached(policy) for policy in shown], "TotalNum": len(policies)}
 
-    def _get_policy(self, params: Params) -> dict[str, Any]:
+    def _get_policy(self, params: Params, caller: Principal) -> dict[str, Any]:
         policy = self._roles.policy(params["PolicyId"])
         if policy is None:
             raise ApiError("InvalidParameter.PolicyIdNotExist", "The policy does not exist.")
@@ -75,6 +79,11 @@ class CamService(ActionService):
             "IsServiceLinkedRolePolicy": 0,
         }
 
+    def _resource(self, params: Params) -> str:
+        """Name the role, by its id too, as policies name it."""
+        role = self._roles.find(name=params.get("RoleName"), id=params.get("RoleId"))
+        return role_resource(params.get("RoleName", "") if role is None else role.name)
+
     def _role(self, params: Params) -> Role:
         if ("RoleId" in params) == ("RoleName" in params):
             raise ApiError("InvalidParameter.ParamError", "Give either RoleId or RoleName.")
@@ -82,6 +91,10 @@ class CamService(ActionService):
         if role is None:
             raise ApiError("InvalidParameter.RoleNotExist", "The role does not exist.")
         return role
+
+
+def _policy_resource(params: Params) -> str:
+    return f"qcs::cam::uin/{UIN}:policyid/{params.get('PolicyId', '')}"
 
 
 def _attached(policy: Policy) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class DirectoryIndex(Index):
                     record["versioning"],
                     record["encryption"],
                     record.get("lifecycle"),
+                    record.get("cors"),
                     _moment(record.get("created")),
                     objects,
                 )
@@ -51,7 +52,7 @@ class DirectoryIndex(Index):
     def save_bucket(self, bucket: Bucket) -> None:
         folder = self._directory / bucket.name
         (folder / "objects").mkdir(parents=True, exist_ok=True)
-        names = ("name", "region", "versioning", "encryption", "lifecycle")
+        names = ("name", "region", "versioning", "encryption", "lifecycle", "cors")
         record = {name: getattr(bucket, name) for name in names}
         _write(folder / "bucket.json", {**record, "created": bucket.created.isoformat()})
 

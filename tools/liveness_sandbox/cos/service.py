@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from ..clock import Clock
 from ..hosts import CosHost, CosServiceHost
 from ..wire import Reply, WireRequest
+from . import access
 from .errors import CosError
 from .identifiers import Identifiers
 from .operations import copying
 from .operations.archive import Archive
 from .operations.buckets import BucketOperations
 from .operations.copying import CopySources
+from .operations.cors import CorsOperations, headers_for_page, preflight
 from .operations.deletion import delete_object, delete_objects
 from .operations.lifecycle import LifecycleOperations
 from .operations.listing import list_objects, list_versions
@@ -34,6 +39,15 @@ _SUBRESOURCES = frozenset((
 # fmt: on
 
 
+@dataclass(frozen=True)
+class Route:
+    """An operation, and the actions of CAM of which one is needed for it (436/30580)."""
+
+    handler: Handler
+    actions: tuple[str, ...]
+    """Empty if the handler asks, for each object."""
+
+
 class CosService:
     def __init__(self, store: Store, authenticator: Authenticator, clock: Clock) -> None:
         self._store = store
@@ -46,37 +60,51 @@ class CosService:
         multipart = MultipartOperations(store, sources, clock)
         self._uploads = UploadOperations(store, authenticator, sources, clock)
         self._buckets = BucketOperations(store, multipart.has_any)
-        self._of_object: dict[tuple[str, str], Handler] = {
-            ("GET", ""): objects.get,
-            ("HEAD", ""): objects.get,
-            ("PUT", ""): self._uploads.put,
-            ("PUT", copying.HEADER): self._uploads.copy,
-            ("DELETE", ""): delete_object,
-            ("POST", "append"): self._uploads.append,
-            ("POST", "restore"): archive.restore,
-            ("GET", "tagging"): tagging.get,
-            ("PUT", "tagging"): tagging.put,
-            ("DELETE", "tagging"): tagging.delete,
-            ("POST", "uploads"): multipart.initiate,
-            ("GET", "uploadId"): multipart.list_parts,
-            ("PUT", "uploadId"): multipart.upload_part,
-            ("PUT", f"uploadId {copying.HEADER}"): multipart.copy_part,
-            ("POST", "uploadId"): multipart.complete,
-            ("DELETE", "uploadId"): multipart.abort,
+        cors = CorsOperations()
+        self._of_object = {
+            ("GET", ""): _route(objects.get, "GetObject"),
+            ("HEAD", ""): _route(objects.get, "HeadObject"),
+            ("PUT", ""): _route(self._uploads.put, "PutObject"),
+            # The source needs GetObject, which the handlers require.
+            ("PUT", copying.HEADER): _route(self._uploads.copy, "PutObject"),
+            ("DELETE", ""): _route(delete_object, "DeleteObject"),
+            ("POST", "append"): _route(self._uploads.append, "AppendObject"),
+            ("POST", "restore"): _route(archive.restore, "PostObjectRestore"),
+            ("GET", "tagging"): _route(tagging.get, "GetObjectTagging"),
+            ("PUT", "tagging"): _route(tagging.put, "PutObjectTagging"),
+            ("DELETE", "tagging"): _route(tagging.delete, "DeleteObjectTagging"),
+            ("POST", "uploads"): _route(multipart.initiate, "InitiateMultipartUpload"),
+            ("GET", "uploadId"): _route(multipart.list_parts, "ListParts"),
+            ("PUT", "uploadId"): _route(multipart.upload_part, "UploadPart"),
+            ("PUT", f"uploadId {copying.HEADER}"): _route(
+                multipart.copy_part, "PutObject", "UploadPartCopy"
+            ),
+            ("POST", "uploadId"): _route(multipart.complete, "CompleteMultipartUpload"),
+            ("DELETE", "uploadId"): _route(multipart.abort, "AbortMultipartUpload"),
+            ("PUT", "acl"): _route(_not_implemented, "PutObjectACL"),
+            ("GET", "acl"): _route(_not_implemented, "GetObjectACL"),
         }
-        self._of_bucket: dict[tuple[str, str], Handler] = {
-            ("GET", ""): list_objects,
-            ("HEAD", ""): self._buckets.head,
-            ("DELETE", ""): self._buckets.delete,
-            ("POST", "delete"): delete_objects,
-            ("GET", "versions"): list_versions,
-            ("GET", "uploads"): multipart.list_uploads,
-            ("GET", "location"): self._buckets.location,
-            ("GET", "versioning"): self._buckets.versioning,
-            ("PUT", "versioning"): self._buckets.put_versioning,
-            ("GET", "lifecycle"): lifecycle.get,
-            ("PUT", "lifecycle"): lifecycle.put,
-            ("DELETE", "lifecycle"): lifecycle.delete,
+        self._of_bucket = {
+            ("GET", ""): _route(list_objects, "GetBucket"),
+            ("HEAD", ""): _route(self._buckets.head, "HeadBucket"),
+            ("DELETE", ""): _route(self._buckets.delete, "DeleteBucket"),
+            ("POST", "delete"): _route(delete_objects),
+            ("GET", "versions"): _route(list_versions, "GetBucketObjectVersions"),
+            ("GET", "uploads"): _route(multipart.list_uploads, "ListMultipartUploads"),
+            ("GET", "location"): _route(self._buckets.location, "GetBucketLocation"),
+            ("GET", "versioning"): _route(self._buckets.versioning, "GetBucketVersioning"),
+            ("PUT", "versioning"): _route(self._buckets.put_versioning, "PutBucketVersioning"),
+            ("GET", "lifecycle"): _route(lifecycle.get, "GetBucketLifecycle"),
+            ("PUT", "lifecycle"): _route(lifecycle.put, "PutBucketLifecycle"),
+            ("DELETE", "lifecycle"): _route(lifecycle.delete, "DeleteBucketLifecycle"),
+            ("GET", "cors"): _route(cors.get, "GetBucketCORS"),
+            ("PUT", "cors"): _route(cors.put, "PutBucketCORS"),
+            ("DELETE", "cors"): _route(cors.delete, "DeleteBucketCORS"),
+            ("PUT", "acl"): _route(_not_implemented, "PutBucketACL"),
+            ("GET", "acl"): _route(_not_implemented, "GetBucketACL"),
+            ("PUT", "policy"): _route(_not_implemented, "PutBucketPolicy"),
+            ("GET", "policy"): _route(_not_implemented, "GetBucketPolicy"),
+            ("DELETE", "policy"): _route(_not_implemented, "DeleteBucketPolicy"),
         }
 
     async def handle(self, request: WireRequest, host: CosHost | CosServiceHost) -> Reply:
@@ -89,8 +117,9 @@ class CosService:
                 reply = await self._dispatch(request, host)
         except CosError as error:
             request.error_code = error.code
-            return error.reply(request.method, f"{request.host}{request.path}", identifiers)
-        return Reply(reply.status, reply.body, {**identifiers.headers(), **reply.headers})
+            reply = error.reply(request.method, f"{request.host}{request.path}", identifiers)
+        headers = {**identifiers.headers(), **reply.headers, **self._cors_headers(request, host)}
+        return Reply(reply.status, reply.body, headers)
 
     def _handle_service(self, request: WireRequest, host: CosServiceHost) -> Reply:
         if request.path != "/":
@@ -101,7 +130,8 @@ class CosService:
             )
         identity = self._authenticator.identify(request)
         if request.method != "GET":
-            raise _not_implemented()
+            raise _method_not_allowed()
+        access.require(identity.principal, ("GetService",), "*", request)
         return self._buckets.list_all(identity, host.region or request.query.get("region"))
 
     async def _dispatch(self, request: WireRequest, host: CosHost) -> Reply:
@@ -109,9 +139,14 @@ class CosService:
         subresource = next((name for name in request.query if name in _SUBRESOURCES), "")
         bucket = self._store.find(host.bucket)
         if not key and not subresource and request.method == "PUT":
-            return self._buckets.create(request, host, self._authenticator.identify(request))
+            identity = self._authenticator.identify(request)
+            resource = access.resource_of(host.region, host.bucket)
+            access.require(identity.principal, ("PutBucket",), resource, request)
+            return self._buckets.create(request, host, identity)
         if bucket is None or bucket.region != host.region:
             raise CosError(404, "NoSuchBucket", "The specified bucket does not exist")
+        if request.method == "OPTIONS":
+            return preflight(bucket, request)
         if not key and not subresource and request.method == "POST":
             # POST Object signs its form, not the request (436/14690).
             return await self._uploads.post_form(request, bucket)
@@ -119,16 +154,38 @@ class CosService:
         _require_access(identity, bucket)
         if key and request.method == "PUT" and copying.HEADER in request.headers:
             subresource = f"{subresource} {copying.HEADER}".lstrip()
-        handler = (self._of_object if key else self._of_bucket).get((request.method, subresource))
-        if handler is None:
-            raise _not_implemented()
-        return await handler(Operation(request, bucket, key, identity))
+        route = (self._of_object if key else self._of_bucket).get((request.method, subresource))
+        if route is None:
+            raise _method_not_allowed()
+        if route.actions:
+            resource = access.resource_of(bucket.region, bucket.name, key)
+            access.require(identity.principal, route.actions, resource, request)
+        return await route.handler(Operation(request, bucket, key, identity))
+
+    def _cors_headers(
+        self, request: WireRequest, host: CosHost | CosServiceHost
+    ) -> Mapping[str, str]:
+        """Return what lets a page of another origin read the reply, an error too."""
+        is_preflight = request.method == "OPTIONS"  # whose headers depend on what it asks for
+        if is_preflight or "origin" not in request.headers or not isinstance(host, CosHost):
+            return {}
+        bucket = self._store.find(host.bucket)
+        return {} if bucket is None else headers_for_page(bucket, request)
 
 
 def _require_access(identity: Identity, bucket: Bucket) -> None:
     if identity.principal.appid != bucket.appid:
-        raise CosError(403, "AccessDenied", "Access Denied")
+        raise CosError(403, "AccessDenied", "Access Denied.")
 
 
-def _not_implemented() -> CosError:
+def _route(handler: Handler, *actions: str) -> Route:
+    return Route(handler, actions)
+
+
+async def _not_implemented(operation: Operation) -> Reply:
+    """Answer who has permission for an operation that the sandbox does not implement."""
+    raise _method_not_allowed()
+
+
+def _method_not_allowed() -> CosError:
     return CosError(405, "MethodNotAllowed", "The sandbox does not implement this operation")

@@ -114,6 +114,7 @@ class Bucket:
         versioning: str | None = None,
         encryption: str | None = None,
         lifecycle: str | None = None,
+        cors: str | None = None,
         created: datetime | None = None,
         objects: Mapping[str, StoredObject] | None = None,
     ) -> None:
@@ -122,7 +123,8 @@ class Bucket:
         self.versioning = versioning
         self.encryption = encryption
         self.lifecycle = lifecycle
-        """The rules as XML, or None."""
+        self.cors = cors
+        """The rules as XML, or None; so is `lifecycle`."""
         self.created = created or store.clock.now()
         self.requires_length = False
         """Whether chunked uploads are rejected, as by the upload links of the face API."""
@@ -250,7 +252,7 @@ class Bucket:
                 self._index.save_object(self, self._objects[stored.key])
 
     def configure(self, **settings: str | None) -> None:
-        """Set versioning or lifecycle."""
+        """Set versioning, lifecycle or cors."""
         with self._store.lock:
             for name, value in settings.items():
                 setattr(self, name, value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..api.access import require
 from ..api.errors import ApiError, new_request_id
 from ..api.request import (
     action_of,
@@ -86,6 +87,7 @@ class FaceIdService:
         body = await read_body(request)
         principal = identify(request, body, SERVICE, self._keys)
         action = action_of(request, VERSION, _PARAMETERS)
+        require(principal, f"{SERVICE}:{action}", "*", request.source_ip)
         region = region_of(request, REGIONS)
         limit = self.rate_limit if action == detect.ACTION else _UPLOAD_URLS_PER_SECOND
         if not self.limiter.admit(action, region, limit):

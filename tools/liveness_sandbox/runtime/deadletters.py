@@ -8,8 +8,9 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+from ..account import UIN
 from .deployment import Deployment
-from .environment import NAMESPACE, UIN
+from .environment import NAMESPACE
 from .status import Status
 
 _ZONE = timezone(timedelta(hours=8))

@@ -38,7 +38,9 @@ class DeployOptions:
     dead_letters: Path | None = None
     """The folder to write dead letters to; None: they are only listed by the function."""
     role: str | None = None
-    """Returned by the API, but not enforced: every key may do everything."""
+    """The execution role, whose permissions the function's keys have. If it does not exist, or does
+    not trust the platform, the function gets no keys. None: the keys of the account's owner, so
+    that a test that is not about permissions needs no policy; the platform would give it none."""
 
     def __post_init__(self) -> None:
         self.retry_rules()  # raises ValueError if one of them is out of range

@@ -6,16 +6,23 @@ import json
 import os
 from typing import Any
 
+from ..account import UIN
 from ..credentials import Credentials
 from .deployment import Deployment
 
-UIN = "100000000001"
 NAMESPACE = "default"
 VERSION = "$LATEST"
 
 
-def worker_environment(deployment: Deployment, credentials: Credentials) -> dict[str, str]:
+def worker_environment(deployment: Deployment, credentials: Credentials | None) -> dict[str, str]:
     """Build a worker's environment. Of this machine's environment it inherits only PATH."""
+    keys = {}
+    if credentials is not None:
+        keys = {
+            "TENCENTCLOUD_SECRETID": credentials.secret_id,
+            "TENCENTCLOUD_SECRETKEY": credentials.secret_key,
+            "TENCENTCLOUD_SESSIONTOKEN": credentials.token or "",
+        }
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "LANG": "C.UTF-8",
@@ -25,9 +32,7 @@ def worker_environment(deployment: Deployment, credentials: Credentials) -> dict
         "TENCENTCLOUD_REGION": deployment.region,
         "TENCENTCLOUD_APPID": deployment.appid,
         "TENCENTCLOUD_UIN": UIN,
-        "TENCENTCLOUD_SECRETID": credentials.secret_id,
-        "TENCENTCLOUD_SECRETKEY": credentials.secret_key,
-        "TENCENTCLOUD_SESSIONTOKEN": credentials.token or "",
+        **keys,
         "SCF_FUNCTIONNAME": deployment.name,
         "SCF_FUNCTIONVERSION": VERSION,
         "SCF_NAMESPACE": NAMESPACE,

@@ -122,6 +122,12 @@ class Function:
                 return
         raise KeyError(f"{self.name} has no timer {name!r}")
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is left to do except for timers."""
+        with self._changed:
+            return not (self._running or self._queues.waiting or self._queues.retrying)
+
     def wait_idle(self, deadline: float) -> None:
         """Wait until nothing is left to do except for timers; `deadline` is in monotonic time."""
         with self._changed:

@@ -23,7 +23,10 @@ class Instances:
     """The instances of a function. Thread-safe; the caller limits the concurrency."""
 
     def __init__(
-        self, deployment: Deployment, new_credentials: Callable[[float], Credentials], clock: Clock
+        self,
+        deployment: Deployment,
+        new_credentials: Callable[[float], Credentials | None],
+        clock: Clock,
     ) -> None:
         self._deployment = deployment
         self._new_credentials = new_credentials

@@ -43,7 +43,7 @@ class Worker:
         self, deployment: Deployment, environment: Mapping[str, str], started: float
     ) -> None:
         self.started = started
-        self.secret_id = environment["TENCENTCLOUD_SECRETID"]
+        self.secret_id = environment.get("TENCENTCLOUD_SECRETID", "")
         options = deployment.options
         self._timeout_seconds = options.timeout_seconds
         self._memory_kb = options.memory_mb * 1024

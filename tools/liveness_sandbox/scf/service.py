@@ -5,12 +5,13 @@ The runtime follows the settings that are made here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..account import UIN
 from ..api.errors import ApiError
 from ..api.service import Action, ActionService, Params
-from ..credentials import KeyRing
+from ..credentials import KeyRing, Principal
 from ..runtime.environment import NAMESPACE, VERSION
 from ..runtime.function import Function
 from ..runtime.quota import RegionQuota, ReservationTooLarge
@@ -40,8 +41,10 @@ class ScfService(ActionService):
         self._region = region
         version = {**_NAMESPACE, "Qualifier": str}
         actions = {
-            "GetFunction": Action(self._get_function, _FUNCTION, {**version, "ShowCode": str}),
-            "ListTriggers": Action(
+            "GetFunction": self._action(
+                self._get_function, _FUNCTION, {**version, "ShowCode": str}
+            ),
+            "ListTriggers": self._action(
                 self._list_triggers,
                 _FUNCTION,
                 {
@@ -53,22 +56,38 @@ class ScfService(ActionService):
                     "Filters": list,
                 },
             ),
-            "GetReservedConcurrencyConfig": Action(self._get_reserved, _FUNCTION, _NAMESPACE),
-            "PutReservedConcurrencyConfig": Action(
+            "GetReservedConcurrencyConfig": self._action(self._get_reserved, _FUNCTION, _NAMESPACE),
+            "PutReservedConcurrencyConfig": self._action(
                 self._put_reserved, {**_FUNCTION, "ReservedConcurrencyMem": int}, _NAMESPACE
             ),
-            "DeleteReservedConcurrencyConfig": Action(self._delete_reserved, _FUNCTION, _NAMESPACE),
-            "GetFunctionEventInvokeConfig": Action(self._get_invoke_config, _FUNCTION, version),
-            "UpdateFunctionEventInvokeConfig": Action(
+            "DeleteReservedConcurrencyConfig": self._action(
+                self._delete_reserved, _FUNCTION, _NAMESPACE
+            ),
+            "GetFunctionEventInvokeConfig": self._action(
+                self._get_invoke_config, _FUNCTION, version
+            ),
+            "UpdateFunctionEventInvokeConfig": self._action(
                 self._update_invoke_config, {**_FUNCTION, "AsyncTriggerConfig": dict}, _NAMESPACE
             ),
         }
         super().__init__(SERVICE, API_VERSION, actions, keys, (region,))
 
-    def _get_function(self, params: Params) -> dict[str, Any]:
+    def _action(
+        self,
+        run: Callable[[Params, Principal], Mapping[str, Any]],
+        required: Mapping[str, type],
+        optional: Mapping[str, type],
+    ) -> Action:
+        return Action(run, required, optional, self._resource)
+
+    def _resource(self, params: Params) -> str:
+        namespace, name = params.get("Namespace", NAMESPACE), params.get("FunctionName", "")
+        return f"qcs::scf:{self._region}:uin/{UIN}:namespace/{namespace}/function/{name}"
+
+    def _get_function(self, params: Params, caller: Principal) -> dict[str, Any]:
         return describe_function(self._function(params), self._region)
 
-    def _list_triggers(self, params: Params) -> dict[str, Any]:
+    def _list_triggers(self, params: Params, caller: Principal) -> dict[str, Any]:
         offset, limit = params.get("Offset", 0), params.get("Limit", _DEFAULT_LIMIT)
         if offset < 0 or not 0 <= limit <= _MAX_LIMIT:
             raise ApiError(
@@ -85,14 +104,14 @@ class ScfService(ActionService):
             "Triggers": [describe_trigger(trigger, self._region) for trigger in shown],
         }
 
-    def _get_reserved(self, params: Params) -> dict[str, Any]:
+    def _get_reserved(self, params: Params, caller: Principal) -> dict[str, Any]:
         """Return the reservation, which is null if nothing is reserved."""
         return {"ReservedMem": self._quota.reserved_mb(self._function(params).memory_quota)}
 
-    def _put_reserved(self, params: Params) -> dict[str, Any]:
+    def _put_reserved(self, params: Params, caller: Principal) -> dict[str, Any]:
         return self._reserve(params, params["ReservedConcurrencyMem"])
 
-    def _delete_reserved(self, params: Params) -> dict[str, Any]:
+    def _delete_reserved(self, params: Params, caller: Principal) -> dict[str, Any]:
         return self._reserve(params, None)
 
     def _reserve(self, params: Params, reserved_mb: int | None) -> dict[str, Any]:
@@ -104,7 +123,7 @@ class ScfService(ActionService):
             raise ApiError("LimitExceeded.FunctionReservedConcurrencyMemory", str(error)) from None
         return {}
 
-    def _get_invoke_config(self, params: Params) -> dict[str, Any]:
+    def _get_invoke_config(self, params: Params, caller: Principal) -> dict[str, Any]:
         rules = self._function(params).rules
         return {
             "AsyncTriggerConfig": {
@@ -114,7 +133,7 @@ class ScfService(ActionService):
             }
         }
 
-    def _update_invoke_config(self, params: Params) -> dict[str, Any]:
+    def _update_invoke_config(self, params: Params, caller: Principal) -> dict[str, Any]:
         function = self._function(params)
         function.rules = _rules(params["AsyncTriggerConfig"])
         return {}

@@ -35,7 +35,9 @@ class CopySources:
         if bucket is None or not isinstance(host, CosHost) or bucket.region != host.region:
             raise CosError(404, "NoSuchBucket", "The source bucket does not exist")
         if bucket.appid != operation.identity.principal.appid:
-            raise CosError(403, "AccessDenied", "Access Denied")
+            raise CosError(403, "AccessDenied", "Access Denied.")
+        if not operation.may(("GetObject",), bucket, unquote(path)):
+            raise CosError(403, "AccessDenied", "Access Denied.")
         stored = find(bucket, unquote(path), parse_qs(query).get("versionId", [None])[0])
         encryption.require_key(stored.encryption, _source_headers(operation))
         self._archive.require_readable(stored)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from ...wire import Reply, WireRequest
+from .. import access
 from ..errors import CosError
 from ..signature import Identity
 from ..store import Bucket, StoredObject
@@ -24,6 +25,11 @@ class Operation:
         """Return the requested object, of whose versions the sandbox keeps only the current one."""
         is_head = self.request.method == "HEAD"
         return find(self.bucket, self.key, self.request.query.get("versionId"), head=is_head)
+
+    def may(self, actions: tuple[str, ...], bucket: Bucket, key: str) -> bool:
+        """Return whether the signer may take one of these actions on an object."""
+        resource = access.resource_of(bucket.region, bucket.name, key)
+        return access.may(self.identity.principal, actions, resource, self.request)
 
 
 Handler = Callable[[Operation], Awaitable[Reply]]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ...clock import Clock, iso_date
 from ...hosts import object_url
 from ...wire import Reply, WireRequest
+from .. import access
 from ..errors import CosError
 from ..markup import document, element
 from ..signature import Authenticator
@@ -101,7 +102,9 @@ class UploadOperations:
             posted.fields, form.policy(posted.fields, self._clock)
         )
         if identity.principal.appid != bucket.appid:
-            raise CosError(403, "AccessDenied", "Access Denied")
+            raise CosError(403, "AccessDenied", "Access Denied.")
+        resource = access.resource_of(bucket.region, bucket.name, posted.key)
+        access.require(identity.principal, ("PostObject",), resource, request, posted.fields)
         operation = Operation(request, bucket, posted.key, identity)
         attributes = parse_attributes(posted.fields, bucket)
         check_key(posted.key)
