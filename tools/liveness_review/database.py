@@ -19,7 +19,7 @@ from liveness.settings import Settings
 
 # Changes whenever the tables do: a file with another version is made anew.
 _VERSION = 1
-_BUSY_SECONDS = 10.0
+BUSY_SECONDS = 10.0
 _TABLES = """
 CREATE TABLE results (
     pair_id TEXT PRIMARY KEY,
@@ -91,8 +91,9 @@ class Busy(Exception):
 class Database:
     """The file of one installation. Usable from several threads and processes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, busy_seconds: float) -> None:
         self.path = path
+        self._busy_seconds = busy_seconds
 
     @contextmanager
     def connect(self) -> Iterator[sqlite3.Connection]:
@@ -139,7 +140,7 @@ class Database:
     def _open(self) -> sqlite3.Connection:
         for is_second_try in (False, True):
             connection = sqlite3.connect(
-                _create(self.path), timeout=_BUSY_SECONDS, isolation_level=None
+                _create(self.path), timeout=self._busy_seconds, isolation_level=None
             )
             try:
                 _prepare(connection)

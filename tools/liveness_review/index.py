@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import overview as overviews
 from . import search
-from .database import FORGOTTEN, INPUTS_READ, RESULTS_READ, STRAYS, Database
+from .database import BUSY_SECONDS, FORGOTTEN, INPUTS_READ, RESULTS_READ, STRAYS, Busy, Database
 from .overview import Overview
 from .rows import UNREADABLE, DecisionRow, ResultRow, StrayKey, WaitingPair
 from .search import ResultFilter, ResultPage
@@ -24,9 +24,12 @@ class ResultIndex:
     less than a millisecond. `refresh.refresh` brings it up to date.
     """
 
-    def __init__(self, path: Path) -> None:
-        """`path` is where the file is or will be made; see `database.path_of`."""
-        self.database = Database(path)
+    def __init__(self, path: Path, busy_seconds: float = BUSY_SECONDS) -> None:
+        """`path` is where the file is or will be made; see `database.path_of`.
+
+        A write waits at most `busy_seconds` for those of other processes.
+        """
+        self.database = Database(path, busy_seconds)
 
     @property
     def path(self) -> Path:
@@ -132,12 +135,17 @@ class ResultIndex:
         The pair's objects must be gone from the bucket already. A refresh that is under way, in
         this process or another, notices and does not bring the pair back.
 
-        Raises Busy if the file could not be written to for ten seconds.
+        Raises Busy if another process used the file for ten seconds; then forget it again.
         """
         if not self.path.exists():
             return False
         with self.database.connect() as connection:
-            return _forget(self.database, connection, pair_id)
+            try:
+                return _forget(self.database, connection, pair_id)
+            except sqlite3.OperationalError as error:
+                if "locked" in str(error):
+                    raise Busy(f"another process is writing to {self.path}") from None
+                raise
 
     def _fact(self, name: str) -> float | None:
         with self.database.connect() as connection:
@@ -156,5 +164,7 @@ def _forget(database: Database, connection: sqlite3.Connection, pair_id: str) ->
             (FORGOTTEN,),
         )
     # What was deleted is zeroed in the file, but the log of writes still has it.
-    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if is_busy:
+        raise Busy(f"another process is reading {database.path}, so traces of the pair are left")
     return removed > 0
