@@ -36,6 +36,7 @@ COMMANDS = {
         "--dead-letters",
         "--speed",
         "--scenario",
+        "--role",
     ],
     "status": ["--limit", "--all", "--json"],
 }
