@@ -221,7 +221,7 @@ def another_site(html: str) -> Iterator[str]:
         thread.join()
 
 
-def test_another_page_in_the_same_browser_posts_in_vain_and_gets_no_cookie(
+def test_another_page_in_the_same_browser_can_neither_post_nor_get_the_cookie(
     page: Reviewing, tab: Page, problems: list[str]
 ) -> None:
     page.open(tab, "pair", id="kyc-1")

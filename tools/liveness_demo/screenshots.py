@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import click
+from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 from liveness_cli.console import progress
@@ -16,13 +17,14 @@ from liveness_cli.environment import load_target
 from liveness_review.index import ResultIndex
 from liveness_review.page import ReviewServer, running
 
+from .people import IMPOSTOR_PASSED
 from .world import REVIEWERS, demo_world
 
 _FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-_WIDTH = 1120
+_WIDTH = 1240
 _SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-_COLORS = 192  # few enough for files of some tens of kilobytes
+_COLORS = 256  # for files of some tens of kilobytes
 
 
 @click.command()
@@ -56,25 +58,25 @@ def _take(browser: Browser, server: ReviewServer, folder: Path) -> None:
     for scheme in _SCHEMES:
         tab.emulate_media(color_scheme=scheme)
         tab.goto(page)
-        _save(tab, folder / f"review-list-{scheme}.png", 700)
+        _save(tab, folder / f"review-list-{scheme}.png", 640)
         # Somebody else, and passed: what a reviewer is for.
-        tab.goto(f"{page}?status=passed&most=76&decided=no")
-        tab.locator("tr[data-row] a").last.click()
+        tab.goto(f"{page}?status=passed&least={IMPOSTOR_PASSED}&most={IMPOSTOR_PASSED}")
+        tab.locator("tr[data-row] a").click()
         tab.wait_for_load_state("networkidle")
         tab.keyboard.press("r")
-        _save(tab, folder / f"review-pair-{scheme}.png", 760)
+        _save(tab, folder / f"review-pair-{scheme}.png", 800)
         tab.goto(f"{page}threshold?at=75")
-        _save(tab, folder / f"review-threshold-{scheme}.png", 960)
+        _save(tab, folder / f"review-threshold-{scheme}.png", 1000)
 
 
 def _save(tab: Page, path: Path, height: int) -> None:
-    from PIL import Image
-
     tab.set_viewport_size(ViewportSize(width=_WIDTH, height=height))
     tab.mouse.move(0, 0)
     tab.screenshot(path=path)
     with Image.open(path) as picture:
-        reduced = picture.convert("RGB").quantize(_COLORS, dither=Image.Dither.NONE)
+        reduced = picture.convert("RGB").quantize(
+            _COLORS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE
+        )
     reduced.save(path, optimize=True)
     click.echo(f"{path}: {path.stat().st_size // 1024} kB")
 
