@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from qcloud_cos import CosConfig, CosS3Client
+from qcloud_cos.cos_exception import CosServiceError
 
 from deliver import Consumer
 from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud
@@ -281,3 +283,41 @@ def test_the_timer_reaches_the_deployed_function(cloud: Cloud, endpoint: Endpoin
 def test_an_endpoint_without_tls_is_refused(cloud: Cloud) -> None:
     with pytest.raises(ValueError, match="https://"):
         consumer_in_process(cloud, "http://backend.example.com/", [])
+
+
+@pytest.mark.parametrize(
+    ("method", "key"),
+    [
+        ("put", RESULT),
+        ("put", "liveness/results/anna/review-1.json"),
+        ("put", "liveness/incoming/anna/live.bin"),
+        ("get", "liveness/incoming/anna/reference.jpg"),
+        ("get", "liveness/results/anna/best-frame-{md5}.jpg"),
+        ("get", "liveness/ledger/claims/x"),
+        ("delete", RESULT),
+    ],
+)
+def test_a_consumer_forges_nothing_and_sees_no_face(judged: Cloud, method: str, key: str) -> None:
+    put_role(judged, "liveness-consumer")
+    keys = judged.sandbox.temporary_credentials(role="liveness-consumer")
+    config = CosConfig(
+        Region=judged.sandbox.region,
+        SecretId=keys.secret_id,
+        SecretKey=keys.secret_key,
+        Token=keys.token,
+        Scheme="http",
+    )
+    client = CosS3Client(config, retry=0)
+    result = judged.result("anna")
+    assert result is not None
+    key = key.format(md5=result["best_frame"]["md5"])
+
+    with pytest.raises(CosServiceError) as refused:
+        if method == "put":
+            client.put_object(BUCKET, b"{}", key)
+        elif method == "get":
+            client.get_object(BUCKET, key)
+        else:
+            client.delete_object(BUCKET, key)
+
+    assert refused.value.get_status_code() == 403
