@@ -92,7 +92,11 @@ class Consumer:
             note = self._get(key)
             if note is None:
                 continue  # another run was faster
-            summary = self.deliver(note.decode(), tries=1)
+            try:
+                summary = self.deliver(note.decode(), tries=1)
+            except Exception as error:  # one pair that cannot be read must not hold up the others
+                summaries.append(_log(note.decode("utf-8", "replace"), type(error).__name__))
+                continue
             # A verdict that was not accepted has a note of its own: this one, if it is the same.
             renewed = key == self._undelivered + summary["message_id"]
             if summary["outcome"] == "delivered" or not renewed:
@@ -107,7 +111,10 @@ class Consumer:
         reviews: list[bytes] = []
         while review := self._get(f"{self._results}{pair_id}/review-{len(reviews) + 1}.json"):
             reviews.append(review)
-        return standing_verdict(result, reviews)
+        verdict = standing_verdict(result, reviews)
+        if verdict.pair_id != pair_id:
+            raise ValueError(f"{key} is about another pair")
+        return verdict
 
     def _send(self, verdict: Verdict, body: bytes, tries: int) -> str | None:
         """Send a message, several times if need be; returns why it was not accepted."""

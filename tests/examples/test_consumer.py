@@ -247,6 +247,29 @@ def test_the_timer_delivers_what_stands_now(judged: Cloud, endpoint: Endpoint) -
     assert judged.bucket.keys(UNDELIVERED) == []
 
 
+def test_one_pair_that_cannot_be_read_does_not_hold_up_the_others(
+    judged: Cloud, endpoint: Endpoint
+) -> None:
+    consumer = consumer_in_process(judged, endpoint.url, [])
+    judged.bucket.put("liveness/results/bert/result.json", b"damaged")
+    judged.bucket.put(UNDELIVERED + "msg_0", b"bert")
+    judged.bucket.put(UNDELIVERED + "msg_1", b"anna")
+
+    outcomes = {each["outcome"] for each in consumer.deliver_again(lambda: True)}
+
+    assert outcomes == {"JSONDecodeError", "delivered"}
+    assert judged.bucket.keys(UNDELIVERED) == [UNDELIVERED + "msg_0"]
+
+
+def test_the_result_of_another_pair_is_not_delivered(judged: Cloud, endpoint: Endpoint) -> None:
+    judged.bucket.put("liveness/results/bert/result.json", judged.stored(RESULT).body())
+
+    with pytest.raises(ValueError, match="another pair"):
+        consumer_in_process(judged, endpoint.url, []).deliver("bert")
+
+    assert endpoint.received == []
+
+
 def test_notes_of_an_erased_pair_are_removed(judged: Cloud, endpoint: Endpoint) -> None:
     consumer = consumer_in_process(judged, endpoint.url, [])
     endpoint.answers = [500, 500, 500]
