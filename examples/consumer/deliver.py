@@ -8,6 +8,7 @@ it can.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import time
@@ -20,6 +21,9 @@ from qcloud_cos.cos_exception import CosServiceError
 
 from verdict import Verdict, standing_verdict
 from webhook import envelope, signed_headers
+
+# The SDK logs what it asks for: every decision that does not exist, among others.
+logging.getLogger("qcloud_cos").setLevel(logging.CRITICAL)
 
 _TRIES, _PAUSE_SECONDS = 3, 1.0
 # To connect, and to wait for the answer.
@@ -50,6 +54,8 @@ class Consumer:
         self._url, self._secrets = environ["WEBHOOK_URL"], environ["WEBHOOK_SECRET"]
         if not self._url.startswith(("https://", "http://127.0.0.1:")):
             raise ValueError("WEBHOOK_URL must begin with https://")
+        if not self._secrets.startswith("whsec_"):
+            raise ValueError("WEBHOOK_SECRET must begin with whsec_")
         self._bucket = environ["RESULT_BUCKET"]
         self._results = environ.get("RESULT_PREFIX", "liveness/results/")
         self._undelivered = environ.get("UNDELIVERED_PREFIX", "liveness/undelivered/")

@@ -177,14 +177,16 @@ def test_an_erased_result_is_no_error(cloud: Cloud, endpoint: Endpoint) -> None:
     assert endpoint.received == []
 
 
-def consumer_in_process(cloud: Cloud, url: str, pauses: list[float]) -> Consumer:
+def consumer_in_process(
+    cloud: Cloud, url: str, pauses: list[float], secret: str = SECRET
+) -> Consumer:
     """The consumer with pauses that take no time."""
     put_role(cloud, "liveness-consumer")
     keys = cloud.sandbox.temporary_credentials(role="liveness-consumer")
     environ = {
         "RESULT_BUCKET": BUCKET,
         "WEBHOOK_URL": url,
-        "WEBHOOK_SECRET": SECRET,
+        "WEBHOOK_SECRET": secret,
         "TENCENTCLOUD_REGION": cloud.sandbox.region,
         "TENCENTCLOUD_SECRETID": keys.secret_id,
         "TENCENTCLOUD_SECRETKEY": keys.secret_key,
@@ -306,6 +308,11 @@ def test_the_timer_reaches_the_deployed_function(cloud: Cloud, endpoint: Endpoin
 def test_an_endpoint_without_tls_is_refused(cloud: Cloud) -> None:
     with pytest.raises(ValueError, match="https://"):
         consumer_in_process(cloud, "http://backend.example.com/", [])
+
+
+def test_without_a_secret_nothing_is_sent(cloud: Cloud) -> None:
+    with pytest.raises(ValueError, match="whsec_"):
+        consumer_in_process(cloud, "https://backend.example.com/", [], secret="")
 
 
 @pytest.mark.parametrize(
