@@ -6,18 +6,21 @@ import hashlib
 import json
 from collections.abc import Iterator
 
+import jsonschema
 import pytest
 from qcloud_cos import CosConfig, CosS3Client
 from qcloud_cos.cos_exception import CosServiceError
 
 from deliver import Consumer
-from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud
+from tests.conftest import BUCKET, JPEG, PACKAGE, ROOT, Cloud
 
 from .deployment import CONSUMER, FUNCTION, SECRET, deploy, inputs_of, put_role, upload_filters
 from .endpoint import Endpoint
 
 RESULT = "liveness/results/anna/result.json"
 UNDELIVERED = "liveness/undelivered/"
+REVIEW_SCHEMA = json.loads((ROOT / "docs/liveness-review-1.schema.json").read_text())
+PICTURE = {"key": "a key", "etag": "an etag", "size": 1, "sha256": "0" * 64}
 TIMER = {"Type": "Timer", "TriggerName": "undelivered", "Time": "", "Message": "undelivered"}
 
 
@@ -31,22 +34,27 @@ def endpoint() -> Iterator[Endpoint]:
 def review(cloud: Cloud, number: int, decision: str) -> None:
     """Write a person's decision on the result that is there."""
     shown = cloud.stored(RESULT).body()
+    fingerprint = json.loads(shown)["fingerprint"]
+    pictures = {"reference": PICTURE, "best_frame": PICTURE}
     decided = {
         "schema": "liveness-review/1",
         "pair_id": "anna",
         "number": number,
+        "nonce": "0" * 32,
         "decision": decision,
-        "decided": cloud.sandbox.clock.now()
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z"),
         "reason": {"code": "different-person", "note": ""},
-        "shown": {
-            "fingerprint": json.loads(shown)["fingerprint"],
-            "result_sha256": hashlib.sha256(shown).hexdigest(),
-        },
+        "reviewer": dict.fromkeys(("arn", "account_id", "user_id", "principal_id", "type"), "x"),
+        "decided": cloud.sandbox.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+        "shown": {"fingerprint": fingerprint, "result_sha256": sha256(shown), **pictures},
+        "version": "0",
     }
+    jsonschema.validate(decided, REVIEW_SCHEMA)
     key = f"liveness/results/anna/review-{number}.json"
     cloud.client.put_object(BUCKET, json.dumps(decided).encode(), key)
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def acted_on(endpoint: Endpoint) -> list[str]:
