@@ -325,7 +325,7 @@ def test_explain_prints_one_page(cloud: Cloud, operator: Operator) -> None:
         "",
         "Timeline",
         "UTC Kind Details",
-        "<time> input liveness/incoming/anna/live.bin, 78 bytes",
+        "<time> input liveness/incoming/anna/live.bin, 97 bytes",
         "<time> input liveness/incoming/anna/reference.jpg, 21,348 bytes",
         "<time> claim attempt 1 by invocation invocation-1",
         "<time> released attempt 1 released, nothing was billed",
