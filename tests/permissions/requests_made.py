@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from liveness_cli.permissions.evaluator import Request, allows
 from liveness_cli.permissions.language import Policy
-from liveness_cli.permissions.policies import FUNCTION
+from liveness_cli.permissions.policies import FUNCTION, FUNCTION_ROLE
 from liveness_sandbox.requestlog import RequestRecord
 
 REGION = "ap-singapore"
@@ -35,14 +35,22 @@ _BUCKET_ACTIONS = {
     ("GET", "lifecycle"): "GetBucketLifecycle",
     ("PUT", "lifecycle"): "PutBucketLifecycle",
 }
+_RESOURCES = {"faceid": "*", "scf": f"qcs::scf:{REGION}:uin/{UIN}:{FUNCTION}"}
+_ROLE = f"qcs::cam::uin/{UIN}:roleName/{FUNCTION_ROLE}"
+_SOME_POLICY = f"qcs::cam::uin/{UIN}:policyid/17698703"
+_CAM_RESOURCES = {"GetRole": _ROLE, "ListAttachedRolePolicies": _ROLE, "GetPolicy": _SOME_POLICY}
 _SUBRESOURCES = ("uploads", "uploadId", "acl", "versioning", "lifecycle")
 
 
-def cos(action: str, bucket: str, key: str, **headers: str) -> Request:
-    """Make a COS request; headers have underscores for dashes, as in x_cos_acl="public-read"."""
-    context = {f"cos:{name.replace('_', '-')}": value for name, value in headers.items()}
+def cos(action: str, bucket: str, key: str, **context: str) -> Request:
+    """Make a COS request over TLS; `context` has underscores for dashes, as in x_cos_acl="private".
+
+    The sandbox has no TLS, so its requests count as if they had been made with it.
+    """
+    context = {"secure_transport": "true", **context}
+    values = {f"cos:{name.replace('_', '-')}": value for name, value in context.items()}
     resource = f"qcs::cos:{REGION}:uid/{APPID}:{bucket}/{key}"
-    return Request(f"name/cos:{action}", resource, context)
+    return Request(f"name/cos:{action}", resource, values)
 
 
 def as_cam_sees_it(request: RequestRecord) -> Request:
@@ -54,12 +62,13 @@ def as_cam_sees_it(request: RequestRecord) -> Request:
         headers = {
             name.replace("-", "_"): value
             for name, value in request.headers.items()
-            if name.startswith("x-cos-")
+            if name.startswith("x-cos-") or name == "content-length"
         }
         action = actions[request.method, subresource]
         return cos(action, request.bucket, request.key, **headers)
-    resource = {"faceid": "*", "cam": "*", "scf": f"qcs::scf:{REGION}:uin/{UIN}:{FUNCTION}"}
-    return Request(f"{request.service}:{request.action}", resource[request.service])
+    resources = _CAM_RESOURCES if request.service == "cam" else _RESOURCES
+    name = request.action if request.service == "cam" else request.service
+    return Request(f"{request.service}:{request.action}", resources[name])
 
 
 def requests_by(secret_id: str, requests: Iterable[RequestRecord]) -> list[Request]:
@@ -78,8 +87,10 @@ def unused(policy: Policy, requests: Sequence[Request]) -> list[Policy]:
 
 
 def _parts(policy: Policy) -> Iterator[Policy]:
-    """Split a policy into policies of one action on one resource."""
+    """Split what a policy allows into policies of one action on one resource."""
     for statement in policy["statement"]:
+        if statement["effect"] == "deny":
+            continue
         for action in statement["action"]:
             for resource in statement["resource"]:
                 part = {**statement, "action": [action], "resource": [resource]}

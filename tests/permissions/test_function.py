@@ -53,7 +53,7 @@ def scripted(**instructions: object) -> bytes:
 def upload_in_parts(cloud: Cloud, key: str) -> None:
     """Upload an object whose ETag is not an MD5, so that the function has to read it."""
     upload_id = cloud.client.create_multipart_upload(BUCKET, key)["UploadId"]
-    part = cloud.client.upload_part(BUCKET, key, PACKAGE, 1, upload_id)
+    part = cloud.client.upload_part(BUCKET, key, PACKAGE + b" in parts", 1, upload_id)
     parts = {"Part": [{"PartNumber": 1, "ETag": part["ETag"]}]}
     cloud.client.complete_multipart_upload(BUCKET, key, upload_id, parts)
 
@@ -67,12 +67,13 @@ def do_everything(cloud: Cloud, function: Instance) -> None:
         ("bert", scripted(**THROTTLED)),
         ("cleo", scripted(drop="after", times=3)),
         ("dora", b""),
-        ("lost", PACKAGE),
+        ("lost", PACKAGE + b" of lost"),
+        ("twin", PACKAGE),
     ):
         upload(cloud, settings, name, live)
     upload(cloud, settings, "emil", None)
     upload_in_parts(cloud, settings.input_prefix + "emil" + settings.live_suffixes[0])
-    for name in ("anna", "bert", "cleo", "dora", "emil"):
+    for name in ("anna", "bert", "cleo", "dora", "emil", "twin"):
         key = settings.input_prefix + name + settings.live_suffixes[0]
         function(cloud.sandbox.trigger_event(BUCKET, key))
     states = []
@@ -100,6 +101,7 @@ def do_everything(cloud: Cloud, function: Instance) -> None:
         ("dora", "invalid"),
         ("emil", "passed"),
         ("lost", "passed"),
+        ("twin", "rejected"),
         *((name, "passed") for name in UNANSWERED),
     ):
         key = f"{settings.result_prefix}{name}/result.json"
@@ -120,6 +122,38 @@ def test_the_policy_allows_exactly_what_the_function_requests(cloud: Cloud, layo
     assert len(requests) > 50
     assert denied(policy, requests) == []
     assert unused(policy, requests) == []
+
+
+def test_the_policy_allows_no_record_to_be_rewritten() -> None:
+    settings = read_settings({"TENCENTCLOUD_REGION": REGION, "LIVENESS_BUCKET": BUCKET})
+    policies = [policy_of("function", settings)]
+    for prefix in ("claims", "submissions", "packages", "drain"):
+        key = f"liveness/ledger/{prefix}/hash/1"
+
+        assert allows(policies, cos("PutObject", BUCKET, key, x_cos_forbid_overwrite="true"))
+        assert not allows(policies, cos("PutObject", BUCKET, key))
+        if prefix != "drain":
+            assert not allows(policies, cos("DeleteObject", BUCKET, key))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x_cos_acl": "public-read"},
+        {"x_cos_acl": "authenticated-read"},
+        {"x_cos_grant_read": 'id="100000000003"'},
+        {"x_cos_grant_read_acp": 'id="100000000003"'},
+        {"x_cos_grant_write_acp": 'id="100000000003"'},
+        {"x_cos_grant_full_control": 'id="100000000003"'},
+    ],
+    ids=str,
+)
+def test_the_policy_allows_nothing_to_be_published(headers: dict[str, str]) -> None:
+    settings = read_settings({"TENCENTCLOUD_REGION": REGION, "LIVENESS_BUCKET": BUCKET})
+    policies = [policy_of("function", settings)]
+    for key in ("results/anna/best-frame-0.jpg", "results/anna/result.json", "ledger/frames/a/b"):
+        assert allows(policies, cos("PutObject", BUCKET, f"liveness/{key}"))
+        assert not allows(policies, cos("PutObject", BUCKET, f"liveness/{key}", **headers))
 
 
 INPUT, RESULT = "liveness/incoming/anna/live.bin", "liveness/results/anna/result.json"

@@ -6,9 +6,7 @@ interpretation that CAM could have.
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from hypothesis import assume, given, reject
@@ -17,18 +15,28 @@ from qcloud_cos import CosConfig, CosS3Client
 
 from liveness.keys import IMAGE, LIVE, InputKey, read_input_key
 from liveness.settings import Settings, read_settings
-from liveness_cli.permissions.evaluator import allows
-from liveness_cli.permissions.language import Policy
-from liveness_cli.permissions.roles import PolicyError, policy_of
+from liveness_cli.permissions.evaluator import Request, allows
+from liveness_cli.permissions.roles import PAIR_ROLES, PolicyError, policy_of, policy_of_pair
 from liveness_sandbox import Sandbox
 from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud
 
+from .interpretations import (
+    Interpretation,
+    any_text,
+    end_of_pattern,
+    interpreted,
+    literal_character,
+)
 from .requests_made import REGION, cos, requests_by
 
 ENVIRONMENT = {"TENCENTCLOUD_REGION": REGION, "LIVENESS_BUCKET": BUCKET}
 DEFAULT = read_settings(ENVIRONMENT)
 FLAT = read_settings(
     ENVIRONMENT | {"LIVENESS_LIVE_SUFFIXES": ".live", "LIVENESS_IMAGE_SUFFIXES": ".jpg,.png"}
+)
+# A photo's suffix ends like a package's.
+NESTED = read_settings(
+    ENVIRONMENT | {"LIVENESS_LIVE_SUFFIXES": ".jpg", "LIVENESS_IMAGE_SUFFIXES": ".photo.jpg"}
 )
 PACKAGE_KEY = "liveness/incoming/anna/live.bin"
 PHOTO_KEY = "liveness/incoming/anna/reference.jpg"
@@ -58,42 +66,54 @@ class Uploader:
         return all(allows([policy_of(role, DEFAULT)], request) for request in requests)
 
 
+CREATE_ONLY = {"x-cos-forbid-overwrite": "true"}
+
+
 def put_package(client: CosS3Client) -> None:
-    client.put_object(BUCKET, PACKAGE, PACKAGE_KEY)
+    client.put_object(BUCKET, PACKAGE, PACKAGE_KEY, Metadata=CREATE_ONLY)
 
 
 def put_package_in_parts(client: CosS3Client) -> None:
-    upload_id = client.create_multipart_upload(BUCKET, PACKAGE_KEY)["UploadId"]
+    upload_id = client.create_multipart_upload(BUCKET, PACKAGE_KEY, Metadata=CREATE_ONLY)[
+        "UploadId"
+    ]
     part = client.upload_part(BUCKET, PACKAGE_KEY, PACKAGE, 1, upload_id)
     client.list_parts(BUCKET, PACKAGE_KEY, upload_id)
     parts = {"Part": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-    client.complete_multipart_upload(BUCKET, PACKAGE_KEY, upload_id, parts)
+    client.complete_multipart_upload(BUCKET, PACKAGE_KEY, upload_id, parts, Metadata=CREATE_ONLY)
 
 
 def abort_upload(client: CosS3Client) -> None:
-    upload_id = client.create_multipart_upload(BUCKET, PACKAGE_KEY)["UploadId"]
+    upload_id = client.create_multipart_upload(BUCKET, PACKAGE_KEY, Metadata=CREATE_ONLY)[
+        "UploadId"
+    ]
     client.abort_multipart_upload(BUCKET, PACKAGE_KEY, upload_id)
 
 
-def put_large_package(client: CosS3Client) -> None:
-    body = io.BytesIO(bytes(2 * 1024 * 1024 + 1))
-    client.upload_file_from_buffer(BUCKET, PACKAGE_KEY, body, PartSize=1, MAXThread=1)
-
-
 def put_photo(client: CosS3Client) -> None:
-    client.put_object(BUCKET, JPEG, PHOTO_KEY)
+    client.put_object(BUCKET, JPEG, PHOTO_KEY, Metadata=CREATE_ONLY)
 
 
 def put_photo_in_parts(client: CosS3Client) -> None:
-    client.create_multipart_upload(BUCKET, PHOTO_KEY)
+    client.create_multipart_upload(BUCKET, PHOTO_KEY, Metadata=CREATE_ONLY)
 
 
-def publish_package(client: CosS3Client) -> None:
-    client.put_object(BUCKET, PACKAGE, PACKAGE_KEY, ACL="public-read")
+def overwrite_package(client: CosS3Client) -> None:
+    client.put_object(BUCKET, PACKAGE, PACKAGE_KEY)
 
 
-def publish_photo(client: CosS3Client) -> None:
-    client.put_object(BUCKET, JPEG, PHOTO_KEY, ACL="public-read")
+def overwrite_photo(client: CosS3Client) -> None:
+    client.put_object(BUCKET, JPEG, PHOTO_KEY)
+
+
+def overwrite_package_in_parts(client: CosS3Client) -> None:
+    """Begin while the key is free, and end when it is taken."""
+    upload_id = client.create_multipart_upload(BUCKET, PACKAGE_KEY, Metadata=CREATE_ONLY)[
+        "UploadId"
+    ]
+    part = client.upload_part(BUCKET, PACKAGE_KEY, PACKAGE, 1, upload_id)
+    parts = {"Part": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    client.complete_multipart_upload(BUCKET, PACKAGE_KEY, upload_id, parts)
 
 
 def remove_package(client: CosS3Client) -> None:
@@ -105,7 +125,7 @@ def list_inputs(client: CosS3Client) -> None:
 
 
 def read_package_back(client: CosS3Client) -> None:
-    client.put_object(BUCKET, PACKAGE, PACKAGE_KEY)
+    put_package(client)
     client.get_object(BUCKET, PACKAGE_KEY)
 
 
@@ -115,7 +135,7 @@ def read_package_back(client: CosS3Client) -> None:
         ("app", put_package),
         ("app", put_package_in_parts),
         ("app", abort_upload),
-        ("app", put_large_package),
+        ("app-simple", put_package),
         ("backend", put_photo),
     ],
 )
@@ -134,17 +154,25 @@ def test_each_uploader_may_upload_its_own_file(
     [
         ("app", put_photo),
         ("app", put_photo_in_parts),
-        ("app", publish_package),
+        ("app", overwrite_package),
+        ("app", overwrite_package_in_parts),
         ("app", remove_package),
         ("app", list_inputs),
         ("app", read_package_back),
         ("backend", put_package),
+        ("app-simple", put_photo),
+        ("app-simple", put_package_in_parts),
+        ("app-simple", overwrite_package),
         ("backend", put_package_in_parts),
-        ("backend", publish_photo),
+        ("backend", overwrite_photo),
         ("backend", list_inputs),
         ("reader", put_photo),
         ("deployer", put_photo),
         ("viewer", put_photo),
+        ("reviewer", put_photo),
+        ("reviewer", put_package),
+        ("operator", put_photo),
+        ("eraser", put_photo),
     ],
 )
 def test_no_role_may_do_what_is_not_its_job(
@@ -157,7 +185,105 @@ def test_no_role_may_do_what_is_not_its_job(
     assert not uploader.is_allowed(role)
 
 
-@pytest.mark.parametrize("role", ["app", "backend"])
+# What an honest upload sends besides its body.
+UPLOAD = {"x_cos_forbid_overwrite": "true", "content_length": "1000"}
+
+
+@pytest.mark.parametrize(
+    ("role", "key"), [("app", PACKAGE_KEY), ("app-simple", PACKAGE_KEY), ("backend", PHOTO_KEY)]
+)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x_cos_acl": "private"},
+        {"x_cos_acl": "default"},
+        {"x_cos_storage_class": "STANDARD"},
+        {"x_cos_server_side_encryption": "AES256"},
+    ],
+    ids=str,
+)
+def test_harmless_headers_are_allowed(role: str, key: str, headers: dict[str, str]) -> None:
+    assert allows([policy_of(role, DEFAULT)], cos("PutObject", BUCKET, key, **UPLOAD | headers))
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "key"),
+    [
+        ("app", "PutObject", PACKAGE_KEY),
+        ("app", "InitiateMultipartUpload", PACKAGE_KEY),
+        ("app-simple", "PutObject", PACKAGE_KEY),
+        ("backend", "PutObject", PHOTO_KEY),
+    ],
+)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"secure_transport": "false"},
+        {"x_cos_forbid_overwrite": "false"},
+        {"x_cos_acl": "public-read"},
+        {"x_cos_acl": "public-read-write"},
+        {"x_cos_acl": "authenticated-read"},
+        {"x_cos_acl": "bucket-owner-full-control"},
+        {"x_cos_grant_read": 'id="100000000003"'},
+        {"x_cos_grant_write": 'id="100000000003"'},
+        {"x_cos_grant_read_acp": 'id="100000000003"'},
+        {"x_cos_grant_write_acp": 'id="100000000003"'},
+        {"x_cos_grant_full_control": 'id="100000000003"'},
+        {"x_cos_storage_class": "ARCHIVE"},
+        {"x_cos_storage_class": "DEEP_ARCHIVE"},
+        {"x_cos_storage_class": "MAZ_STANDARD"},
+        {"x_cos_storage_class": "INTELLIGENT_TIERING"},
+        {"x_cos_server_side_encryption": "cos/kms"},
+        {"x_cos_server_side_encryption_customer_algorithm": "AES256"},
+    ],
+    ids=str,
+)
+def test_harmful_headers_are_not(role: str, action: str, key: str, headers: dict[str, str]) -> None:
+    policies = [policy_of(role, DEFAULT)]
+
+    assert allows(policies, cos(action, BUCKET, key, **UPLOAD))
+    assert not allows(policies, cos(action, BUCKET, key, **UPLOAD | headers))
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "key", "limit"),
+    [
+        ("app", "PutObject", PACKAGE_KEY, DEFAULT.max_live_bytes),
+        ("app", "UploadPart", PACKAGE_KEY, DEFAULT.max_live_bytes),
+        ("app-simple", "PutObject", PACKAGE_KEY, DEFAULT.max_live_bytes),
+        ("backend", "PutObject", PHOTO_KEY, DEFAULT.max_image_bytes),
+    ],
+)
+def test_no_body_may_be_larger_than_the_function_accepts(
+    role: str, action: str, key: str, limit: int
+) -> None:
+    def upload(length: int) -> Request:
+        return cos(action, BUCKET, key, **UPLOAD | {"content_length": str(length)})
+
+    policies = [policy_of(role, DEFAULT)]
+
+    assert allows(policies, upload(limit))
+    assert not allows(policies, upload(limit + 1))
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "key"),
+    [
+        ("app", "CompleteMultipartUpload", PACKAGE_KEY),
+        ("app", "UploadPart", PACKAGE_KEY),
+        ("app", "ListParts", PACKAGE_KEY),
+        ("app", "AbortMultipartUpload", PACKAGE_KEY),
+    ],
+)
+def test_multipart_uploads_need_tls_throughout(role: str, action: str, key: str) -> None:
+    policies = [policy_of(role, DEFAULT)]
+
+    assert allows(policies, cos(action, BUCKET, key, **UPLOAD))
+    assert not allows(policies, cos(action, BUCKET, key, **UPLOAD, secure_transport="false"))
+
+
+@pytest.mark.parametrize("role", ["app", "app-simple", "backend"])
 @pytest.mark.parametrize(
     ("action", "key"),
     [
@@ -174,61 +300,92 @@ def test_no_role_may_do_what_is_not_its_job(
     ],
 )
 def test_neither_uploader_may_do_anything_else(role: str, action: str, key: str) -> None:
-    assert not allows([policy_of(role, DEFAULT)], cos(action, BUCKET, key))
+    assert not allows([policy_of(role, DEFAULT)], cos(action, BUCKET, key, **UPLOAD))
 
 
 @pytest.mark.parametrize(("role", "key"), [("app", PACKAGE_KEY), ("backend", PHOTO_KEY)])
 def test_neither_uploader_may_write_to_another_bucket(role: str, key: str) -> None:
     policies = [policy_of(role, DEFAULT)]
 
-    assert allows(policies, cos("PutObject", BUCKET, key))
-    assert not allows(policies, cos("PutObject", "other-1250000000", key))
-
-
-def test_temporary_keys_for_one_pair_allow_only_that_pair() -> None:
-    narrowed = interpreted(policy_of("app", DEFAULT), lambda item: item.replace("*", "anna"))
-
-    assert allows([narrowed], cos("PutObject", BUCKET, PACKAGE_KEY))
-    for key in (PHOTO_KEY, "liveness/incoming/bert/live.bin", "liveness/incoming/anna/b/live.bin"):
-        assert not allows([narrowed], cos("PutObject", BUCKET, key))
+    assert allows(policies, cos("PutObject", BUCKET, key, **UPLOAD))
+    assert not allows(policies, cos("PutObject", "other-1250000000", key, **UPLOAD))
 
 
 @pytest.mark.parametrize("key", [PACKAGE_KEY, PHOTO_KEY])
 def test_an_account_with_both_policies_can_write_neither_file(key: str) -> None:
     both = [policy_of("app", DEFAULT), policy_of("backend", DEFAULT)]
 
-    assert not allows(both, cos("PutObject", BUCKET, key))
+    assert not allows(both, cos("PutObject", BUCKET, key, **UPLOAD))
+
+
+# ---- temporary keys for one pair
+
+
+@pytest.mark.parametrize(
+    ("role", "own_key", "other_key"),
+    [
+        ("app", PACKAGE_KEY, PHOTO_KEY),
+        ("app-simple", PACKAGE_KEY, PHOTO_KEY),
+        ("backend", PHOTO_KEY, PACKAGE_KEY),
+    ],
+)
+def test_temporary_keys_for_one_pair_allow_only_that_pair(
+    role: str, own_key: str, other_key: str
+) -> None:
+    policies = [policy_of(role, DEFAULT), policy_of_pair(role, DEFAULT, "anna")]
+
+    def both_allow(key: str) -> bool:
+        return all(allows([each], cos("PutObject", BUCKET, key, **UPLOAD)) for each in policies)
+
+    assert both_allow(own_key)
+    assert not both_allow(other_key)
+    for name in ("bert", "anna/b", "anna2", "*"):
+        assert not both_allow(own_key.replace("anna", name))
+    assert "*" not in str(policies[1])
+
+
+@pytest.mark.parametrize("role", PAIR_ROLES)
+@given(pair_id=st.text(max_size=20))
+def test_temporary_keys_never_reach_a_key_of_another_pair(role: str, pair_id: str) -> None:
+    """Whatever pair id a person can bring the backend to use."""
+    for layout in (DEFAULT, FLAT, NESTED):
+        try:
+            policy = policy_of_pair(role, layout, pair_id)
+        except PolicyError:
+            continue
+        for statement in policy["statement"]:
+            for resource in statement["resource"]:
+                input_key = read_input_key(layout, resource.split("/", 2)[2])
+                assert isinstance(input_key, InputKey)
+                assert input_key.pair_id == pair_id
+                assert input_key.role == (IMAGE if role == "backend" else LIVE)
+                assert not set(resource) & set("*?$[]{}\\")
+
+
+@pytest.mark.parametrize(
+    "pair_id", ["*", "ann?", "${qcs:uin}", "a[b]", "{anna}", "a\\b", "anna\n", "anna\x9b", "\u202e"]
+)
+@pytest.mark.parametrize("role", PAIR_ROLES)
+def test_a_pair_id_that_cam_may_read_as_a_pattern_is_rejected(role: str, pair_id: str) -> None:
+    with pytest.raises(PolicyError, match="may take for a part of a pattern or a variable"):
+        policy_of_pair(role, DEFAULT, pair_id)
+
+
+def test_a_pair_id_whose_keys_belong_to_another_pair_is_rejected() -> None:
+    """`anna.photo` with the suffix `.jpg` would be the photo of `anna`."""
+    assert policy_of_pair("app", NESTED, "anna")
+
+    with pytest.raises(PolicyError, match="would belong to another pair"):
+        policy_of_pair("app", NESTED, "anna.photo")
+
+
+@pytest.mark.parametrize("pair_id", ["", "x" * 900])
+def test_an_invalid_pair_id_is_rejected(pair_id: str) -> None:
+    with pytest.raises(PolicyError, match="pair id"):
+        policy_of_pair("app", DEFAULT, pair_id)
 
 
 # ---- every interpretation of a * in the middle
-
-
-def any_text(resource: str) -> str:
-    return resource
-
-
-def literal_character(resource: str) -> str:
-    """Only a `*` at the end matches any text."""
-    return resource[:-1].replace("*", "\0") + resource[-1]
-
-
-def end_of_pattern(resource: str) -> str:
-    """CAM ignores what follows the first `*`."""
-    prefix, star, _ = resource.partition("*")
-    return prefix + star
-
-
-Interpretation = Callable[[str], str]
-
-
-def interpreted(policy: Policy, interpretation: Interpretation) -> Policy:
-    """Return the policy as CAM understands it under this interpretation."""
-
-    def statement(original: Mapping[str, Any]) -> dict[str, Any]:
-        resources = [interpretation(item) for item in original["resource"]]
-        return {**original, "resource": resources}
-
-    return {**policy, "statement": [statement(item) for item in policy["statement"]]}
 
 
 names = st.text("ab./-人*", max_size=12)
@@ -267,7 +424,7 @@ def test_no_layout_lets_an_uploader_write_the_others_file(
         reject()
 
     for action in WRITES:
-        assert not allows([policy], cos(action, BUCKET, key)), policy
+        assert not allows([policy], cos(action, BUCKET, key, **UPLOAD)), policy
 
 
 @pytest.mark.parametrize("role", ["app", "backend"])
@@ -292,4 +449,4 @@ def test_each_uploader_may_write_its_own_file_of_any_pair(layout: Settings, name
         input_key = read_input_key(layout, key)
         assert isinstance(input_key, InputKey)
         role = {LIVE: "app", IMAGE: "backend"}[input_key.role]
-        assert allows([policy_of(role, layout)], cos("PutObject", BUCKET, key))
+        assert allows([policy_of(role, layout)], cos("PutObject", BUCKET, key, **UPLOAD))

@@ -37,7 +37,7 @@ from .hooks import Hook
 from .requestlog import RequestLog, RequestRecord
 from .runtime.deployment import Deployment, DeployOptions
 from .runtime.function import Function
-from .runtime.instances import Instances
+from .runtime.instances import Instances, Runner
 from .runtime.package import unpack
 from .runtime.quota import RegionQuota
 from .runtime.schedule import Scheduler
@@ -212,8 +212,17 @@ class Sandbox:
         """The names of all users and roles."""
         return [each.name for each in (*self._users, *self._roles)]
 
-    def deploy(self, name: str, code: Path, options: DeployOptions = _DEFAULT_OPTIONS) -> Function:
-        """Deploy a function from a read-only copy of the code folder."""
+    def deploy(
+        self,
+        name: str,
+        code: Path,
+        options: DeployOptions = _DEFAULT_OPTIONS,
+        runner: Runner | None = None,
+    ) -> Function:
+        """Deploy a function from a read-only copy of the code folder.
+
+        A `runner` takes the place of processes that run this code.
+        """
         if name in self._functions:
             raise ValueError(f"there is already a function {name}")
         if options.dependencies is not None:
@@ -222,10 +231,10 @@ class Sandbox:
         quota = self._quota.allocate(options.reserved_mb)
         copy = unpack(Path(code).resolve(), self._scratch / "functions" / name)
         deployment = Deployment(name, copy, options, self.region, self.appid, self.url)
-        instances = Instances(
+        runner = runner or Instances(
             deployment, lambda seconds: self._keys_of_function(options.role, seconds), self.clock
         )
-        function = Function(deployment, instances, quota, self._scheduler, self.clock)
+        function = Function(deployment, runner, quota, self._scheduler, self.clock)
         self._functions[name] = function
         return function
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from liveness.keys import claims_prefix
+from liveness.keys import claims_prefix, result_key
 from liveness.settings import Settings
 
 from ..permissions import policies
@@ -109,8 +109,9 @@ def _needed(settings: Settings) -> Iterator[Request]:
 def _harmful(settings: Settings) -> Iterator[Request]:
     """Yield the requests that would do most harm."""
 
-    def object_request(action: str, bucket: str, name: str) -> Request:
-        return Request(f"name/cos:{action}", key(settings.region, bucket, name))
+    def object_request(action: str, bucket: str, name: str, **headers: str) -> Request:
+        context = {f"cos:{header.replace('_', '-')}": value for header, value in headers.items()}
+        return Request(f"name/cos:{action}", key(settings.region, bucket, name), context)
 
     for suffix in (*settings.live_suffixes, *settings.image_suffixes):
         input_name = f"{settings.input_prefix}{_SAMPLE}{suffix}"
@@ -119,6 +120,10 @@ def _harmful(settings: Settings) -> Iterator[Request]:
     claim = claims_prefix(settings) + _SAMPLE
     yield object_request("PutObject", settings.ledger_bucket, claim)
     yield object_request("DeleteObject", settings.ledger_bucket, claim)
+    result = result_key(settings, _SAMPLE)
+    yield object_request("PutObject", settings.result_bucket, result, x_cos_acl="public-read")
+    yield object_request("PutObject", settings.result_bucket, result, x_cos_grant_read='id="1"')
+    yield object_request("PutObjectACL", settings.result_bucket, result)
     yield object_request("GetObject", settings.bucket, f"{_SAMPLE}-other-key")
     yield object_request("DeleteBucket", settings.bucket, "")
     yield Request("cam:AttachRolePolicy", "*")

@@ -11,12 +11,12 @@ import requests
 
 from liveness.cloud.cos import new_session
 from liveness.errors import LivenessError
-from liveness.keys import InputKey, read_input_key
+from liveness.keys import control_key
 
 from .buckets import NO_BUCKET
 from .checks import check
 from .errors import AccountError, RequestRefused
-from .facts import Facts, Link, Unavailable
+from .facts import Facts, Unavailable
 from .findings import FAILED, SKIPPED
 from .function import Configuration
 from .installation import Installation, load_installation
@@ -27,8 +27,6 @@ SCHEMA = "liveness-doctor/2"
 T = TypeVar("T")
 _TIMEOUT = (3.0, 10.0)
 _LINK_SECONDS = 60
-# No pair has this id.
-_MISSING_PAIR = "liveness-doctor-looks-for-nothing"
 
 
 def examine(function_name: str) -> dict[str, Any]:
@@ -63,7 +61,7 @@ def _facts(installation: Installation) -> Facts:
             versioning=_read(lambda: installation.buckets.versioning(settings.ledger_bucket)),
             lifecycles={bucket: _lifecycle(installation, bucket) for bucket in buckets},
             clock_ahead_seconds=_clock_ahead(installation, session),
-            link=_link(installation, session),
+            link_status=_link_status(installation, session),
         )
 
 
@@ -121,27 +119,18 @@ def _clock_ahead(installation: Installation, session: requests.Session) -> float
     return (sent_at + time.time()) / 2 - store_time
 
 
-def _link(installation: Installation, session: requests.Session) -> Link | Unavailable:
+def _link_status(installation: Installation, session: requests.Session) -> int | Unavailable:
+    """Try a pre-signed URL with a key that no object has: nobody's package is read."""
     settings, store = installation.settings, installation.store
+    key = control_key(settings)
     try:
-        page = store.list(settings.bucket, settings.input_prefix, "")
-        keys = [each.key for each in page.items if _is_input(installation, each.key)]
-        missing_key = f"{settings.input_prefix}{_MISSING_PAIR}{settings.live_suffixes[0]}"
-        key = keys[0] if keys else missing_key
-        object_exists = store.head(settings.bucket, key) is not None
+        store.get(settings.bucket, key, max_bytes=0)  # raises if our own key may not
         url = store.presign(settings.bucket, key, _LINK_SECONDS)
     except LivenessError as error:
         return Unavailable(f"{type(error).__name__}: {error}")
-    first_byte = {"Range": "bytes=0-0"}
     try:
-        with session.get(
-            url, headers=first_byte, timeout=_TIMEOUT, allow_redirects=False, stream=True
-        ) as reply:
-            return Link(reply.status_code, object_exists)
+        with session.get(url, timeout=_TIMEOUT, allow_redirects=False, stream=True) as reply:
+            return reply.status_code
     except (requests.RequestException, ValueError) as error:
         # Only the error's type: its text quotes the URL, and with it a signature.
         return Unavailable(f"a pre-signed URL could not be tried ({type(error).__name__})")
-
-
-def _is_input(installation: Installation, key: str) -> bool:
-    return isinstance(read_input_key(installation.settings, key), InputKey)

@@ -18,14 +18,6 @@ class Unavailable(NamedTuple):
     reason: str
 
 
-class Link(NamedTuple):
-    """How COS answered a request that has nothing but a pre-signed URL, as the face API's has."""
-
-    status: int
-    object_exists: bool
-    """Otherwise the URL was for a key that does not exist."""
-
-
 class Facts(NamedTuple):
     """The facts; None is for a thing that is known not to exist."""
 
@@ -43,7 +35,9 @@ class Facts(NamedTuple):
     lifecycles: Mapping[str, Sequence[Rule] | Unavailable]
     clock_ahead_seconds: float | Unavailable
     """By how much this machine's clock is ahead of COS's."""
-    link: Link | Unavailable
+    link_status: int | Unavailable
+    """What COS answers to a pre-signed URL alone, as the face API has it, of a key that no object
+    has: 404 if the URL is accepted."""
 
     @property
     def configure(self) -> str:

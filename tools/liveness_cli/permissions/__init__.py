@@ -3,6 +3,7 @@
     commands   the command line
     roles      the roles, and what each is for
     policies   a policy for each role, from the settings alone
+    conditions what a request's headers must be like
     language   the part of the policy language that is used here
     evaluator  whether policies allow a request
 

@@ -1,12 +1,14 @@
 """Evaluate whether CAM policies allow a request, and refuse policies that use anything else.
 
 A request is denied unless a statement allows it, and a deny overrides an allow (436/71307). `*`
-matches any text. Of the conditions, the string operators are supported. A condition on a key that
-the request lacks does not hold, unless its operator ends in `_if_exist` (436/71307).
+matches any text. Of the conditions, those on strings, numbers and truth values are supported. A
+condition on a key that the request lacks does not hold, unless its operator ends in `_if_exist`
+(436/71307).
 """
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
@@ -14,7 +16,15 @@ from typing import Any, NamedTuple
 from .language import Policy, Statement, as_list
 
 _IF_EXIST = "_if_exist"
+_NUMERIC: Mapping[str, Callable[[float, float], bool]] = {
+    "numeric_equal": operator.eq,
+    "numeric_less_than": operator.lt,
+    "numeric_less_than_equal": operator.le,
+    "numeric_greater_than": operator.gt,
+    "numeric_greater_than_equal": operator.ge,
+}
 _OPERATORS: Mapping[str, Callable[[str, list[str]], bool]] = {
+    "bool_equal": lambda value, operands: value in operands,
     "string_equal": lambda value, operands: value in operands,
     "string_not_equal": lambda value, operands: value not in operands,
     "string_like": lambda value, operands: any(_matches(item, value) for item in operands),
@@ -85,19 +95,21 @@ def _conditions_hold(
     # does not hold.
     return all(
         [
-            _holds(operator, context.get(name), [str(item) for item in as_list(operands)])
-            for operator, keys in condition.items()
+            _holds(suffixed, context.get(name), [str(item) for item in as_list(operands)])
+            for suffixed, keys in condition.items()
             for name, operands in keys.items()
         ]
     )
 
 
-def _holds(operator: str, value: str | None, operands: list[str]) -> bool:
-    name = operator.removesuffix(_IF_EXIST)
-    if name not in _OPERATORS:
-        raise UnsupportedPolicy(f"condition {operator!r}")
+def _holds(suffixed: str, value: str | None, operands: list[str]) -> bool:
+    name = suffixed.removesuffix(_IF_EXIST)
+    if name not in _OPERATORS and name not in _NUMERIC:
+        raise UnsupportedPolicy(f"condition {suffixed!r}")
     if value is None:
-        return name != operator
+        return name != suffixed
+    if name in _NUMERIC:
+        return any(_NUMERIC[name](float(value), float(operand)) for operand in operands)
     return _OPERATORS[name](value, operands)
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 Policy = dict[str, Any]
 Statement = dict[str, Any]
-Condition = Mapping[str, Mapping[str, str | Sequence[str]]]
+# By operator, then by key: the value or values that the key may have.
+Condition = Mapping[str, Mapping[str, str | int | Sequence[str]]]
 
 
 def policy(*statements: Statement) -> Policy:

@@ -1,25 +1,33 @@
 """A least-privilege policy for each role, made from the settings alone. Pure.
 
 Every public function returns a policy document; `roles` explains the roles. The vendor documents
-that a resource may end in `*`, but not what a `*` in the middle means. The uploaders' policies need
-one, and therefore also contain a deny statement: whether CAM takes such a `*` for any text, for
-the character itself, or ignores what follows it, neither uploader can write the other's file
+that a resource may end in `*`, but not what a `*` in the middle means. Where a policy needs one, it
+also denies the keys that must not be reached: whether CAM takes such a `*` for any text, for the
+character itself, or ignores what follows it, no role can do more than it should
 (tests/permissions tests all three).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from liveness.keys import (
+    IMAGE,
+    LIVE,
     breaker_key,
+    candidate_keys,
     claims_prefix,
+    control_key,
     drain_prefix,
+    frames_prefix,
     marker_prefix,
+    packages_prefix,
     reconcile_state_key,
+    submissions_prefix,
 )
 from liveness.settings import Settings
 
+from .conditions import CREATE_ONLY, PLAIN, PRIVATE, TLS, all_of, at_most
 from .language import Policy, Statement, allow, cos, deny, key, owned, policy
 
 # The same as in serverless.yml.
@@ -36,7 +44,6 @@ _READ_FUNCTION = (
     "scf:GetFunctionEventInvokeConfig",
     "scf:GetReservedConcurrencyConfig",
 )
-_READ_ROLE = ("cam:GetRole", "cam:ListAttachedRolePolicies", "cam:GetPolicy")
 _CONFIGURE_FUNCTION = (
     "scf:GetFunction",
     "scf:GetFunctionEventInvokeConfig",
@@ -45,15 +52,7 @@ _CONFIGURE_FUNCTION = (
     "scf:PutReservedConcurrencyConfig",
     "scf:DeleteReservedConcurrencyConfig",
 )
-_MULTIPART = (
-    "UploadPart",
-    "CompleteMultipartUpload",
-    "AbortMultipartUpload",
-    "ListParts",
-)
-# An upload must not make the object public with a header; most uploads send none.
-_PRIVATE = {"string_equal_if_exist": {"cos:x-cos-acl": ["private", "default"]}}
-_CREATE_ONLY = {"string_equal": {"cos:x-cos-forbid-overwrite": "true"}}
+_READ = ("HeadObject", "GetObject")
 
 
 def trust(settings: Settings) -> Policy:
@@ -68,56 +67,189 @@ def trust(settings: Settings) -> Policy:
 
 
 def function(settings: Settings) -> Policy:
-    """Read inputs, write results, keep the ledger, call the API."""
-    return policy(*_function_statements(settings))
+    """Read inputs, write results, keep the ledger, call the API, and publish nothing.
 
-
-def viewer(settings: Settings, uin: str) -> Policy:
-    """Run `status`, `explain`, `doctor`, and every `--dry-run`."""
-    return policy(*_viewer_statements(settings, uin))
-
-
-def operator(settings: Settings, uin: str) -> Policy:
-    """Run all of the operator's commands: view, do the function's work, erase a person."""
+    Claims, submissions and packages are create-only: the ledger cannot be rewritten.
+    """
+    faceid = ["faceid:DetectReflectLivenessAndCompare"]
+    if settings.transfer == "upload":
+        faceid.append("faceid:CreateUploadUrl")
+    markers = _ledger(settings, marker_prefix(settings))
+    slots = _ledger(settings, drain_prefix(settings))
+    frames = _ledger(settings, frames_prefix(settings))
+    breaker = _ledger_object(settings, breaker_key(settings))
+    records = [
+        resource
+        for prefix in (claims_prefix, submissions_prefix, packages_prefix)
+        for resource in _ledger(settings, prefix(settings))
+    ]
     return policy(
-        *_viewer_statements(settings, uin),
-        *_function_statements(settings),
+        allow(cos(*_READ), [*_inputs(settings), *_ledger(settings, settings.ledger_prefix)]),
+        allow(cos("HeadObject"), _results(settings)),
         allow(
-            cos("DeleteObject"),
+            cos("PutObject"),
             [
-                *_inputs(settings),
                 *_results(settings),
-                *_below(settings, claims_prefix(settings)),
+                *markers,
+                *frames,
+                _ledger_object(settings, reconcile_state_key(settings)),
+                breaker,
             ],
+            PRIVATE,
         ),
+        allow(cos("PutObject"), [*records, *slots], all_of(CREATE_ONLY, PRIVATE)),
+        allow(cos("DeleteObject"), [*markers, *slots, *frames, breaker]),
+        allow(cos("GetBucket"), _buckets(settings)),
+        allow(faceid, ["*"]),
     )
 
 
-def reader(settings: Settings) -> Policy:
-    """Read results, but not the ledger: its records contain live URLs of best frames."""
-    return policy(allow(cos("HeadObject", "GetObject"), _results(settings)))
+# ---- uploaders
 
 
 def app(settings: Settings) -> Policy:
     """Upload liveness packages, whole or in parts, from the person's device."""
-    own_suffixes, other_suffixes = settings.live_suffixes, settings.image_suffixes
+    resources = _keys_ending_in(settings, settings.live_suffixes)
     return policy(
-        allow(
-            cos("PutObject", "InitiateMultipartUpload"),
-            _keys_ending_in(settings, own_suffixes),
-            _PRIVATE,
-        ),
-        allow(cos(*_MULTIPART), _keys_ending_in(settings, own_suffixes)),
-        *_deny_other_uploader(settings, own_suffixes, other_suffixes),
+        *_put(resources, settings.max_live_bytes),
+        *_put_in_parts(resources, settings.max_live_bytes),
+        *_deny_other_uploader(settings, settings.image_suffixes, settings.live_suffixes),
+    )
+
+
+def app_simple(settings: Settings) -> Policy:
+    """Upload liveness packages whole, so that their size is limited."""
+    resources = _keys_ending_in(settings, settings.live_suffixes)
+    return policy(
+        *_put(resources, settings.max_live_bytes),
+        *_deny_other_uploader(settings, settings.image_suffixes, settings.live_suffixes),
     )
 
 
 def backend(settings: Settings) -> Policy:
     """Upload reference photos from the customer's backend."""
-    own_suffixes, other_suffixes = settings.image_suffixes, settings.live_suffixes
+    resources = _keys_ending_in(settings, settings.image_suffixes)
     return policy(
-        allow(cos("PutObject"), _keys_ending_in(settings, own_suffixes), _PRIVATE),
-        *_deny_other_uploader(settings, own_suffixes, other_suffixes),
+        *_put(resources, settings.max_image_bytes),
+        *_deny_other_uploader(settings, settings.live_suffixes, settings.image_suffixes),
+    )
+
+
+def app_of_pair(settings: Settings, pair_id: str) -> Policy:
+    """Upload the liveness package of one pair; the keys are named in full, without a `*`."""
+    resources = _keys_of_pair(settings, pair_id, LIVE)
+    limit = settings.max_live_bytes
+    return policy(*_put(resources, limit), *_put_in_parts(resources, limit))
+
+
+def app_simple_of_pair(settings: Settings, pair_id: str) -> Policy:
+    """Upload the liveness package of one pair, whole."""
+    return policy(*_put(_keys_of_pair(settings, pair_id, LIVE), settings.max_live_bytes))
+
+
+def backend_of_pair(settings: Settings, pair_id: str) -> Policy:
+    """Upload the reference photo of one pair."""
+    return policy(*_put(_keys_of_pair(settings, pair_id, IMAGE), settings.max_image_bytes))
+
+
+# ---- readers
+
+
+def reader(settings: Settings) -> Policy:
+    """Read results and decisions, but no face and not the ledger."""
+    return policy(
+        allow(
+            cos(*_READ),
+            [*_results(settings, "*/result.json"), *_results(settings, "*/review-*.json")],
+        ),
+        deny(cos("GetObject"), _results(settings, "*/best-frame-*.jpg")),
+    )
+
+
+def reader_with_frames(settings: Settings) -> Policy:
+    """Read all of the results, but not the ledger: it contains live URLs of best frames."""
+    return policy(allow(cos(*_READ), _results(settings)))
+
+
+def reviewer(settings: Settings) -> Policy:
+    """Look at results, best frames and reference photos, and record decisions once each."""
+    return policy(
+        allow(cos("HeadObject"), _inputs(settings)),
+        allow(
+            cos("GetObject"),
+            [*_keys_ending_in(settings, settings.image_suffixes), _control_object(settings)],
+        ),
+        *_deny(cos("GetObject"), settings, settings.live_suffixes, settings.image_suffixes),
+        allow(cos(*_READ), _results(settings)),
+        allow(cos("GetObject"), _readable_ledger(settings)),
+        allow(
+            cos("PutObject"),
+            _results(settings, "*/review-*.json"),
+            all_of(TLS, CREATE_ONLY, PRIVATE),
+        ),
+        deny(
+            cos("PutObject"),
+            [*_results(settings, "*/result.json"), *_results(settings, "*/best-frame-*.jpg")],
+        ),
+        allow(cos("GetBucket"), _buckets(settings)),
+        allow(["sts:GetCallerIdentity"], ["*"]),
+    )
+
+
+def viewer(settings: Settings, uin: str) -> Policy:
+    """Run `status`, `explain`, `doctor`, and every `--dry-run`; see no face."""
+    return policy(*_viewer_statements(settings, uin))
+
+
+def operator(settings: Settings, uin: str) -> Policy:
+    """Run what a viewer may, and have the function retry and reconcile."""
+    return policy(
+        *_viewer_statements(settings, uin),
+        allow(["scf:InvokeFunction"], [owned("scf", settings.region, uin, FUNCTION)]),
+    )
+
+
+def eraser(settings: Settings) -> Policy:
+    """Run `forget`: find and delete what belongs to one pair, and write nothing."""
+    return policy(
+        allow(
+            cos("HeadObject"),
+            [
+                *_inputs(settings),
+                *_results(settings),
+                *_ledger(settings, settings.ledger_prefix),
+            ],
+        ),
+        allow(
+            cos("GetObject"),
+            [
+                _control_object(settings),
+                *_results(settings, "*/result.json"),
+                *_ledger(settings, claims_prefix(settings)),
+                *_ledger(settings, submissions_prefix(settings)),
+                *_ledger(settings, packages_prefix(settings)),
+            ],
+        ),
+        deny(cos("GetObject"), _results(settings, "*/best-frame-*.jpg")),
+        allow(
+            cos("DeleteObject"),
+            [
+                *_inputs(settings),
+                *_results(settings),
+                *(
+                    resource
+                    for prefix in (
+                        claims_prefix,
+                        submissions_prefix,
+                        packages_prefix,
+                        frames_prefix,
+                        marker_prefix,
+                    )
+                    for resource in _ledger(settings, prefix(settings))
+                ),
+            ],
+        ),
+        allow(cos("GetBucket"), _buckets(settings)),
     )
 
 
@@ -136,48 +268,76 @@ def deployer(settings: Settings, uin: str) -> Policy:
 # ---- statements that several policies share
 
 
-def _function_statements(settings: Settings) -> list[Statement]:
-    """Allow what the function does. Claims are create-only: the ledger cannot be rewritten."""
-    faceid = ["faceid:DetectReflectLivenessAndCompare"]
-    if settings.transfer == "upload":
-        faceid.append("faceid:CreateUploadUrl")
-    claims = _below(settings, claims_prefix(settings))
-    markers = _below(settings, marker_prefix(settings))
-    slots = _below(settings, drain_prefix(settings))
-    state = key(settings.region, settings.ledger_bucket, reconcile_state_key(settings))
-    breaker = key(settings.region, settings.ledger_bucket, breaker_key(settings))
+def _put(resources: Sequence[str], max_bytes: int) -> list[Statement]:
+    """Allow to upload an object whole, unless its key is taken."""
+    condition = all_of(TLS, CREATE_ONLY, PRIVATE, PLAIN, at_most(max_bytes))
+    return [allow(cos("PutObject"), resources, condition)]
+
+
+def _put_in_parts(resources: Sequence[str], max_bytes: int) -> list[Statement]:
+    """Allow a multipart upload, unless its key is taken when it begins or ends.
+
+    The size is limited for each part only: the function rejects what is too large as a whole.
+    """
     return [
         allow(
-            cos("HeadObject", "GetObject"),
-            [*_inputs(settings), *_below(settings, settings.ledger_prefix)],
+            cos("InitiateMultipartUpload", "CompleteMultipartUpload"),
+            resources,
+            all_of(TLS, CREATE_ONLY, PRIVATE, PLAIN),
         ),
-        allow(cos("HeadObject"), _results(settings)),
-        allow(
-            cos("PutObject"),
-            [*_results(settings), *markers, state, breaker],
-        ),
-        allow(cos("PutObject"), [*claims, *slots], _CREATE_ONLY),
-        allow(cos("DeleteObject"), [*markers, *slots, breaker]),
-        allow(cos("GetBucket"), _buckets(settings)),
-        allow(faceid, ["*"]),
+        allow(cos("UploadPart"), resources, all_of(TLS, at_most(max_bytes))),
+        allow(cos("AbortMultipartUpload", "ListParts"), resources, TLS),
     ]
 
 
 def _viewer_statements(settings: Settings, uin: str) -> list[Statement]:
-    objects = [
-        *_inputs(settings),
-        *_results(settings),
-        *_below(settings, settings.ledger_prefix),
-    ]
+    role = owned("cam", "", uin, f"roleName/{FUNCTION_ROLE}")
     return [
-        allow(cos("HeadObject", "GetObject"), objects),
+        allow(
+            cos("HeadObject"),
+            [
+                *_inputs(settings),
+                *_results(settings),
+                *_ledger(settings, settings.ledger_prefix),
+            ],
+        ),
+        allow(
+            cos("GetObject"),
+            [
+                _control_object(settings),
+                *_results(settings, "*/result.json"),
+                *_readable_ledger(settings),
+            ],
+        ),
+        deny(cos("GetObject"), _results(settings, "*/best-frame-*.jpg")),
         allow(
             cos("GetBucket", "HeadBucket", "GetBucketVersioning", "GetBucketLifecycle"),
             _buckets(settings),
         ),
         allow(_READ_FUNCTION, [owned("scf", settings.region, uin, FUNCTION)]),
-        allow(_READ_ROLE, ["*"]),
+        allow(["cam:GetRole", "cam:ListAttachedRolePolicies"], [role]),
+        # A policy is read by its number, which only the role's list tells.
+        allow(["cam:GetPolicy"], [owned("cam", "", uin, "policyid/*")]),
     ]
+
+
+def _deny_other_uploader(
+    settings: Settings, other_suffixes: Sequence[str], own_suffixes: Sequence[str]
+) -> list[Statement]:
+    """Deny the other uploader's keys, even if another policy allows them."""
+    return _deny(["name/cos:*"], settings, other_suffixes, own_suffixes)
+
+
+def _deny(
+    actions: Sequence[str], settings: Settings, suffixes: Sequence[str], kept: Sequence[str]
+) -> list[Statement]:
+    """Deny actions on inputs with some suffixes.
+
+    A suffix with which one that must be kept ends is left out: such a key belongs to the longer
+    suffix, so the statement would deny that one, too.
+    """
+    deniable = [suffix for suffix in suffixes if not any(each.endswith(suffix) for each in kept)]
+    return [deny(actions, _keys_ending_in(settings, deniable))] if deniable else []
 
 
 # ---- keys
@@ -187,12 +347,36 @@ def _inputs(settings: Settings) -> list[str]:
     return [key(settings.region, settings.bucket, f"{settings.input_prefix}*")]
 
 
-def _results(settings: Settings) -> list[str]:
-    return [key(settings.region, settings.result_bucket, f"{settings.result_prefix}*")]
+def _control_object(settings: Settings) -> str:
+    return key(settings.region, settings.bucket, control_key(settings))
 
 
-def _below(settings: Settings, ledger_prefix: str) -> list[str]:
-    return [key(settings.region, settings.ledger_bucket, ledger_prefix + "*")]
+def _results(settings: Settings, pattern: str = "*") -> list[str]:
+    return [key(settings.region, settings.result_bucket, settings.result_prefix + pattern)]
+
+
+def _ledger(settings: Settings, prefix: str) -> list[str]:
+    return [_ledger_object(settings, prefix + "*")]
+
+
+def _ledger_object(settings: Settings, name: str) -> str:
+    return key(settings.region, settings.ledger_bucket, name)
+
+
+def _readable_ledger(settings: Settings) -> list[str]:
+    """Name the ledger's objects, without the live URLs of best frames."""
+    prefixes = (
+        claims_prefix,
+        submissions_prefix,
+        packages_prefix,
+        marker_prefix,
+        drain_prefix,
+    )
+    return [
+        *(resource for prefix in prefixes for resource in _ledger(settings, prefix(settings))),
+        _ledger_object(settings, reconcile_state_key(settings)),
+        _ledger_object(settings, breaker_key(settings)),
+    ]
 
 
 def _buckets(settings: Settings) -> list[str]:
@@ -206,17 +390,18 @@ def _keys_ending_in(settings: Settings, suffixes: Sequence[str]) -> list[str]:
     return [key(settings.region, settings.bucket, prefix + suffix) for suffix in suffixes]
 
 
-def _deny_other_uploader(
-    settings: Settings, own_suffixes: Sequence[str], other_suffixes: Sequence[str]
-) -> list[Statement]:
-    """Deny the other uploader's keys, even if another policy allows them.
-
-    A suffix with which one of the uploader's own suffixes ends is left out: such a key belongs to
-    the longer suffix, so the statement would deny the uploader's own keys, too.
-    """
-    deniable = [
-        suffix
-        for suffix in other_suffixes
-        if not any(own_suffix.endswith(suffix) for own_suffix in own_suffixes)
+def _keys_of_pair(settings: Settings, pair_id: str, role: str) -> list[str]:
+    """Name the keys of one input of one pair; none of them belongs to another pair."""
+    return [
+        key(settings.region, settings.bucket, candidate.key)
+        for candidate in candidate_keys(settings, pair_id)
+        if candidate.role == role
     ]
-    return [deny(["name/cos:*"], _keys_ending_in(settings, deniable))] if deniable else []
+
+
+# By role, for one pair.
+OF_PAIR: dict[str, Callable[[Settings, str], Policy]] = {
+    "app": app_of_pair,
+    "app-simple": app_simple_of_pair,
+    "backend": backend_of_pair,
+}

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+from liveness.keys import pair_id_problem
 from liveness.settings import Settings
 
 from . import policies
@@ -13,6 +14,8 @@ from .language import Policy
 
 # CAM does not accept longer policies.
 MAX_CHARACTERS = 6144
+# The roles of uploaders, which can be narrowed to one pair.
+PAIR_ROLES = tuple(policies.OF_PAIR)
 
 # Takes the settings, and the main account's ID or an empty string.
 PolicyFactory = Callable[[Settings, str], Policy]
@@ -44,8 +47,13 @@ ROLES: Mapping[str, Role] = {
     ),
     "app": Role(
         _ignoring_account(policies.app),
-        "uploads the liveness package, and nothing else",
-        "a sub-account of its own, and temporary keys for one pair id in place of the *",
+        "uploads the liveness package, whole or in parts, and nothing else",
+        "a sub-account of its own, which issues temporary keys for one pair (--pair)",
+    ),
+    "app-simple": Role(
+        _ignoring_account(policies.app_simple),
+        "as app, but whole only, so that the size is limited",
+        "in place of app, where packages are small",
     ),
     "backend": Role(
         _ignoring_account(policies.backend),
@@ -54,18 +62,33 @@ ROLES: Mapping[str, Role] = {
     ),
     "reader": Role(
         _ignoring_account(policies.reader),
-        "reads results, not the ledger",
+        "reads results and decisions, no face and not the ledger",
         "the role or sub-account of your next step",
+    ),
+    "reader-with-frames": Role(
+        _ignoring_account(policies.reader_with_frames),
+        "as reader, and best frames",
+        "in place of reader, where your next step needs the picture",
+    ),
+    "reviewer": Role(
+        _ignoring_account(policies.reviewer),
+        "looks at results, best frames and photos, and records decisions",
+        "reviewers' sub-accounts, one for each person",
     ),
     "viewer": Role(
         policies.viewer,
-        "status, explain, doctor and --dry-run: changes nothing, sees faces",
+        "status, explain, doctor and --dry-run: changes nothing, sees no face",
         "operators' sub-accounts",
     ),
     "operator": Role(
         policies.operator,
-        "everything a viewer does, retry, reconcile and forget: may make paid calls, and erase",
+        "what a viewer does, retry and reconcile: the function does the work, and may be billed",
         "operators' sub-accounts",
+    ),
+    "eraser": Role(
+        _ignoring_account(policies.eraser),
+        "forget: deletes what belongs to a pair, and writes nothing",
+        "a sub-account for data protection requests",
     ),
     "deployer": Role(
         policies.deployer,
@@ -75,8 +98,12 @@ ROLES: Mapping[str, Role] = {
 }
 
 
+# What CAM reads, or may read, as a part of a pattern or of a variable.
+_SPECIAL = "*?$[]{}\\"
+
+
 class PolicyError(Exception):
-    """These settings do not allow a correct policy; str() says why."""
+    """There is no correct policy for these settings or this pair id; str() says why."""
 
 
 def policy_of(role: str, settings: Settings, uin: str = "") -> Policy:
@@ -85,9 +112,38 @@ def policy_of(role: str, settings: Settings, uin: str = "") -> Policy:
     Raises PolicyError if CAM would misinterpret the policy, or not accept it.
     """
     _reject_wildcards(settings)
-    if role in ("app", "backend"):
+    if role in (*PAIR_ROLES, "reviewer"):
         _reject_inseparable_suffixes(settings)
-    policy = ROLES[role].make_policy(settings, uin)
+    return _checked(role, ROLES[role].make_policy(settings, uin))
+
+
+def policy_of_pair(role: str, settings: Settings, pair_id: str) -> Policy:
+    """Make the policy for temporary keys that are for one pair, from one of `PAIR_ROLES`.
+
+    Raises PolicyError if CAM would take a part of the pair id for a pattern or a variable, or if
+    no input of the pair can have a key.
+    """
+    _reject_wildcards(settings)
+    if problem := pair_id_problem(settings, pair_id):
+        raise PolicyError(f"{pair_id!a} {problem}")
+    special = next((char for char in pair_id if char in _SPECIAL or not char.isprintable()), None)
+    if special is not None:
+        raise PolicyError(
+            f"the pair id {pair_id!a} contains {special!a}, which CAM may take for a part of a "
+            "pattern or a variable: the keys would be good for other pairs, too; use letters, "
+            "digits, - and _"
+        )
+    policy = policies.OF_PAIR[role](settings, pair_id)
+    if not policy["statement"][0]["resource"]:
+        raise PolicyError(
+            f"no input of {pair_id!a} can have a key: with its suffix each would belong to another "
+            "pair, or be too long"
+        )
+    return _checked(role, policy)
+
+
+def _checked(role: str, policy: Policy) -> Policy:
+    """Return the policy. Raises PolicyError if it is too long for CAM."""
     size = len(to_json(policy))
     if size > MAX_CHARACTERS:
         raise PolicyError(
