@@ -21,9 +21,9 @@ COMMANDS = {
     "explain": ["PAIR_ID", "--json"],
     "forget": ["PAIR_ID", "--yes", "--dry-run", "--json"],
     "invoke": ["EVENT.json", "--no-sample"],
-    "policies": ["--role"],
-    "reconcile": ["--prefix", "--dry-run", "--json"],
-    "retry": ["PAIR_ID...", "--yes", "--log", "--json"],
+    "policies": ["--role", "--pair"],
+    "reconcile": ["--prefix", "--dry-run", "--function-name", "--json"],
+    "retry": ["PAIR_ID...", "--yes", "--log", "--function-name", "--json"],
     "run": ["--live", "--reference", "--pair-id"],
     "sandbox": [
         "--port",

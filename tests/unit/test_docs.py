@@ -18,7 +18,7 @@ from jsonschema import validate
 from liveness.logs import EVENTS
 from liveness.settings import SETTING_NAMES, read_settings
 from liveness_cli.main import main
-from liveness_cli.permissions.roles import policy_of, to_json
+from liveness_cli.permissions.roles import policy_of_pair, to_json
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": "faces-1250000000"}
@@ -211,8 +211,9 @@ def test_every_setting_is_listed_with_its_default() -> None:
 
 
 def test_the_policy_that_is_shown_is_the_one_that_is_printed() -> None:
-    lines = to_json(policy_of("app", read_settings(SETTINGS))).splitlines()
-    shown = Block("", ["$ liveness policies --role app", *lines])
+    policy = policy_of_pair("app", read_settings(SETTINGS), "session-0001")
+    command = "$ liveness policies --role app --pair session-0001"
+    shown = Block("", [command, *to_json(policy).splitlines()])
     assert shown in page("docs/permissions.md").blocks
 
 

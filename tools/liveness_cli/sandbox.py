@@ -226,5 +226,5 @@ def _identities(environment: dict[str, str], region: str, *, required: bool) -> 
         return no_identities()
     identities, problems = identities_for(settings)
     for problem in problems:
-        click.echo(problem, err=True)
+        echo(problem, err=True)
     return identities
