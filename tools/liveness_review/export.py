@@ -222,9 +222,10 @@ def _writer(file_format: str) -> WriteRows:
 
 def _write_jsonl(stream: IO[bytes], columns: dict[str, str], rows: Iterable[Row]) -> None:
     """One object a line, in ASCII; times as RFC 3339."""
+    encode = json.JSONEncoder(separators=(",", ":")).encode
     for row in rows:
         values = {name: _plain(kind, row[name]) for name, kind in columns.items()}
-        stream.write(json.dumps(values, separators=(",", ":")).encode() + b"\n")
+        stream.write(encode(values).encode() + b"\n")
 
 
 def _write_csv(stream: IO[bytes], columns: dict[str, str], rows: Iterable[Row]) -> None:
