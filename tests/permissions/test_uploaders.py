@@ -75,9 +75,7 @@ def put_package_in_parts(client: CosS3Client) -> None:
     part = client.upload_part(BUCKET, PACKAGE_KEY, PACKAGE, 1, upload_id)
     client.list_parts(BUCKET, PACKAGE_KEY, upload_id)
     parts = {"Part": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-    client.complete_multipart_upload(
-        BUCKET, PACKAGE_KEY, upload_id, parts, Metadata=CREATE_ONLY
-    )
+    client.complete_multipart_upload(BUCKET, PACKAGE_KEY, upload_id, parts, Metadata=CREATE_ONLY)
 
 
 def abort_upload(client: CosS3Client) -> None:
@@ -236,9 +234,7 @@ def test_harmless_headers_are_allowed(role: str, key: str, headers: dict[str, st
     ],
     ids=str,
 )
-def test_harmful_headers_are_not(
-    role: str, action: str, key: str, headers: dict[str, str]
-) -> None:
+def test_harmful_headers_are_not(role: str, action: str, key: str, headers: dict[str, str]) -> None:
     policies = [policy_of(role, DEFAULT)]
 
     assert allows(policies, cos(action, BUCKET, key, **UPLOAD))
