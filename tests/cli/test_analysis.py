@@ -21,6 +21,8 @@ from liveness_review.cost import (
     READS_PER_RESULT,
     WRITES_PER_RESULT,
 )
+from liveness_review.export import DECISION_COLUMNS, RESULT_COLUMNS
+from liveness_review.rows import DecisionRow, ResultRow
 from tests.conftest import BUCKET, Cloud
 from tests.review.stored import PUBLISHED, put_body, put_result, put_review
 
@@ -136,7 +138,7 @@ def test_every_format_has_the_same_rows(liveness: Command, tmp_path: Path) -> No
         for line, row, cell in zip(lines, table, cells, strict=True):
             assert list(line) == list(row) == list(cell)
             for column, value in line.items():
-                if row[column] is not None and column.endswith("at"):
+                if row[column] is not None and column.endswith("_at"):
                     row[column] = row[column].isoformat(timespec="milliseconds")[:23] + "Z"
                 assert row[column] == value
                 expected = "" if value is None else str(value)
@@ -212,6 +214,11 @@ def test_parquet_without_pyarrow_is_a_clear_error(
     assert result.exit_code == 1
     assert_one_sentence(result, "pip install 'liveness-scf[parquet]'", "--format jsonl")
     assert not (tmp_path / "new").exists()
+
+
+def test_every_field_is_exported() -> None:
+    assert set(RESULT_COLUMNS) == {*ResultRow._fields, "published_at"} - {"at"}
+    assert set(DECISION_COLUMNS) == set(DecisionRow._fields)
 
 
 # ---- cost
