@@ -1,4 +1,4 @@
-"""A sandbox with everything that the page can show: uploads, results, decisions, pairs that wait."""
+"""A sandbox with all that the page can show: uploads, results, decisions, pairs that wait."""
 
 from __future__ import annotations
 

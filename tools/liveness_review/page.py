@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import threading
 import webbrowser
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from liveness_cli.console import ProgressCallback
 from liveness_cli.environment import Target
@@ -14,6 +15,7 @@ from .index import ResultIndex
 from .refreshing import Results
 from .security import Gate
 from .server import Page, listen, make_application, serve
+from .views_figures import FigureViews
 from .views_list import ListViews
 from .views_pair import PairViews
 
@@ -32,7 +34,7 @@ class ReviewServer:
 
     async def run(self, on_ready: Callable[[], None]) -> None:
         """Serve until cancelled."""
-        views = (ListViews(self._page), PairViews(self._page))
+        views = (ListViews(self._page), PairViews(self._page), FigureViews(self._page))
         routes = [route for view in views for route in view.routes]
         runner = await serve(make_application(self._page, routes), self._listening)
         background = [
@@ -49,13 +51,35 @@ class ReviewServer:
             await runner.cleanup()
 
 
+@contextmanager
+def running(server: ReviewServer) -> Iterator[None]:
+    """Serve in a thread of its own until the end of the `with`."""
+    loop, ready = asyncio.new_event_loop(), threading.Event()
+    task = loop.create_task(server.run(ready.set))
+
+    def run() -> None:
+        with suppress(asyncio.CancelledError):
+            loop.run_until_complete(task)
+
+    thread = threading.Thread(target=run, name="liveness-review", daemon=True)
+    thread.start()
+    ready.wait()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join()
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
+
+
 def review(
     target: Target,
     index: ResultIndex,
     *,
     port: int,
     opens_browser: bool,
-    progress: Callable[[], contextlib.AbstractContextManager[ProgressCallback]],
+    progress: Callable[[], AbstractContextManager[ProgressCallback]],
     echo: Callable[[str], None],
     warn: Callable[[str], None],
 ) -> None:

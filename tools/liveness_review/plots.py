@@ -5,14 +5,14 @@ Colors come from the style sheet by class. Every figure has a text that says the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 # Of the similarity scale, in units of its view box.
 _SCALE_WIDTH, _SCALE_HEIGHT, _MARGIN = 640, 74, 16
 _TRACK_TOP, _TRACK_HEIGHT = 32, 12
-_LABEL_ROOM = 60
+_LABEL_ROOM = 66
 
 
 class Drawing:
@@ -136,7 +136,3 @@ def nice_step(largest: float, steps: int = 4) -> float:
     while unit > rough:
         unit /= 10
     return next(unit * factor for factor in (1, 2, 5, 10) if unit * factor >= rough)
-
-
-def joined(parts: Iterable[Markup]) -> Markup:
-    return Markup().join(escape(part) for part in parts)

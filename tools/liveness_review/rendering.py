@@ -30,6 +30,7 @@ def make_environment() -> Environment:
         "thousands": lambda number: f"{number:,}",
         "query": query,
         "decimal": lambda number: f"{number:g}",
+        "seconds": lambda number: "–" if number is None else format_duration(number),
         "short_code": lambda code: code.removeprefix("FailedOperation."),
     }
     environment.globals |= {

@@ -119,6 +119,7 @@ TEXTS: Mapping[str, Text] = {
     "pair_verdict": Text("Verdict", "核验结论"),
     "pair_none": Text("This pair has no result.", "该配对尚无结果。"),
     "pair_similarity": Text("Similarity", "相似度"),
+    "pair_not_compared": Text("The faces were not compared.", "未进行人脸比对。"),
     "pair_no_similarity": Text("The service gave no similarity.", "服务未返回相似度。"),
     "pair_scale": Text(
         "Similarity {similarity} on a scale from 0 to 100; the threshold is {threshold}",
@@ -268,6 +269,95 @@ TEXTS: Mapping[str, Text] = {
     "key_print": Text("print", "打印"),
     "key_help": Text("show the keys", "显示快捷键"),
     "key_views": Text("results, waiting, overview, threshold", "结果、等待中、概览、阈值"),
+    # Overview
+    "overview_span": Text("Span", "时间范围"),
+    "overview_days_1": Text("24 hours", "24 小时"),
+    "overview_days_7": Text("7 days", "7 天"),
+    "overview_days_30": Text("30 days", "30 天"),
+    "overview_hours": Text("Results an hour, by status", "每小时结果数（按状态）"),
+    "overview_daily": Text("Results a day, by status", "每天结果数（按状态）"),
+    "overview_median": Text("time to result, median", "出结果时间，中位数"),
+    "overview_p99": Text("time to result, 99 %", "出结果时间，99%"),
+    "overview_billed": Text("calls billed", "已计费调用"),
+    "overview_possibly_billed": Text("calls possibly billed", "可能计费的调用"),
+    "overview_decided": Text("decided by people", "人工决定"),
+    "overview_disputed": Text("{count} disputed", "{count} 条有分歧"),
+    "overview_backlog": Text("Backlog, now", "积压（当前）"),
+    "overview_markers": Text("Pairs parked", "已暂存的配对"),
+    "overview_due": Text("Due now", "已到期"),
+    "overview_oldest": Text("Longest overdue", "最久逾期"),
+    "overview_drainer": Text("Drained by", "处理实例"),
+    "overview_no_drainer": Text("nobody at the moment", "当前没有"),
+    "overview_breaker": Text("Breaker", "熔断器"),
+    "overview_open": Text("open: {cause}", "已打开：{cause}"),
+    "overview_closed": Text("closed", "关闭"),
+    "overview_no_backlog": Text("Cannot be read: {reason}", "无法读取：{reason}"),
+    "overview_retakes": Text("Retakes, by reason", "重拍原因"),
+    "overview_no_retakes": Text("No retake in this span.", "此时间范围内没有重拍。"),
+    # Threshold
+    "threshold_histogram": Text(
+        "Similarity of what was compared, and the threshold", "已比对结果的相似度与阈值"
+    ),
+    "threshold_at": Text("Threshold", "阈值"),
+    "threshold_current": Text(
+        "The function's threshold is {threshold}.", "函数当前的阈值为 {threshold}。"
+    ),
+    "threshold_vendor": Text(
+        "The vendor states a false accept rate of 0.1 % at 70 and of 0.01 % at 80.",
+        "厂商给出的误识率：阈值 70 时为 0.1%，80 时为 0.01%。",
+    ),
+    "threshold_passing": Text("would pass", "将通过"),
+    "threshold_failing": Text("would fail", "将不通过"),
+    "threshold_newly_failing": Text("passed, and would fail", "原通过，将不通过"),
+    "threshold_newly_passing": Text("failed, and would pass", "原不通过，将通过"),
+    "threshold_fnmr": Text("FNMR: same person, and rejected", "FNMR：同一人却未通过"),
+    "threshold_fmr": Text("FMR: different person, and passed", "FMR：非同一人却通过"),
+    "threshold_rate": Text(
+        "{rate} % ({low}–{high} %), {errors} of {comparisons}",
+        "{rate}%（{low}–{high}%），{comparisons} 中的 {errors}",
+    ),
+    "threshold_no_rate": Text("no data", "无数据"),
+    "threshold_unreliable": Text("– few errors", "– 错误数少"),
+    "threshold_rates": Text("Error rates where people decided", "人工决定样本上的错误率"),
+    "threshold_nobody": Text(
+        "Nobody has judged any two faces yet, so no error rate can be given.",
+        "尚无人对任何两张人脸作出判断，因此无法给出错误率。",
+    ),
+    "threshold_time": Text("Similarity over time, by week", "相似度随时间变化（按周）"),
+    "threshold_time_legend": Text(
+        "Median, middle half and 5 to 95 % of each week. A step without a change of yours may be a "
+        "new model of the vendor's.",
+        "每周的中位数、中间一半及 5% 至 95%。您未作改动却出现跳变，可能是厂商更换了模型。",
+    ),
+    "threshold_all": Text("All thresholds", "所有阈值"),
+    "threshold_vendor_rate": Text("Vendor's false accept rate", "厂商误识率"),
+    "threshold_empty": Text("No similarity has decided a result yet.", "尚无由相似度决定的结果。"),
+    "note_no-mated": Text(
+        "Nobody judged a comparison to be of the same person: there is no FNMR.",
+        "没有被判断为同一人的比对：无法给出 FNMR。",
+    ),
+    "note_no-non-mated": Text(
+        "Nobody judged a comparison to be of different persons: there is no FMR.",
+        "没有被判断为不同人的比对：无法给出 FMR。",
+    ),
+    "note_selected": Text(
+        "The rates are of the pairs that people chose to decide, not of all: if those were the "
+        "doubtful ones, both rates are higher than among all. In brackets: 95 %, Clopper-Pearson.",
+        "错误率只针对人工选择决定的配对，而非全部：若选择的是可疑配对，两个错误率都会高于总体。"
+        "括号内为 95% 置信区间（Clopper-Pearson）。",
+    ),
+    "note_contradictory-left-out": Text(
+        "Pairs about which people disagree are left out of the rates.",
+        "意见不一致的配对不计入错误率。",
+    ),
+    "note_vendor-rejects": Text(
+        "Some pairs were rejected by the service itself (CompareLowSimilarity), which would do so "
+        "at any threshold of ours.",
+        "部分配对由服务本身拒绝（CompareLowSimilarity），与我们的阈值无关。",
+    ),
+    "note_unreadable-left-out": Text(
+        "Results that are not valid are left out.", "无效的结果不计入。"
+    ),
     # Errors
     "error": Text("This did not work", "未能完成"),
     "error_retry": Text("Try again", "重试"),

@@ -71,6 +71,37 @@
     rows[next].scrollIntoView({ block: "nearest" });
   }
 
+  // ---- the threshold's line
+
+  const slider = byId("at");
+
+  function showThreshold() {
+    const at = Number(slider.value);
+    byId("at-value").textContent = slider.value;
+    const row = document.querySelector(`#thresholds tr[data-threshold='${at}']`);
+    const names = ["passing", "failing", "newly-failing", "newly-passing", "fnmr", "fmr"];
+    names.forEach((name, column) => {
+      document.querySelector(`[data-cell='${name}']`).textContent = row.cells[column + 1].textContent;
+    });
+    for (const [id, field] of [["newly-failing", "most"], ["newly-passing", "least"]]) {
+      const address = new URL(byId(id).href);
+      address.searchParams.set(field, slider.value);
+      byId(id).href = address.href;
+    }
+    for (const line of document.querySelectorAll("svg .line")) {
+      const axis = line.ownerSVGElement.querySelector(".axis");
+      const left = Number(axis.getAttribute("x1"));
+      const x = left + (Number(axis.getAttribute("x2")) - left) * at / 100;
+      line.setAttribute("x1", x);
+      line.setAttribute("x2", x);
+    }
+    document.querySelectorAll("#histogram .histogram").forEach((bar, number) => {
+      bar.classList.toggle("passes", number >= at);
+      bar.classList.toggle("fails", number < at);
+    });
+  }
+  slider?.addEventListener("input", showThreshold);
+
   // ---- deciding
 
   const form = byId("decide");
