@@ -17,8 +17,18 @@ COMMANDS = {
         "--function-name",
         "--json",
     ],
+    "cost": [
+        "--call-price",
+        "--write-price",
+        "--read-price",
+        "--since",
+        "--until",
+        "--offline",
+        "--json",
+    ],
     "doctor": ["--function-name", "--json"],
     "explain": ["PAIR_ID", "--json"],
+    "export": ["DIRECTORY", "--format", "--status", "--since", "--until", "--offline", "--json"],
     "forget": ["PAIR_ID", "--yes", "--dry-run", "--json"],
     "invoke": ["EVENT.json", "--no-sample"],
     "policies": ["--role"],
@@ -38,6 +48,7 @@ COMMANDS = {
         "--scenario",
     ],
     "status": ["--limit", "--all", "--json"],
+    "threshold": ["--at", "--since", "--until", "--offline", "--json"],
 }
 
 
