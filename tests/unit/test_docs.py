@@ -32,6 +32,7 @@ PAGES = {
     "README.md",
     "CHANGELOG.md",
     "SECURITY.md",
+    "docs/analysis.md",
     "docs/benchmarks.md",
     "docs/cost.md",
     "docs/deploying.md",
