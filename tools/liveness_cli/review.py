@@ -30,9 +30,10 @@ def review(port: int, no_browser: bool) -> None:
     from .console import progress
     from .environment import load_target
     from .interrupts import Interrupted, interruptible
+    from .terminal import echo
 
     def warn(text: str) -> None:
-        click.echo(text, err=True)
+        echo(text, err=True)
 
     target = load_target()
     try:
@@ -43,7 +44,7 @@ def review(port: int, no_browser: bool) -> None:
                 port=port,
                 opens_browser=not no_browser,
                 progress=progress,
-                echo=click.echo,
+                echo=echo,
                 warn=warn,
             )
     except Interrupted:
