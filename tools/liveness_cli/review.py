@@ -21,7 +21,7 @@ def review(port: int, no_browser: bool) -> None:
     process and are stored nowhere; results are kept in a local file without pictures.
 
     A decision is one new object beside the result, review-<n>.json; result.json never changes.
-    `liveness policies reviewer` prints the policy that this needs.
+    `liveness policies --role reviewer` prints the policy that this needs.
     """
     # The server, the SDKs and the templates would slow every --help.
     from liveness_review.page import review as run_page
