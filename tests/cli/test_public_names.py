@@ -39,6 +39,8 @@ COMMANDS = {
         "--role",
     ],
     "status": ["--limit", "--all", "--json"],
+    "token": ["PAIR_ID", "--minutes", "--json"],
+    "upload": ["PAIR_ID", "--live", "--reference", "--wait", "--timeout", "--json"],
 }
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from textwrap import dedent
 from typing import NamedTuple
 
 import click
@@ -44,7 +45,7 @@ PAGES = {
     "docs/sandbox.md",
 }
 HISTORY = "CHANGELOG.md"  # names what existed once
-FOLDERS = "src|tools|tests|bench|docs|events"
+FOLDERS = "src|tools|tests|bench|docs|events|examples"
 
 
 class Block(NamedTuple):
@@ -230,6 +231,25 @@ def test_the_python_it_shows_compiles(name: str) -> None:
     for block in page(name).blocks:
         if block.language == "python":
             compile("\n".join(block.lines), name, "exec")
+
+
+@pytest.mark.parametrize("name", ["docs/integrating.md", "docs/integrating.zh-CN.md"])
+def test_the_code_that_integrating_shows_is_that_of_the_examples(name: str) -> None:
+    files = [
+        path.read_text(encoding="utf-8").splitlines() for path in ROOT.glob("examples/**/*.py")
+    ]
+    blocks = [block for block in page(name).blocks if block.language == "python"]
+    assert blocks
+    for block in blocks:
+        assert any(contains(lines, block.lines) for lines in files), "\n".join(block.lines)
+
+
+def contains(lines: list[str], shown: list[str]) -> bool:
+    """Whether lines that follow each other are those that are shown, but for their indentation."""
+    return any(
+        dedent("\n".join(lines[start : start + len(shown)])) == "\n".join(shown)
+        for start in range(len(lines))
+    )
 
 
 @every_current_page

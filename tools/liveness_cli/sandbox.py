@@ -136,6 +136,7 @@ def sandbox(
         delay         seconds before the answer
         frame         the best frame: "ok" (default), "none", "wrong-md5", "not-jpeg",
                       "too-large", "foreign-host", "redirect", "missing", "md5-string"
+        picture       JPEG in base64 that the best frame shows; default: the reference
         drop          "before" or "after": reset the connection before or after the
                       call counts
         body, http_status, content_type

@@ -7,7 +7,10 @@ from typing import Any
 
 import click
 
-from ..environment import load_target
+from liveness_review.database import Busy
+from liveness_review.session import local_index
+
+from ..environment import Target, load_target
 from ..terminal import echo
 from ..text import pluralize
 from .actions import session, validate_pair_ids
@@ -16,6 +19,7 @@ from .erasure import Erasure, PairObjects
 _SCHEMA = "liveness-forgotten/3"
 _NOT_ERASED = (
     "copies elsewhere: in your next step, in an export, with anyone who read them",
+    "the local files of results on other machines, until `liveness forget` runs there, too",
     "the function's log, which contains pair ids until its retention ends",
     "older versions and replicas, if a bucket keeps any",
     "parts of an upload that was never completed",
@@ -30,6 +34,13 @@ _KINDS = {
     "results": ("result object", True),
     "submissions": ("submission", False),
     "ledger": ("ledger object", False),
+}
+# What became of the pair in the file in which this machine keeps results.
+_LOCAL_FILE = {
+    "removed": "removed",
+    "absent": "did not have it",
+    "kept": "unchanged",
+    "busy": "NOT removed",
 }
 _PLURALS = {"packages": "uses of a package"}
 _LABEL_WIDTH = len("submissions") + 2
@@ -50,12 +61,15 @@ def forget_pair(pair_id: str, *, ask: bool, dry_run: bool) -> dict[str, Any]:
             erasure = Erasure(target, pair_id, update, dry_run=False)
             complete = erasure.run(objects)
             keys = erasure.removed
+    # Last, so that no reading of the bucket that is under way can bring the pair back.
+    local_file = "kept" if dry_run else _forget_locally(target, pair_id)
     return {
         "schema": _SCHEMA,
         "pair_id": pair_id,
         "dry_run": dry_run,
-        "complete": complete,
+        "complete": complete and local_file != "busy",
         "objects": keys,
+        "local_file": local_file,
         "not_erased": list(_NOT_ERASED),
     }
 
@@ -70,7 +84,13 @@ def print_forgotten(value: Mapping[str, Any]) -> None:
         summary = [f"{pluralize(len(keys), singular, _PLURALS.get(kind))}, see --json"]
         for index, text in enumerate(keys if shows_keys or not keys else summary):
             echo(f"  {'' if index else kind:<{_LABEL_WIDTH}}{text}")
-    if not value["complete"]:
+    echo(f"  {'local file':<{_LABEL_WIDTH}}{_LOCAL_FILE[value['local_file']]}")
+    if value["local_file"] == "busy":
+        echo(
+            "\nNOT COMPLETE: another command uses the local file of results. Run this command "
+            "again."
+        )
+    elif not value["complete"]:
         echo(
             "\nNOT COMPLETE: objects of this pair keep appearing. Make sure that nothing uploads "
             "it,\nthen run this command again."
@@ -78,6 +98,13 @@ def print_forgotten(value: Mapping[str, Any]) -> None:
     echo("\nNot erased")
     for place in value["not_erased"]:
         echo(f"  {place}")
+
+
+def _forget_locally(target: Target, pair_id: str) -> str:
+    try:
+        return "removed" if local_index(target).forget(pair_id) else "absent"
+    except Busy:
+        return "busy"
 
 
 def _confirm(pair_id: str, objects: PairObjects) -> None:
