@@ -14,7 +14,7 @@ import json
 from collections.abc import Mapping
 from typing import NamedTuple
 
-# A message that is older or newer is refused: somebody may be sending it again.
+# A message that is older or newer is refused: it may be a replay.
 MAX_AGE_SECONDS = 300
 
 

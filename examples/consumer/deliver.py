@@ -8,6 +8,7 @@ it can.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 import time
@@ -20,6 +21,9 @@ from qcloud_cos.cos_exception import CosServiceError
 
 from verdict import Verdict, standing_verdict
 from webhook import envelope, signed_headers
+
+# The SDK logs what it asks for: every decision that does not exist, among others.
+logging.getLogger("qcloud_cos").setLevel(logging.CRITICAL)
 
 _TRIES, _PAUSE_SECONDS = 3, 1.0
 # To connect, and to wait for the answer.
@@ -50,6 +54,8 @@ class Consumer:
         self._url, self._secrets = environ["WEBHOOK_URL"], environ["WEBHOOK_SECRET"]
         if not self._url.startswith(("https://", "http://127.0.0.1:")):
             raise ValueError("WEBHOOK_URL must begin with https://")
+        if not self._secrets.startswith("whsec_"):
+            raise ValueError("WEBHOOK_SECRET must begin with whsec_")
         self._bucket = environ["RESULT_BUCKET"]
         self._results = environ.get("RESULT_PREFIX", "liveness/results/")
         self._undelivered = environ.get("UNDELIVERED_PREFIX", "liveness/undelivered/")
@@ -92,7 +98,11 @@ class Consumer:
             note = self._get(key)
             if note is None:
                 continue  # another run was faster
-            summary = self.deliver(note.decode(), tries=1)
+            try:
+                summary = self.deliver(note.decode(), tries=1)
+            except Exception as error:  # one pair that cannot be read must not hold up the others
+                summaries.append(_log(note.decode("utf-8", "replace"), type(error).__name__))
+                continue
             # A verdict that was not accepted has a note of its own: this one, if it is the same.
             renewed = key == self._undelivered + summary["message_id"]
             if summary["outcome"] == "delivered" or not renewed:
@@ -107,7 +117,10 @@ class Consumer:
         reviews: list[bytes] = []
         while review := self._get(f"{self._results}{pair_id}/review-{len(reviews) + 1}.json"):
             reviews.append(review)
-        return standing_verdict(result, reviews)
+        verdict = standing_verdict(result, reviews)
+        if verdict.pair_id != pair_id:
+            raise ValueError(f"{key} is about another pair")
+        return verdict
 
     def _send(self, verdict: Verdict, body: bytes, tries: int) -> str | None:
         """Send a message, several times if need be; returns why it was not accepted."""

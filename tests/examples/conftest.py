@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from backend import Backend
 from liveness_cli.main import main
 from liveness_cli.permissions.roles import policy_of
+from server import make_server
 from tests.browser import chromium
-from tests.conftest import BUCKET, Cloud
+from tests.conftest import BUCKET, JPEG, Cloud
 
 from .deployment import SETTINGS
 
@@ -38,3 +42,15 @@ def environ(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
         **{f"{name}_SECRET_ID": key.secret_id for name, key in keys.items()},
         **{f"{name}_SECRET_KEY": key.secret_key for name, key in keys.items()},
     }
+
+
+@pytest.fixture
+def origin(environ: dict[str, str]) -> Iterator[str]:
+    """The address of the app's own server."""
+    server = make_server(Backend(environ), JPEG, 0)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://localhost:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()

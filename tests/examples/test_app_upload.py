@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-import requests
 from playwright.sync_api import Browser, Page, ProxySettings, expect
 
 from allow_origin import allow_origin
-from backend import Backend
 from liveness_sandbox import Drop, RequestRecord
-from server import make_server
-from tests.conftest import BUCKET, JPEG, PACKAGE, ROOT, Cloud
+from tests.conftest import BUCKET, PACKAGE, ROOT, Cloud
 
 from .deployment import FUNCTION, deploy
+
+pytestmark = pytest.mark.browser
 
 SDK = ROOT / "examples/app_upload/node_modules/cos-js-sdk-v5"
 MEGABYTE = 1024 * 1024
@@ -60,18 +58,6 @@ def page(cloud: Cloud, chromium: Browser, origin: str) -> Iterator[Page]:
         page = context.new_page()
         page.goto(origin)
         yield page
-
-
-@pytest.fixture
-def origin(environ: dict[str, str]) -> Iterator[str]:
-    """The address of the app's own server."""
-    server = make_server(Backend(environ), JPEG, 0)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://localhost:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.fixture
@@ -169,39 +155,3 @@ def test_without_the_rule_for_its_origin_the_page_cannot_upload(
 
     app.expect_decision("interrupted")
     assert app.packages == []
-
-
-def test_a_rule_for_an_origin_leaves_the_others(cloud: Cloud) -> None:
-    owner = {
-        **cloud.sandbox.client_environment(),
-        "LIVENESS_BUCKET": BUCKET,
-        "LIVENESS_ENDPOINT_SCHEME": "http",
-    }
-    other = {"ID": "theirs", "AllowedOrigin": ["https://a.example.com"], "AllowedMethod": ["GET"]}
-    cloud.client.put_bucket_cors(BUCKET, {"CORSRule": [other]})
-
-    allow_origin(owner, "https://app.example.com/")
-    allow_origin(owner, "https://new.example.com")
-
-    rules = cloud.client.get_bucket_cors(BUCKET)["CORSRule"]
-    assert [(rule["ID"], rule["AllowedOrigin"]) for rule in rules] == [
-        ("liveness-upload", ["https://new.example.com"]),
-        ("theirs", ["https://a.example.com"]),
-    ]
-
-
-def post(url: str, origin: str | None) -> int:
-    """Send a request without a body past the sandbox's proxy; returns the status."""
-    with requests.Session() as session:
-        session.trust_env = False
-        return session.post(url, headers={"Origin": origin} if origin else {}).status_code
-
-
-@pytest.mark.parametrize("other", ["https://elsewhere.example.com", None])
-def test_another_page_cannot_open_a_session(cloud: Cloud, origin: str, other: str | None) -> None:
-    assert post(f"{origin}/sessions", other) == 403
-    assert cloud.bucket.keys() == []
-
-
-def test_keys_are_issued_for_own_sessions_only(origin: str) -> None:
-    assert post(f"{origin}/sessions/of-another-person/keys", origin) == 404

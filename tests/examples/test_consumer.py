@@ -6,16 +6,21 @@ import hashlib
 import json
 from collections.abc import Iterator
 
+import jsonschema
 import pytest
+from qcloud_cos import CosConfig, CosS3Client
+from qcloud_cos.cos_exception import CosServiceError
 
 from deliver import Consumer
-from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud
+from tests.conftest import BUCKET, JPEG, PACKAGE, ROOT, Cloud
 
 from .deployment import CONSUMER, FUNCTION, SECRET, deploy, inputs_of, put_role, upload_filters
 from .endpoint import Endpoint
 
 RESULT = "liveness/results/anna/result.json"
 UNDELIVERED = "liveness/undelivered/"
+REVIEW_SCHEMA = json.loads((ROOT / "docs/liveness-review-1.schema.json").read_text())
+PICTURE = {"key": "a key", "etag": "an etag", "size": 1, "sha256": "0" * 64}
 TIMER = {"Type": "Timer", "TriggerName": "undelivered", "Time": "", "Message": "undelivered"}
 
 
@@ -29,22 +34,27 @@ def endpoint() -> Iterator[Endpoint]:
 def review(cloud: Cloud, number: int, decision: str) -> None:
     """Write a person's decision on the result that is there."""
     shown = cloud.stored(RESULT).body()
+    fingerprint = json.loads(shown)["fingerprint"]
+    pictures = {"reference": PICTURE, "best_frame": PICTURE}
     decided = {
         "schema": "liveness-review/1",
         "pair_id": "anna",
         "number": number,
+        "nonce": "0" * 32,
         "decision": decision,
-        "decided": cloud.sandbox.clock.now()
-        .isoformat(timespec="milliseconds")
-        .replace("+00:00", "Z"),
         "reason": {"code": "different-person", "note": ""},
-        "shown": {
-            "fingerprint": json.loads(shown)["fingerprint"],
-            "result_sha256": hashlib.sha256(shown).hexdigest(),
-        },
+        "reviewer": dict.fromkeys(("arn", "account_id", "user_id", "principal_id", "type"), "x"),
+        "decided": cloud.sandbox.clock.now().strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z",
+        "shown": {"fingerprint": fingerprint, "result_sha256": sha256(shown), **pictures},
+        "version": "0",
     }
+    jsonschema.validate(decided, REVIEW_SCHEMA)
     key = f"liveness/results/anna/review-{number}.json"
     cloud.client.put_object(BUCKET, json.dumps(decided).encode(), key)
+
+
+def sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def acted_on(endpoint: Endpoint) -> list[str]:
@@ -175,14 +185,16 @@ def test_an_erased_result_is_no_error(cloud: Cloud, endpoint: Endpoint) -> None:
     assert endpoint.received == []
 
 
-def consumer_in_process(cloud: Cloud, url: str, pauses: list[float]) -> Consumer:
+def consumer_in_process(
+    cloud: Cloud, url: str, pauses: list[float], secret: str = SECRET
+) -> Consumer:
     """The consumer with pauses that take no time."""
     put_role(cloud, "liveness-consumer")
     keys = cloud.sandbox.temporary_credentials(role="liveness-consumer")
     environ = {
         "RESULT_BUCKET": BUCKET,
         "WEBHOOK_URL": url,
-        "WEBHOOK_SECRET": SECRET,
+        "WEBHOOK_SECRET": secret,
         "TENCENTCLOUD_REGION": cloud.sandbox.region,
         "TENCENTCLOUD_SECRETID": keys.secret_id,
         "TENCENTCLOUD_SECRETKEY": keys.secret_key,
@@ -245,6 +257,29 @@ def test_the_timer_delivers_what_stands_now(judged: Cloud, endpoint: Endpoint) -
     assert judged.bucket.keys(UNDELIVERED) == []
 
 
+def test_one_pair_that_cannot_be_read_does_not_hold_up_the_others(
+    judged: Cloud, endpoint: Endpoint
+) -> None:
+    consumer = consumer_in_process(judged, endpoint.url, [])
+    judged.bucket.put("liveness/results/bert/result.json", b"damaged")
+    judged.bucket.put(UNDELIVERED + "msg_0", b"bert")
+    judged.bucket.put(UNDELIVERED + "msg_1", b"anna")
+
+    outcomes = {each["outcome"] for each in consumer.deliver_again(lambda: True)}
+
+    assert outcomes == {"JSONDecodeError", "delivered"}
+    assert judged.bucket.keys(UNDELIVERED) == [UNDELIVERED + "msg_0"]
+
+
+def test_the_result_of_another_pair_is_not_delivered(judged: Cloud, endpoint: Endpoint) -> None:
+    judged.bucket.put("liveness/results/bert/result.json", judged.stored(RESULT).body())
+
+    with pytest.raises(ValueError, match="another pair"):
+        consumer_in_process(judged, endpoint.url, []).deliver("bert")
+
+    assert endpoint.received == []
+
+
 def test_notes_of_an_erased_pair_are_removed(judged: Cloud, endpoint: Endpoint) -> None:
     consumer = consumer_in_process(judged, endpoint.url, [])
     endpoint.answers = [500, 500, 500]
@@ -281,3 +316,46 @@ def test_the_timer_reaches_the_deployed_function(cloud: Cloud, endpoint: Endpoin
 def test_an_endpoint_without_tls_is_refused(cloud: Cloud) -> None:
     with pytest.raises(ValueError, match="https://"):
         consumer_in_process(cloud, "http://backend.example.com/", [])
+
+
+def test_without_a_secret_nothing_is_sent(cloud: Cloud) -> None:
+    with pytest.raises(ValueError, match="whsec_"):
+        consumer_in_process(cloud, "https://backend.example.com/", [], secret="")
+
+
+@pytest.mark.parametrize(
+    ("method", "key"),
+    [
+        ("put", RESULT),
+        ("put", "liveness/results/anna/review-1.json"),
+        ("put", "liveness/incoming/anna/live.bin"),
+        ("get", "liveness/incoming/anna/reference.jpg"),
+        ("get", "liveness/results/anna/best-frame-{md5}.jpg"),
+        ("get", "liveness/ledger/claims/x"),
+        ("delete", RESULT),
+    ],
+)
+def test_a_consumer_forges_nothing_and_sees_no_face(judged: Cloud, method: str, key: str) -> None:
+    put_role(judged, "liveness-consumer")
+    keys = judged.sandbox.temporary_credentials(role="liveness-consumer")
+    config = CosConfig(
+        Region=judged.sandbox.region,
+        SecretId=keys.secret_id,
+        SecretKey=keys.secret_key,
+        Token=keys.token,
+        Scheme="http",
+    )
+    client = CosS3Client(config, retry=0)
+    result = judged.result("anna")
+    assert result is not None
+    key = key.format(md5=result["best_frame"]["md5"])
+
+    with pytest.raises(CosServiceError) as refused:
+        if method == "put":
+            client.put_object(BUCKET, b"{}", key)
+        elif method == "get":
+            client.get_object(BUCKET, key)
+        else:
+            client.delete_object(BUCKET, key)
+
+    assert refused.value.get_status_code() == 403

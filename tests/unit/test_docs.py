@@ -237,10 +237,9 @@ def test_the_python_it_shows_compiles(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["docs/integrating.md", "docs/integrating.zh-CN.md"])
 def test_the_code_that_integrating_shows_is_that_of_the_examples(name: str) -> None:
-    files = [
-        path.read_text(encoding="utf-8").splitlines() for path in ROOT.glob("examples/**/*.py")
-    ]
-    blocks = [block for block in page(name).blocks if block.language == "python"]
+    paths = [*ROOT.glob("examples/**/*.py"), *ROOT.glob("examples/app_upload/*.js")]
+    files = [path.read_text("utf-8").splitlines() for path in paths]
+    blocks = [block for block in page(name).blocks if block.language in ("python", "js")]
     assert blocks
     for block in blocks:
         assert any(contains(lines, block.lines) for lines in files), "\n".join(block.lines)
