@@ -92,10 +92,10 @@ def allowing(*actions: str) -> Weaken:
     return weaken
 
 
-def outcome_of(attempt: Callable[[], Any]) -> str:
+def outcome_of(attempt: Attempt, who: Actor) -> str:
     """Return DONE, or status and code of the refusal."""
     try:
-        attempt()
+        attempt(who)
     except CosServiceError as error:
         # The reply to a HEAD has no code.
         code = error.get_error_code() if error.get_digest_msg() else ""
@@ -190,16 +190,15 @@ class Cast:
 
     def attempt(self, role: str, attempt: Attempt) -> str:
         """Try something with the keys of a role."""
-        actor = self.actor(role)
-        return outcome_of(lambda: attempt(actor))
+        return outcome_of(attempt, self.actor(role))
 
     def attempt_in_session(
         self, pair_id: str, attempt: Attempt, role: str = "app", weaken: Weaken | None = None
     ) -> str:
         """Try something with temporary keys for one pair."""
         policy = policy_of_pair(role, self.settings, pair_id)
-        actor = self.actor(self.session(pair_id, role, weaken(policy) if weaken else policy))
-        return outcome_of(lambda: attempt(actor))
+        keys = self.session(pair_id, role, weaken(policy) if weaken else policy)
+        return outcome_of(attempt, self.actor(keys))
 
     def stopped_by_policy(self, role: str, attempt: Attempt, weaken: Weaken) -> bool:
         """Whether a role's policy, and nothing else, refuses an attempt."""
@@ -215,6 +214,18 @@ class Cast:
         with self.with_policy(role, weaken):
             weakened = self.attempt_in_session(pair_id, attempt, role, weaken)
         return (refused, weakened) == (DENIED, DONE)
+
+    def invoke(self, role: str, event: object) -> dict[str, Any]:
+        """Invoke the function through the platform; return what it says of the invocation."""
+        params = {
+            "FunctionName": "liveness",
+            "Namespace": "default",
+            "Qualifier": "$LATEST",
+            "Event": json.dumps(event),
+        }
+        reply = self.actor(role).api("scf", "2018-04-16").call_json("InvokeFunction", params)
+        result: dict[str, Any] = reply["Response"]["Result"]
+        return result
 
     # ---- honest use
 
