@@ -144,9 +144,13 @@ class Cast:
     ) -> Credentials:
         """Have STS issue keys for one pair, as a backend does for the app on a device."""
         policy = policy or policy_of_pair(role, self.settings, pair_id)
-        reply = self.actor(role).api("sts", "2018-08-13").call_json(
-            "GetFederationToken",
-            {"Name": "app", "Policy": quote(json.dumps(policy)), "DurationSeconds": seconds},
+        reply = (
+            self.actor(role)
+            .api("sts", "2018-08-13")
+            .call_json(
+                "GetFederationToken",
+                {"Name": "app", "Policy": quote(json.dumps(policy)), "DurationSeconds": seconds},
+            )
         )
         keys = reply["Response"]["Credentials"]
         return Credentials(keys["TmpSecretId"], keys["TmpSecretKey"], keys["Token"])
