@@ -43,7 +43,7 @@ endif
 # CI must not leave anything out; a user's machine is left as it is.
 chromium:
 	@if [ -n "$$CI" ] && [ -z "$(CHROMIUM)" ]; then \
-		{ apt-get update -q && apt-get install -q -y chromium; } > /dev/null || { \
+		{ apt-get update -q && apt-get install -q -y -o Acquire::Retries=3 chromium; } > /dev/null || { \
 			echo "Chromium is missing, and apt-get could not install it." >&2; exit 1; }; fi
 
 test-default:

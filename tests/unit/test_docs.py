@@ -32,6 +32,7 @@ PAGES = {
     "README.md",
     "CHANGELOG.md",
     "SECURITY.md",
+    "docs/analysis.md",
     "docs/benchmarks.md",
     "docs/cost.md",
     "docs/deploying.md",
@@ -42,6 +43,7 @@ PAGES = {
     "docs/operating.md",
     "docs/permissions.md",
     "docs/privacy.md",
+    "docs/reviewing.md",
     "docs/sandbox.md",
 }
 HISTORY = "CHANGELOG.md"  # names what existed once

@@ -310,6 +310,7 @@ def _viewer_statements(settings: Settings, uin: str) -> list[Statement]:
             [
                 _control_object(settings),
                 *_results(settings, "*/result.json"),
+                *_results(settings, "*/review-*.json"),
                 *_readable_ledger(settings),
             ],
         ),
