@@ -80,9 +80,15 @@ def metadata_of(document: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def put_result(cloud: Cloud, pair_id: str, status: str = "passed", **changes: Any) -> bytes:
+def put_result(
+    cloud: Cloud,
+    pair_id: str,
+    status: str = "passed",
+    published: float = PUBLISHED,
+    **changes: Any,
+) -> bytes:
     """Store a result and return its bytes."""
-    document = result(pair_id, status, **changes)
+    document = result(pair_id, status, published, **changes)
     body = json.dumps(document).encode()
     put_body(cloud, pair_id, body, metadata_of(document))
     return body

@@ -53,6 +53,9 @@ CREATE TABLE results (
 ) WITHOUT ROWID;
 CREATE INDEX results_by_time ON results (at, pair_id);
 CREATE INDEX results_by_status ON results (status, at, pair_id);
+CREATE INDEX results_decided ON results (at, pair_id) WHERE decisions > 0;
+CREATE INDEX results_figures ON results (at, status, reason, completed_at, billed_calls,
+    possibly_billed_calls, decisions, decision, is_disputed);
 CREATE TABLE decisions (
     pair_id TEXT NOT NULL,
     number INTEGER NOT NULL,

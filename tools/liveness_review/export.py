@@ -25,7 +25,6 @@ from liveness_cli.console import ProgressCallback
 from liveness_cli.text import format_time
 
 from .index import ResultIndex
-from .rows import DecisionRow, ResultRow
 from .search import ResultFilter
 
 SCHEMA = "liveness-export/1"
@@ -36,9 +35,10 @@ _ROWS_PER_GROUP = 10_000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 TEXT, NUMBER, WHOLE, FLAG, TIME = "text", "number", "whole number", "true or false", "time"
+# The fields of ResultRow and DecisionRow; `at` has another name, since it is a keyword of some SQL.
 RESULT_COLUMNS = {
     "pair_id": TEXT,
-    "at": TIME,
+    "published_at": TIME,
     "status": TEXT,
     "reason": TEXT,
     "category": TEXT,
@@ -125,7 +125,7 @@ def export(
             by_status[row.status] += 1
             if number % _ROWS_PER_GROUP == 0 or number == total:
                 progress("exporting results", number, total)
-            yield row._asdict()
+            yield {**row._asdict(), "published_at": row.at}
 
     decisions = (row._asdict() for row in index.decisions_on(selection))
     with _reported_errors(directory):
@@ -222,9 +222,10 @@ def _writer(file_format: str) -> WriteRows:
 
 def _write_jsonl(stream: IO[bytes], columns: dict[str, str], rows: Iterable[Row]) -> None:
     """One object a line, in ASCII; times as RFC 3339."""
+    encode = json.JSONEncoder(separators=(",", ":")).encode
     for row in rows:
         values = {name: _plain(kind, row[name]) for name, kind in columns.items()}
-        stream.write(json.dumps(values, separators=(",", ":")).encode() + b"\n")
+        stream.write(encode(values).encode() + b"\n")
 
 
 def _write_csv(stream: IO[bytes], columns: dict[str, str], rows: Iterable[Row]) -> None:
@@ -317,7 +318,3 @@ def _reported_errors(directory: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise click.ClickException(f"{directory}: {error.strerror or error}") from None
-
-
-assert set(RESULT_COLUMNS) == set(ResultRow._fields)
-assert set(DECISION_COLUMNS) == set(DecisionRow._fields)

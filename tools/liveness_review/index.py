@@ -86,10 +86,10 @@ class ResultIndex:
 
     def comparisons(self, selection: ResultFilter) -> Iterator[Comparison]:
         """Yield the results that the similarity decided, for `threshold.analyze`."""
-        for row in self.results(selection):
-            comparison = comparison_of(row.status, row.reason, row.similarity, row.at, row.judged)
-            if comparison is not None:
-                yield comparison
+        with self.database.connect() as connection:
+            for row in search.comparisons(connection, selection):
+                if (comparison := comparison_of(*row)) is not None:
+                    yield comparison
 
     def unreadable(self, selection: ResultFilter) -> int:
         """Return how many of the results that match are not valid."""

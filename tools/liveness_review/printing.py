@@ -73,12 +73,10 @@ def print_exported(value: Mapping[str, Any]) -> None:
     page = Page()
     page.table(
         f"Exported from {value['bucket']}",
-        ("File", "Rows", "Bytes", "SHA-256"),
-        [
-            (file["name"], f"{file['rows']:,}", f"{file['bytes']:,}", file["sha256"])
-            for file in value["files"]
-        ],
+        ("File", "Rows", "Bytes"),
+        [(file["name"], f"{file['rows']:,}", f"{file['bytes']:,}") for file in value["files"]],
     )
+    page.remarks("Digests and columns", ["manifest.json"])
     page.print()
 
 

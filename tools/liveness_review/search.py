@@ -16,7 +16,9 @@ SELECT d.pair_id, d.number, d.decision, d.reason, d.note, d.reviewer, d.decided_
     d.fingerprint, d.result_sha256, d.problem, d.problem = '' AND d.fingerprint IS r.fingerprint
 FROM decisions d LEFT JOIN results r USING (pair_id)
 """
-_FLAGS = ("is_package_reused", "has_frame", "is_disputed")
+_FLAGS = [
+    ResultRow._fields.index(name) for name in ("is_package_reused", "has_frame", "is_disputed")
+]
 
 
 class ResultFilter(NamedTuple):
@@ -56,7 +58,10 @@ def page(
     if after is not None:
         where.append("(at, pair_id) < (?, ?)")
         values += _read_position(after)
-    sql = f"SELECT {_COLUMNS} FROM results{_clause(where)} ORDER BY at DESC, pair_id DESC LIMIT ?"
+    order = "ORDER BY at DESC, pair_id DESC"
+    # The inner query needs no more than an index, however wide the rows are.
+    found = f"SELECT pair_id FROM results{_clause(where)} {order} LIMIT ?"
+    sql = f"SELECT {_COLUMNS} FROM results WHERE pair_id IN ({found}) {order}"
     rows = [_row(row) for row in connection.execute(sql, [*values, limit + 1])]
     more = len(rows) > limit
     return ResultPage(tuple(rows[:limit]), _position(rows[limit - 1]) if more else None)
@@ -72,6 +77,16 @@ def scan(connection: sqlite3.Connection, selection: ResultFilter) -> Iterator[Re
     where, values = _where(selection)
     sql = f"SELECT {_COLUMNS} FROM results{_clause(where)} ORDER BY at, pair_id"
     return map(_row, connection.execute(sql, values))
+
+
+def comparisons(
+    connection: sqlite3.Connection, selection: ResultFilter
+) -> Iterator[tuple[str, str, float, float, str]]:
+    """Yield status, reason, similarity, time and judgement of results with a similarity."""
+    where, values = _where(selection)
+    clause = _clause([*where, "similarity IS NOT NULL"])
+    sql = f"SELECT status, reason, similarity, at, judged FROM results{clause}"
+    return map(tuple, connection.execute(sql, values))
 
 
 def one(connection: sqlite3.Connection, pair_id: str) -> ResultRow | None:
@@ -124,7 +139,7 @@ def _where(selection: ResultFilter) -> tuple[list[str], list[object]]:
     if selection.is_decided is not None:
         add(f"decisions {'>' if selection.is_decided else '='} 0")
     if selection.is_disputed is not None:
-        add("is_disputed = ?", int(selection.is_disputed))
+        add("decisions > 0 AND is_disputed" if selection.is_disputed else "NOT is_disputed")
     if selection.pair_id:
         escaped = selection.pair_id
         for special in "\\%_":
@@ -138,10 +153,10 @@ def _clause(where: list[str]) -> str:
 
 
 def _row(row: sqlite3.Row) -> ResultRow:
-    values = dict(row)
-    for name in _FLAGS:
-        values[name] = None if values[name] is None else bool(values[name])
-    return ResultRow(**values)
+    values = list(row)
+    for position in _FLAGS:
+        values[position] = None if values[position] is None else bool(values[position])
+    return ResultRow._make(values)
 
 
 def _decision(row: sqlite3.Row) -> DecisionRow:

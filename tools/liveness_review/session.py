@@ -12,7 +12,7 @@ from liveness_cli.console import ProgressCallback
 from liveness_cli.environment import Target, load_target
 from liveness_cli.operator.actions import session
 
-from .database import Busy, path_of
+from .database import BUSY_SECONDS, Busy, path_of
 from .index import ResultIndex
 from .refresh import refresh
 
@@ -28,7 +28,7 @@ class Session:
 
 def local_index(target: Target) -> ResultIndex:
     """Return the local file of this installation, whether it exists or not."""
-    return ResultIndex(path_of(target.settings, target.environ))
+    return ResultIndex(path_of(target.settings, target.environ), BUSY_SECONDS)
 
 
 @contextmanager

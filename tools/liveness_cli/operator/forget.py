@@ -35,13 +35,6 @@ _KINDS = {
     "submissions": ("submission", False),
     "ledger": ("ledger object", False),
 }
-# What became of the pair in the file in which this machine keeps results.
-_LOCAL_FILE = {
-    "removed": "removed",
-    "absent": "did not have it",
-    "kept": "unchanged",
-    "busy": "NOT removed",
-}
 _PLURALS = {"packages": "uses of a package"}
 _LABEL_WIDTH = len("submissions") + 2
 
@@ -62,7 +55,7 @@ def forget_pair(pair_id: str, *, ask: bool, dry_run: bool) -> dict[str, Any]:
             complete = erasure.run(objects)
             keys = erasure.removed
     # Last, so that no reading of the bucket that is under way can bring the pair back.
-    local_file = "kept" if dry_run else _forget_locally(target, pair_id)
+    local_file = "unchanged" if dry_run else _forget_locally(target, pair_id)
     return {
         "schema": _SCHEMA,
         "pair_id": pair_id,
@@ -84,7 +77,8 @@ def print_forgotten(value: Mapping[str, Any]) -> None:
         summary = [f"{pluralize(len(keys), singular, _PLURALS.get(kind))}, see --json"]
         for index, text in enumerate(keys if shows_keys or not keys else summary):
             echo(f"  {'' if index else kind:<{_LABEL_WIDTH}}{text}")
-    echo(f"  {'local file':<{_LABEL_WIDTH}}{_LOCAL_FILE[value['local_file']]}")
+    if value["local_file"] == "removed":
+        echo(f"  {'locally':<{_LABEL_WIDTH}}what this machine had read of its result")
     if value["local_file"] == "busy":
         echo(
             "\nNOT COMPLETE: another command uses the local file of results. Run this command "
@@ -101,6 +95,7 @@ def print_forgotten(value: Mapping[str, Any]) -> None:
 
 
 def _forget_locally(target: Target, pair_id: str) -> str:
+    """Remove the pair from the file in which this machine keeps what it read of results."""
     try:
         return "removed" if local_index(target).forget(pair_id) else "absent"
     except Busy:
