@@ -51,16 +51,21 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    """A profile without cookies, in English, whose pages must not fail or report an error."""
+def problems() -> list[str]:
+    """What scripts and the console report; a test that provokes some clears them."""
+    return []
+
+
+@pytest.fixture
+def context(chromium: Browser, problems: list[str]) -> Iterator[BrowserContext]:
+    """A profile without cookies, in English, whose pages must report no problem."""
     context = chromium.new_context(viewport=WIDE, locale="en-US")
     context.set_default_timeout(_TIMEOUT_MS)
-    problems: list[str] = []
     context.on("weberror", lambda error: problems.append(str(error.error)))
     context.on("console", lambda message: _note(problems, message.type, message.text))
     yield context
     context.close()
-    assert not problems
+    assert problems == []
 
 
 def _note(problems: list[str], kind: str, text: str) -> None:

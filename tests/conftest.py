@@ -14,8 +14,17 @@ from qcloud_cos import CosConfig, CosS3Client
 
 from liveness.handler import Function
 from liveness.history import History
-from liveness.keys import SLOT_SECONDS
-from liveness_sandbox import Delay, Drop, Pause, Reply, Sandbox, StoredObject
+from liveness_sandbox import (
+    Delay,
+    DeployOptions,
+    Drop,
+    Invocation,
+    Pause,
+    Reply,
+    Sandbox,
+    Status,
+    StoredObject,
+)
 from tests.clocks import SleeplessClock
 
 # A deadline per example would fail on a busy machine; `pytest-timeout` bounds each test instead.
@@ -25,7 +34,16 @@ hypothesis.settings.load_profile("liveness")
 ROOT = Path(__file__).parent.parent
 SCHEMA = json.loads((ROOT / "docs/liveness-result-1.schema.json").read_text())
 JPEG = (ROOT / "events/sample/reference.jpg").read_bytes()
-PACKAGE = b"a package with no instructions for the sandbox"
+
+
+def package_of(pair_id: str) -> bytes:
+    """Return a package, with no instructions for the sandbox, that no other pair has."""
+    return f"the package of {pair_id}".encode()
+
+
+PACKAGE = package_of("anna")
+
+
 BUCKET = "faces-1250000000"
 CONTEXT = {
     "request_id": "invocation-1",
@@ -62,6 +80,7 @@ class Instance:
             "TENCENTCLOUD_REGION": cloud.sandbox.region,
             "LIVENESS_BUCKET": BUCKET,
             "LIVENESS_ENDPOINT_SCHEME": "http",
+            "http_proxy": cloud.sandbox.url,
         } | {f"LIVENESS_{name}": value for name, value in settings.items()}
         self.secrets = [credentials.secret_key, credentials.token or ""]
         self.clock = SleeplessClock()
@@ -71,14 +90,7 @@ class Instance:
         self._function = Function(clock=self.clock, environ=self.environ, write=self.lines.append)
 
     def __call__(self, event: object, context: object = CONTEXT) -> dict[str, Any]:
-        if isinstance(event, dict) and event.get("Type") == "Timer":
-            self._leave_ending_slot()
         return self._function(event, context)
-
-    def _leave_ending_slot(self) -> None:
-        """Start no drain as its slot ends: it would leave the backlog to the next timer."""
-        if self._cloud.sandbox.clock.now().timestamp() % SLOT_SECONDS > SLOT_SECONDS - 2:
-            self._cloud.advance(2)
 
     def walk(self, *pair_ids: str) -> dict[str, Any]:
         """Invoke the function directly for these pairs; return the summary of the first."""
@@ -91,6 +103,30 @@ class Instance:
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         return [line for line in self.logs if line["event"] == event]
+
+
+class InProcess:
+    """Runs a deployed function in this process, so that time passes with `Cloud.advance`."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+
+    def work(self, event: Any, request_id: str) -> Invocation:
+        first = len(self._instance.lines)
+        result, error, status = None, None, Status.SUCCESS
+        try:
+            result = self._instance(event, {**CONTEXT, "request_id": request_id})
+        except Exception as raised:
+            status = Status.CODE_EXCEPTION
+            error = {"errorMessage": str(raised), "errorType": type(raised).__name__}
+        logs = [line.rstrip("\n") for line in self._instance.lines[first:]]
+        return Invocation(event, result, error, status, logs, "", 0.0, False, request_id, 0)
+
+    def kill(self, secret_id: str) -> bool:
+        return False
+
+    def close(self) -> None:
+        pass
 
 
 class Cloud:
@@ -118,6 +154,16 @@ class Cloud:
         self._instances.append(instance)
         return instance
 
+    def deploy(self, name: str = "liveness", **settings: str) -> Instance:
+        """Deploy the function with these settings; return the instance that works for it."""
+        instance = self.instance(**settings)
+        environment = {key: text for key, text in instance.environ.items() if "LIVENESS" in key}
+        options = DeployOptions(
+            environment=environment, timeout_seconds=120, role="liveness-function"
+        )
+        self.sandbox.deploy(name, ROOT / "src", options, InProcess(instance))
+        return instance
+
     def advance(self, seconds: float) -> None:
         """Let time pass between invocations, for the sandbox and for every instance."""
         self.sandbox.clock.advance(seconds)
@@ -129,9 +175,17 @@ class Cloud:
         """Upload one input of a pair."""
         self.bucket.put(f"liveness/incoming/{pair_id}/{name}", body, **options)
 
-    def put_pair(self, pair_id: str, live: bytes | dict[str, Any] = PACKAGE) -> None:
-        """Upload both inputs; a dict becomes a package with instructions for the sandbox."""
-        body = json.dumps({"sandbox": 1, **live}).encode() if isinstance(live, dict) else live
+    def put_pair(self, pair_id: str, live: bytes | dict[str, Any] | None = None) -> None:
+        """Upload both inputs; a dict becomes a package with instructions for the sandbox.
+
+        By default each pair has a package of its own.
+        """
+        if live is None:
+            body = package_of(pair_id)
+        elif isinstance(live, dict):
+            body = json.dumps({"sandbox": 1, "comment": pair_id, **live}).encode()
+        else:
+            body = live
         self.put(pair_id, "live.bin", body)
         self.put(pair_id, "reference.jpg", JPEG)
 

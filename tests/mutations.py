@@ -94,23 +94,20 @@ MUTATIONS = (
     Mutation(
         "the response is recorded after the result is published",
         "settle",
-        "                return self._record(response_of(answer))\n",
+        "                return self._record(response_of(answer), answer)\n",
         "                ours = response_of(answer)\n"
         "                self._publisher.publish_result(self._pair, ours, None)\n"
-        "                return self._record(ours)\n",
+        "                return self._record(ours, answer)\n",
         suites=(SIMULATION, CHAOS),
     ),
     Mutation(
         "result.json is published before the best frame",
         "publish",
-        "        if frame is None:\n"
-        "            frame = self._store_frame(self.fetch_frame(answer)) if answer else "
-        "_NO_ANSWER\n",
-        "        fetched = self.fetch_frame(answer) if answer else _NO_ANSWER\n"
-        "        if not isinstance(fetched, NoFrame):\n"
-        "            copy = StoredFrame(fetched.md5, len(fetched.body))\n"
+        "        if frame is None:\n            frame = self._obtain_frame(pair, response)\n",
+        "        if answer and answer.has_best_frame:\n"
+        "            copy = StoredFrame(answer.best_frame_md5, 5)\n"
         "            self._put(Finding(pair, outcome, '', response, copy))\n"
-        "        frame = self._store_frame(fetched)\n",
+        "        frame = self._obtain_frame(pair, response)\n",
         suites=(SIMULATION, CHAOS),
     ),
     Mutation(
@@ -161,8 +158,8 @@ MUTATIONS = (
     Mutation(
         "the marker is written after the release",
         "settle",
-        "        parked_step = self._park(outcome, later)\n        self._release(claim, later)\n",
-        "        self._release(claim, later)\n        parked_step = self._park(outcome, later)\n",
+        "        step = self._park(deferral, history)\n        self._release(claim, history)\n",
+        "        self._release(claim, history)\n        step = self._park(deferral, history)\n",
     ),
     Mutation(
         "one marker name per pair",
@@ -368,6 +365,62 @@ MUTATIONS = (
         "logs",
         "    with contextlib.suppress(OSError, ValueError, AttributeError):\n",
         "    if True:\n",
+    ),
+    Mutation(
+        "contents beyond the limit of submissions are admitted",
+        "admission",
+        "        if admission.number is None:\n",
+        "        if False:\n",
+    ),
+    Mutation(
+        "a submission's number is not read back",
+        "admission",
+        "            if self.entries[number].fingerprint == self._fingerprint:\n",
+        "            if True:\n",
+    ),
+    Mutation(
+        "a package that was judged is called for again",
+        "admission",
+        "        if judged:\n            return min(judged)\n",
+        "",
+    ),
+    Mutation(
+        "a package is taken for unused while a call with it is under way",
+        "admission",
+        "                return InUse(seconds + self._ctx.rng.uniform(_JITTER_SECONDS))\n",
+        "                continue\n",
+    ),
+    Mutation(
+        "a number just taken does not make others wait",
+        "admission",
+        "            seconds = LEASE_SECONDS + CLOCK_RESOLUTION_SECONDS - entry.age\n",
+        "            seconds = 0.0\n",
+    ),
+    Mutation(
+        "a package's number 1 of an earlier attempt counts as fresh",
+        "admission",
+        "        return self._created and self.entries[1].fingerprint",
+        "        return self.entries[1].fingerprint",
+    ),
+    Mutation(
+        "others are not looked at again after a number is taken",
+        "admission",
+        "                return UsesExhausted()\n"
+        "            found = self._examine(uses.of_others(self._pair.pair_id))\n",
+        "                return UsesExhausted()\n",
+    ),
+    Mutation(
+        "another pair's late answer with the same package is not waited for",
+        "ledger",
+        "        window = LEASE_SECONDS + LATE_ANSWER_SECONDS + _LAST_TRY_SECONDS\n",
+        "        window = LEASE_SECONDS\n",
+    ),
+    Mutation(
+        "another pair's late answer with the same package is not looked for",
+        "admission",
+        "                if _is_verdict(standing.late):\n"
+        "                    return entry.written\n",
+        "",
     ),
 )
 

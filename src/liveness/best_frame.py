@@ -1,21 +1,31 @@
-"""The best frame: fetched from the API's temporary URL and checked before anything relies on it."""
+"""The best frame: fetched from the API's temporary URL and checked before anything relies on it.
+
+The URL gives away the picture for two hours. It is kept in an object of its own, for an invocation
+that has to fetch the frame in place of a crashed one, and is deleted once the frame is stored.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import json
 import re
 from typing import NamedTuple
 
 from .context import Context
-from .errors import StoreUnavailableError
+from .errors import LivenessError, StoreUnavailableError
 from .face_api import Answer, NoFrame
+from .keys import frame_url_key
 from .retry import RetryPolicy, with_retries
+from .store import UNPARSABLE
 from .urls import cos_url_problem
 
 MAX_FRAME_BYTES = 5 * 1024 * 1024
 # For one try, and none begins later than that: the shutdown reserve must cover twice as much.
 FETCH_SECONDS = 5.0
 FETCH_POLICY = RetryPolicy(attempts=3, seconds=FETCH_SECONDS)
+FRAME_URL_SCHEMA = "liveness-frame-url/1"
+_MAX_URL_BYTES = 16 * 1024
 _MD5 = re.compile(r"[0-9a-f]{32}")
 
 
@@ -39,21 +49,49 @@ def frame_md5(answer: Answer) -> str | None:
     return md5 if _MD5.fullmatch(md5) else None
 
 
-def fetch_frame(ctx: Context, answer: Answer) -> BestFrame | NoFrame:
+def keep_frame_url(ctx: Context, pair_id: str, fingerprint: str, attempt: int, url: str) -> None:
+    """Keep the URL of the frame that came with an attempt's answer; never raises."""
+    key = frame_url_key(ctx.settings, pair_id, fingerprint, attempt)
+    body = json.dumps({"schema": FRAME_URL_SCHEMA, "url": url}).encode()
+    with contextlib.suppress(LivenessError):  # it is for a crash only
+        ctx.store.create(ctx.settings.ledger_bucket, key, body)
+
+
+def find_frame_url(ctx: Context, pair_id: str, fingerprint: str, attempt: int) -> str:
+    """Return the URL that was kept, or an empty string. Raises StoreUnavailableError."""
+    key = frame_url_key(ctx.settings, pair_id, fingerprint, attempt)
+    stored = ctx.store.get(ctx.settings.ledger_bucket, key, _MAX_URL_BYTES)
+    try:
+        return str(json.loads(stored.body)["url"]) if stored else ""
+    except UNPARSABLE:
+        return ""
+
+
+def delete_frame_url(ctx: Context, pair_id: str, fingerprint: str, attempt: int) -> None:
+    """Delete the URL that was kept; never raises: a lifecycle rule removes it, too."""
+    key = frame_url_key(ctx.settings, pair_id, fingerprint, attempt)
+    with contextlib.suppress(LivenessError):
+        ctx.store.delete(ctx.settings.ledger_bucket, key)
+
+
+def fetch_frame(ctx: Context, answer: Answer, url: str) -> BestFrame | NoFrame:
     """Fetch and check the frame; never raises: a missing frame does not cost the verdict."""
-    if not answer.best_frame_url:
+    if not answer.has_best_frame:
         return NoFrame("the service gave none")
+    if not url:
+        return NoFrame("its URL is no longer known")
     md5 = frame_md5(answer)
     if md5 is None:
         return NoFrame("the service's MD5 of it is not an MD5")
-    if problem := cos_url_problem(answer.best_frame_url, ctx.settings.endpoint_scheme):
+    settings = ctx.settings
+    if problem := cos_url_problem(url, settings.endpoint_scheme, settings.region):
         return NoFrame(problem)
 
     def fetch() -> BestFrame | NoFrame:
         try:
             # The HTTP library's timeout is for each read; this one is for the whole download.
             body: bytes | NoFrame = ctx.concurrency.with_timeout(
-                lambda: ctx.frames.fetch(answer.best_frame_url, MAX_FRAME_BYTES), FETCH_SECONDS
+                lambda: ctx.frames.fetch(url, MAX_FRAME_BYTES), FETCH_SECONDS
             )
         except TimeoutError:
             raise StoreUnavailableError("the best frame came too slowly") from None

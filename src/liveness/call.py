@@ -32,7 +32,7 @@ from .markers import ParkReason
 from .pacing import Permit
 from .records import LEASE_SECONDS
 from .retry import RetryPolicy
-from .store import CLOCK_RESOLUTION_SECONDS
+from .store import CLOCK_RESOLUTION_SECONDS, Digests
 from .urls import cos_url_problem
 from .verdict_table import BAD_LINK, THROTTLED, Owner
 from .verdicts import Disposition, dispose, dispose_unprepared
@@ -85,7 +85,7 @@ class Prepared(NamedTuple):
     """What a call needs besides a claim."""
 
     build_request: Callable[[float], DetectRequest]  # given the seconds that the call may take
-    md5s: dict[str, str]  # of what is judged, by role
+    digests: dict[str, Digests]  # of what is judged, by role
 
 
 OnLateAnswer = Callable[[Answer], None]
@@ -230,22 +230,23 @@ def prepare(
 def _presign(ctx: Context, pair: CompletePair) -> Prepared:
     bucket, live, image = ctx.settings.bucket, pair.live, pair.image
 
-    def md5(item: Input) -> str:
-        return item.md5 or ctx.store.md5(bucket, item.key, item.etag)
+    def digest(item: Input) -> Digests:
+        return Digests(item.md5) if item.md5 else ctx.store.digest(bucket, item.key, item.etag)
 
-    live_md5, image_md5 = ctx.concurrency.gather(lambda: md5(live), lambda: md5(image))
+    of_live, of_image = ctx.concurrency.gather(lambda: digest(live), lambda: digest(image))
+    digests = {LIVE: of_live, IMAGE: of_image}
 
     def build_request(seconds: float) -> DetectRequest:
         # Signed by our clock: if it is behind COS's, the links' life began that much earlier.
         lifetime = int(seconds + URL_EXTRA_SECONDS + max(0.0, ctx.store.clock_offset))
         return DetectRequest(
             live_url=ctx.store.presign(bucket, live.key, lifetime),
-            live_md5=live_md5,
+            live_md5=digests[LIVE].md5,
             image_url=ctx.store.presign(bucket, image.key, lifetime),
-            image_md5=image_md5,
+            image_md5=digests[IMAGE].md5,
         )
 
-    return Prepared(build_request, {LIVE: live_md5, IMAGE: image_md5})
+    return Prepared(build_request, digests)
 
 
 def _upload(ctx: Context, pair: CompletePair) -> Prepared | Deferral | SetBack:
@@ -260,21 +261,24 @@ def _upload(ctx: Context, pair: CompletePair) -> Prepared | Deferral | SetBack:
     for target in targets:
         if not isinstance(target, UploadTarget):
             return _unprepared(ctx, target)
-        if problem := cos_url_problem(target.upload_url, ctx.settings.endpoint_scheme):
+        scheme, region = ctx.settings.endpoint_scheme, ctx.settings.region
+        if problem := cos_url_problem(target.upload_url, scheme, region):
             reason = f"CreateUploadUrl's answer was refused: {problem}"
             return _unprepared(ctx, NotSent(reason))
 
-    def copy(item: Input, target: UploadTarget | Answer | NotSent) -> str:
+    def copy(item: Input, target: UploadTarget | Answer | NotSent) -> Digests:
         assert isinstance(target, UploadTarget)
         return ctx.store.upload_to_url(ctx.settings.bucket, item.key, item.etag, target.upload_url)
 
     live, image = targets
-    live_md5, image_md5 = ctx.concurrency.gather(
+    live_digests, image_digests = ctx.concurrency.gather(
         lambda: copy(pair.live, live), lambda: copy(pair.image, image)
     )
     assert isinstance(live, UploadTarget) and isinstance(image, UploadTarget)
-    request = DetectRequest(live.resource_url, live_md5, image.resource_url, image_md5)
-    return Prepared(lambda _: request, {LIVE: live_md5, IMAGE: image_md5})
+    request = DetectRequest(
+        live.resource_url, live_digests.md5, image.resource_url, image_digests.md5
+    )
+    return Prepared(lambda _: request, {LIVE: live_digests, IMAGE: image_digests})
 
 
 def _unprepared(ctx: Context, reply: Answer | NotSent) -> Deferral | SetBack:

@@ -43,8 +43,9 @@ class SlotLease:
             moment = self._ctx.store.now()
             acquired = self._acquire(moment)
             if self._slot_at(moment) == self._slot_at(self._ctx.store.now()):
-                if acquired and self._retires is None:
-                    self._retires = self._retirement()
+                if acquired:
+                    self._retires = self._retires or self._retirement()
+                    self.renew()  # the slot may end before the first marker is drawn
                 return acquired
             if not self.release():
                 return False

@@ -24,7 +24,8 @@ class Answer(NamedTuple):
     description: str
     request_id: str
     similarity: float | None = None  # 0 to 100
-    best_frame_url: str = ""
+    best_frame_url: str = ""  # temporary, and as good as the picture; never in a record
+    has_best_frame: bool = False
     best_frame_md5: str = ""
     contract_violation: str = ""
     """How the answer breaks the documented contract; such an answer never passes anyone."""
@@ -109,13 +110,15 @@ def read_detect_reply(reply: object) -> Answer | NoReply:
         missing = "Result is missing or not a string"
         return Answer("result", "", "", request_id, contract_violation=missing)
     similarity, violation = _similarity(response.get("Sim"))
+    url = _url(response.get("BestFrameUrl"))
     return Answer(
         channel="result",
         code=code,
         description=_text(response.get("Description")),
         request_id=request_id,
         similarity=similarity,
-        best_frame_url=_url(response.get("BestFrameUrl")),
+        best_frame_url=url,
+        has_best_frame=bool(url),
         best_frame_md5=_text(response.get("BestFrameMd5")),
         contract_violation=violation if code == "Success" else "",
     )

@@ -27,7 +27,7 @@ from .records import Response
 from .runtime import Concurrency
 from .settings import Settings
 from .store import ObjectHead, RetryingStore
-from .verdicts import outcome_of_response
+from .verdicts import REFUSALS, outcome_of_response
 
 # The local outcomes that need no call; see verdict_table.py.
 ARCHIVED, ENCRYPTED, UNREADABLE = "InputArchived", "InputEncrypted", "InputUnreadable"
@@ -144,23 +144,29 @@ class Inspection(NamedTuple):
         """Whether the result lacks a best frame that the service had given."""
         return self.result is not None and self.result.metadata.get(FRAME_META) == FRAME_MISSING
 
+    @property
+    def result_may_be_revised(self) -> bool:
+        """Whether an operator may grant another attempt after this result."""
+        reason = self.result.metadata.get(REASON_META) if self.result else None
+        return self.result_status == "failed" or reason in REFUSALS
+
     def invalid_result_is_outdated(self) -> bool:
         """Whether the result says `invalid` of inputs that are valid, since a limit was raised."""
         return self.result_is_invalid and isinstance(self.inputs, CompletePair)
 
-    def failed_result_is_outdated(self, response: Response | None, grants: int) -> bool:
-        """Whether a `failed` result is not the last word, given the response that is recorded.
+    def revisable_result_is_outdated(self, response: Response | None, grants: int) -> bool:
+        """Whether a result that may be revised is not the last word, given the recorded response.
 
         An operator may have granted another attempt: it is still to be made, or it was made and
-        not published, or a slow publisher of the failure came after it.
+        not published, or a slow publisher of the earlier result came after it.
         """
-        if self.result is None or self.result_status != "failed":
+        if self.result is None or not self.result_may_be_revised:
             return False
         if response is None:
             return grants > 0
         if self.result.metadata.get(ATTEMPT_META) != str(response.attempt):
             return True
-        return outcome_of_response(response).status != "failed"
+        return outcome_of_response(response).status != self.result_status
 
 
 def inspect(

@@ -4,6 +4,9 @@
 <result prefix><pair id>/result.json                    the verdict; written last
 <result prefix><pair id>/best-frame-<its MD5>.jpg       a key never holds other bytes
 <ledger prefix>claims/<pair hash>/<fingerprint>/<name>  see ledger.py for the names
+<ledger prefix>submissions/<pair hash>/<n>              the n-th content of that pair
+<ledger prefix>packages/<MD5>/<n>                       the n-th content with that liveness package
+<ledger prefix>frames/<pair hash>/<fingerprint>-<n>     the URL of a best frame, until it is copied
 <ledger prefix>pending/<due>-<pair hash>-<token>        a marker; every one has its own name
     <ledger prefix>pending/<due>-<pair hash>-<token>-s  one of a pair with set-backs
 <ledger prefix>drain/<slot>                             who drains in that slot of time
@@ -213,6 +216,24 @@ def read_ledger_key(settings: Settings, key: str) -> LedgerKey | None:
     if match["numbered"]:
         return LedgerKey(parts[0], parts[1], match["numbered"], int(match["number"]))
     return LedgerKey(parts[0], parts[1], RESPONSE, int(match["grants"] or 0))
+
+
+# ---- admission, and best frames that are not copied yet
+
+
+def submission_key(settings: Settings, pair_id: str, number: int) -> str:
+    """Return the key of the n-th content of a pair."""
+    return f"{settings.ledger_prefix}submissions/{pair_hash(pair_id)}/{number}"
+
+
+def package_key(settings: Settings, md5: str, number: int) -> str:
+    """Return the key of the n-th content that has the liveness package with this MD5."""
+    return f"{settings.ledger_prefix}packages/{md5}/{number}"
+
+
+def frame_url_key(settings: Settings, pair_id: str, fingerprint: str, attempt: int) -> str:
+    """Return the key of the best frame's temporary URL, as one attempt was answered."""
+    return f"{settings.ledger_prefix}frames/{pair_hash(pair_id)}/{fingerprint}-{attempt}"
 
 
 # ---- markers

@@ -5,8 +5,8 @@ replaced:
 
     <n>.claim       attempt n is taken: a nonce that names its owner, under a lease
     <n>.released    the owner of attempt n (by nonce) gave it back without a billed call
-    response        what the API answered, or that the pair was given up; ends all calls
-    grant-<k>       an operator allows one more attempt after the k-th `failed` response
+    response        what the API answered, or why it is not asked (any more); ends all calls
+    grant-<k>       an operator allows one more attempt after the k-th failure or refusal
     response-<k>    the response after grant k
     late-<n>        an answer to attempt n that came when another response was recorded already
 
@@ -25,7 +25,7 @@ read-back fences: two PUTs at once may both get a 200, but only one of the two c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from .context import Context
 from .errors import (
@@ -34,7 +34,6 @@ from .errors import (
     StoreUnavailableError,
 )
 from .history import History, read_history
-from .inspection import CompletePair
 from .keys import (
     claim_name,
     content_prefix,
@@ -44,6 +43,8 @@ from .keys import (
     response_name,
 )
 from .records import (
+    LATE_ANSWER_SECONDS,
+    LEASE_SECONDS,
     Claim,
     Response,
     claim_record,
@@ -60,7 +61,7 @@ from .retry import DEFAULT_POLICY, PERSISTENT_POLICY, RetryPolicy, with_retries
 from .store import UNPARSABLE, ObjectHead, StoredObject
 from .verdicts import outcome_of_response
 
-_MAX_RECORD_BYTES = 64 * 1024
+MAX_RECORD_BYTES = 64 * 1024
 # The last try to write a paid answer down begins this long before the invocation ends.
 _LAST_TRY_SECONDS = 12.0
 _ENDLESS = 1_000_000
@@ -89,22 +90,43 @@ class Theirs(NamedTuple):
     claim: Claim
 
 
+class Beside(Protocol):
+    """What else is done in the round trips of a claim, so that it costs none of its own."""
+
+    def create_tasks(self) -> list[Callable[[], Any]]:
+        """Return what to do while the claim is created."""
+
+    def read_tasks(self) -> list[Callable[[], Any]]:
+        """Return what to do while the claim is read back."""
+
+
+class Standing(NamedTuple):
+    """How a content without a response stands, as seen by the walk of another one."""
+
+    possibly_billed: int
+    late: Response | None  # an answer that is stored, and not recorded yet
+    seconds_left: float  # in which its latest call may still be answered
+
+
 class Ledger:
     """The part of the ledger that belongs to one fingerprint of one pair."""
 
-    def __init__(self, ctx: Context, pair: CompletePair) -> None:
+    def __init__(self, ctx: Context, pair_id: str, fingerprint: str) -> None:
         self._ctx = ctx
-        self._pair = pair
+        self._pair_id = pair_id
+        self._fingerprint = fingerprint
         self._bucket = ctx.settings.ledger_bucket
-        self._prefix = content_prefix(ctx.settings, pair.pair_id, pair.fingerprint)
+        self._prefix = content_prefix(ctx.settings, pair_id, fingerprint)
         self._owner = owner_record(ctx.info, ctx.clock.now())
         self.grants = 0
         """How many grants the latest read of the response passed over."""
 
     # ---- attempts
 
-    def claim(self, history: History) -> Mine | Theirs | Unread | Response:
+    def claim(self, history: History, beside: Beside) -> Mine | Theirs | Unread | Response:
         """Create the next attempt and read it back: two round trips, the response read in both.
+
+        What is to be done `beside` them has been done if the claim is ours.
 
         Only the read-back decides whose claim it is: a 409 may be caused by our own first PUT
         whose reply was lost, and two PUTs at once may both get a 200. A claim that certainly is
@@ -112,7 +134,7 @@ class Ledger:
         """
         number = history.number + 1
         nonce, started = self._ctx.rng.token(), self._ctx.clock.monotonic()
-        body = claim_record(self._pair.pair_id, number, nonce, self._owner)
+        body = claim_record(self._pair_id, number, nonce, self._owner)
         mine = Mine(number, nonce, started)
         created = False
 
@@ -121,10 +143,12 @@ class Ledger:
             created = self._create(claim_name(number), body)
 
         try:
-            _, recorded = self._ctx.concurrency.gather(create, self.response)
+            _, recorded, *_ = self._ctx.concurrency.gather(
+                create, self.response, *beside.create_tasks()
+            )
             if isinstance(recorded, Response):
                 return recorded
-            claim, recorded = self._read_back(mine, body, created)
+            claim, recorded = self._read_back(mine, body, created, beside)
         except Exception as error:
             if created:  # else the name of the release may be needed by another owner
                 return Unread(mine, error)
@@ -133,7 +157,9 @@ class Ledger:
             return recorded
         return mine if claim.nonce == nonce else Theirs(claim)
 
-    def _read_back(self, mine: Mine, body: bytes, created: bool) -> tuple[Claim, Response | None]:
+    def _read_back(
+        self, mine: Mine, body: bytes, created: bool, beside: Beside
+    ) -> tuple[Claim, Response | None]:
         """Read claim and release of our attempt's number, and the response again.
 
         A claim just created cannot have been released yet. An instance's first claim in a bucket is
@@ -145,6 +171,7 @@ class Ledger:
             lambda: self._read_created_claim(number),
             lambda: None if created else self._get(released_name(number)),
             self.response,
+            *beside.read_tasks(),
         ]
         if self._bucket not in self._ctx.trusted_buckets:
             tasks.append(lambda: self._prove_create_only(number, body))
@@ -205,6 +232,22 @@ class Ledger:
                 known = number
         return known
 
+    def standing(self) -> Standing:
+        """Find out how this content stands, if it has no response and is not the caller's own."""
+        first = self._read_claim(1)
+        if first is None:
+            return Standing(0, None, 0.0)
+        history, lease_left = self.catch_up(History(), first, _ENDLESS)
+        unanswered = list(history.unanswered)
+        if lease_left > 0:
+            unanswered.append(history.number + 1)
+        if not unanswered:
+            return Standing(0, None, 0.0)
+        latest = self._read_claim(unanswered[-1])
+        window = LEASE_SECONDS + LATE_ANSWER_SECONDS + _LAST_TRY_SECONDS
+        seconds_left = window - latest.age if latest else 0.0
+        return Standing(len(unanswered), self.late_response(unanswered), seconds_left)
+
     def release(self, claim: Mine, history: History) -> None:
         """Give an attempt back; once this was tried, the number is never used again."""
         record = release_record(claim.number, claim.nonce, history.to_record())
@@ -237,9 +280,9 @@ class Ledger:
     # ---- grants
 
     def grant(self) -> bool:
-        """Allow one more attempt; return False unless a `failed` response is in the way."""
+        """Allow one more attempt; return False unless a failure or refusal is in the way."""
         response = self.response()
-        if response is None or not _has_failed(response) or self._granted_by_this_request():
+        if response is None or not _may_be_granted(response) or self._granted_by_this_request():
             return False
         self._create(grant_name(self.grants + 1), grant_record(self._owner))
         return True
@@ -253,7 +296,7 @@ class Ledger:
     # ---- responses
 
     def response(self) -> Response | None:
-        """Read the response in force: one that failed and was followed by a grant is passed over.
+        """Read the response in force: a failure or refusal that a grant followed is passed over.
 
         Raises LedgerDamagedError if the record is not as this function wrote it.
         """
@@ -262,7 +305,7 @@ class Ledger:
             if stored is None:
                 return None
             response = self._read_response(stored)
-            if not _has_failed(response) or self._get(grant_name(self.grants + 1)) is None:
+            if not _may_be_granted(response) or self._get(grant_name(self.grants + 1)) is None:
                 return response
             self.grants += 1
 
@@ -303,10 +346,10 @@ class Ledger:
         return None if self.grants else responses[0]
 
     def _body(self, response: Response) -> bytes:
-        return response_record(response, self._pair.pair_id, self._pair.fingerprint)
+        return response_record(response, self._pair_id, self._fingerprint)
 
     def _read_response(self, stored: StoredObject) -> Response:
-        response = read_response(stored.body, self._pair.fingerprint)
+        response = read_response(stored.body, self._fingerprint)
         if response is None:
             raise LedgerDamagedError(
                 f"{stored.head.key!r} in {self._bucket!r} is not as this function wrote it; "
@@ -321,7 +364,7 @@ class Ledger:
         return self._ctx.store.head(self._bucket, self._prefix + name)
 
     def _get(self, name: str) -> StoredObject | None:
-        return self._ctx.store.get(self._bucket, self._prefix + name, _MAX_RECORD_BYTES)
+        return self._ctx.store.get(self._bucket, self._prefix + name, MAX_RECORD_BYTES)
 
     def _create(self, name: str, body: bytes, policy: RetryPolicy = DEFAULT_POLICY) -> bool:
         """Create an object; return whether the name was free."""
@@ -355,5 +398,9 @@ def _summary(claim: Claim, released: StoredObject | None) -> History | None:
 
 
 def _has_failed(response: Response) -> bool:
-    """Whether an operator may grant another attempt after it."""
     return outcome_of_response(response).status == "failed"
+
+
+def _may_be_granted(response: Response) -> bool:
+    """Whether an operator may grant another attempt after it."""
+    return bool(response.refusal) or _has_failed(response)

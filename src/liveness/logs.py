@@ -31,6 +31,8 @@ EVENTS: Mapping[str, str] = {
     "pair.billed-after-give-up": "ALARM: a billed response arrived after the pair was given up",
     "pair.given-up": "ALARM: a content ended without a verdict, after too many attempts without a "
     "reply or too many set-backs; an operator must investigate",
+    "pair.refused": "a content must not be called for: a submission too many, or a package that "
+    "another pair was judged with",
     "pair.released": "an attempt was released without a billed call",
     "pair.best-frame-missing": "the best frame could not be copied, with the reason",
     "pair.published": "`result.json` was written",
@@ -102,7 +104,19 @@ def silence_vendors() -> None:
 def _line(record: Mapping[str, Any], max_chars: int) -> str:
     """Return one line of JSON, in which every text is cut to that many characters."""
     short = {name: _cut(value, max_chars) for name, value in record.items()}
-    return json.dumps(short, ensure_ascii=False) + "\n"
+    return escape_unprintable(json.dumps(short, ensure_ascii=False)) + "\n"
+
+
+def escape_unprintable(text: str) -> str:
+    """Escape, as JSON does, every character that a terminal or a reader may not show as it is.
+
+    Control and format characters, surrogates and all spaces but the plain one: JSON itself leaves
+    what is above U+001F, such as U+009B, which begins an escape sequence, and U+202E, which turns
+    the rest of a line round. JSON stays JSON with the same meaning.
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
 
 
 def _cut(value: Any, max_chars: int) -> Any:

@@ -40,6 +40,7 @@ class ParkReason(Enum):
     THROTTLED = "throttled", "the face API is over its request rate"
     BREAKER_OPEN = "breaker-open", "no calls are made: the face API gives no answers"
     SPACED = "spaced", "the pause since the last set-back is not over"
+    PACKAGE_IN_USE = "package-in-use", "another pair may be judged with the same package"
     UNREACHABLE = "unreachable", "the face API cannot be reached; no call was sent", True
     OUTCOME_UNKNOWN = "outcome-unknown", "a call got no reply; it may have been billed", True
     TRANSIENT = "transient", "the face API could not judge the inputs for now", True

@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from .best_frame import BestFrame, StoredFrame, fetch_frame, frame_md5
+from .best_frame import (
+    BestFrame,
+    StoredFrame,
+    delete_frame_url,
+    fetch_frame,
+    find_frame_url,
+    frame_md5,
+)
 from .context import Context
 from .errors import LivenessError, PairNotFinishedError, StoreUnavailableError
 from .face_api import Answer, NoFrame
@@ -19,7 +26,7 @@ from .records import Response
 from .result import Finding, build_result
 from .store import JPEG, JSON
 from .verdict_table import Outcome
-from .verdicts import local_outcome, outcome_of_response
+from .verdicts import TOO_MANY_SUBMISSIONS, local_outcome, outcome_of_response
 
 # A request whose reply was lost has taken effect by then, or never will.
 _LATE_WRITE_SECONDS = 120.0
@@ -52,10 +59,9 @@ class Publisher:
         """
         answer, outcome = response.answer, outcome_of_response(response)
         if frame is None:
-            frame = self._store_frame(self.fetch_frame(answer)) if answer else _NO_ANSWER
-        detail = answer.contract_violation if answer else ""
-        finding = Finding(pair, outcome, detail, response, frame)
-        if answer is None or isinstance(frame, StoredFrame) or not answer.best_frame_url:
+            frame = self._obtain_frame(pair, response)
+        finding = Finding(pair, outcome, _detail(response), response, frame)
+        if answer is None or isinstance(frame, StoredFrame) or not answer.has_best_frame:
             self._put(finding)
             return outcome
 
@@ -77,9 +83,19 @@ class Publisher:
         self._put(Finding(inputs.pair, outcome, inputs.detail, None, _NO_CALL))
         return outcome
 
-    def fetch_frame(self, answer: Answer) -> BestFrame | NoFrame:
-        """Fetch the best frame that the answer names, and check it."""
-        return fetch_frame(self._ctx, answer)
+    def fetch_frame(self, answer: Answer, url: str) -> BestFrame | NoFrame:
+        """Fetch the best frame that came with the answer, and check it."""
+        return fetch_frame(self._ctx, answer, url)
+
+    def _obtain_frame(self, pair: CompletePair, response: Response) -> StoredFrame | NoFrame:
+        """Fetch and store the frame of a recorded answer. Raises StoreUnavailableError."""
+        answer = response.answer
+        if answer is None:
+            return _NO_CALL if response.refusal else _NO_ANSWER
+        url = ""
+        if answer.has_best_frame:
+            url = find_frame_url(self._ctx, pair.pair_id, pair.fingerprint, response.attempt)
+        return self._store_frame(self.fetch_frame(answer, url))
 
     def try_store_frame(self, frame: BestFrame | NoFrame) -> StoredFrame | NoFrame | None:
         """Store the frame; None if that failed for now: `publish_result` tries again."""
@@ -110,7 +126,8 @@ class Publisher:
         ctx = self._ctx
         result = build_result(ctx.settings, finding, ctx.info, ctx.clock.now())
         self._recheck_scheduled = False
-        try:
+
+        def put() -> None:
             ctx.store.put(
                 ctx.settings.result_bucket,
                 result_key(ctx.settings, self._pair_id),
@@ -119,6 +136,13 @@ class Publisher:
                 result.metadata,
                 on_first_failure=self._schedule_recheck,
             )
+
+        tasks, response, pair = [put], finding.response, finding.pair
+        if response and isinstance(finding.frame, StoredFrame):
+            attempt = response.attempt
+            tasks.insert(0, lambda: delete_frame_url(ctx, pair.pair_id, pair.fingerprint, attempt))
+        try:
+            ctx.concurrency.gather(*tasks)
         except StoreUnavailableError as error:
             raise PairNotFinishedError(error, marker_written=self._recheck_scheduled) from error
 
@@ -129,3 +153,11 @@ class Publisher:
         if self._recheck_scheduled:
             reason = ParkReason.LATE_WRITE.code
             self._log("pair.parked", seconds=_LATE_WRITE_SECONDS, reason=reason)
+
+
+def _detail(response: Response) -> str:
+    """Return what the operator should know about this outcome, if anything."""
+    admission = response.admission
+    if response.refusal == TOO_MANY_SUBMISSIONS and admission:
+        return f"LIVENESS_MAX_SUBMISSIONS admits {admission.limit} contents of a pair"
+    return response.answer.contract_violation if response.answer else ""

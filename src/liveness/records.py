@@ -11,15 +11,19 @@ import json
 from typing import Any, NamedTuple
 
 from .face_api import Answer
-from .store import CLOCK_RESOLUTION_SECONDS, UNPARSABLE, StoredObject
+from .store import CLOCK_RESOLUTION_SECONDS, UNPARSABLE, Digests, StoredObject
 
 CLAIM_SCHEMA = "liveness-claim/1"
 RELEASE_SCHEMA = "liveness-release/2"
 GRANT_SCHEMA = "liveness-grant/1"
-RESPONSE_SCHEMA = "liveness-response/2"
+RESPONSE_SCHEMA = "liveness-response/3"
+SUBMISSION_SCHEMA = "liveness-submission/1"
+PACKAGE_SCHEMA = "liveness-package/1"
 SLOT_SCHEMA = "liveness-drain-slot/1"
 # Shorter than the platform's retry interval of 60 s (document 583/39851).
 LEASE_SECONDS = 50
+# How long the thread of a call goes on waiting after the call's deadline.
+LATE_ANSWER_SECONDS = 120.0
 
 
 class InvocationInfo(NamedTuple):
@@ -52,17 +56,42 @@ class Claim(NamedTuple):
         return LEASE_SECONDS + CLOCK_RESOLUTION_SECONDS - self.age
 
 
+class EarlierSubmission(NamedTuple):
+    """What became of an earlier content of the same pair."""
+
+    number: int
+    status: str | None  # as in result.json; None: it has no verdict
+    reason: str | None  # the code
+
+
+class Admission(NamedTuple):
+    """Which of its pair's contents this is, and whether its package was used before."""
+
+    number: int | None  # from 1; None: it was not admitted, as one too many
+    total: int  # of contents that were admitted, as far as known
+    limit: int
+    earlier: tuple[EarlierSubmission, ...] = ()
+    billed_before: int = 0  # calls for earlier contents that may have been billed
+    reused: bool | None = None  # None: the package was not looked for
+    first_used: float | None = None  # seconds since 1970
+
+
 class Response(NamedTuple):
-    """The response record: everything the verdict and the result are made of."""
+    """The response record: everything the verdict and the result are made of.
+
+    Without an answer the content was refused, or else given up.
+    """
 
     attempt: int
     possibly_billed: int  # calls for this fingerprint that may have been billed, this one included
     threshold: float
     transfer: str
-    md5s: dict[str, str]  # by role
+    digests: dict[str, Digests]  # by role
     claimed_at: float  # seconds since 1970
     answered_at: float
-    answer: Answer | None  # None: given up
+    answer: Answer | None  # without the URL of its best frame, see ledger.store_frame_url
+    admission: Admission | None
+    refusal: str = ""  # the code of the result, if the content must not be called for
 
 
 def claim_record(pair_id: str, attempt: int, nonce: str, owner: dict[str, Any]) -> bytes:
@@ -127,7 +156,7 @@ def read_granting_request(stored: StoredObject) -> str | None:
 
 def response_record(response: Response, pair_id: str, fingerprint: str) -> bytes:
     """Return the body of a response record or of a late response."""
-    answer = response.answer
+    answer, admission = response.answer, response.admission
     record = {
         "schema": RESPONSE_SCHEMA,
         "pair_id": pair_id,
@@ -136,7 +165,7 @@ def response_record(response: Response, pair_id: str, fingerprint: str) -> bytes
         "possibly_billed": response.possibly_billed,
         "threshold": response.threshold,
         "transfer": response.transfer,
-        "md5s": response.md5s,
+        "digests": {role: digests._asdict() for role, digests in response.digests.items()},
         "claimed_at": response.claimed_at,
         "answered_at": response.answered_at,
         "answer": None
@@ -147,9 +176,24 @@ def response_record(response: Response, pair_id: str, fingerprint: str) -> bytes
             "description": answer.description,
             "request_id": answer.request_id,
             "similarity": answer.similarity,
-            "best_frame_url": answer.best_frame_url,
+            "has_best_frame": answer.has_best_frame,
             "best_frame_md5": answer.best_frame_md5,
             "contract_violation": answer.contract_violation,
+        },
+        "refusal": response.refusal,
+        "admission": None
+        if admission is None
+        else {
+            "number": admission.number,
+            "count": admission.total,
+            "limit": admission.limit,
+            "earlier": [
+                {"number": item.number, "status": item.status, "reason": item.reason}
+                for item in admission.earlier
+            ],
+            "billed_before": admission.billed_before,
+            "reused": admission.reused,
+            "first_used": admission.first_used,
         },
     }
     return encode({**record, "digest": _digest(record)})
@@ -169,7 +213,10 @@ def read_response(body: bytes, fingerprint: str) -> Response | None:
             possibly_billed=record["possibly_billed"],
             threshold=record["threshold"],
             transfer=record["transfer"],
-            md5s=record["md5s"],
+            digests={
+                role: Digests(digests["md5"], digests["sha256"])
+                for role, digests in record["digests"].items()
+            },
             claimed_at=record["claimed_at"],
             answered_at=record["answered_at"],
             answer=None
@@ -180,13 +227,69 @@ def read_response(body: bytes, fingerprint: str) -> Response | None:
                 description=answer["description"],
                 request_id=answer["request_id"],
                 similarity=answer["similarity"],
-                best_frame_url=answer["best_frame_url"],
+                has_best_frame=answer["has_best_frame"],
                 best_frame_md5=answer["best_frame_md5"],
                 contract_violation=answer["contract_violation"],
             ),
+            admission=_read_admission(record["admission"]),
+            refusal=record["refusal"],
         )
     except UNPARSABLE:
         return None
+
+
+def _read_admission(record: Any) -> Admission | None:
+    if record is None:
+        return None
+    return Admission(
+        number=record["number"],
+        total=record["count"],
+        limit=record["limit"],
+        earlier=tuple(
+            EarlierSubmission(item["number"], item["status"], item["reason"])
+            for item in record["earlier"]
+        ),
+        billed_before=record["billed_before"],
+        reused=record["reused"],
+        first_used=record["first_used"],
+    )
+
+
+def submission_record(
+    pair_id: str, number: int, fingerprint: str, package_md5: str | None, owner: dict[str, Any]
+) -> bytes:
+    """Return the body of `submissions/<pair hash>/<n>`.
+
+    The package's MD5 is how an erasure finds the package's uses; None if it is not known.
+    """
+    return _number_record(
+        SUBMISSION_SCHEMA, pair_id, number, fingerprint, {"package_md5": package_md5}, owner
+    )
+
+
+def package_record(pair_id: str, number: int, fingerprint: str, owner: dict[str, Any]) -> bytes:
+    """Return the body of `packages/<MD5>/<n>`."""
+    return _number_record(PACKAGE_SCHEMA, pair_id, number, fingerprint, {}, owner)
+
+
+def _number_record(
+    schema: str,
+    pair_id: str,
+    number: int,
+    fingerprint: str,
+    more: dict[str, Any],
+    owner: dict[str, Any],
+) -> bytes:
+    return encode(
+        {
+            "schema": schema,
+            "pair_id": pair_id,
+            "number": number,
+            "fingerprint": fingerprint,
+            **more,
+            "owner": owner,
+        }
+    )
 
 
 def slot_record(nonce: str, info: InvocationInfo) -> bytes:

@@ -26,6 +26,7 @@ from .keys import (
 )
 from .records import InvocationInfo, Response
 from .settings import Settings
+from .store import Digests
 from .verdict_table import Outcome
 
 RESULT_SCHEMA = "liveness-result/1"
@@ -56,7 +57,7 @@ def build_result(
     """Build the result of a pair; a function of its arguments alone. Pure."""
     pair, outcome, response = finding.pair, finding.outcome, finding.response
     answer = response.answer if response else None
-    md5s = response.md5s if response else {}
+    digests = response.digests if response else {}
     fields: dict[str, Any] = {
         "schema": RESULT_SCHEMA,
         "pair_id": pair.pair_id,
@@ -79,10 +80,12 @@ def build_result(
             "request_id": answer.request_id,
         },
         "region": settings.region,
-        "inputs": [_input(item, md5s.get(item.role)) for item in pair.inputs],
+        "inputs": [_input(item, digests.get(item.role)) for item in pair.inputs],
         "best_frame": _frame(settings, pair, finding.frame),
         "attempts": response.attempt if response else 0,
         "possibly_billed_calls": response.possibly_billed if response else 0,
+        "submission": _submission(response) if response else None,
+        "package": _package(response) if response else None,
         "times": {
             "claimed": _time(response.claimed_at) if response else None,
             "answered": _time(response.answered_at) if answer and response else None,
@@ -98,7 +101,7 @@ def build_result(
 def _metadata(finding: Finding) -> dict[str, str]:
     """What a HEAD must show: whose result this is, and whether it names the frame it was given."""
     pair, outcome, response, frame = finding.pair, finding.outcome, finding.response, finding.frame
-    given = response is not None and response.answer is not None and response.answer.best_frame_url
+    given = response is not None and response.answer is not None and response.answer.has_best_frame
     absent = FRAME_MISSING if given else FRAME_NONE
     metadata = {
         FINGERPRINT_META: pair.fingerprint,
@@ -114,16 +117,44 @@ def _metadata(finding: Finding) -> dict[str, str]:
     return metadata
 
 
-def _input(item: Input, md5: str | None) -> dict[str, Any]:
+def _submission(response: Response) -> dict[str, Any] | None:
+    """Which of the pair's contents this is, and what became of those before."""
+    admission = response.admission
+    if admission is None:
+        return None
+    return {
+        "number": admission.number,
+        "count": admission.total,
+        "limit": admission.limit,
+        "possibly_billed_calls": admission.billed_before + response.possibly_billed,
+        "earlier": [
+            {"number": item.number, "status": item.status, "reason": item.reason}
+            for item in admission.earlier
+        ],
+    }
+
+
+def _package(response: Response) -> dict[str, Any] | None:
+    """Whether another pair was judged with this package; never which one."""
+    admission = response.admission
+    if admission is None or admission.reused is None:
+        return None
+    first_used = None if admission.first_used is None else _time(admission.first_used)
+    return {"reused": admission.reused, "first_used": first_used}
+
+
+def _input(item: Input, digests: Digests | None) -> dict[str, Any]:
     if not item.etag:  # COS refuses even to describe it
-        unknown = dict.fromkeys(("md5", "size", "etag", "last_modified"))
+        unknown = dict.fromkeys(("md5", "sha256", "size", "etag", "identity", "last_modified"))
         return {"role": item.role, "key": item.key, **unknown}
     return {
         "role": item.role,
         "key": item.key,
-        "md5": md5 or item.md5,
+        "md5": digests.md5 if digests else item.md5,
+        "sha256": digests.sha256 if digests else None,
         "size": item.size,
         "etag": item.etag,
+        "identity": "md5" if item.md5 else "etag",
         "last_modified": _time(item.last_modified),
     }
 

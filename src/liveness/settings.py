@@ -17,10 +17,19 @@ ADVISED_SIM_THRESHOLD = 70.0
 # The API's default limit (API document).
 DEFAULT_RATE_LIMIT = 5.0
 
+# Of the hosts that this function and the operator's commands send requests to.
+_DOMAINS = ("myqcloud.com", "tencentcos.cn", "tencentcloudapi.com")
+_LOOPBACK_PROXY = re.compile(
+    r"(http://)?(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d{1,5})?/?", re.IGNORECASE
+)
+
+# What becomes of a liveness package that was judged for another pair before.
+REJECT, REPORT = "reject", "report"
+
 SETTING_NAMES = (
     "INPUT_PREFIX", "RESULT_PREFIX", "LEDGER_PREFIX", "BUCKET", "RESULT_BUCKET", "LEDGER_BUCKET",
     "LIVE_SUFFIXES", "IMAGE_SUFFIXES", "SIM_THRESHOLD", "RATE_LIMIT", "MAX_ATTEMPTS", "TRANSFER",
-    "ENDPOINT_SCHEME", "MAX_LIVE_MB", "MAX_IMAGE_MB",
+    "ENDPOINT_SCHEME", "MAX_LIVE_MB", "MAX_IMAGE_MB", "MAX_SUBMISSIONS", "REUSED_PACKAGE",
 )  # fmt: skip
 
 
@@ -43,6 +52,8 @@ class Settings(NamedTuple):
     endpoint_scheme: str
     max_live_bytes: int
     max_image_bytes: int
+    max_submissions: int
+    reused_package: str
     warnings: tuple[str, ...] = ()
 
     @property
@@ -74,9 +85,11 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         rate_limit=reader.number("RATE_LIMIT", DEFAULT_RATE_LIMIT, 0.1, 1000),
         max_attempts=int(reader.number("MAX_ATTEMPTS", 3, 1, 10, whole=True)),
         transfer=reader.choice("TRANSFER", ("presign", "upload")),
-        endpoint_scheme=reader.choice("ENDPOINT_SCHEME", ("https", "http")),
+        endpoint_scheme=reader.endpoint_scheme(),
         max_live_bytes=int(reader.number("MAX_LIVE_MB", 256, 1, 5120, whole=True)) * 1024 * 1024,
         max_image_bytes=int(reader.number("MAX_IMAGE_MB", 20, 1, 5120, whole=True)) * 1024 * 1024,
+        max_submissions=int(reader.number("MAX_SUBMISSIONS", 5, 1, 100, whole=True)),
+        reused_package=reader.choice("REUSED_PACKAGE", (REJECT, REPORT)),
     )
     reader.check_unknown()
     reader.check_combinations(settings)
@@ -89,6 +102,16 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         )
         settings = settings._replace(warnings=(warning,))
     return settings
+
+
+def _stays_on_this_machine(environ: Mapping[str, str]) -> bool:
+    """Whether what is sent by HTTP to the cloud's hosts goes to a proxy on this machine."""
+    bypassed = environ.get("no_proxy", "") or environ.get("NO_PROXY", "")
+    for entry in bypassed.lower().split(","):
+        host = entry.strip().partition(":")[0].lstrip("*.")
+        if host and any(host.endswith(domain) or domain.endswith(host) for domain in _DOMAINS):
+            return False
+    return "*" not in bypassed and bool(_LOOPBACK_PROXY.fullmatch(environ.get("http_proxy", "")))
 
 
 class _Reader:
@@ -171,6 +194,18 @@ class _Reader:
         if text not in choices:
             self._problem(name, f"is {text!r}: give {' or '.join(choices)}")
         return text
+
+    def endpoint_scheme(self) -> str:
+        """Read the scheme; `http` only for the sandbox, which is a proxy on this machine."""
+        scheme = self.choice("ENDPOINT_SCHEME", ("https", "http"))
+        if scheme == "http" and not _stays_on_this_machine(self._environ):
+            self._problem(
+                "ENDPOINT_SCHEME",
+                "is 'http', so that links and signatures would travel unencrypted: that is for the "
+                "sandbox only, with http_proxy naming a loopback address, like "
+                "http://127.0.0.1:8080, and no_proxy no host of the cloud; give https",
+            )
+        return scheme
 
     def check_unknown(self) -> None:
         for variable in sorted(self._environ):

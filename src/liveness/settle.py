@@ -12,7 +12,8 @@ from __future__ import annotations
 import contextlib
 from typing import NamedTuple, NoReturn
 
-from .best_frame import StoredFrame
+from .admission import AdmissionControl, InUse, Refusal, UsesExhausted
+from .best_frame import StoredFrame, keep_frame_url
 from .breaker import open_until
 from .call import (
     MIN_CALL_SECONDS,
@@ -33,11 +34,12 @@ from .face_api import Answer, NoFrame
 from .history import JITTER, MAX_SETBACKS, History
 from .inspection import CompletePair, Inspection, InvalidPair
 from .journal import Journal, Parked
+from .keys import LIVE
 from .ledger import Ledger, Mine, Theirs, Unread
 from .markers import DRAINED_EARLY_SECONDS, ParkReason
 from .pacing import Permit
 from .publish import Publisher
-from .records import Response
+from .records import Admission, Response
 from .retry import with_retries
 from .verdicts import may_be_billed, outcome_of_answer
 
@@ -98,13 +100,14 @@ class Settlement:
                 permit = permit or self._ctx.pacer.acquire(self._seconds_for_permit())
                 if permit is None:
                     return Deferral(0, ParkReason.NO_CALL_SLOT)
-            match self._ledger.claim(history):
+            admission = self._admission_control(prepared, history)
+            match self._ledger.claim(history, admission):
                 case Response() as response:
                     return RecordedResponse(response)
                 case Mine() as mine:
                     if prepared is None or permit is None:  # no call begins while we give up
                         return self._give_up_under(mine, history.released(mine.number))
-                    return self._call_under(mine, prepared, permit, history)
+                    return self._call_under(mine, admission, prepared, permit, history)
                 case Unread(mine, error):
                     self._raise_unfinished(mine, history, error)
                 case Theirs(claim):
@@ -140,6 +143,10 @@ class Settlement:
         if history.wait(now) and not self._urgent:
             return Deferral(self._pause(history), ParkReason.SPACED)
         return None
+
+    def _admission_control(self, prepared: Prepared | None, history: History) -> AdmissionControl:
+        package = prepared.digests[LIVE].md5 if prepared else self._pair.live.md5
+        return AdmissionControl(self._ctx, self._pair, package, first_attempt=history.number == 0)
 
     def _is_exhausted(self, history: History) -> bool:
         return (
@@ -188,51 +195,89 @@ class Settlement:
             setbacks=history.setbacks,
             code=answer.code if answer else None,
         )
-        now, settings = self._ctx.clock.now(), self._ctx.settings
-        self._ledger.store_response(
-            Response(
-                attempt=history.number,
-                possibly_billed=len(history.unanswered),
-                threshold=settings.sim_threshold,
-                transfer=settings.transfer,
-                md5s={},
-                claimed_at=now,
-                answered_at=now,
-                answer=answer,
-            )
-        )
+        admission = self._admission_control(None, history).number()
+        return self._end(self._unanswered(history, admission)._replace(answer=answer))
+
+    def _end(self, response: Response) -> RecordedResponse | InputsChanged:
+        """Record why there is no verdict."""
+        self._ledger.store_response(response)
         recorded = self._ledger.response()
         # None: an operator granted another attempt meanwhile, so begin again.
         return InputsChanged() if recorded is None else RecordedResponse(recorded)
 
+    def _unanswered(self, history: History, admission: Admission) -> Response:
+        now, settings = self._ctx.clock.now(), self._ctx.settings
+        return Response(
+            attempt=history.number,
+            possibly_billed=len(history.unanswered),
+            threshold=settings.sim_threshold,
+            transfer=settings.transfer,
+            digests={},
+            claimed_at=now,
+            answered_at=now,
+            answer=None,
+            admission=admission,
+        )
+
+    # Both of these first record the end and then give the claim back, under which nothing was
+    # billed: until the end is recorded, no one else may call.
+
     def _give_up_under(
         self, claim: Mine, history: History, answer: Answer | None = None
     ) -> RecordedResponse | InputsChanged:
-        """Give up under our claim, and then give it back: nothing was billed under it.
-
-        In this order: until the end is recorded, no one else may call.
-        """
         step = self._give_up(history, answer)
+        self._release(claim, history)
+        return step
+
+    def _refuse_under(
+        self, claim: Mine, refusal: Refusal, prepared: Prepared, history: History
+    ) -> RecordedResponse | InputsChanged:
+        self._journal.log("pair.refused", attempt=claim.number, reason=refusal.code)
+        response = self._unanswered(history, refusal.admission)
+        step = self._end(response._replace(refusal=refusal.code, digests=prepared.digests))
         self._release(claim, history)
         return step
 
     # ---- 3: call
 
     def _call_under(
-        self, claim: Mine, prepared: Prepared, permit: Permit, history: History
+        self,
+        claim: Mine,
+        control: AdmissionControl,
+        prepared: Prepared,
+        permit: Permit,
+        history: History,
     ) -> RecordedResponse | Parked | InputsChanged:
         """Use our claim: call, and either record the answer or give the attempt back."""
         self._journal.log("pair.claimed", attempt=claim.number)
         released = history.released(claim.number)
+        try:
+            admission = control.decide()
+        except Exception as error:
+            self._raise_unfinished(claim, history, error)
+        match admission:
+            case Refusal():
+                return self._refuse_under(claim, admission, prepared, released)
+            case InUse(seconds):
+                return self._defer_under(
+                    claim, Deferral(seconds, ParkReason.PACKAGE_IN_USE), released
+                )
+            case UsesExhausted():
+                later = self._set_back(history, claim.number)
+                if self._is_exhausted(later):
+                    return self._give_up_under(claim, later)
+                deferral = Deferral(self._pause(later), ParkReason.PACKAGE_IN_USE)
+                return self._defer_under(claim, deferral, later)
 
         def response_of(answer: Answer) -> Response:
-            return self._response(answer, prepared, claim, len(history.unanswered))
+            return self._response(answer, prepared, claim, len(history.unanswered), admission)
 
         def keep_late_answer(answer: Answer) -> None:
             if not outcome_of_answer(answer, self._ctx.settings.sim_threshold).final:
                 return
             with contextlib.suppress(LivenessError):  # in a thread of its own, with no one to tell
                 self._ledger.store_late_response(response_of(answer))
+                self._keep_frame_url(claim.number, answer)
                 self._journal.plain_log("pair.late-response", attempt=claim.number)
 
         try:
@@ -251,7 +296,7 @@ class Settlement:
             self._raise_unfinished(claim, history, error)
         match outcome:
             case FinalAnswer(answer):
-                return self._record(response_of(answer))
+                return self._record(response_of(answer), answer)
             case OutcomeUnknown(detail):
                 began = self._ctx.store.now() - (self._ctx.clock.monotonic() - claim.started)
                 later = history.left_unanswered(claim.number, began, self._limit, self._jitter())
@@ -267,10 +312,13 @@ class Settlement:
                 outcome = Deferral(self._pause(later), reason, detail)
             case Deferral():
                 later = released
-        # First the marker, then the release: a crash in between forgets no pair.
-        parked_step = self._park(outcome, later)
-        self._release(claim, later)
-        return parked_step
+        return self._defer_under(claim, outcome, later)
+
+    def _defer_under(self, claim: Mine, deferral: Deferral, history: History) -> Parked:
+        """Park, and then give the claim back: a crash in between forgets no pair."""
+        step = self._park(deferral, history)
+        self._release(claim, history)
+        return step
 
     def _set_back(self, history: History, number: int) -> History:
         return history.set_back(number, self._ctx.store.now(), self._jitter())
@@ -299,7 +347,9 @@ class Settlement:
         self._ledger.release(claim, history)
         self._journal.log("pair.released", attempt=claim.number)
 
-    def _response(self, answer: Answer, prepared: Prepared, claim: Mine, counted: int) -> Response:
+    def _response(
+        self, answer: Answer, prepared: Prepared, claim: Mine, counted: int, admission: Admission
+    ) -> Response:
         settings, clock = self._ctx.settings, self._ctx.clock
         now = clock.now()
         return Response(
@@ -307,22 +357,26 @@ class Settlement:
             possibly_billed=counted + may_be_billed(answer),
             threshold=settings.sim_threshold,
             transfer=settings.transfer,
-            md5s=prepared.md5s,
+            digests=prepared.digests,
             claimed_at=now - (clock.monotonic() - claim.started),
             answered_at=now,
-            answer=answer,
+            answer=answer._replace(best_frame_url=""),
+            admission=admission,
         )
 
     # ---- 4: record
 
-    def _record(self, ours: Response) -> RecordedResponse:
+    def _record(self, ours: Response, answer: Answer) -> RecordedResponse:
         """Store the answer; meanwhile fetch its frame, which is stored while we read back.
 
-        The frame's key names its content, so it may be stored before anything refers to it.
+        The frame's key names its content, so it may be stored before anything refers to it. Its URL
+        is kept meanwhile, for whoever has to go on if this invocation crashes.
         """
-        answer = ours.answer
-        assert answer is not None
-        (frame,) = self._ledger.store_response(ours, lambda: self._publisher.fetch_frame(answer))
+        _, frame = self._ledger.store_response(
+            ours,
+            lambda: self._keep_frame_url(ours.attempt, answer),
+            lambda: self._publisher.fetch_frame(answer, answer.best_frame_url),
+        )
         stored_frame, recorded = self._ctx.concurrency.gather(
             lambda: self._publisher.try_store_frame(frame),
             lambda: self._read_recorded(ours),
@@ -335,6 +389,11 @@ class Settlement:
         event = "pair.billed-after-give-up" if too_late else "pair.late-response"
         self._journal.log(event, attempt=ours.attempt)
         return RecordedResponse(recorded)
+
+    def _keep_frame_url(self, attempt: int, answer: Answer) -> None:
+        if answer.has_best_frame:
+            pair_id, fingerprint = self._pair.pair_id, self._pair.fingerprint
+            keep_frame_url(self._ctx, pair_id, fingerprint, attempt, answer.best_frame_url)
 
     def _read_recorded(self, ours: Response) -> Response:
         """Read the response in force after ours was written."""

@@ -48,6 +48,13 @@ class ObjectHead(NamedTuple):
         return self.date - self.last_modified
 
 
+class Digests(NamedTuple):
+    """Hexadecimal digests of an input's content; SHA-256 only where we read the bytes."""
+
+    md5: str
+    sha256: str | None = None
+
+
 class StoredObject(NamedTuple):
     """An object and its body."""
 
@@ -107,8 +114,8 @@ class ObjectStore(Protocol):
     def list(self, bucket: str, prefix: str, after: str) -> Page:
         """List keys with that prefix that sort after `after`. Eventually consistent (436/30614)."""
 
-    def md5(self, bucket: str, key: str, etag: str) -> str:
-        """Stream the object and return its MD5.
+    def digest(self, bucket: str, key: str, etag: str) -> Digests:
+        """Stream the object and return its digests.
 
         Raises ObjectChangedError, ObjectGoneError, ObjectUnreadableError.
         """
@@ -116,8 +123,8 @@ class ObjectStore(Protocol):
     def presign(self, bucket: str, key: str, seconds: int) -> str:
         """Return a GET URL that is valid that long. Makes no request."""
 
-    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> str:
-        """Stream the object to an upload URL and return the MD5 of what was sent.
+    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> Digests:
+        """Stream the object to an upload URL and return the digests of what was sent.
 
         Raises ObjectChangedError, ObjectGoneError, ObjectUnreadableError.
         """
@@ -190,13 +197,13 @@ class RetryingStore:
     def list(self, bucket: str, prefix: str, after: str) -> Page:
         return self._retry(lambda: self._store.list(bucket, prefix, after))
 
-    def md5(self, bucket: str, key: str, etag: str) -> str:
-        return self._retry(lambda: self._store.md5(bucket, key, etag))
+    def digest(self, bucket: str, key: str, etag: str) -> Digests:
+        return self._retry(lambda: self._store.digest(bucket, key, etag))
 
     def presign(self, bucket: str, key: str, seconds: int) -> str:
         return self._store.presign(bucket, key, seconds)
 
-    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> str:
+    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> Digests:
         return self._retry(lambda: self._store.upload_to_url(bucket, key, etag, url))
 
     def _observe_clock(self, date: float | None) -> None:

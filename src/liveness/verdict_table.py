@@ -360,6 +360,14 @@ FILE_UNREADABLE = Hint(
     "The function may not read an uploaded file. Check its encryption key (KMS) and its ACL.",
     "函数无权读取上传的文件，请检查其 KMS 加密密钥和访问权限。",
 )
+TOO_MANY_SUBMISSIONS = Hint(
+    "This session was submitted too often. Start a new session.",
+    "本次会话提交次数过多，请重新发起核验。",
+)
+PACKAGE_REUSED = Hint(
+    "This recording was used in another session before. Record a new one.",
+    "该录制内容已在其他会话中使用过，请重新录制。",
+)
 OUTSIDE_CONTRACT = Hint(
     "The service answered outside its contract. Send the RequestId to the vendor.",
     "服务返回的内容不符合接口约定，请将 RequestId 提供给服务商。",
@@ -488,6 +496,8 @@ LOCAL_OUTCOMES: tuple[Outcome, ...] = (
     _row("InputArchived", INPUT, FILE_ARCHIVED),
     _row("InputEncrypted", INPUT, FILE_ENCRYPTED),
     _row("InputUnreadable", INPUT, FILE_UNREADABLE),
+    _row("TooManySubmissions", INPUT, TOO_MANY_SUBMISSIONS),
+    _row("PackageReused", LIVENESS, PACKAGE_REUSED),
     _row("MalformedAnswer", UNKNOWN, OUTSIDE_CONTRACT),
     _row("GivenUp", UNKNOWN, GIVEN_UP, retry=True),
 )

@@ -20,6 +20,10 @@ from .verdict_table import (
     Owner,
 )
 
+# Why a content must not be called for; see admission.py.
+TOO_MANY_SUBMISSIONS, PACKAGE_REUSED = "TooManySubmissions", "PackageReused"
+REFUSALS = (TOO_MANY_SUBMISSIONS, PACKAGE_REUSED)
+
 _BY_NAME = {row.code: row for row in TABLE}
 _LOCAL = {row.code: row for row in LOCAL_OUTCOMES}
 _VERDICT_FAMILIES = ("FailedOperation", "InternalError")
@@ -65,11 +69,13 @@ def outcome_of_answer(answer: Answer, threshold: float) -> Outcome:
 def outcome_of_response(response: Response) -> Outcome:
     """Return the verdict of a response record; a pair that was given up has failed.
 
+    One that was refused has the outcome of its refusal.
+
     An answer that is not a verdict is recorded only when a content has been set back too often;
     its code says why the content was given up.
     """
     if response.answer is None:
-        return local_outcome("GivenUp")
+        return local_outcome(response.refusal or "GivenUp")
     outcome = outcome_of_answer(response.answer, response.threshold)
     return outcome if outcome.final else local_outcome("GivenUp")._replace(code=outcome.code)
 

@@ -94,7 +94,7 @@ class Walk:
         return pair is not None and not self._is_up_to_date(inspection, self._ledger(pair))
 
     def grant(self) -> None:
-        """Allow one more attempt for what the bucket holds now, if it ended `failed`."""
+        """Allow one more attempt for what the bucket holds now, if it failed or was refused."""
         inputs = self._inspect().inputs
         if isinstance(inputs, CompletePair):
             self._ledger(inputs).grant()
@@ -147,15 +147,15 @@ class Walk:
 
     def _ledger(self, pair: CompletePair) -> Ledger:
         self._journal.turn_to(pair)
-        return Ledger(self._ctx, pair)
+        return Ledger(self._ctx, pair.pair_id, pair.fingerprint)
 
     def _is_up_to_date(self, inspection: Inspection, ledger: Ledger) -> bool:
         """Whether the published result is of this very content, and the last word on it."""
         if not inspection.result_is_current or inspection.invalid_result_is_outdated():
             return False
-        if inspection.result_status == "failed":
+        if inspection.result_may_be_revised:
             response = ledger.response()
-            return not inspection.failed_result_is_outdated(response, ledger.grants)
+            return not inspection.revisable_result_is_outdated(response, ledger.grants)
         if inspection.result_lacks_frame:
             response = ledger.response()
             answer = response.answer if response else None

@@ -108,8 +108,10 @@ class RecordingSandbox(Sandbox):
     def secrets(self) -> list[str]:
         return [text for each in self.issued for text in (each.secret_key, each.token) if text]
 
-    def temporary_credentials(self, lifetime_seconds: float = 7200) -> Credentials:
-        credentials = super().temporary_credentials(lifetime_seconds)
+    def temporary_credentials(
+        self, lifetime_seconds: float = 7200, role: str | None = None
+    ) -> Credentials:
+        credentials = super().temporary_credentials(lifetime_seconds, role)
         self.issued.append(credentials)
         return credentials
 

@@ -38,5 +38,5 @@ def test_a_call_repeated_without_an_answer_is_detected(tmp_path: Path) -> None:
     # `python -m tests.chaos --mutation NAME` shows the same of the other mutations.
     mutation = find_mutation("repeated under the same attempt", CHAOS)
     with campaign(range(1, RUNS + 1), copy_for_chaos(tmp_path / "src", mutation)) as results:
-        problems = next(result.problems for result in results if result.problems)
-    assert any("billed calls for" in problem for problem in problems)
+        # Which run meets it, and beside which other finding, depends on the machine's timing.
+        assert any("billed calls for" in problem for run in results for problem in run.problems)

@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from liveness.errors import SettingsError
 from liveness.settings import read_settings
+from liveness_cli.account.function import Configuration
+from liveness_cli.account.same_settings import different_settings
 from liveness_cli.permissions import policies
 from liveness_sandbox import CosTrigger, DeployOptions, Drop, Reply, RequestRecord, TimerTrigger
 from liveness_sandbox.cos.errors import CosError
@@ -147,6 +150,16 @@ def test_the_json_document_counts_and_lists_the_checks(installation: Installatio
         "skipped": 0,
     }
     assert {tuple(each) for each in checks} == {("check", "state", "message", "fix")}
+
+
+def test_a_deployed_function_must_not_use_http() -> None:
+    """Unless this command talks to the sandbox, too."""
+    environment = {"LIVENESS_BUCKET": BUCKET, "LIVENESS_ENDPOINT_SCHEME": "http"}
+    deployed = Configuration("Active", ROLE, 128, 900, False, environment)
+
+    with pytest.raises(SettingsError, match="LIVENESS_ENDPOINT_SCHEME is 'http'"):
+        different_settings(deployed, SETTINGS)
+    assert different_settings(deployed, SETTINGS._replace(endpoint_scheme="http")) == []
 
 
 def test_configure_fixes_retries_and_lifecycle_rules(
@@ -802,7 +815,13 @@ def test_unintelligible_replies_skip_the_checks(installation: Installation, repl
     ],
 )
 def test_an_unsupported_policy_skips_the_check(installation: Installation, document: Any) -> None:
-    installation.put_role(TRUST, POLICY, document)
+    """CAM returns a policy that it knows and we do not; the sandbox would not accept it."""
+    installation.put_role(TRUST, POLICY)
+    body = {"Response": {"PolicyDocument": json.dumps(document), "RequestId": "1"}}
+    reply = Reply(200, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    installation.cloud.sandbox.hooks.append(
+        lambda request, phase: reply if request.action == "GetPolicy" else None
+    )
 
     findings = installation.findings(0)
 

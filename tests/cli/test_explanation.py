@@ -24,7 +24,7 @@ SETTINGS = read_settings(
     {"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": "faces-1250000000"}
 )
 OWNER = Owner("liveness", "$LATEST", "request-1")
-PASSED = Answer("result", "Success", "ok", "api-1", 96.3, "https://frame/?q-sign", "0" * 32)
+PASSED = Answer("result", "Success", "ok", "api-1", 96.3, "https://frame/?q-sign", True, "0" * 32)
 UNKNOWN = Answer("result", "Strange", "?", "api-1")
 
 
@@ -82,7 +82,7 @@ def claim(number: int, age: float = 500) -> LedgerRecord:
 def response(
     kind: str = "response", number: int = 0, answer: Answer | None = PASSED, attempt: int = 1
 ) -> LedgerRecord:
-    recorded = Response(attempt, 1, 70.0, "presign", {}, NOW, NOW, answer)
+    recorded = Response(attempt, 1, 70.0, "presign", {}, NOW, NOW, answer, None)
     return record(kind, number, 400, response=recorded)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 import threading
@@ -17,7 +18,7 @@ from click.testing import Result
 from liveness.keys import pair_hash
 from liveness_cli.operator.erasure import QUIESCENCE_SECONDS
 from liveness_sandbox import Fault, FaultAction, Reply
-from tests.conftest import BUCKET, Cloud
+from tests.conftest import BUCKET, PACKAGE, Cloud
 from tests.review.stored import put_review
 
 from .conftest import Command, assert_one_sentence
@@ -25,6 +26,11 @@ from .conftest import Command, assert_one_sentence
 THROTTLED = {"code": "RequestLimitExceeded", "channel": "error", "times": 1}
 DETECT = "DetectReflectLivenessAndCompare"
 Forget = Callable[..., Result]
+PACKAGE_MD5 = hashlib.md5(PACKAGE).hexdigest()
+FRAMES = "liveness/ledger/frames/"
+PACKAGES = "liveness/ledger/packages/"
+SUBMISSIONS = "liveness/ledger/submissions/"
+FINGERPRINT = "f" * 64
 
 
 class Sleep:
@@ -94,6 +100,7 @@ def test_all_of_one_pair_and_nothing_of_others_is_erased(cloud: Cloud, forget: F
         for key in cloud.bucket.keys("")
         if hashed in key
         or key.rpartition("/")[0] in ("liveness/incoming/anna", "liveness/results/anna")
+        or (key.startswith(PACKAGES) and b'"anna"' in cloud.stored(key).body())
     }
     before = set(cloud.bucket.keys(""))
 
@@ -101,8 +108,8 @@ def test_all_of_one_pair_and_nothing_of_others_is_erased(cloud: Cloud, forget: F
 
     assert result.exit_code == 0, result.output
     value = json.loads(result.stdout)
-    assert {kind: len(keys) for kind, keys in value["objects"].items()} == {
-        "inputs": 2, "markers": 1, "results": 2, "ledger": 4,
+    assert {kind: len(keys) for kind, keys in value["objects"].items() if keys} == {
+        "inputs": 2, "markers": 1, "packages": 2, "results": 2, "submissions": 2, "ledger": 4,
     }  # fmt: skip
     assert {key for keys in value["objects"].values() for key in keys} == of_anna
     assert set(cloud.bucket.keys("")) == before - of_anna
@@ -118,7 +125,7 @@ def test_a_dry_run_lists_the_same_and_removes_nothing(cloud: Cloud, forget: Forg
     printed = forget("anna", "--dry-run").stdout
 
     assert cloud.bucket.keys("") == before
-    assert "6 objects would be removed" in printed
+    assert "8 objects would be removed" in printed
     removed = json.loads(forget("anna", "--yes", "--json").stdout)
     assert removed["objects"] == listed["objects"]
 
@@ -128,9 +135,13 @@ def test_inputs_are_deleted_first_and_claims_last(cloud: Cloud, forget: Forget) 
 
     forget("anna", "--yes")
 
-    requests = [request for request in cloud.sandbox.requests if request.method == "DELETE"]
-    folders = [request.key.split("/")[1] for request in requests]
-    assert folders == ["incoming"] * 2 + ["results"] * 2 + ["ledger"] * 2
+    deleted = [
+        request.key.removeprefix("liveness/").removeprefix("ledger/").partition("/")[0]
+        for request in cloud.sandbox.requests
+        if request.method == "DELETE" and request.principal == cloud.sandbox.credentials.secret_id
+    ]
+    order = ["incoming"] * 2 + ["packages"] + ["results"] * 2 + ["submissions"] + ["claims"] * 2
+    assert deleted == order
 
 
 def test_it_asks_before_it_deletes(cloud: Cloud, forget: Forget) -> None:
@@ -140,7 +151,10 @@ def test_it_asks_before_it_deletes(cloud: Cloud, forget: Forget) -> None:
     declined = forget("anna", answer="n\n")
 
     assert declined.exit_code == 1
-    assert "anna: 2 inputs, 2 result objects, 2 ledger objects" in declined.stderr
+    assert (
+        "anna: 2 inputs, 1 use of a package, 2 result objects, 1 submission, 2 ledger objects"
+        in declined.stderr
+    )
     assert cloud.bucket.keys("") == before
 
     accepted = forget("anna", answer="y\n")
@@ -155,16 +169,18 @@ def test_removed_objects_and_what_is_not_erased_are_printed(cloud: Cloud, forget
 
     lines = forget("anna", "--yes").stdout.splitlines()
 
-    assert lines[:6] == [
-        "Pair anna: 5 objects removed",
-        "  inputs   liveness/incoming/anna/live.bin",
-        "           liveness/incoming/anna/reference.jpg",
-        "  markers  1 marker, see --json",
-        "  ledger   2 ledger objects, see --json",
+    assert lines[:8] == [
+        "Pair anna: 7 objects removed",
+        "  inputs       liveness/incoming/anna/live.bin",
+        "               liveness/incoming/anna/reference.jpg",
+        "  markers      1 marker, see --json",
+        "  packages     1 use of a package, see --json",
+        "  submissions  1 submission, see --json",
+        "  ledger       2 ledger objects, see --json",
         "",
     ]
-    assert lines[6] == "Not erased"
-    assert len(lines) == 13
+    assert lines[8] == "Not erased"
+    assert len(lines) == 15
 
 
 def test_the_json_document_lists_keys_by_kind(cloud: Cloud, forget: Forget) -> None:
@@ -174,14 +190,17 @@ def test_the_json_document_lists_keys_by_kind(cloud: Cloud, forget: Forget) -> N
 
     assert len(value.pop("not_erased")) == 6
     assert value == {
-        "schema": "liveness-forgotten/2",
+        "schema": "liveness-forgotten/3",
         "pair_id": "anna",
         "dry_run": False,
         "complete": True,
         "objects": {
             "inputs": ["liveness/incoming/anna/live.bin"],
             "markers": [],
+            "frames": [],
+            "packages": [],
             "results": [],
+            "submissions": [],
             "ledger": [],
         },
         "local_file": "absent",
@@ -204,7 +223,7 @@ def test_decisions_and_the_local_file_are_erased(
     result = forget("anna-4711", "--yes")
 
     assert "liveness/results/anna-4711/review-1.json" in result.stdout
-    assert "  locally  what this machine had read of its result" in result.stdout
+    assert "  locally      what this machine had read of its result" in result.stdout
     assert not objects_of(cloud, "anna-4711")
     assert b"4711" not in file.read_bytes()
     value = json.loads(liveness("cost", "--offline", "--json").stdout)
@@ -248,6 +267,126 @@ def test_an_old_pair_is_erased_without_waiting(cloud: Cloud, forget: Forget, sle
     assert result.exit_code == 0
     assert objects_of(cloud, "anna") == []
     assert sleep.seconds < 5
+
+
+# ---- submissions, packages, frames and decisions
+
+
+def put_json(cloud: Cloud, key: str, **fields: Any) -> str:
+    cloud.bucket.put(key, json.dumps(fields).encode())
+    return key
+
+
+def put_use(cloud: Cloud, md5: str, number: int, pair_id: str) -> str:
+    """Record that a pair was judged with a package."""
+    key = f"{PACKAGES}{md5}/{number}"
+    return put_json(
+        cloud, key, schema="liveness-package/1", number=number, pair_id=pair_id,
+        fingerprint=FINGERPRINT, owner={},
+    )  # fmt: skip
+
+
+def put_response(cloud: Cloud, pair_id: str, name: str, live_md5: object) -> str:
+    """Record what was judged under an earlier content of a pair."""
+    key = f"liveness/ledger/claims/{pair_hash(pair_id)}/{FINGERPRINT}/{name}"
+    return put_json(cloud, key, digests={"live": {"md5": live_md5}, "image": {"md5": "0" * 32}})
+
+
+def put_all_kinds(cloud: Cloud, pair_id: str, number: int) -> set[str]:
+    """Put one of each kind that another module, a reviewer or an earlier content left behind."""
+    hashed = pair_hash(pair_id)
+    return {
+        put_json(cloud, f"{SUBMISSIONS}{hashed}/1", pair_id=pair_id),
+        put_json(cloud, f"{SUBMISSIONS}{hashed}/2", pair_id=pair_id),
+        put_json(cloud, f"{FRAMES}{hashed}/{FINGERPRINT}-1", url="x"),
+        put_json(cloud, f"liveness/results/{pair_id}/review-1.json", pair_id=pair_id),
+        put_use(cloud, PACKAGE_MD5, number, pair_id),
+    }
+
+
+def test_what_a_pair_submitted_and_what_people_decided_is_erased(
+    cloud: Cloud, forget: Forget
+) -> None:
+    publish(cloud, "anna", "bert", "anna/b")
+    kept = put_all_kinds(cloud, "bert", 1) | put_all_kinds(cloud, "anna/b", 2)
+    added = put_all_kinds(cloud, "anna", 3)
+    before = set(cloud.bucket.keys(""))
+
+    value = json.loads(forget("anna", "--yes", "--json").stdout)
+
+    removed = {key for keys in value["objects"].values() for key in keys}
+    assert added <= removed
+    assert not kept & removed
+    assert set(cloud.bucket.keys("")) == before - removed
+    assert value["objects"]["packages"] == [f"{PACKAGES}{PACKAGE_MD5}/3"]
+    assert len(value["objects"]["submissions"]) == 2
+    assert len(value["objects"]["frames"]) == 1
+    assert "liveness/results/anna/review-1.json" in value["objects"]["results"]
+
+
+@pytest.mark.parametrize("name", ["response", "response-2", "late-1"])
+def test_uses_of_a_package_that_was_replaced_are_found_by_its_record(
+    cloud: Cloud, forget: Forget, name: str
+) -> None:
+    earlier = "a" * 32
+    put_response(cloud, "anna", name, earlier)
+    own, of_bert = put_use(cloud, earlier, 2, "anna"), put_use(cloud, earlier, 1, "bert")
+
+    forget("anna", "--yes")
+
+    assert cloud.bucket.get(own) is None
+    assert cloud.bucket.get(of_bert) is not None
+
+
+def test_a_use_is_found_by_the_package_before_any_answer(cloud: Cloud, forget: Forget) -> None:
+    cloud.put("anna", "live.bin", PACKAGE)
+    own = put_use(cloud, PACKAGE_MD5, 1, "anna")
+
+    forget("anna", "--yes")
+
+    assert cloud.bucket.get(own) is None
+
+
+def test_a_use_is_found_by_a_submission_without_package_or_answer(
+    cloud: Cloud, forget: Forget
+) -> None:
+    """As when the package was replaced while its call was not answered."""
+    earlier = "a" * 32
+    put_json(cloud, f"{SUBMISSIONS}{pair_hash('anna')}/1", package_md5=earlier)
+    own = put_use(cloud, earlier, 1, "anna")
+
+    forget("anna", "--yes")
+
+    assert cloud.bucket.get(own) is None
+
+
+@pytest.mark.parametrize("md5", ["", "../x", "A" * 32, None, ["a"], 3])
+def test_a_damaged_record_names_no_package(cloud: Cloud, forget: Forget, md5: object) -> None:
+    put_response(cloud, "anna", "response", md5)
+    of_bert = put_use(cloud, "a" * 32, 1, "bert")
+
+    result = forget("anna", "--yes")
+
+    assert result.exit_code == 0, result.output
+    assert cloud.bucket.keys("") == [of_bert]
+
+
+def test_an_interrupted_erasure_still_finds_the_uses_of_packages(
+    cloud: Cloud, forget: Forget
+) -> None:
+    """The records that name the packages are deleted after them."""
+    earlier = "a" * 32
+    publish(cloud, "anna")
+    response = put_response(cloud, "anna", "response", earlier)
+    own = put_use(cloud, earlier, 1, "anna")
+    cloud.on("DELETE", f"{earlier}/1", Reply(503), times=4)
+
+    assert forget("anna", "--yes").exit_code == 1
+    assert cloud.bucket.get(response) is not None
+    assert forget("anna", "--yes").exit_code == 0
+
+    assert cloud.bucket.get(own) is None
+    assert cloud.bucket.keys("") == []
 
 
 # ---- while an invocation is running
@@ -343,7 +482,7 @@ def test_a_deleted_object_in_a_stale_listing_does_not_count(cloud: Cloud, forget
     result = forget("anna", "--yes")
 
     assert result.exit_code == 0
-    assert len(cloud.client.list_objects(BUCKET)["Contents"]) == 6
+    assert len(cloud.client.list_objects(BUCKET)["Contents"]) == 8
     assert cloud.bucket.keys("") == []
 
 

@@ -35,7 +35,7 @@ def view(cloud: Cloud, environment: None, liveness: Command) -> View:
 
 @pytest.fixture
 def function(cloud: Cloud) -> Instance:
-    return cloud.instance()
+    return cloud.deploy()
 
 
 def test_status_shows_an_open_breaker(cloud: Cloud, function: Instance, view: View) -> None:
@@ -57,7 +57,7 @@ def test_status_shows_when_each_reason_is_due(cloud: Cloud, function: Instance, 
 
     status = view("status")
 
-    assert status["schema"] == "liveness-status/3"
+    assert status["schema"] == "liveness-status/4"
     reasons = {row["reason"]: row for row in status["backlog"]["reasons"]}
     assert reasons["outcome-unknown"]["next_due"] > status["at"]
     assert reasons["throttled"]["next_due"] is None, "it is due already"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Callable
@@ -16,8 +17,8 @@ from liveness.markers import MARKER_SCHEMA
 from liveness.settings import read_settings
 from liveness_cli.console import progress
 from liveness_cli.environment import with_platform_names
-from liveness_sandbox import Drop, Reply
-from tests.conftest import BUCKET, Cloud, Instance
+from liveness_sandbox import Drop, Fault, FaultAction, Reply
+from tests.conftest import BUCKET, PACKAGE, Cloud, Instance
 from tests.function.test_one_call import LAST_PAUSE
 from tests.function.test_outages import open_breaker
 
@@ -74,6 +75,7 @@ class Operator:
 
 @pytest.fixture
 def operator(cloud: Cloud, environment: None, liveness: Command) -> Operator:
+    cloud.deploy()
     return Operator(cloud, liveness)
 
 
@@ -351,8 +353,133 @@ def test_explain_escapes_control_characters_in_keys(cloud: Cloud, operator: Oper
     value = operator.view("explain", name)
 
     assert value["pair_id"] == name
-    assert "\\x1b[31m[bold]会话\\u202e" in operator.printed
+    assert "\\u001b[31m[bold]会话\\u202e" in operator.printed
     assert "\x1b" not in operator.printed
+
+
+# ---- submissions, and packages that were used before
+
+
+def put_json(cloud: Cloud, key: str, **fields: Any) -> None:
+    cloud.bucket.put(key, json.dumps(fields).encode())
+
+
+def fingerprint_of(cloud: Cloud, pair_id: str) -> str:
+    value: str = json.loads(cloud.stored(f"liveness/results/{pair_id}/result.json").body())[
+        "fingerprint"
+    ]
+    return value
+
+
+def submit(cloud: Cloud, pair_id: str, number: int, fingerprint: str) -> None:
+    """Number a content, as the function does."""
+    key = f"liveness/ledger/submissions/{pair_hash(pair_id)}/{number}"
+    put_json(
+        cloud, key, schema="liveness-submission/1", pair_id=pair_id, number=number,
+        fingerprint=fingerprint, owner={},
+    )  # fmt: skip
+
+
+def use(cloud: Cloud, md5: str, number: int, pair_id: str, fingerprint: str) -> None:
+    """Number the use of a package, as the function does."""
+    put_json(
+        cloud, f"liveness/ledger/packages/{md5}/{number}", schema="liveness-package/1",
+        number=number, pair_id=pair_id, fingerprint=fingerprint, owner={},
+    )  # fmt: skip
+
+
+def test_explain_counts_the_submissions_of_a_pair(cloud: Cloud, operator: Operator) -> None:
+    """Three contents: one that does not look like the photo, one without an answer, one passes."""
+    function = cloud.instance()
+    cloud.put_pair("anna", {"code": "FailedOperation.CompareLowSimilarity", "sim": 12})
+    function.walk("anna")
+    first = fingerprint_of(cloud, "anna")
+    cloud.put_pair("anna", UNANSWERED | {"comment": "second"})
+    function.walk("anna")
+    (claim,) = (key for key in cloud.ledger_keys("1.claim") if first not in key)
+    second = claim.split("/")[-2]
+    forget_markers(cloud)
+    cloud.put_pair("anna")
+    function.walk("anna")
+    for number, fingerprint in enumerate((first, second, fingerprint_of(cloud, "anna")), 1):
+        submit(cloud, "anna", number, fingerprint)
+
+    value = operator.view("explain", "anna")["submissions"]
+
+    assert (value["count"], value["limit"], value["possibly_billed_calls"]) == (3, 5, 3)
+    assert [
+        (row["number"], row["status"], row["reason"], row["possibly_billed_calls"])
+        for row in value["contents"]
+    ] == [
+        (1, "rejected", "FailedOperation.CompareLowSimilarity", 1),
+        (2, None, None, 1),
+        (3, "passed", "Success", 1),
+    ]
+    assert [row["is_current"] for row in value["contents"]] == [False, False, True]
+    assert "submissions 3 of at most 5; 3 calls possibly billed for all of them" in operator.words
+    assert "3 (current)" in operator.words
+
+
+def test_explain_shows_both_pairs_of_a_reused_package(cloud: Cloud, operator: Operator) -> None:
+    function = cloud.instance()
+    for number, name in enumerate(("anna", "bert", "cleo"), 1):
+        cloud.put_pair(name, PACKAGE if name != "cleo" else b"another package")
+        function.walk(name)
+        md5 = hashlib.md5(cloud.stored(f"liveness/incoming/{name}/live.bin").body()).hexdigest()
+        use(cloud, md5, number if name != "cleo" else 1, name, fingerprint_of(cloud, name))
+
+    of_bert = operator.view("explain", "bert")
+    words = operator.words
+    of_cleo = operator.view("explain", "cleo")
+
+    assert of_bert["package"]["reused"] is True
+    assert [row["pair_id"] for row in of_bert["package"]["uses"]] == ["anna", "bert"]
+    assert "package also that of anna; the first time at" in words
+    assert of_cleo["package"]["reused"] is False
+    assert "also that of" not in operator.words
+
+
+def test_a_listing_that_lags_does_not_hide_a_submission(cloud: Cloud, operator: Operator) -> None:
+    cloud.sandbox.faults.add(Fault(FaultAction(stale_list=3600)))
+    passed(cloud, cloud.instance())
+    submit(cloud, "anna", 1, fingerprint_of(cloud, "anna"))
+
+    value = operator.view("explain", "anna")
+
+    assert value["submissions"]["count"] == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"pair_id": 3, "fingerprint": null}'])
+def test_damaged_submissions_and_uses_are_shown(
+    cloud: Cloud, operator: Operator, body: bytes
+) -> None:
+    passed(cloud, cloud.instance())
+    md5 = hashlib.md5(PACKAGE).hexdigest()
+    cloud.bucket.put(f"liveness/ledger/submissions/{pair_hash('anna')}/1", body)
+    cloud.bucket.put(f"liveness/ledger/submissions/{pair_hash('anna')}/x", body)
+    cloud.bucket.put(f"liveness/ledger/packages/{md5}/1", body)
+
+    value = operator.view("explain", "anna")
+
+    assert value["submissions"]["contents"][0]["fingerprint"] == ""
+    assert value["package"]["uses"][0]["pair_id"] == ""
+    assert "package also that of damaged" in operator.words
+
+
+def test_status_shows_pairs_with_several_contents(cloud: Cloud, operator: Operator) -> None:
+    """No content is billed twice, and the person is judged three times."""
+    function = cloud.instance()
+    cloud.put_pair("bert")
+    function.walk("bert")
+    for number in range(3):
+        cloud.put_pair("anna", {"sim": 60 + number, "comment": str(number)})
+        function.walk("anna")
+
+    value = operator.view("status")
+
+    assert value["possible_double_billing"] == []
+    assert value["several_contents"] == [{"pair_id": "anna", "contents": 3, "calls": 3}]
+    assert "tried again 1 pair with several contents, 3 calls possibly billed" in operator.words
 
 
 # ---- all pairs
@@ -394,7 +521,7 @@ def test_status_of_an_empty_bucket_is_empty(operator: Operator) -> None:
 
     assert value["backlog"]["markers"] == 0
     assert "backlog empty oldest none draining none" in operator.words
-    assert "results 0 of 0 read billed twice none Not checked" in operator.words
+    assert "results 0 of 0 read billed twice none tried again none Not checked" in operator.words
 
 
 def test_status_finds_double_billing_of_unfinished_pairs(cloud: Cloud, operator: Operator) -> None:
@@ -594,7 +721,7 @@ def test_reconcile_dry_run_shows_unfinished_pairs(
     unrestricted = operator.view("reconcile", "--dry-run")
 
     assert value == {
-        "schema": "liveness-reconciled/2",
+        "schema": "liveness-reconciled/3",
         "dry_run": True,
         "prefix": "2026/",
         "complete": True,
@@ -617,6 +744,119 @@ def test_reconcile_parks_unfinished_pairs(
     assert {marker["pair_id"] for marker in cloud.markers()} == {"2026/anna", "2027/cleo"}
     assert json.loads(cloud.stored("liveness/ledger/reconcile.json").body())["cursor"] == ""
     assert operator.view("status")["reconcile"]["last_finished_pass_began"] is not None
+
+
+def test_reconcile_goes_on_until_the_function_has_finished_its_pass(
+    cloud: Cloud, environment: None, liveness: Command, unfinished_pairs: None
+) -> None:
+    """The function stops before its time is over, and continues where it stopped."""
+    function = cloud.deploy()
+    operator = Operator(cloud, liveness)
+    real_call, calls = function._function, []
+
+    def short_of_time_at_first(event: object, context: dict[str, Any]) -> Any:
+        calls.append(event)
+        if len(calls) == 1:
+            return {"reconcile": {"complete": False, "keys": 2, "checked": 1, "parked": 0}}
+        return real_call(event, context)
+
+    function._function = short_of_time_at_first  # type: ignore[assignment]
+
+    value = json.loads(operator.run("reconcile", "--json").stdout)
+
+    assert calls == [{"reconcile": {"prefix": ""}}] * 2
+    assert (value["complete"], value["keys"], value["checked"]) == (True, 8, 4)
+
+
+# ---- the function that does the work
+
+
+CHANGING = (["retry", "anna", "--yes"], ["reconcile"])
+
+
+@pytest.mark.parametrize("command", CHANGING, ids=" ".join)
+def test_without_a_function_nothing_is_changed(
+    cloud: Cloud, environment: None, liveness: Command, command: list[str]
+) -> None:
+    unpublished(cloud, cloud.instance())
+    before = cloud.bucket.keys("")
+
+    result = liveness(*command)
+
+    assert result.exit_code == 1
+    assert_one_sentence(result, "there is no function liveness in ap-singapore", "--function-name")
+    assert cloud.bucket.keys("") == before
+
+
+@pytest.mark.parametrize("command", CHANGING, ids=" ".join)
+def test_a_function_that_works_on_other_objects_is_not_invoked(
+    cloud: Cloud, environment: None, liveness: Command, command: list[str]
+) -> None:
+    """It would try another bucket's pair of the same id."""
+    function = cloud.deploy(LEDGER_PREFIX="elsewhere/", RESULT_PREFIX="out/")
+    unpublished(cloud, cloud.instance())
+
+    result = liveness(*command)
+
+    assert result.exit_code == 1
+    assert_one_sentence(result, "LIVENESS_RESULT_PREFIX, LIVENESS_LEDGER_PREFIX", "make them the")
+    assert function.lines == []
+
+
+@pytest.mark.parametrize("command", CHANGING, ids=" ".join)
+def test_the_function_may_have_another_name(
+    cloud: Cloud, environment: None, liveness: Command, command: list[str]
+) -> None:
+    cloud.deploy("liveness-2")
+    unpublished(cloud, cloud.instance())
+
+    result = liveness(*command, "--function-name", "liveness-2")
+
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("command", CHANGING, ids=" ".join)
+def test_a_function_that_is_stopped_says_so(
+    cloud: Cloud, operator: Operator, liveness: Command, command: list[str]
+) -> None:
+    unpublished(cloud, cloud.instance())
+    assert liveness("configure", "--reserved-mb", "0").exit_code == 0
+
+    result = operator.run(*command)
+
+    assert result.exit_code == 1
+    assert "over the concurrency quota" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("command", CHANGING, ids=" ".join)
+def test_a_lost_reply_does_not_look_like_a_failure_of_the_function(
+    cloud: Cloud, operator: Operator, command: list[str]
+) -> None:
+    unpublished(cloud, cloud.instance())
+    cloud.sandbox.hooks.append(
+        lambda request, phase: (
+            Drop() if (request.action, phase) == ("InvokeFunction", "after") else None
+        )
+    )
+
+    result = operator.run(*command)
+
+    assert result.exit_code == 1
+    assert "the function may still be running" in " ".join(result.output.split())
+
+
+def test_what_the_function_logged_is_shown_without_control_characters(
+    cloud: Cloud, operator: Operator
+) -> None:
+    name = "an\x9b31mna\u202e\u200b\x7f\u2028"
+    cloud.put_pair(name)
+
+    result = operator.run("retry", name, "--yes", "--log")
+
+    assert result.exit_code == 0, result.output
+    assert "pair.published" in result.stderr
+    assert "passed" in result.stdout
+    assert [char for char in result.output if not char.isprintable() and char != "\n"] == []
 
 
 # ---- the environment, and errors

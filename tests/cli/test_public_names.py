@@ -46,6 +46,7 @@ COMMANDS = {
         "--dead-letters",
         "--speed",
         "--scenario",
+        "--role",
     ],
     "status": ["--limit", "--all", "--json"],
     "threshold": ["--at", "--since", "--until", "--offline", "--json"],

@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from liveness_cli.local_cloud import TIMERS
+from liveness_cli.permissions.roles import ROLES
 
 from .conftest import ROOT, Command, Start, assert_one_sentence
 from .processes import await_children, needs_proc, still_running
@@ -195,6 +196,121 @@ def test_the_faults_of_a_scenario_are_injected(start: Start, tmp_path: Path) -> 
     errors = upload_one_input(printed_environment(process))
 
     assert "SlowDown" in errors
+
+
+# Uploads each of the keys, and prints which of them are allowed.
+UPLOAD = """
+import os, sys
+from qcloud_cos import CosConfig, CosS3Client, CosServiceError
+
+names = "TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SESSIONTOKEN"
+secret_id, secret_key, token = (os.environ.get(name) for name in names)
+config = CosConfig(Region=os.environ["TENCENTCLOUD_REGION"], SecretId=secret_id,
+                   SecretKey=secret_key, Token=token, Scheme="http")
+client = CosS3Client(config, retry=0)
+for key in sys.argv[1:]:
+    headers = {"x-cos-forbid-overwrite": "true"}
+    try:
+        client.put_object(os.environ["LIVENESS_BUCKET"], b"x", key, Metadata=headers)
+        print(key)
+    except CosServiceError as error:
+        assert error.get_error_code() == "AccessDenied", error
+"""
+KEYS = (
+    "liveness/incoming/one/live.bin",
+    "liveness/incoming/one/reference.jpg",
+    "liveness/results/one/result.json",
+    "other",
+)
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed"),
+    [
+        ("app", KEYS[:1]),
+        ("backend", KEYS[1:2]),
+        ("reader", ()),
+        ("function", KEYS[2:3]),
+        (None, KEYS),
+    ],
+)
+def test_each_role_has_keys_with_its_policy(
+    start: Start,
+    liveness: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    role: str | None,
+    allowed: tuple[str, ...],
+) -> None:
+    """The function is not deployed, which would itself write results."""
+    environment = printed_environment(start("sandbox", "--no-function"))
+    if role is not None:
+        monkeypatch.setenv("http_proxy", environment["http_proxy"])
+        result = liveness("sandbox", "--role", role)
+        assert result.exit_code == 0, result.output
+        unset, *exports = result.output.splitlines()
+        assert unset == "unset TENCENTCLOUD_SESSIONTOKEN TENCENTCLOUD_TOKEN"
+        environment = dict(shlex.split(line)[1].partition("=")[::2] for line in exports)
+
+    done = subprocess.run(
+        [sys.executable, "-c", UPLOAD, *KEYS],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stdout.split()) == (0, list(allowed)), done.stderr
+
+
+def test_the_keys_of_every_role_are_printed_as_comments(start: Start) -> None:
+    process = start("sandbox", "--no-function")
+    environment = printed_environment(process)
+    assert process.stdout is not None
+    expected = {"liveness-function", *ROLES} - {"function", "trust"}
+
+    lines = [process.stdout.readline() for _ in expected]
+
+    printed = dict(line.removeprefix("# ").strip().split(": ") for line in lines)
+    assert printed.keys() == expected
+    assert environment["TENCENTCLOUD_SECRETID"] not in "".join(lines)
+    assert all(keys.startswith("TENCENTCLOUD_SECRETID=AKID") for keys in printed.values())
+
+
+@pytest.mark.parametrize(
+    ("proxy", "arguments", "text"),
+    [
+        ("", (), "give its --port"),
+        ("http://proxy.example.com:3128", (), "give its --port"),
+        ("", ("--port", "1"), "no sandbox is running on http://127.0.0.1:1"),
+    ],
+)
+def test_the_keys_of_a_role_need_a_running_sandbox(
+    liveness: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    proxy: str,
+    arguments: tuple[str, ...],
+    text: str,
+) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+
+    result = liveness("sandbox", "--role", "app", *arguments)
+
+    assert result.exit_code == 1
+    assert_one_sentence(result, text)
+
+
+def test_settings_that_allow_no_policy_leave_that_role_without_keys(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sandbox says why, and starts."""
+    monkeypatch.setenv("LIVENESS_LIVE_SUFFIXES", "/a*b")
+    process = start("sandbox")
+    printed_environment(process)
+    process.terminate()
+
+    _, errors = process.communicate(timeout=10)
+
+    assert "no keys for the role app: '/a*b' contains a *" in errors
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from liveness_cli.operator.snapshot import (
     Listing,
     Marker,
     Owner,
+    PairCalls,
     RepeatedCalls,
     Result,
     Slot,
@@ -55,7 +56,7 @@ def marker(
 def test_an_empty_bucket_has_an_empty_status() -> None:
     value = status_of(EMPTY)
 
-    assert value["schema"] == "liveness-status/3"
+    assert value["schema"] == "liveness-status/4"
     assert value["backlog"] == {
         "markers": 0, "pairs": 0, "seconds_of_calls": 0, "due": 0, "oldest": None, "damaged": 0,
         "max_deliveries": 0, "reasons": [],
@@ -66,6 +67,21 @@ def test_an_empty_bucket_has_an_empty_status() -> None:
     assert [text.partition(":")[0] for text in value["not_checked"]] == [
         "inputs", "the function's log",
     ]  # fmt: skip
+
+
+def test_pairs_with_several_contents_come_from_ledger_and_results() -> None:
+    results = [
+        Result("anna", NOW, "passed", contents=2, pair_calls=2),  # the ledger knows better
+        Result("bert", NOW, "rejected", contents=4, pair_calls=5),
+        Result("cleo", NOW, "passed", contents=1, pair_calls=1),
+        Result("dora", NOW, "passed"),  # written before submissions were counted
+    ]
+    snapshot = EMPTY._replace(results=results, several_contents=[PairCalls("anna", 20, 18)])
+
+    assert status_of(snapshot)["several_contents"] == [
+        {"pair_id": "anna", "contents": 20, "calls": 18},
+        {"pair_id": "bert", "contents": 4, "calls": 5},
+    ]
 
 
 def test_the_backlog_is_summarized_by_age_and_reason() -> None:
@@ -218,4 +234,4 @@ def test_foreign_texts_lose_links_and_excess_length() -> None:
 
 
 def test_control_characters_are_escaped() -> None:
-    assert printable("\x1b[31m会话\u202e\n") == "\\x1b[31m会话\\u202e\\n"
+    assert printable("\x1b[31m会话\u202e\n") == "\\u001b[31m会话\\u202e\\n"

@@ -65,6 +65,11 @@ def variables(**values: str) -> Change:
         (lambda inputs: inputs.update(timeout=901), "timeout is 901 s: give 60 to 900"),
         (lambda inputs: inputs.update(region="ap-guangzhou"), "the face API exists in"),
         (variables(LIVENESS_TRESHOLD="80"), "LIVENESS_TRESHOLD is not a known setting"),
+        (variables(LIVENESS_ENDPOINT_SCHEME="http"), "it is for the sandbox only"),
+        (
+            variables(LIVENESS_ENDPOINT_SCHEME=" http", http_proxy="http://127.0.0.1"),
+            "it is for the sandbox only",
+        ),
         (variables(OTHER="é" * 2048), "bytes: at most 4096 are allowed"),
         (variables(LIVENESS_RESULT_PREFIX="liveness/incoming/results/"), "overlap in bucket"),
         (variables(LIVENESS_INPUT_PREFIX="uploads/"), "LIVENESS_INPUT_PREFIX is 'uploads/'"),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from liveness.errors import PairsNotFinishedError
-from liveness.keys import drain_slot_key
+from liveness.keys import SLOT_SECONDS, drain_slot_key
 from liveness.markers import MAX_DELIVERIES
 from liveness.settings import read_settings
 from liveness_sandbox import Reply
@@ -417,3 +417,22 @@ def test_a_failed_pair_is_parked_too(cloud: Cloud) -> None:
     function(DRAIN)
 
     assert cloud.result("anna") is not None
+
+
+def test_a_drain_that_begins_as_its_slot_ends_goes_on(cloud: Cloud) -> None:
+    cloud.put_pair("anna")
+    park_by_hand(cloud, "anna")
+    function = cloud.instance()
+    seconds = cloud.sandbox.clock.now().timestamp() % SLOT_SECONDS
+    cloud.advance((SLOT_SECONDS - 1.5 - seconds) % SLOT_SECONDS)
+    looked: list[str] = []
+
+    def let_the_slot_end(request: Any, phase: str) -> None:
+        if (request.key or "").endswith("breaker.json") and phase == "before" and not looked:
+            looked.append(request.key)
+            cloud.advance(2.0)
+
+    cloud.sandbox.hooks.append(let_the_slot_end)
+
+    assert function(DRAIN)["drain"] == {"began": True, "ended": {"published": 1}}
+    assert looked

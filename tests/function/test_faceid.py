@@ -24,6 +24,7 @@ SETTINGS = read_settings(
         "TENCENTCLOUD_REGION": "ap-singapore",
         "LIVENESS_BUCKET": "faces-1250000000",
         "LIVENESS_ENDPOINT_SCHEME": "http",
+        "http_proxy": "http://127.0.0.1",
     }
 )
 REQUEST = DetectRequest("http://a/", "0" * 32, "http://b/", "1" * 32)

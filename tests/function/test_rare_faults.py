@@ -20,6 +20,7 @@ from liveness.errors import (
     StoreUnavailableError,
 )
 from liveness.settings import read_settings
+from liveness.store import Digests
 from liveness_sandbox import Drop, Pause, Reply
 from tests.conftest import BUCKET, CONTEXT, JPEG, PACKAGE, Cloud, Instance
 from tests.function.test_one_call import LAST_PAUSE
@@ -447,8 +448,8 @@ def test_a_pair_id_never_reaches_a_neighboring_pair(cloud: Cloud, pair_id: str) 
 # ---- hashing
 
 
-HASHING: dict[str, Callable[[CosStore, str, str], str]] = {
-    "md5": lambda store, key, etag: store.md5(BUCKET, key, etag),
+HASHING: dict[str, Callable[[CosStore, str, str], Digests]] = {
+    "digest": lambda store, key, etag: store.digest(BUCKET, key, etag),
     "upload_to_url": lambda store, key, etag: store.upload_to_url(
         BUCKET, key, etag, f"http://{BUCKET}.cos.ap-singapore.myqcloud.com/elsewhere"
     ),

@@ -33,13 +33,13 @@ def path(page: Reviewing, below: str) -> str:
     return page.gate.folder + below
 
 
-@pytest.mark.parametrize("below", [*PATHS, "picture/x/frame"])
-def test_without_the_cookie_nothing_is_answered(page: Reviewing, below: str) -> None:
-    answer = page.ask(path(page, below), signed_in=False)
-    assert answer.status == 403
-    assert "faces-" not in answer.text, "not even the bucket's name"
-    wrong = {"Cookie": f"{page.gate.cookie}=guess"}
-    assert page.ask(path(page, below), headers=wrong, signed_in=False).status == 403
+def test_without_the_cookie_nothing_is_answered(page: Reviewing) -> None:
+    for below in [*PATHS, "picture/x/frame"]:
+        answer = page.ask(path(page, below), signed_in=False)
+        assert answer.status == 403
+        assert "faces-" not in answer.text, "not even the bucket's name"
+        wrong = {"Cookie": f"{page.gate.cookie}=guess"}
+        assert page.ask(path(page, below), headers=wrong, signed_in=False).status == 403
 
 
 def test_outside_the_folder_nothing_is_answered(page: Reviewing) -> None:
@@ -78,24 +78,26 @@ def test_the_cookie_is_out_of_reach_of_scripts_other_sites_and_other_ports(page:
     assert len(page.gate.folder) >= 12
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost:{port}", "127.0.0.1", "127.0.0.1:1"])
-def test_a_name_that_was_rebound_to_loopback_is_refused(page: Reviewing, host: str) -> None:
-    host = host.format(port=page.gate.host.split(":")[1])
+def test_a_name_that_was_rebound_to_loopback_is_refused(page: Reviewing) -> None:
+    port = page.gate.host.split(":")[1]
+    names = ("evil.example", f"evil.example:{port}", f"localhost:{port}", "127.0.0.1")
     first = page.gate.first_address.removeprefix(page.gate.origin)
-    assert page.ask(first, headers={"Host": host}, signed_in=False).status == 421
+    for host in names:
+        assert page.ask(first, headers={"Host": host}, signed_in=False).status == 421
     page.session()  # the token was not spent
-    assert page.ask(path(page, ""), headers={"Host": host}).status == 421
+    for host in names:
+        assert page.ask(path(page, ""), headers={"Host": host}).status == 421
     assert page.ask(path(page, "")).status == 200
 
 
-@pytest.mark.parametrize("site", ["cross-site", "same-site"])
-def test_a_page_elsewhere_cannot_load_anything(page: Reviewing, site: str) -> None:
-    assert page.ask(path(page, ""), headers={"Sec-Fetch-Site": site}).status == 403
+def test_a_page_elsewhere_cannot_load_anything(page: Reviewing) -> None:
+    for site in ("cross-site", "same-site"):
+        assert page.ask(path(page, ""), headers={"Sec-Fetch-Site": site}).status == 403
 
 
-@pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "PATCH"])
-def test_other_methods_are_refused(page: Reviewing, method: str) -> None:
-    assert page.ask(path(page, ""), method).status == 405
+def test_other_methods_are_refused(page: Reviewing) -> None:
+    for method in ("PUT", "DELETE", "OPTIONS", "PATCH"):
+        assert page.ask(path(page, ""), method).status == 405
 
 
 def decide(page: Reviewing, headers: dict[str, str], **changes: str) -> Answer:
@@ -117,36 +119,26 @@ def decide(page: Reviewing, headers: dict[str, str], **changes: str) -> Answer:
     return page.ask(path(page, "decide"), "POST", urlencode(form), given)
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Origin": ""},
-        {"Origin": "null"},
-        {"Origin": "http://evil.example"},
-        {"Origin": "http://127.0.0.1:1"},
-        {"Sec-Fetch-Site": "cross-site"},
-        {"Sec-Fetch-Site": "same-site"},
-        {"Sec-Fetch-Site": "none"},
-        {"Content-Type": "text/plain"},
-        {"Cookie": "liveness-review=guess"},
-        {"Host": "evil.example"},
-    ],
-    ids=str,
-)
-def test_a_form_from_elsewhere_stores_nothing(
-    page: Reviewing, judge: Judge, headers: dict[str, str]
-) -> None:
-    judge("p")
-    assert decide(page, headers).status in (403, 421)
-    assert page.decisions("p") == []
+FOREIGN: list[dict[str, str]] = [
+    {"Origin": ""},
+    {"Origin": "null"},
+    {"Origin": "http://evil.example"},
+    {"Origin": "http://127.0.0.1:1"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "none"},
+    {"Content-Type": "text/plain"},
+    {"Cookie": "liveness-review=guess"},
+    {"Host": "evil.example"},
+]
 
 
-@pytest.mark.parametrize("token", ["", "guess"])
-def test_a_form_without_this_runs_token_stores_nothing(
-    page: Reviewing, judge: Judge, token: str
-) -> None:
+def test_a_form_from_elsewhere_stores_nothing(page: Reviewing, judge: Judge) -> None:
     judge("p")
-    assert decide(page, {}, form_token=token).status == 403
+    for headers in FOREIGN:
+        assert decide(page, headers).status in (403, 421), headers
+    for token in ("", "guess"):
+        assert decide(page, {}, form_token=token).status == 403
     assert page.decisions("p") == []
 
 
@@ -185,7 +177,9 @@ def test_no_page_holds_a_link_to_the_bucket_or_a_key(page: Reviewing, judge: Jud
     judge("p")
     keys = page.cloud.sandbox.client_environment(identity="lin")
     for below in PATHS:
-        text = page.ask(path(page, below)).text
+        answer = page.ask(path(page, below))
+        assert answer.status in (200, 303, 404)
+        text = answer.text
         assert "q-sign" not in text
         assert "myqcloud" not in text
         assert "://" not in text.replace(page.gate.origin, "")

@@ -87,8 +87,10 @@ def unused(policy: Policy, requests: Sequence[Request]) -> list[Policy]:
 
 
 def _parts(policy: Policy) -> Iterator[Policy]:
-    """Split a policy into policies of one action on one resource."""
+    """Split what a policy allows into policies of one action on one resource."""
     for statement in policy["statement"]:
+        if statement["effect"] == "deny":
+            continue
         for action in statement["action"]:
             for resource in statement["resource"]:
                 part = {**statement, "action": [action], "resource": [resource]}

@@ -9,7 +9,13 @@ import pytest
 
 from liveness.settings import read_settings
 from liveness_cli.permissions.language import Policy
-from liveness_cli.permissions.roles import MAX_CHARACTERS, ROLES, policy_of
+from liveness_cli.permissions.roles import (
+    MAX_CHARACTERS,
+    PAIR_ROLES,
+    ROLES,
+    policy_of,
+    policy_of_pair,
+)
 from tests.cli.conftest import Command, assert_one_sentence
 from tests.conftest import BUCKET
 
@@ -46,7 +52,7 @@ def test_all_policies_are_printed_under_headings(
 ) -> None:
     printed = liveness("policies").stdout
 
-    parts = re.split(r"(?m)^# (\w+): .*\n# attach to: .*\n", printed)[1:]
+    parts = re.split(r"(?m)^# ([\w-]+): .*\n# attach to: .*\n", printed)[1:]
     assert parts[::2] == list(ROLES)
     assert [json.loads(part) for part in parts[1::2]] == [policy_of(r, SETTINGS) for r in ROLES]
 
@@ -69,10 +75,44 @@ def test_resources_follow_from_the_environment(
         for role in ("reader", "app", "function", "deployer")
     )
 
-    assert reader == {f"qcs::cos:{REGION}:uid/1250000000:results-1250000000/out/*"}
+    assert f"qcs::cos:{REGION}:uid/1250000000:results-1250000000/out/*/result.json" in reader
     assert f"qcs::cos:{REGION}:uid/1250000000:{BUCKET}/人/*.live" in app
     assert any(":ledger-1250000000/liveness/ledger/claims/*" in item for item in function)
     assert f"qcs::cam::uin/{UIN}:roleName/liveness-function" in deployer
+
+
+@pytest.mark.parametrize("role", PAIR_ROLES)
+def test_the_policy_for_one_pair_is_what_a_backend_passes_to_sts(
+    installation: pytest.MonkeyPatch, liveness: Command, role: str
+) -> None:
+    printed = liveness("policies", "--role", role, "--pair", "anna")
+
+    assert printed.exit_code == 0
+    policy = json.loads(printed.stdout)
+    assert policy == policy_of_pair(role, SETTINGS, "anna")
+    assert all("/incoming/anna/" in resource for resource in resources(policy))
+    assert all(set(each) <= {"effect", "action", "resource", "condition"}
+               for each in policy["statement"])  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (("--pair", "anna"), "--pair needs --role with one of app, app-simple, backend"),
+        (("--role", "viewer", "--pair", "anna"), "--pair needs --role"),
+        (("--role", "app", "--pair", "*"), "the keys would be good for other pairs, too"),
+        (("--role", "app", "--pair", "${qcs:uin}"), "contains '$', which CAM may take"),
+        (("--role", "app", "--pair", ""), "pair id"),
+    ],
+)
+def test_a_policy_for_one_pair_is_refused_with_a_reason(
+    installation: pytest.MonkeyPatch, liveness: Command, arguments: tuple[str, ...], text: str
+) -> None:
+    result = liveness("policies", *arguments)
+
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert_one_sentence(result, text)
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import hashlib
 
 import pytest
 
+from liveness.keys import pair_hash
 from liveness.settings import read_settings
 from liveness_cli.permissions.evaluator import Request, allows
 from liveness_cli.permissions.roles import policy_of
-from liveness_sandbox import DeployOptions
+from liveness_sandbox import Reply
 from tests.cli.conftest import Command
-from tests.conftest import BUCKET, Cloud
+from tests.conftest import BUCKET, PACKAGE, Cloud
 
+from .interpretations import (
+    Interpretation,
+    any_text,
+    end_of_pattern,
+    interpreted,
+    literal_character,
+)
 from .requests_made import REGION, UIN, cos, denied, requests_by, unused
 
 SETTINGS = read_settings({"TENCENTCLOUD_REGION": REGION, "LIVENESS_BUCKET": BUCKET})
@@ -25,7 +33,8 @@ VIEWING = (
     ("forget", "anna", "--dry-run"),
     ("doctor",),
 )
-CHANGING = (("retry", "anna", "--yes"), ("reconcile",), ("forget", "anna", "--yes"))
+INVOKING = (("retry", "anna", "--yes"), ("reconcile",))
+ERASING = (("forget", "anna", "--yes"), ("forget", "bert", "--yes"))
 CONFIGURING = (
     ("configure", "--dry-run"),
     ("configure", "--reserved-mb", "1024", "--retries", "1", "--max-event-age", "3600"),
@@ -57,7 +66,13 @@ class Commands:
 
 @pytest.fixture
 def commands(cloud: Cloud, liveness: Command, monkeypatch: pytest.MonkeyPatch) -> Commands:
-    """The bucket has an unpublished pair, a throttled one, and one that no event reached."""
+    """The bucket has an unpublished pair, a throttled one, and one that no event reached.
+
+    The function is deployed with its role.
+    """
+    trust, policy = (policy_of(role, SETTINGS) for role in ("trust", "function"))
+    cloud.sandbox.put_role("liveness-function", trust, {"liveness": policy})
+    cloud.deploy()
     cloud.put_pair("anna")
     cloud.put_pair("bert", {"code": "RequestLimitExceeded", "channel": "error", "times": 1})
     cloud.put_pair("lost")
@@ -65,6 +80,9 @@ def commands(cloud: Cloud, liveness: Command, monkeypatch: pytest.MonkeyPatch) -
     function.walk("anna")
     function.walk("bert")
     cloud.client.delete_object(BUCKET, "liveness/results/anna/result.json")
+    hashed, md5 = pair_hash("anna"), hashlib.md5(PACKAGE).hexdigest()
+    for name in (f"submissions/{hashed}/1", f"packages/{md5}/1", f"frames/{hashed}/f-1"):
+        cloud.bucket.put(f"liveness/ledger/{name}", b'{"pair_id": "anna"}')
     for name, value in (
         ("TENCENTCLOUD_REGION", REGION),
         ("LIVENESS_BUCKET", BUCKET),
@@ -76,16 +94,7 @@ def commands(cloud: Cloud, liveness: Command, monkeypatch: pytest.MonkeyPatch) -
     return Commands(cloud, liveness, monkeypatch)
 
 
-@pytest.fixture
-def deployed(cloud: Cloud, tmp_path: Path) -> None:
-    """A function with its role."""
-    (tmp_path / "index.py").write_text("")
-    trust, policy = (policy_of(role, SETTINGS) for role in ("trust", "function"))
-    cloud.sandbox.put_role("liveness-function", trust, {"liveness": policy})
-    cloud.sandbox.deploy("liveness", tmp_path, DeployOptions(role="liveness-function"))
-
-
-def test_a_viewer_may_do_exactly_what_viewing_needs(commands: Commands, deployed: None) -> None:
+def test_a_viewer_may_do_exactly_what_viewing_needs(commands: Commands) -> None:
     viewer = policy_of("viewer", SETTINGS, UIN)
 
     requests = [request for arguments in VIEWING for request in commands.requests_of(*arguments)]
@@ -94,14 +103,171 @@ def test_a_viewer_may_do_exactly_what_viewing_needs(commands: Commands, deployed
     assert unused(viewer, requests) == []
 
 
-@pytest.mark.parametrize("arguments", CHANGING, ids=" ".join)
-def test_changing_commands_need_the_operators_policy(
-    commands: Commands, arguments: tuple[str, ...]
-) -> None:
-    requests = commands.requests_of(*arguments)
+def test_an_operator_may_do_exactly_what_operating_needs(commands: Commands) -> None:
+    operator = policy_of("operator", SETTINGS, UIN)
 
-    assert denied(policy_of("operator", SETTINGS, UIN), requests) == []
-    assert denied(policy_of("viewer", SETTINGS, UIN), requests) != []
+    requests = [
+        request for arguments in VIEWING + INVOKING for request in commands.requests_of(*arguments)
+    ]
+
+    assert denied(operator, requests) == []
+    assert unused(operator, requests) == []
+    invocations = denied(policy_of("viewer", SETTINGS, UIN), requests)
+    assert {request.action for request in invocations} == {"scf:InvokeFunction"}
+
+
+def test_an_eraser_may_do_exactly_what_forgetting_needs(cloud: Cloud, commands: Commands) -> None:
+    eraser = policy_of("eraser", SETTINGS)
+    cloud.on("HEAD", "bert/live.bin", Reply(403))  # so that it looks for its own permissions
+
+    requests = [request for arguments in ERASING for request in commands.requests_of(*arguments)]
+
+    assert denied(eraser, requests) == []
+    assert unused(eraser, requests) == []
+    assert denied(policy_of("operator", SETTINGS, UIN), requests) != []
+
+
+WRITES = (
+    cos("PutObject", BUCKET, "liveness/results/anna/result.json"),
+    cos("PutObject", BUCKET, "liveness/results/anna/result.json", x_cos_forbid_overwrite="true"),
+    cos("PutObject", BUCKET, "liveness/results/anna/best-frame-0.jpg"),
+    cos("PutObject", BUCKET, "liveness/ledger/claims/a/b/response", x_cos_forbid_overwrite="true"),
+    cos("PutObject", BUCKET, "liveness/ledger/submissions/a/1", x_cos_forbid_overwrite="true"),
+    cos("PutObject", BUCKET, "liveness/ledger/packages/a/1", x_cos_forbid_overwrite="true"),
+    cos("PutObject", BUCKET, "liveness/ledger/pending/x"),
+    cos("PutObjectACL", BUCKET, "liveness/results/anna/best-frame-0.jpg"),
+    Request("faceid:DetectReflectLivenessAndCompare", "*"),
+)
+
+
+@pytest.mark.parametrize("role", ["operator", "eraser", "reviewer", "viewer", "reader"])
+@pytest.mark.parametrize("request_", WRITES, ids=lambda item: item.resource[-30:])
+def test_nobody_who_operates_or_reviews_can_forge_a_verdict(role: str, request_: Request) -> None:
+    assert not allows([policy_of(role, SETTINGS, UIN)], request_)
+
+
+@pytest.mark.parametrize("role", ["operator", "reviewer", "viewer", "reader", "deployer"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "liveness/incoming/anna/live.bin",
+        "liveness/results/anna/result.json",
+        "liveness/ledger/claims/a/b/response",
+        "liveness/ledger/submissions/a/1",
+    ],
+)
+def test_only_an_eraser_may_erase(role: str, key: str) -> None:
+    """Deleting a submission resets the count of a pair's submissions."""
+    request = cos("DeleteObject", BUCKET, key)
+
+    assert allows([policy_of("eraser", SETTINGS)], request)
+    assert not allows([policy_of(role, SETTINGS, UIN)], request)
+
+
+def test_an_operator_may_invoke_no_other_function() -> None:
+    operator = [policy_of("operator", SETTINGS, UIN)]
+    function = f"qcs::scf:{REGION}:uin/{UIN}:namespace/default/function/"
+
+    assert allows(operator, Request("scf:InvokeFunction", function + "liveness"))
+    for name in ("other", "liveness-2", "*"):
+        assert not allows(operator, Request("scf:InvokeFunction", function + name))
+
+
+# ---- who sees a face
+
+PACKAGE_OF_ANNA = "liveness/incoming/anna/live.bin"
+PHOTO = "liveness/incoming/anna/reference.jpg"
+FRAME = "liveness/results/anna/best-frame-0.jpg"
+LIVE_URL = "liveness/ledger/frames/a/b-1"
+
+
+@pytest.mark.parametrize(
+    ("role", "visible"),
+    [
+        ("viewer", ()),
+        ("operator", ()),
+        ("eraser", ()),
+        ("deployer", ()),
+        ("reader", ()),
+        ("app", ()),
+        ("backend", ()),
+        ("reader-with-frames", (FRAME,)),
+        ("reviewer", (FRAME, PHOTO)),
+        ("function", (PACKAGE_OF_ANNA, PHOTO, LIVE_URL)),
+    ],
+)
+def test_who_may_see_a_face(role: str, visible: tuple[str, ...]) -> None:
+    policies = [policy_of(role, SETTINGS, UIN)]
+
+    for key in (PACKAGE_OF_ANNA, PHOTO, FRAME, LIVE_URL):
+        assert allows(policies, cos("GetObject", BUCKET, key)) is (key in visible), key
+
+
+@pytest.mark.parametrize("role", ["reader", "viewer", "operator", "eraser", "reviewer"])
+@pytest.mark.parametrize("interpretation", [any_text, literal_character, end_of_pattern])
+def test_no_interpretation_of_a_star_shows_more_or_forges_a_result(
+    role: str, interpretation: Interpretation
+) -> None:
+    policy = interpreted(policy_of(role, SETTINGS, UIN), interpretation)
+    frame = FRAME if role != "reviewer" else PACKAGE_OF_ANNA
+
+    assert not allows([policy], cos("GetObject", BUCKET, frame))
+    assert not allows([policy], cos("GetObject", BUCKET, LIVE_URL))
+    for request in WRITES:
+        assert not allows([policy], request)
+
+
+# ---- reviewers
+
+
+def review(name: str, **headers: str) -> Request:
+    headers = {"x_cos_forbid_overwrite": "true", **headers}
+    return cos("PutObject", BUCKET, f"liveness/results/{name}", **headers)
+
+
+def test_a_reviewer_may_read_what_explain_reads(commands: Commands) -> None:
+    reviewer = policy_of("reviewer", SETTINGS)
+
+    requests = [
+        request
+        for arguments in (("status",), ("explain", "anna"), ("explain", "nobody"))
+        for request in commands.requests_of(*arguments)
+    ]
+
+    assert denied(reviewer, requests) == []
+    rest = [
+        cos("GetObject", BUCKET, FRAME),
+        *(
+            cos("GetObject", BUCKET, f"liveness/incoming/anna/reference.{suffix}")
+            for suffix in ("jpg", "jpeg", "png")
+        ),
+        review("anna/review-1.json"),
+        Request("sts:GetCallerIdentity", "*"),
+    ]
+    assert denied(reviewer, rest) == []
+    assert unused(reviewer, requests + rest) == []
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        review("anna/review-1.json", x_cos_forbid_overwrite="false"),
+        review("anna/review-1.json", x_cos_acl="public-read"),
+        review("anna/review-1.json", secure_transport="false"),
+        review("anna/result.json"),
+        review("anna/review-1/result.json"),
+        review("anna/review-/result.json"),
+        review("anna/best-frame-review-0.jpg"),
+        review("review-1.json"),
+        cos("PutObject", BUCKET, "liveness/incoming/anna/review-1.json"),
+        cos("DeleteObject", BUCKET, "liveness/results/anna/review-1.json"),
+        cos("GetObject", BUCKET, PACKAGE_OF_ANNA),
+        Request("scf:InvokeFunction", "*"),
+    ],
+    ids=lambda item: f"{item.action} {item.resource[-30:]}",
+)
+def test_a_reviewer_may_only_add_decisions(request_: Request) -> None:
+    assert not allows([policy_of("reviewer", SETTINGS)], request_)
 
 
 @pytest.mark.parametrize("role", ["viewer", "deployer", "reader"])
@@ -122,22 +288,25 @@ def test_viewer_deployer_and_reader_may_not_change_anything(role: str, request_:
     assert not allows([policy_of(role, SETTINGS)], request_)
 
 
-def test_a_reader_may_read_best_frames() -> None:
-    reader = [policy_of("reader", SETTINGS)]
+@pytest.mark.parametrize("role", ["reader", "reader-with-frames"])
+def test_a_reader_may_read_results_and_decisions(role: str) -> None:
+    reader = [policy_of(role, SETTINGS)]
 
-    assert allows(reader, cos("GetObject", BUCKET, "liveness/results/anna/best-frame-0.jpg"))
+    for name in ("anna/result.json", "anna/b/result.json", "anna/review-1.json"):
+        assert allows(reader, cos("GetObject", BUCKET, f"liveness/results/{name}"))
 
 
+@pytest.mark.parametrize("role", ["reader", "reader-with-frames"])
 @pytest.mark.parametrize(
     "key", ["liveness/ledger/claims/a/b/response", "liveness/incoming/anna/live.bin", "x"]
 )
-def test_a_reader_may_read_nothing_but_results(key: str) -> None:
-    reader = [policy_of("reader", SETTINGS)]
+def test_a_reader_may_read_nothing_but_results(role: str, key: str) -> None:
+    reader = [policy_of(role, SETTINGS)]
 
     assert not allows(reader, cos("GetObject", BUCKET, key))
 
 
-def test_a_deployer_may_do_exactly_what_configure_needs(commands: Commands, deployed: None) -> None:
+def test_a_deployer_may_do_exactly_what_configure_needs(commands: Commands) -> None:
     deployer = policy_of("deployer", SETTINGS, UIN)
 
     requests = [

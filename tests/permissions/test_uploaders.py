@@ -6,8 +6,7 @@ interpretation that CAM could have.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from hypothesis import assume, given, reject
@@ -17,11 +16,17 @@ from qcloud_cos import CosConfig, CosS3Client
 from liveness.keys import IMAGE, LIVE, InputKey, read_input_key
 from liveness.settings import Settings, read_settings
 from liveness_cli.permissions.evaluator import Request, allows
-from liveness_cli.permissions.language import Policy
 from liveness_cli.permissions.roles import PAIR_ROLES, PolicyError, policy_of, policy_of_pair
 from liveness_sandbox import Sandbox
 from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud
 
+from .interpretations import (
+    Interpretation,
+    any_text,
+    end_of_pattern,
+    interpreted,
+    literal_character,
+)
 from .requests_made import REGION, cos, requests_by
 
 ENVIRONMENT = {"TENCENTCLOUD_REGION": REGION, "LIVENESS_BUCKET": BUCKET}
@@ -381,34 +386,6 @@ def test_an_invalid_pair_id_is_rejected(pair_id: str) -> None:
 
 
 # ---- every interpretation of a * in the middle
-
-
-def any_text(resource: str) -> str:
-    return resource
-
-
-def literal_character(resource: str) -> str:
-    """Only a `*` at the end matches any text."""
-    return resource[:-1].replace("*", "\0") + resource[-1]
-
-
-def end_of_pattern(resource: str) -> str:
-    """CAM ignores what follows the first `*`."""
-    prefix, star, _ = resource.partition("*")
-    return prefix + star
-
-
-Interpretation = Callable[[str], str]
-
-
-def interpreted(policy: Policy, interpretation: Interpretation) -> Policy:
-    """Return the policy as CAM understands it under this interpretation."""
-
-    def statement(original: Mapping[str, Any]) -> dict[str, Any]:
-        resources = [interpretation(item) for item in original["resource"]]
-        return {**original, "resource": resources}
-
-    return {**policy, "statement": [statement(item) for item in policy["statement"]]}
 
 
 names = st.text("ab./-人*", max_size=12)

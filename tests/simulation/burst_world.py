@@ -19,7 +19,7 @@ from liveness.errors import ObjectChangedError, ObjectGoneError
 from liveness.face_api import Answer, DetectRequest, NoFrame, NoReply, NotSent, UploadTarget
 from liveness.handler import Function
 from liveness.settings import Settings
-from liveness.store import CreateResult, ListedObject, ObjectHead, Page, StoredObject
+from liveness.store import CreateResult, Digests, ListedObject, ObjectHead, Page, StoredObject
 from liveness_sandbox.faceid.rate_limit import Algorithm
 
 from .kernel import Kernel, SimChance, SimClock, SimConcurrency
@@ -115,19 +115,19 @@ class SimStore:
         self._trip()
         return Page(page, page[-1].key if len(keys) > 1000 else None)
 
-    def md5(self, bucket: str, key: str, etag: str) -> str:
+    def digest(self, bucket: str, key: str, etag: str) -> Digests:
         stored = self.get(bucket, key, 1 << 40)
         if stored is None:
             raise ObjectGoneError(key)
         if stored.head.etag != etag:
             raise ObjectChangedError(key)
-        return etag
+        return Digests(etag)
 
     def presign(self, bucket: str, key: str, seconds: int) -> str:
         return f"https://{BUCKET}.cos.ap-singapore.myqcloud.com/{key}"
 
-    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> str:
-        return self.md5(bucket, key, etag)
+    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> Digests:
+        return self.digest(bucket, key, etag)
 
     def fetch(self, url: str, max_bytes: int) -> bytes | NoFrame:
         self._trip()
@@ -163,7 +163,7 @@ class SimFace:
         self.busy_seconds += self._kernel.now - began
         md5 = hashlib.md5(FRAME + pair.encode()).hexdigest()
         url = f"https://x.cos.ap-singapore.myqcloud.com/{pair}"
-        return Answer("result", "Success", "", "r", 96.3, url, md5)
+        return Answer("result", "Success", "", "r", 96.3, url, True, md5)
 
     def detect(
         self, request: DetectRequest, seconds: float, on_late_answer: Callable[[Answer], None]

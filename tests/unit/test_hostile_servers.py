@@ -43,7 +43,7 @@ def store_of(session: Session) -> CosStore:
 
 def fetch_from(store: CosStore) -> object:
     url = "http://b-1.cos.ap-singapore.myqcloud.com/f"
-    answer = Answer("result", "Success", "", "r", 96.0, url, "0" * 32)
+    answer = Answer("result", "Success", "", "r", 96.0, url, True, "0" * 32)
     clock, rng = SleeplessClock(), SystemRandom()
     unused: Any = None
     ctx = Context(
@@ -59,7 +59,7 @@ def fetch_from(store: CosStore) -> object:
         deadline=clock.monotonic() + 60,
         trusted_buckets=set(),
     )
-    return fetch_frame(ctx, answer)
+    return fetch_frame(ctx, answer, url)
 
 
 def test_the_frame_timeout_covers_the_whole_download(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +115,7 @@ VERBS: dict[str, Callable[[CosStore], object]] = {
     "list": lambda store: store.list("b-1", "p", ""),
     "put": lambda store: store.put("b-1", "k", b"x", "text/plain", {}),
     "create": lambda store: store.create("b-1", "k", b"x"),
-    "md5": lambda store: store.md5("b-1", "k", "0" * 32),
+    "digest": lambda store: store.digest("b-1", "k", "0" * 32),
     "upload_to_url": lambda store: store.upload_to_url(
         "b-1", "k", "0" * 32, "http://b-1.cos.x.myqcloud.com/up"
     ),

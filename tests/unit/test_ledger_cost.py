@@ -12,7 +12,6 @@ import pytest
 from liveness.cloud.system import SystemRandom
 from liveness.context import Context
 from liveness.history import History
-from liveness.inspection import CompletePair
 from liveness.keys import claim_name, content_prefix, released_name
 from liveness.ledger import Ledger, Theirs
 from liveness.pacing import Unpaced
@@ -26,8 +25,8 @@ LIMIT = 3
 SETTINGS = read_settings(
     {"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": "faces-1250000000"}
 )
-PAIR = CompletePair("anna", "f" * 64, ())
-PREFIX = content_prefix(SETTINGS, PAIR.pair_id, PAIR.fingerprint)
+PAIR_ID, FINGERPRINT = "anna", "f" * 64
+PREFIX = content_prefix(SETTINGS, PAIR_ID, FINGERPRINT)
 
 
 class Bucket:
@@ -94,7 +93,8 @@ class Bucket:
                 deadline=NOW + 900,
                 trusted_buckets={SETTINGS.ledger_bucket},
             ),
-            PAIR,
+            PAIR_ID,
+            FINGERPRINT,
         )
 
 
@@ -116,11 +116,21 @@ def catch_up(bucket: Bucket, known: History) -> History:
     """Claim what follows `known`, as a walk does, and catch up with what is found instead."""
     ledger = bucket.ledger()
     bucket.requests = bucket.round_trips = 0
-    found = ledger.claim(known)
+    found = ledger.claim(known, NothingBeside())
     assert isinstance(found, Theirs)
     history, lease_left = ledger.catch_up(known, found.claim, LIMIT)
     assert lease_left == 0
     return history
+
+
+class NothingBeside:
+    """No more than the claim itself."""
+
+    def create_tasks(self) -> list[Callable[[], Any]]:
+        return []
+
+    def read_tasks(self) -> list[Callable[[], Any]]:
+        return []
 
 
 ATTEMPTS = [10, 100, 1000]

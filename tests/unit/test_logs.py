@@ -67,6 +67,31 @@ def test_no_line_raises_whatever_stdout_is(kind: str, text: str) -> None:
         Log(write_stdout, {})("pair.failed", pair_id=text, reason=text)
 
 
+@pytest.mark.parametrize(
+    "char",
+    "\x00\x1b\x7f\x85\x9b\xad\u061c\u200b\u202e\u2028\u2029\u2066\ufeff\ud800\U000e0001",
+    ids=ascii,
+)
+def test_control_and_format_characters_are_escaped(char: str) -> None:
+    """JSON leaves most of them; in a terminal they would hide or forge a line."""
+    lines: list[str] = []
+
+    Log(lines.append, {})("pair.failed", pair_id=f"会{char}话", reason=char)
+
+    (line,) = lines
+    assert line.endswith("}\n")
+    assert line[:-1].isprintable()
+    assert json.loads(line)["pair_id"] == f"会{char}话"
+
+
+def test_an_escaped_line_is_short_enough_for_the_platform() -> None:
+    lines: list[str] = []
+
+    Log(lines.append, {})("pair.failed", **{f"field{n}": "\x9b" * 1000 for n in range(9)})
+
+    assert len(lines[0].encode()) <= 8 * 1024
+
+
 @pytest.mark.skipif(not FULL.exists(), reason="needs /dev/full")
 def test_a_full_stdout_loses_the_line_alone() -> None:
     stream = FULL.open("w")

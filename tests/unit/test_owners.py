@@ -163,7 +163,7 @@ def test_an_upload_url_never_judges_a_pair(reply: Answer | NotSent, owner: Owner
 def test_a_set_back_on_record_is_a_failure(code: str) -> None:
     """Recorded only after too many: the code stays, and nobody is promised another try."""
     name = code.removesuffix(".*")
-    recorded = Response(11, 0, 70.0, "presign", {}, 0.0, 0.0, answer(name))
+    recorded = Response(11, 0, 70.0, "presign", {}, 0.0, 0.0, answer(name), None)
 
     outcome = outcome_of_response(recorded)
 

@@ -27,8 +27,8 @@ def test_the_bucket_is_the_only_required_setting() -> None:
     assert settings.warnings == ()
 
 
-def test_there_are_at_most_fifteen_settings() -> None:
-    assert len(SETTING_NAMES) <= 15
+def test_there_are_at_most_seventeen_settings() -> None:
+    assert len(SETTING_NAMES) <= 17
 
 
 def test_every_problem_is_reported_at_once() -> None:
@@ -88,6 +88,49 @@ def test_the_error_for_another_region_lists_the_supported_ones(region: str) -> N
 )
 def test_an_invalid_value_is_reported_by_name(name: str, value: str) -> None:
     assert any(f"LIVENESS_{name}" in problem for problem in problems(**{name: value}))
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    ["http://127.0.0.1:8080", "http://127.0.0.1:8080/", "127.0.0.1:1", "http://localhost:3128",
+     "http://[::1]:8080", "HTTP://127.1.2.3"],
+)  # fmt: skip
+def test_http_is_accepted_behind_a_proxy_on_this_machine(proxy: str) -> None:
+    settings = read_settings(GOOD | {"LIVENESS_ENDPOINT_SCHEME": "http", "http_proxy": proxy})
+
+    assert settings.endpoint_scheme == "http"
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"http_proxy": ""},
+        {"http_proxy": "http://10.0.0.1:8080"},
+        {"http_proxy": "http://proxy.example:8080"},
+        {"http_proxy": "http://127.0.0.1.example:8080"},
+        {"http_proxy": "http://localhost.example"},
+        {"http_proxy": "http://127.0.0.1@proxy.example"},
+        {"http_proxy": "http://proxy.example/127.0.0.1"},
+        {"https_proxy": "http://127.0.0.1:8080"},
+        {"http_proxy": "http://127.0.0.1:8080", "no_proxy": "*"},
+        {"http_proxy": "http://127.0.0.1:8080", "no_proxy": "a.example,.myqcloud.com"},
+        {"http_proxy": "http://127.0.0.1:8080", "no_proxy": "com"},
+        {"http_proxy": "http://127.0.0.1:8080", "NO_PROXY": "faceid.intl.tencentcloudapi.com"},
+    ],
+    ids=str,
+)
+def test_http_is_refused_everywhere_else(environ: dict[str, str]) -> None:
+    with pytest.raises(SettingsError) as raised:
+        read_settings(GOOD | environ | {"LIVENESS_ENDPOINT_SCHEME": "http"})
+
+    (problem,) = raised.value.problems
+    assert problem.startswith("LIVENESS_ENDPOINT_SCHEME is 'http'")
+    assert "loopback" in problem
+
+
+def test_a_proxy_does_not_matter_with_https() -> None:
+    assert read_settings(GOOD | {"http_proxy": "http://10.0.0.1"}).endpoint_scheme == "https"
 
 
 @pytest.mark.parametrize(

@@ -20,23 +20,26 @@ from typing import Any
 import pytest
 
 from liveness import __version__
-from liveness.best_frame import StoredFrame
+from liveness.best_frame import StoredFrame, find_frame_url, keep_frame_url
 from liveness.breaker import Breaker, BreakerState, CallOutcome
 from liveness.breaker import read_state as read_breaker
 from liveness.context import Context
 from liveness.face_api import Answer, NoFrame
 from liveness.history import History, read_history
 from liveness.inspection import CompletePair, Input
-from liveness.keys import IMAGE, LIVE
+from liveness.keys import IMAGE, LIVE, pair_hash
 from liveness.markers import Marker, ParkReason, park, read_marker
 from liveness.pacing import Unpaced
 from liveness.reconcile import State, read_state, write_state
 from liveness.records import (
+    Admission,
+    EarlierSubmission,
     InvocationInfo,
     Response,
     claim_record,
     grant_record,
     owner_record,
+    package_record,
     read_granting_request,
     read_nonce,
     read_release,
@@ -44,11 +47,17 @@ from liveness.records import (
     release_record,
     response_record,
     slot_record,
+    submission_record,
 )
 from liveness.result import Finding, build_result
 from liveness.settings import read_settings
-from liveness.store import ObjectHead, RetryingStore, StoredObject
-from liveness.verdicts import local_outcome, outcome_of_response
+from liveness.store import CreateResult, Digests, ObjectHead, RetryingStore, StoredObject
+from liveness.verdicts import (
+    PACKAGE_REUSED,
+    TOO_MANY_SUBMISSIONS,
+    local_outcome,
+    outcome_of_response,
+)
 from tests.clocks import ManualClock
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -58,6 +67,7 @@ SETTINGS = read_settings(
 )
 INFO = InvocationInfo("liveness", "3", "request-1")
 FINGERPRINT = "f" * 64
+FRAME_URL = "https://frames-1.cos.ap-singapore.myqcloud.com/f.jpg"
 PAIR = CompletePair(
     "anna/会话",
     FINGERPRINT,
@@ -72,26 +82,48 @@ ANSWER = Answer(
     description="Success",
     request_id="api-1",
     similarity=96.5,
-    best_frame_url="https://frames-1.cos.ap-singapore.myqcloud.com/f.jpg",
+    has_best_frame=True,
     best_frame_md5="2" * 32,
 )
 
 
-def response(answer: Answer | None) -> Response:
+ADMISSION = Admission(
+    number=2,
+    total=2,
+    limit=5,
+    earlier=(EarlierSubmission(1, "rejected", "FailedOperation.LivessDetectFake"),),
+    billed_before=1,
+    reused=False,
+)
+REUSED = Admission(number=1, total=1, limit=5, reused=True, first_used=NOW - 86_400)
+
+
+def response(
+    answer: Answer | None, admission: Admission | None = ADMISSION, refusal: str = ""
+) -> Response:
     return Response(
         attempt=2,
         possibly_billed=2,
         threshold=70.0,
         transfer="presign",
-        md5s={} if answer is None else {LIVE: "0" * 32, IMAGE: "3" * 32},
+        digests={}
+        if answer is None
+        else {LIVE: Digests("0" * 32), IMAGE: Digests("3" * 32, "4" * 64)},
         claimed_at=NOW,
         answered_at=NOW + 1.5,
         answer=answer,
+        admission=admission,
+        refusal=refusal,
     )
 
 
 RESPONSES = {
     "response-passed.json": response(ANSWER),
+    "response-reused-package.json": response(ANSWER, REUSED),
+    "response-refused.json": response(None, REUSED, PACKAGE_REUSED),
+    "response-one-too-many.json": response(
+        None, ADMISSION._replace(number=None, total=5, reused=None), TOO_MANY_SUBMISSIONS
+    ),
     "response-below-threshold.json": response(ANSWER._replace(similarity=69.5)),
     "response-rejected.json": response(
         Answer("result", "FailedOperation.LivessDetectFake", "not live", "api-2")
@@ -126,6 +158,10 @@ class Bucket:
         self, bucket: str, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]
     ) -> None:
         self.key, self.body, self.metadata = key, body, metadata
+
+    def create(self, bucket: str, key: str, body: bytes) -> CreateResult:
+        self.key, self.body = key, body
+        return CreateResult(created=True, versioned=False, date=NOW)
 
     def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
         return stored(self.body) if key == self.key else None
@@ -186,6 +222,12 @@ def parked_with_history() -> bytes:
     return bucket.body
 
 
+def kept_frame_url() -> bytes:
+    bucket = Bucket()
+    keep_frame_url(context(bucket), PAIR.pair_id, FINGERPRINT, 2, FRAME_URL)
+    return bucket.body
+
+
 def opened_breaker() -> Bucket:
     """Return a bucket with the state of a breaker that opened, and whose first probe failed."""
     bucket = Bucket()
@@ -220,6 +262,10 @@ FINDINGS = {
     "result-given-up": finding(
         RESPONSES["response-given-up.json"], NoFrame("no call was answered")
     ),
+    "result-refused": finding(RESPONSES["response-refused.json"], NoFrame("no call was made")),
+    "result-one-too-many": finding(
+        RESPONSES["response-one-too-many.json"], NoFrame("no call was made")
+    ),
     "result-invalid": Finding(
         PAIR,
         local_outcome("InputEmpty"),
@@ -248,6 +294,11 @@ WRITERS: dict[str, Callable[[], bytes]] = {
     "claim.json": lambda: claim_record(PAIR.pair_id, 2, "nonce-1", owner_record(INFO, NOW)),
     "released.json": lambda: release_record(2, "nonce-1", History(number=2).to_record()),
     "released-with-history.json": lambda: release_record(3, "nonce-1", HISTORY.to_record()),
+    "submission.json": lambda: submission_record(
+        PAIR.pair_id, 2, FINGERPRINT, "0" * 32, owner_record(INFO, NOW)
+    ),
+    "package.json": lambda: package_record(PAIR.pair_id, 2, FINGERPRINT, owner_record(INFO, NOW)),
+    "frame-url.json": kept_frame_url,
     "grant.json": lambda: grant_record(owner_record(INFO, NOW)),
     "drain-slot.json": lambda: slot_record("nonce-1", INFO),
     "marker.json": parked,
@@ -284,6 +335,14 @@ def test_a_golden_response_of_other_content_is_not_read() -> None:
     body = (GOLDEN / "response-passed.json").read_bytes()
 
     assert read_response(body, "0" * 64) is None
+
+
+def test_a_golden_frame_url_is_read() -> None:
+    bucket = Bucket()
+    bucket.key = f"liveness/ledger/frames/{pair_hash(PAIR.pair_id)}/{FINGERPRINT}-2"
+    bucket.body = (GOLDEN / "frame-url.json").read_bytes()
+
+    assert find_frame_url(context(bucket), PAIR.pair_id, FINGERPRINT, 2) == FRAME_URL
 
 
 def test_golden_claims_releases_and_grants_are_read() -> None:

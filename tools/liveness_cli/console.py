@@ -6,18 +6,17 @@ Imported only by what runs a command: the table library would slow down every --
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-import click
 from rich.console import Console
 from rich.padding import Padding
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from .terminal import echo, echo_styled
 from .text import printable
 
 T = TypeVar("T")
@@ -41,15 +40,9 @@ STATE_STYLES = {
 }
 
 
-def echo(text: str) -> None:
-    """Print a line; a terminal without Chinese shows question marks instead of failing."""
-    encoding = sys.stdout.encoding or "utf-8"
-    click.echo(text.encode(encoding, "replace").decode(encoding))
-
-
 def print_json(value: object) -> None:
     """Print JSON in ASCII, so that no terminal and no encoding can change a key."""
-    click.echo(json.dumps(value, indent=2))
+    echo(json.dumps(value, indent=2))
 
 
 def output(value: T, *, as_json: bool, render: Callable[[T], None]) -> None:
@@ -105,7 +98,8 @@ class Page:
         grid.add_column(style=DIM, no_wrap=True, min_width=_LABEL_WIDTH)
         grid.add_column(overflow="fold")
         for label, text in facts:
-            grid.add_row(label, text)
+            is_printable = text.plain.isprintable()
+            grid.add_row(label, text if is_printable else Text(printable(text.plain)))
         self._parts += [_indented(grid), ""]
 
     def table(
@@ -136,7 +130,7 @@ class Page:
         with self._console.capture() as captured:
             for part in self._parts:
                 self._console.print(part)
-        echo("\n".join(line.rstrip() for line in captured.get().rstrip().split("\n")))
+        echo_styled("\n".join(line.rstrip() for line in captured.get().rstrip().split("\n")))
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from liveness.cloud.clients import Clients, CloudClients
 from liveness.cloud.credentials import Credentials
@@ -16,7 +16,15 @@ from liveness.logs import silence_vendors
 from liveness.pacing import Unpaced
 from liveness.records import InvocationInfo
 from liveness.settings import Settings, read_settings
-from liveness.store import CreateResult, ObjectHead, ObjectStore, Page, RetryingStore, StoredObject
+from liveness.store import (
+    CreateResult,
+    Digests,
+    ObjectHead,
+    ObjectStore,
+    Page,
+    RetryingStore,
+    StoredObject,
+)
 
 from .errors import InvalidUsage
 
@@ -61,13 +69,13 @@ class ReadOnlyStore:
     def delete(self, bucket: str, key: str) -> None:
         raise AssertionError(f"DELETE {key!r} in a read-only command")
 
-    def md5(self, bucket: str, key: str, etag: str) -> str:
+    def digest(self, bucket: str, key: str, etag: str) -> Digests:
         raise AssertionError(f"streaming {key!r} in a read-only command")
 
     def presign(self, bucket: str, key: str, seconds: int) -> str:
         raise AssertionError(f"signing {key!r} in a read-only command")
 
-    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> str:
+    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> Digests:
         raise AssertionError(f"uploading {key!r} in a read-only command")
 
 
@@ -154,13 +162,3 @@ def with_platform_names(environ: Mapping[str, str]) -> dict[str, str]:
         for name, tool_name in zip(_PLATFORM_NAMES, _TOOL_NAMES, strict=True):
             renamed[name] = environ.get(tool_name, "")
     return renamed
-
-
-def invocation_context() -> dict[str, Any]:
-    """Make the context that the platform would pass to the handler, for a call in this process."""
-    return {
-        "request_id": str(uuid.uuid4()),
-        "function_name": _FUNCTION_NAME,
-        "function_version": _FUNCTION_VERSION,
-        "time_limit_in_ms": 60_000,
-    }

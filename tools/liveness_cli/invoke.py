@@ -18,6 +18,7 @@ from liveness.settings import Settings
 from .checkout import Sample, sample
 from .errors import InvalidUsage
 from .local_cloud import FUNCTION, local_cloud
+from .terminal import echo
 
 # If both are set, the environment names a target: a running sandbox, or the real cloud.
 _TARGET_VARIABLES = ("LIVENESS_BUCKET", "TENCENTCLOUD_SECRETID")
@@ -46,8 +47,7 @@ def invoke(event_file: str, no_sample: bool) -> None:
     event = _read_event_file(event_file)
     has_target = all(os.environ.get(name) for name in _TARGET_VARIABLES)
     result = _invoke_in_process(event) if has_target else _invoke_in_sandbox(event, not no_sample)
-    text = json.dumps(result, ensure_ascii=False, indent=2)
-    click.echo(text.encode("utf-8", "replace"))  # a malformed event may contain lone surrogates
+    echo(json.dumps(result, ensure_ascii=False, indent=2))
 
 
 def _read_event_file(event_file: str) -> Any:
@@ -84,7 +84,7 @@ def _invoke_in_process(event: Any) -> Any:
 
 
 def _write_log(line: str) -> None:
-    sys.stderr.write(line.encode("utf-8", "replace").decode())
+    echo(line.rstrip("\n"), err=True)
 
 
 def _invoke_in_sandbox(event: Any, with_sample: bool) -> Any:
@@ -95,7 +95,7 @@ def _invoke_in_sandbox(event: Any, with_sample: bool) -> Any:
                 cloud.bucket.put(key, path.read_bytes())
         invocation = cloud.function.invoke(event)
     for line in invocation.logs:
-        _write_log(line + "\n")
+        _write_log(line)
     if invocation.error is not None:
         kind, message = invocation.error["errorType"], invocation.error["errorMessage"]
         raise click.ClickException(f"{kind}: {message}")

@@ -55,7 +55,9 @@ def function_environment(bucket: str) -> dict[str, str]:
 def function_settings(environment: dict[str, str], region: str) -> Settings:
     """Read the settings as the function will, to report problems before anything starts."""
     try:
-        return read_settings({**environment, "TENCENTCLOUD_REGION": region})
+        return read_settings(
+            {**environment, "TENCENTCLOUD_REGION": region, "http_proxy": "http://127.0.0.1"}
+        )
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
 

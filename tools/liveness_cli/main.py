@@ -13,9 +13,10 @@ from .permissions.commands import policies
 from .review import review
 from .run import run
 from .sandbox import sandbox
+from .terminal import Commands
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="liveness-scf")
 def main() -> None:
     """Try, deploy and operate the liveness function."""

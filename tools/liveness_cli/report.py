@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .console import echo
+from .terminal import echo
 
 if TYPE_CHECKING:
     from liveness_sandbox import Invocation

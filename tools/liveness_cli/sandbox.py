@@ -12,6 +12,7 @@ from .checkout import function_code
 from .local_cloud import BUCKET, REGION, TIMERS, function_environment, function_settings
 from .permissions import policies
 from .sandbox_identities import ROLE_NAMES, identities_for, no_identities, print_environment
+from .terminal import echo
 
 if TYPE_CHECKING:
     from liveness_sandbox import Identities
@@ -204,7 +205,7 @@ def sandbox(
             data=data,
             speed=speed,
             scenario=None if scenario is None else load_scenario(scenario),
-            print=click.echo,
+            print=echo,
         )
     except InvalidFault as error:
         raise click.ClickException(f"--scenario: {error}") from None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import time
 
+from liveness.logs import escape_unprintable
+
 _MAX_TEXT = 500
 # The service may quote its input, and a pre-signed URL is a secret.
 _LINK = re.compile(r"\S*(://|q-sign|security-token)\S*", re.IGNORECASE)
@@ -17,8 +19,13 @@ def redact(text: object) -> str:
 
 
 def printable(text: str) -> str:
-    """Escape what a terminal would interpret: a key may contain anything, escape sequences too."""
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    """Escape what a terminal would interpret, as JSON does: \\u001b, and \\n for a line's end."""
+    return escape_unprintable(text)
+
+
+def printable_lines(text: str) -> str:
+    """Escape what a terminal would interpret, but keep the ends of lines."""
+    return "\n".join(printable(line) for line in text.split("\n"))
 
 
 def format_time(seconds: float | None) -> str | None:

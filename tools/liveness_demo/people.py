@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 # Similarities of the vendor's scale at which people look twice.
 _DOUBTFUL = (69.4, 70.8, 72.1, 74.6, 76.9, 78.3)
 _IMPOSTORS = (31.7, 44.2, 52.8, 58.9, 63.5, 66.2, 68.7)
+IMPOSTOR_PASSED = 75.5
+"""The similarity of the one person who passes as another and is not decided on yet."""
 _CODES = (
     "FailedOperation.LivessDetectFake",
     "FailedOperation.LivessDetectFake",
@@ -68,7 +70,7 @@ def applicants() -> list[Applicant]:
         add(None, {"sim": similarity})
     for offset, similarity in enumerate(_IMPOSTORS):
         add(200 + offset, {"sim": similarity})
-    for offset, similarity in enumerate((72.4, 75.5)):  # somebody else, and passed
+    for offset, similarity in enumerate((72.4, IMPOSTOR_PASSED)):  # somebody else, and passed
         add(300 + offset, {"sim": similarity})
     for code in _CODES:
         add(None, {"code": code})
@@ -101,10 +103,10 @@ def _retried(pair_id: str, reference: int, live: int, similarities: Sequence[flo
 
 
 def _decided(people: list[Applicant]) -> list[Applicant]:
-    """Let two reviewers decide on some of the earlier ones, once against each other."""
+    """Let two reviewers decide on some of the latest ones, once against each other."""
     decided: list[Applicant] = []
     remaining = {"approve": 6, "reject": 4, "retake": 2, "disputed": 1}
-    for applicant in people:
+    for applicant in reversed(people):
         submission = applicant.submissions[-1]
         similarity = submission.answer.get("sim", 96.3)
         is_same = submission.reference == submission.live
@@ -113,17 +115,17 @@ def _decided(people: list[Applicant]) -> list[Applicant]:
             if submission.answer["code"].endswith("ActionLightDark") and remaining["retake"]:
                 remaining["retake"] -= 1
                 decisions = [("lin", "retake", "poor-picture", "")]
-        elif is_same and 70 < similarity < 77 and remaining["disputed"]:
+        elif is_same and 73 < similarity < 77 and remaining["disputed"]:
             remaining["disputed"] -= 1
             decisions = [
                 ("lin", "approve", "same-person", ""),
                 ("tan", "reject", "different-person", "The ears and the chin differ."),
             ]
-        elif not is_same and remaining["reject"]:
+        elif not is_same and similarity != IMPOSTOR_PASSED and remaining["reject"]:
             remaining["reject"] -= 1
             decisions = [("tan", "reject", "different-person", "")]
         elif is_same and remaining["approve"] and similarity < 93:
             remaining["approve"] -= 1
             decisions = [("lin", "approve", "same-person", "")]
         decided.append(applicant._replace(decisions=decisions))
-    return decided
+    return decided[::-1]

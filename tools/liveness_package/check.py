@@ -27,6 +27,7 @@ MAX_TIMEOUT_SECONDS = 900
 
 _MANIFEST = Path(__file__).resolve().parents[2] / "serverless.yml"
 _VARIABLE = re.compile(r"\$\{env:([\w.-]+)\}")
+_SCHEME = "LIVENESS_ENDPOINT_SCHEME"
 _ALL_UPLOADS = "cos:ObjectCreated:*"
 
 
@@ -83,6 +84,11 @@ def _fill_in(value: Any, environ: Mapping[str, str]) -> Any:
 def find_problems(inputs: Mapping[str, Any]) -> list[str]:
     """Return every reason why these inputs must not be deployed, as one sentence each."""
     variables = {name: str(value) for name, value in inputs["environment"]["variables"].items()}
+    if variables.get(_SCHEME, "").strip() == "http":
+        return [
+            f"{_SCHEME} is http: links and signatures would travel unencrypted; remove it, it is "
+            "for the sandbox only"
+        ]
     try:
         settings = read_settings(variables | {"TENCENTCLOUD_REGION": inputs["region"]})
     except SettingsError as error:

@@ -60,6 +60,8 @@ def running(server: ReviewServer) -> Iterator[None]:
     def run() -> None:
         with suppress(asyncio.CancelledError):
             loop.run_until_complete(task)
+        loop.run_until_complete(loop.shutdown_default_executor())
+        loop.close()
 
     thread = threading.Thread(target=run, name="liveness-review", daemon=True)
     thread.start()
@@ -69,8 +71,6 @@ def running(server: ReviewServer) -> Iterator[None]:
     finally:
         loop.call_soon_threadsafe(task.cancel)
         thread.join()
-        loop.run_until_complete(loop.shutdown_default_executor())
-        loop.close()
 
 
 def review(

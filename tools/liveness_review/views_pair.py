@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -65,7 +66,7 @@ class PairViews:
         listed = self._page.registry.listed(values["list"])
         view = self._page.registry.view(values["view"])
         if view is None:
-            pair_id = self._pair_id(values["pair"])
+            pair_id = self._pair_id(unquote(values["pair"]))  # a form would change line ends
             text = self._page.texts(request)("problem_view")
             return await self._show(request, pair_id, listed, problem=text, status=409)
         name, _, reason = values["choice"].partition("/")

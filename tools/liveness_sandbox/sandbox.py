@@ -18,8 +18,9 @@ from typing import Any
 from .account import APPID
 from .blobs import BlobStore
 from .cam.identities import Identities
-from .cam.roles import Document, Role, RoleNotAssumable, Roles
+from .cam.roles import Document, Role, Roles
 from .cam.service import CamService
+from .cam.trust import trusts_service
 from .cam.users import Users
 from .clock import Clock
 from .cos.identifiers import request_id
@@ -36,7 +37,7 @@ from .hooks import Hook
 from .requestlog import RequestLog, RequestRecord
 from .runtime.deployment import Deployment, DeployOptions
 from .runtime.function import Function
-from .runtime.instances import Instances
+from .runtime.instances import Instances, Runner
 from .runtime.package import unpack
 from .runtime.quota import RegionQuota
 from .runtime.schedule import Scheduler
@@ -216,8 +217,17 @@ class Sandbox:
         """The names of all users and roles."""
         return [each.name for each in (*self._users, *self._roles)]
 
-    def deploy(self, name: str, code: Path, options: DeployOptions = _DEFAULT_OPTIONS) -> Function:
-        """Deploy a function from a read-only copy of the code folder."""
+    def deploy(
+        self,
+        name: str,
+        code: Path,
+        options: DeployOptions = _DEFAULT_OPTIONS,
+        runner: Runner | None = None,
+    ) -> Function:
+        """Deploy a function from a read-only copy of the code folder.
+
+        A `runner` takes the place of processes that run this code.
+        """
         if name in self._functions:
             raise ValueError(f"there is already a function {name}")
         if options.dependencies is not None:
@@ -226,10 +236,10 @@ class Sandbox:
         quota = self._quota.allocate(options.reserved_mb)
         copy = unpack(Path(code).resolve(), self._scratch / "functions" / name)
         deployment = Deployment(name, copy, options, self.region, self.appid, self.url)
-        instances = Instances(
+        runner = runner or Instances(
             deployment, lambda seconds: self._keys_of_function(options.role, seconds), self.clock
         )
-        function = Function(deployment, instances, quota, self._scheduler, self.clock)
+        function = Function(deployment, runner, quota, self._scheduler, self.clock)
         self._functions[name] = function
         return function
 
@@ -260,11 +270,11 @@ class Sandbox:
     def _keys_of_function(self, role: str | None, lifetime_seconds: float) -> Credentials | None:
         if role is None:
             return self.temporary_credentials(lifetime_seconds)
-        try:
-            return self._roles.keys_of_service(role, _PLATFORM, lifetime_seconds)
-        except RoleNotAssumable as problem:
-            _log.warning("a function gets no keys: %s", problem)
+        found = self._roles.find(name=role)
+        if found is None or not trusts_service(found.trust, _PLATFORM):
+            _log.warning("a function gets no keys: there is no role %s that trusts SCF", role)
             return None
+        return self.temporary_credentials(lifetime_seconds, role)
 
     def _notify(self, bucket: Bucket, stored: StoredObject, creation: CreationInfo) -> None:
         event_name = f"cos:ObjectCreated:{creation.kind}"

@@ -32,7 +32,7 @@ from ..errors import (
 )
 from ..face_api import NoFrame
 from ..settings import Settings
-from ..store import JSON, CreateResult, ListedObject, ObjectHead, Page, StoredObject
+from ..store import JSON, CreateResult, Digests, ListedObject, ObjectHead, Page, StoredObject
 from .credentials import Credentials
 
 T = TypeVar("T")
@@ -180,15 +180,15 @@ class CosStore:
             raise StoreUnavailableError(f"COS {verb} {key!r}: the reply carries no ETag")
         return headers
 
-    def md5(self, bucket: str, key: str, etag: str) -> str:
-        digest = hashlib.md5(usedforsecurity=False)
+    def digest(self, bucket: str, key: str, etag: str) -> Digests:
+        hashes = _Hashes()
         body, remaining = self._open_exact(bucket, key, etag)
         for chunk in _chunks(body):
-            digest.update(chunk)
+            hashes.update(chunk)
             remaining -= len(chunk)
         if remaining:
             raise StoreUnavailableError(f"COS GET {key!r}: the body was truncated")
-        return digest.hexdigest()
+        return hashes.digests()
 
     def _open_exact(self, bucket: str, key: str, etag: str) -> tuple[Any, int]:
         """Return body and size of exactly that content.
@@ -207,7 +207,7 @@ class CosStore:
         url: str = self._client.get_presigned_url(bucket, key, "GET", seconds, Params=params)
         return url
 
-    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> str:
+    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> Digests:
         stream, size = self._open_exact(bucket, key, etag)
         body = _HashingReader(stream.get_raw_stream(), size)
         try:
@@ -216,7 +216,7 @@ class CosStore:
             raise _unreachable("upload of", key, error) from None
         if reply.status_code != 200:
             raise StoreUnavailableError(f"upload of {key!r}: status {reply.status_code}")
-        return body.digest.hexdigest()
+        return body.hashes.digests()
 
     def fetch(self, url: str, max_bytes: int) -> bytes | NoFrame:
         """Read a best frame (see FrameSource): a plain GET of a temporary COS URL."""
@@ -271,15 +271,30 @@ class _HashingReader:
     def __init__(self, raw: Any, size: int) -> None:
         self._raw = raw
         self._size = size
-        self.digest = hashlib.md5(usedforsecurity=False)
+        self.hashes = _Hashes()
 
     def __len__(self) -> int:
         return self._size
 
     def read(self, size: int = _CHUNK_BYTES) -> bytes:
         chunk: bytes = self._raw.read(min(size, _CHUNK_BYTES) if size >= 0 else _CHUNK_BYTES)
-        self.digest.update(chunk)
+        self.hashes.update(chunk)
         return chunk
+
+
+class _Hashes:
+    """Both digests of a body that comes in chunks."""
+
+    def __init__(self) -> None:
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._sha256 = hashlib.sha256()
+
+    def update(self, chunk: bytes) -> None:
+        self._md5.update(chunk)
+        self._sha256.update(chunk)
+
+    def digests(self) -> Digests:
+        return Digests(self._md5.hexdigest(), self._sha256.hexdigest())
 
 
 # What reading a field raises if it is missing or malformed.

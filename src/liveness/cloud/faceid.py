@@ -21,6 +21,7 @@ from ..face_api import (
     read_detect_reply,
     read_upload_reply,
 )
+from ..records import LATE_ANSWER_SECONDS
 from ..runtime import Clock, Concurrency
 from ..settings import Settings
 from .credentials import Credentials
@@ -29,8 +30,6 @@ ENDPOINT = "faceid.intl.tencentcloudapi.com"
 VERSION = "2018-03-01"
 ACTION = "DetectReflectLivenessAndCompare"
 _CONNECT_SECONDS = 3.0
-# After its deadline a call that was sent is waited for this much longer, in the background.
-_LATE_SECONDS = 120.0
 _MAX_REPLY_BYTES = 1024 * 1024  # an answer has about one KB
 # A connection that was idle longer may have been dropped silently; a paid call on it would get no
 # reply and count as billed.
@@ -130,7 +129,7 @@ class FaceId:
         client = client or _new_client(endpoint, _Gate(self._clock, self._concurrency))
         # Keys explicitly: the SDK looks for other names in the environment than SCF sets.
         client.sdk.credential = Credential(*self._credentials)
-        client.sdk.request.conn.timeout = (_CONNECT_SECONDS, seconds + _LATE_SECONDS)
+        client.sdk.request.conn.timeout = (_CONNECT_SECONDS, seconds + LATE_ANSWER_SECONDS)
         return client
 
 

@@ -6,6 +6,8 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
+from liveness.store import Digests
+
 SECRET = "q-sign-algorithm=sha1&q-signature=5eed5eed"  # must never appear in a log or a result
 
 
@@ -30,6 +32,10 @@ def _state(key: str, stored: Stored | None) -> int:
 
 def md5(body: bytes) -> str:
     return hashlib.md5(body).hexdigest()
+
+
+def digests(body: bytes) -> Digests:
+    return Digests(md5(body), hashlib.sha256(body).hexdigest())
 
 
 class Bucket:

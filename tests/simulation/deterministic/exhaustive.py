@@ -62,7 +62,7 @@ _LONG_SECONDS = {
 }
 # The effect of an older HEAD depends on time, which the seeds vary.
 _EXCLUDED = (STALE_HEAD,)
-_READS = ("head", "get", "list", "md5", "fetch")
+_READS = ("head", "get", "list", "digest", "fetch")
 # Faults that are injected without preemptions only, where they prove to equal another fault or
 # none: a request that is retried at once, one without credentials, which ends the invocation as a
 # crash does, and a frame that is not a JPEG.

@@ -85,7 +85,7 @@ def possible(verb: str) -> tuple[str, ...]:
         return (*CRASHES, *PAUSES, FAIL, DENIED, STALE_HEAD)
     if verb == "list":
         return (*CRASHES, *PAUSES, FAIL, DENIED, STALE_LIST)
-    if verb in ("get", "md5", "send", "upload_target"):
+    if verb in ("get", "digest", "send", "upload_target"):
         return (*CRASHES, *PAUSES, FAIL, DENIED)
     if verb == "create":
         return (*CRASHES, *PAUSES, *AT_STORE, RACE)

@@ -29,6 +29,7 @@ from liveness.keys import (
     best_frame_key,
     breaker_key,
     drain_prefix,
+    pair_hash,
     result_key,
 )
 from liveness.logs import write_stdout
@@ -39,7 +40,7 @@ from liveness.store import CLOCK_RESOLUTION_SECONDS
 
 from .bucket import SECRET, Bucket, Stored, md5
 from .history import Violation
-from .observations import Call, Claim, Observations, WalkHistory
+from .observations import Call, Claim, Observations, ResponseRead, WalkHistory
 from .service import Judgement
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ _REASONS_OF_SETBACKS = tuple(
         ParkReason.ATTEMPTS_EXHAUSTED,
     )
 )
+
+_SETBACKS_WITHOUT_CALLS = (ParkReason.PREPARATION_SLOW.code, ParkReason.PACKAGE_IN_USE.code)
 
 
 class InvariantChecker:
@@ -112,6 +115,10 @@ class InvariantChecker:
             return
         response = json.loads(self._bucket.objects[responses[-1]].body)
         record = response["answer"]
+        if response["refusal"]:
+            if document["reason"]["code"] != response["refusal"]:
+                raise Violation(f"I1 {when}", f"{pair_id} was refused, and its result differs")
+            return
         if record is None:
             if document["status"] != "failed":
                 raise Violation(
@@ -158,7 +165,7 @@ class InvariantChecker:
         pair = self.observations.pairs[pair_id]
         counted = self.observations.counted_attempts(pair_id, fingerprint, inspected_at)
         allowed = self._settings.max_attempts + pair.grants[fingerprint]
-        setbacks = pair.setbacks[fingerprint] + pair.slow_preparations
+        setbacks = pair.setbacks[fingerprint] + pair.setbacks_without_calls
         is_set_back = setbacks >= MAX_SETBACKS - 1  # the last one ends it before its release
         if counted < allowed and pair.visits < MAX_DELIVERIES and not is_set_back:
             raise Violation(
@@ -284,7 +291,8 @@ class InvariantChecker:
         calls = [call for call in self.observations.pairs[pair_id].calls if call.attempt == key]
         if claim.release_tried or any(call.may_be_billed for call in calls):
             return
-        if walk.response_existed:
+        ledger_key = self.observations.ledger_key(key)
+        if ledger_key and walk.response_of(ledger_key.fingerprint).existed:
             return  # no attempt counts for a content that has its response
         if not any(call.reply_arrived for call in calls):
             raise Violation("I2", f"{key} was neither used nor released, though the pair is parked")
@@ -303,12 +311,13 @@ class InvariantChecker:
         subject = f"{invocation.label} calls for {pair_id}"
         if not claim.read_back:
             raise Violation("I3", f"{subject}; its claim was not read back")
-        if walk.response_read_at < claim.replied_at:
-            raise Violation("I3", f"{subject}; the response was not read after the claim")
         ledger_key = self.observations.ledger_key(walk.latest_claim)
         assert ledger_key is not None
+        response = walk.response_of(ledger_key.fingerprint)
+        if response.read_at < claim.replied_at:
+            raise Violation("I3", f"{subject}; the response was not read after the claim")
         grants = self.observations.pairs[pair_id].grants[ledger_key.fingerprint]
-        if walk.response_existed and not grants:
+        if response.existed and not grants:
             raise Violation("I3", f"{subject} over a stored response")
 
     def check_i3_ledger_objects_are_never_overwritten(self, key: str) -> None:
@@ -377,10 +386,13 @@ class InvariantChecker:
             raise Violation("I5", f"{invocation.label} writes {key}")
 
     def check_i5_only_the_backlog_is_deleted(self, invocation: Invocation, key: str) -> None:
-        """I5: the function deletes its own markers, drain slots and breaker, and nothing else."""
+        """I5: the function deletes its own markers, drain slots, breaker and the URLs of frames,
+        and nothing else.
+        """
         prefix = self._settings.ledger_prefix
-        backlog = (f"{prefix}pending/", f"{prefix}drain/", breaker_key(self._settings))
-        if not key.startswith(backlog):
+        deletable = ("pending/", "drain/", "frames/")
+        names = *(prefix + name for name in deletable), breaker_key(self._settings)
+        if not key.startswith(names):
             raise Violation("I5", f"{invocation.label} deletes {key}")
 
     # ---- I6
@@ -432,8 +444,12 @@ class InvariantChecker:
     def check_i8_marker_exists_before_the_release(
         self, pair_id: str, walk: WalkHistory, key: str
     ) -> None:
-        """I8: a claim is released only when a crash afterwards would not lose the pair."""
-        if not self.observations.is_settled(pair_id, walk):
+        """I8: a claim is released only when a crash afterwards would not lose the pair.
+
+        Once the response is recorded, it makes no difference whether the claim is released.
+        """
+        recorded = key.rpartition("/")[0] + "/response" in self._bucket.objects
+        if not (recorded or self.observations.is_settled(pair_id, walk)):
             raise Violation("I8", f"{key} while no marker exists: a crash would lose {pair_id}")
 
     def check_i8_marker_is_not_the_last_trace(
@@ -530,6 +546,8 @@ class InvariantChecker:
 
     def check_i10_visit_costs_no_more_than_the_first(self, pair_id: str, walk: WalkHistory) -> None:
         """I10: a visit's requests for the ledger are bounded, whatever happened before."""
+        if self.observations.has_shared_package(pair_id):
+            return  # the walks of other pairs look at its attempts, too
         walk.ledger_requests += 1
         if walk.ledger_requests > _MAX_LEDGER_REQUESTS:
             raise Violation("I10", f"{walk.ledger_requests} requests in one visit to {pair_id}")
@@ -547,6 +565,43 @@ class InvariantChecker:
         """
         if marker["reason"] in _REASONS_OF_SETBACKS and not key.endswith("-s"):
             raise Violation("I11", f"{key} does not tell that its pair had a set-back")
+
+    # ---- I12
+
+    def check_i12_submissions_are_within_the_limit(self, latest: Call) -> None:
+        """I12: For one pair: calls that may be billed <= MAX_SUBMISSIONS x what I2 allows.
+
+        I2 is checked for each content; here, how many contents are called for.
+        """
+        pair = self.observations.pairs[latest.pair_id]
+        contents = {call.fingerprint for call in pair.calls if call.may_be_billed}
+        races = self.observations.submission_races[latest.pair_id]
+        if len(contents) > self._settings.max_submissions + races:
+            raise Violation("I12", f"{len(contents)} contents of {latest.pair_id} are called for")
+
+    def check_i12_refusal_is_justified(
+        self, pair_id: str, fingerprint: str, response: Mapping[str, Any]
+    ) -> None:
+        """I12: a content is refused only if the pair's numbers are used up, or another pair was
+        judged with its package.
+        """
+        if response["refusal"] == "TooManySubmissions":
+            folder = f"{self._settings.ledger_prefix}submissions/{pair_hash(pair_id)}/"
+            stored = [
+                json.loads(self._bucket.objects[key].body) for key in self._bucket.keys(folder)
+            ]
+            others = {item["fingerprint"] for item in stored} - {fingerprint}
+            if len(others) < self._settings.max_submissions:
+                raise Violation("I12", f"{pair_id} is refused its submission {len(others) + 1}")
+            return
+        package = response["digests"]["live"]["md5"]
+        if not any(
+            call.judgement and call.judgement.is_verdict and call.judgement.package == package
+            for other, pair in self.observations.pairs.items()
+            for call in pair.calls
+            if other != pair_id
+        ):
+            raise Violation("I14", f"{pair_id} is refused, and its package was never judged")
 
     # ---- I13
 
@@ -566,6 +621,27 @@ class InvariantChecker:
             raise Violation("I13", f"logging raised {type(error).__name__}") from None
         finally:
             sys.stdout = before
+
+    # ---- I14
+
+    def check_i14_package_is_judged_for_one_pair(self, latest: Call) -> None:
+        """I14: Unless REUSED_PACKAGE is `report`, at most one pair + store races gets a verdict on
+        the same liveness package, as far as `failed` is none.
+        """
+        judgement = latest.judgement
+        assert judgement is not None
+        races = self.observations.package_races[judgement.package]
+        if self._settings.reused_package != "reject" or races:
+            return
+        for pair_id, pair in self.observations.pairs.items():
+            for call in pair.calls:
+                other = call.judgement
+                if pair_id == latest.pair_id or not other or other.package != judgement.package:
+                    continue
+                if call.recorded_at is not None and other.is_verdict and not other.is_failure:
+                    raise Violation(
+                        "I14", f"the package of {pair_id} is judged again for {latest.pair_id}"
+                    )
 
     # ---- mix-ups
 
@@ -589,6 +665,9 @@ class InvariantChecker:
     # ---- store requests; `sent` is when the request was sent
 
     def on_head(self, invocation: Invocation, key: str, sent: float) -> None:
+        result_of = self.observations.result_pair(key)
+        if result_of is not None:
+            self.observations.walk(invocation, result_of).result_seen_at = sent
         pair_id = self.observations.input_pair(key)
         if pair_id is not None:
             walk = self.observations.walk(invocation, pair_id)
@@ -603,7 +682,7 @@ class InvariantChecker:
         walk = self.observations.walk(invocation, ledger_key.pair_id)
         self.check_i10_visit_costs_no_more_than_the_first(ledger_key.pair_id, walk)
         if ledger_key.name.startswith("response"):
-            walk.response_read_at, walk.response_existed = sent, stored is not None
+            walk.responses[ledger_key.fingerprint] = ResponseRead(sent, stored is not None)
         elif (claim := walk.claims.get(key)) and stored and sent >= claim.replied_at > 0:
             claim.read_back = json.loads(stored.body)["nonce"] == claim.nonce
 
@@ -633,13 +712,19 @@ class InvariantChecker:
     def _on_response_recorded(
         self, pair_id: str, fingerprint: str, body: bytes, inspected_at: float
     ) -> None:
-        answer = json.loads(body)["answer"]
+        response = json.loads(body)
+        answer = response["answer"]
+        if response["refusal"]:
+            self.check_i3_no_call_is_under_way(pair_id, fingerprint)
+            self.check_i12_refusal_is_justified(pair_id, fingerprint, response)
+            return
         if answer is not None:
             call = self.observations.calls_of_requests[answer["request_id"]]
             self.check_answer_belongs_to_the_record(call, fingerprint)
             call.recorded_at, call.in_hand = self._now(), False
             assert call.judgement is not None
             if call.judgement.is_verdict:
+                self.check_i14_package_is_judged_for_one_pair(call)
                 return
         self.check_i3_no_call_is_under_way(pair_id, fingerprint)
         self.check_i1_pair_is_not_given_up_early(pair_id, fingerprint, inspected_at)
@@ -672,6 +757,11 @@ class InvariantChecker:
     def on_create_race(self, key: str) -> None:
         """Two creates of one key both get 200."""
         ledger_key = self.observations.ledger_key(key)
+        parts = key.removeprefix(self._settings.ledger_prefix).split("/")
+        if parts[0] == "submissions":
+            self.observations.submission_races[self.observations.pair_of(key) or ""] += 1
+        if parts[0] == "packages":
+            self.observations.package_races[parts[1]] += 1
         if ledger_key is None:
             return
         if ledger_key.name.startswith("response"):
@@ -694,7 +784,7 @@ class InvariantChecker:
             pair = self.observations.pairs[marker["pair_id"]]
             pair.visits = max(pair.visits, marker["deliveries"])
             self.check_i11_marker_of_a_pair_with_setbacks_says_so(key, marker)
-            pair.slow_preparations += marker["reason"] == ParkReason.PREPARATION_SLOW.code
+            pair.setbacks_without_calls += marker["reason"] in _SETBACKS_WITHOUT_CALLS
             walk = self.observations.walk(invocation, marker["pair_id"])
             walk.parked, walk.parked_at, walk.calling = True, self._now(), False
         self.check_i3_ledger_objects_are_never_overwritten(key)
@@ -752,6 +842,7 @@ class InvariantChecker:
         self.check_i10_unbilled_calls_are_within_the_limit(call)
         self.observations.pairs[pair_id].calls.append(call)
         self.check_i2_calls_that_may_be_billed_are_within_the_limit(call)
+        self.check_i12_submissions_are_within_the_limit(call)
         call.drained = self.observations.drains(invocation)
         if call.drained:
             self.observations.drain_calls.append(self._now())

@@ -17,9 +17,9 @@ from liveness.errors import (
 )
 from liveness.face_api import Answer, DetectRequest, NoFrame, NoReply, NotSent, UploadTarget
 from liveness.retry import DEFAULT_POLICY
-from liveness.store import CreateResult, ListedObject, ObjectHead, Page, StoredObject
+from liveness.store import CreateResult, Digests, ListedObject, ObjectHead, Page, StoredObject
 
-from .bucket import Stored, md5
+from .bucket import Stored, digests, md5
 from .faults import (
     BROKEN,
     CRASH_BEFORE,
@@ -291,17 +291,17 @@ class Invocation:
             raise body
         return body
 
-    def md5(self, bucket: str, key: str, etag: str) -> str:
-        return md5(self._stream("md5", key, etag))
+    def digest(self, bucket: str, key: str, etag: str) -> Digests:
+        return digests(self._stream("digest", key, etag))
 
     def presign(self, bucket: str, key: str, seconds: int) -> str:
         return self._simulation.service.presign(key, seconds)
 
-    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> str:
+    def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> Digests:
         body = self._stream("send", key, etag)
         self._simulation.service.upload(url, body)
         self._simulation.checker.on_upload(url, key)
-        return md5(body)
+        return digests(body)
 
     # ---- FaceApi
 

@@ -76,19 +76,30 @@ class Claim:
     release_tried: bool = False
 
 
+class ResponseRead(NamedTuple):
+    """One read of a response: when it was sent, and what it found."""
+
+    read_at: float
+    existed: bool
+
+
 @dataclass
 class WalkHistory:
     """What one invocation did for one pair, as far as invariants depend on it."""
 
     claims: dict[str, Claim] = field(default_factory=dict)  # those it created, by key
     latest_claim: str = ""  # the latest whose creation a reply confirmed
-    response_read_at: float = -1.0  # when its latest read of the response was sent
-    response_existed: bool = False
+    responses: dict[str, ResponseRead] = field(default_factory=dict)  # by fingerprint
     heads: dict[str, float] = field(default_factory=dict)  # when each was sent last, by key
+    result_seen_at: float = -1.0  # when the latest HEAD of its result was sent
     calling: bool = False  # HEADs now are to explain an answer, not to inspect the pair
     parked: bool = False
     parked_at: float = -1.0
     ledger_requests: int = 0  # since the latest inspection
+
+    def response_of(self, fingerprint: str) -> ResponseRead:
+        """Return its latest read of that content's response."""
+        return self.responses.get(fingerprint, ResponseRead(-1.0, False))
 
     @property
     def inspected_at(self) -> float:
@@ -105,7 +116,7 @@ class PairHistory:
     changed_silently: bool = False  # whether that change sent no event
     current_at: float = -1.0  # when its result was last known to be the current one
     visits: int = 0  # the largest count in any of its markers
-    slow_preparations: int = 0
+    setbacks_without_calls: int = 0
     unbilled: Counter[str] = field(default_factory=Counter)  # calls under released attempts
     setbacks: Counter[str] = field(default_factory=Counter)  # those, and what was released late
     calls: list[Call] = field(default_factory=list)
@@ -130,12 +141,15 @@ class Observations:
         self.pairs: dict[str, PairHistory] = {}
         self.claim_races: Counter[str] = Counter()  # by fingerprint
         self.response_races = 0
+        self.submission_races: Counter[str] = Counter()  # by pair
+        self.package_races: Counter[str] = Counter()  # by MD5
         self.raced_claims: set[str] = set()
         self.calls_of_requests: dict[str, Call] = {}
         self.drainers: set[str] = set()  # the labels of invocations that took a drain's slot
         self.slot_claims: Counter[tuple[str, str]] = Counter()  # PUTs less DELETEs, by drainer
         self.drain_calls: list[float] = []  # when drainers' calls started
         self.uploads: dict[str, str] = {}
+        self.package_owners: dict[bytes, set[str]] = {}  # by content
         self.unreadable: set[str] = set()  # keys of inputs that COS refuses to read
         self.heads_lag = False
         """An older HEAD was injected: what depends on a single look is not guaranteed."""
@@ -206,6 +220,10 @@ class Observations:
         if key.startswith(self.pending_prefix):
             marker = read_marker_key(key)
             return self._pair_of_hash.get(marker.pair_hash) if marker else None
+        for folder in ("submissions", "frames"):
+            prefix = f"{self.settings.ledger_prefix}{folder}/"
+            if key.startswith(prefix):
+                return self._pair_of_hash[key[len(prefix) :].partition("/")[0]]
         if key.startswith(self.settings.result_prefix):
             return key.removeprefix(self.settings.result_prefix).rpartition("/")[0] or None
         return self.input_pair(key)
@@ -237,6 +255,12 @@ class Observations:
         ]
         return fingerprint_of(pair_id, seen)
 
+    def has_shared_package(self, pair_id: str) -> bool:
+        """Tell whether another pair has, or had, a liveness package of this pair's."""
+        return any(
+            pair_id in pair_ids and len(pair_ids) > 1 for pair_ids in self.package_owners.values()
+        )
+
     def published_fingerprint(self, pair_id: str) -> str | None:
         stored = self.bucket.objects.get(result_key(self.settings, pair_id))
         return stored.metadata.get(FINGERPRINT_META) if stored else None
@@ -265,9 +289,10 @@ class Observations:
         """Tell whether another invocation inspects the pair after this walk did.
 
         A change of the inputs since then has an event of its own, and an invocation that has
-        replaced a current result since then inspects the inputs again.
+        replaced a current result since this walk saw it inspects the inputs again.
         """
-        return pair.changed_at >= walk.inspected_at or pair.current_at >= walk.inspected_at
+        seen_at = min(walk.inspected_at, walk.result_seen_at)
+        return pair.changed_at >= walk.inspected_at or pair.current_at >= seen_at
 
     def note_current(self, pair_id: str) -> None:
         """Remember that the pair's result is the current one, if it is."""

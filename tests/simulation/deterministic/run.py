@@ -245,6 +245,9 @@ class Simulation:
         self.step("customer", "upload", key, action.body.decode())
         etag = f"{md5(action.body)}-1" if action.multipart else None
         self.bucket.write(key, action.body, {}, "customer", etag)
+        if key.endswith("/live.bin"):
+            owners = self.checker.observations.package_owners
+            owners.setdefault(action.body, set()).add(pair_id)
         self._announce(f"event-{number}", pair_id, key)
 
     def _announce(self, label: str, pair_id: str, key: str) -> None:

@@ -44,6 +44,7 @@ class Judgement(NamedTuple):
     answer: Answer
     billed: bool
     is_verdict: bool
+    package: str = ""  # the MD5 of what was judged
 
     @property
     def is_failure(self) -> bool:
@@ -88,13 +89,14 @@ class Service:
             code, similarity = VERDICTS[b"fake" if code == "Success" else b"pass"]
         fields: dict[str, object] = {"Result": code, "Description": _MESSAGE, "Sim": similarity}
         if kind == MALFORMED:
-            return _judgement(request_id, {"Result": "Success", "Description": _MESSAGE})
+            malformed: dict[str, object] = {"Result": "Success", "Description": _MESSAGE}
+            return _judgement(request_id, malformed)._replace(package=md5(live))
         if code == "Success":
             frame = b"\xff\xd8\xff frame of " + request_id.encode() + b" " + live
             url = f"{FRAME_HOST}{quote(request_id)}.jpg?{SECRET}"
             self._frames[url] = (self._now() + _FRAME_SECONDS, frame)
             fields.update(BestFrameUrl=url, BestFrameMd5=md5(frame))
-        return _judgement(request_id, fields)
+        return _judgement(request_id, fields)._replace(package=md5(live))
 
     def frame(self, url: str) -> bytes | None:
         """Return the best frame at this URL; it expires after two hours."""

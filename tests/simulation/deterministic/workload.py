@@ -69,6 +69,8 @@ _SETTING_CHOICES: Mapping[str, tuple[str, ...]] = {
 # The shares of runs in which something lasts, and whose settings are extreme.
 _LASTING_SHARE = 0.3
 _EXTREME_SHARE = 0.15
+# The share of runs in which pairs have the same package.
+_SHARED_PACKAGE_SHARE = 0.4
 _EXTREME_SETTINGS: Mapping[str, tuple[str, ...]] = {
     "LIVENESS_MAX_ATTEMPTS": ("1", "2", "3", "4", "5"),
     "LIVENESS_RATE_LIMIT": ("0.2", "0.5", "1.5", "10", "50"),
@@ -108,7 +110,8 @@ def generate_workload(seed: int) -> Workload:
         hourly=rng.random() < 0.1,
         month_later=rng.random() < 0.05,
     )
-    return _lasting(random.Random(f"what lasts {seed}"), workload, pairs)
+    workload = _lasting(random.Random(f"what lasts {seed}"), workload, pairs)
+    return _trying(random.Random(f"who tries {seed}"), workload)
 
 
 def _lasting(rng: random.Random, workload: Workload, pairs: tuple[str, ...]) -> Workload:
@@ -128,6 +131,26 @@ def _lasting(rng: random.Random, workload: Workload, pairs: tuple[str, ...]) -> 
         of_kind = {condition.kind: condition for condition in conditions}
         workload = workload._replace(conditions=tuple(of_kind.values()))
     return workload
+
+
+def _trying(rng: random.Random, workload: Workload) -> Workload:
+    """Let some people share a package, or submit more often than they may."""
+    settings = {**workload.settings}
+    if rng.random() < 0.3:
+        settings["LIVENESS_MAX_SUBMISSIONS"] = rng.choice(("1", "2"))
+    if rng.random() < _SHARED_PACKAGE_SHARE:
+        settings["LIVENESS_REUSED_PACKAGE"] = rng.choice(("reject", "reject", "report"))
+        packages = [action for action in workload.actions if action.key.endswith("/live.bin")]
+        bodies = [action.body for action in packages if action.body]
+        if bodies:
+            body = rng.choice(bodies)
+            shared = {id(action) for action in packages if rng.random() < 0.8 and action.body}
+            actions = tuple(
+                action._replace(body=body) if id(action) in shared else action
+                for action in workload.actions
+            )
+            workload = workload._replace(actions=actions)
+    return workload._replace(settings=settings)
 
 
 def _condition(rng: random.Random, pairs: tuple[str, ...]) -> Condition:

@@ -15,8 +15,9 @@
     examine       reads everything that doctor's checks need
     facts         what was read, as values
     checks        turns facts into findings; with check_triggers, check_role, check_lifecycle
+    same_settings whether function and command work on the same objects
     findings      the result of one check
     printing      prints the values for people
 
-`lifecycle`, `checks` and its three parts are pure.
+`lifecycle`, `same_settings`, `checks` and its three parts are pure.
 """

@@ -25,8 +25,15 @@ _SDK_CODES = ("Client", "ServerNetworkError")
 class Api:
     """One product in one region. Makes every request once, without retries."""
 
-    def __init__(self, product: str, region: str, scheme: str, credentials: Credentials) -> None:
-        http = HttpProfile(protocol=scheme, reqTimeout=_TIMEOUT_SECONDS)
+    def __init__(
+        self,
+        product: str,
+        region: str,
+        scheme: str,
+        credentials: Credentials,
+        timeout_seconds: int = _TIMEOUT_SECONDS,
+    ) -> None:
+        http = HttpProfile(protocol=scheme, reqTimeout=timeout_seconds)
         self._client = CommonClient(
             product,
             _VERSIONS[product],

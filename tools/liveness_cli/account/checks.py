@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from liveness.errors import SettingsError
 from liveness.invocation import MIN_TIMEOUT_SECONDS
-from liveness.settings import read_settings
 
 from ..text import format_duration
 from .check_lifecycle import check_lifecycle
@@ -15,22 +14,11 @@ from .check_triggers import check_triggers
 from .facts import Facts, Unavailable
 from .findings import Finding, failed, passed, skipped
 from .request import MAX_EVENT_AGE_SECONDS, RETRIES
+from .same_settings import different_settings
 
 _DEPLOY = "deploy with serverless.yml"
 # COS refuses a signature that begins in the future, and the SDK's begin a minute ago.
 _MAX_CLOCK_SECONDS = 60
-# The settings in which the function and this command must agree.
-_LOCATIONS = (
-    "bucket",
-    "result_bucket",
-    "ledger_bucket",
-    "input_prefix",
-    "result_prefix",
-    "ledger_prefix",
-    "live_suffixes",
-    "image_suffixes",
-    "transfer",
-)
 
 
 def check(facts: Facts) -> list[Finding]:
@@ -135,21 +123,14 @@ def _settings(facts: Facts) -> Finding:
         return skipped("settings", deployed)
     if deployed is None:
         return skipped("settings", "the function does not exist")
-    variables = {
-        name: value for name, value in deployed.environment.items() if name.startswith("LIVENESS_")
-    }
     try:
-        settings = read_settings({**variables, "TENCENTCLOUD_REGION": facts.settings.region})
+        different = different_settings(deployed, facts.settings)
     except SettingsError as error:
         return failed("settings", "; ".join(error.problems), "correct serverless.yml, and deploy")
-    different = [
-        name for name in _LOCATIONS if getattr(settings, name) != getattr(facts.settings, name)
-    ]
     if different:
-        names = ", ".join(f"LIVENESS_{name.upper()}" for name in different)
         return failed(
             "settings",
-            f"the function's settings differ from this command's in {names}",
+            f"the function's settings differ from this command's in {', '.join(different)}",
             "make them the same: the checks below used this command's settings",
         )
     return passed("settings", "the function's settings are valid, and agree with this command's")

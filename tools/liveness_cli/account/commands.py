@@ -6,14 +6,11 @@ Each command imports its implementation itself: the SDKs and the tables would sl
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from ..options import json_option
-
-F = TypeVar("F", bound=Callable[..., Any])
+from ..options import function_name_option, json_option
 
 
 class _NumberOrWord(click.ParamType[int | str]):
@@ -37,12 +34,6 @@ class _NumberOrWord(click.ParamType[int | str]):
 
 
 _DAYS = _NumberOrWord("DAYS", "never", 1, 3650)
-_function_name_option: Callable[[F], F] = click.option(
-    "--function-name",
-    default="liveness",
-    show_default=True,
-    help="Function name.",
-)
 
 
 @click.command()
@@ -62,7 +53,7 @@ _function_name_option: Callable[[F], F] = click.option(
 @click.option("--inputs-days", type=_DAYS, help="Delete inputs N days after upload.")
 @click.option("--results-days", type=_DAYS, help="Delete results N days after publication.")
 @click.option("--dry-run", is_flag=True, help="Change nothing: show what would be set.")
-@_function_name_option
+@function_name_option
 @json_option
 def configure(
     reserved_mb: Any,
@@ -105,7 +96,7 @@ def configure(
 
 
 @click.command()
-@_function_name_option
+@function_name_option
 @json_option
 def doctor(function_name: str, as_json: bool) -> None:
     """Check an installation: region, buckets, triggers, role, limits, lifecycle, links.

@@ -14,6 +14,7 @@ from .errors import RequestRefused, parsing_reply
 # The same as in serverless.yml.
 DEFAULT_FUNCTION_NAME = "liveness"
 NAMESPACE = "default"
+QUALIFIER = "$LATEST"
 _PAGE_SIZE = 100
 
 
@@ -57,11 +58,24 @@ class RetryConfig(NamedTuple):
     max_event_age_seconds: int
 
 
+class Invoked(NamedTuple):
+    """An invocation that has ended."""
+
+    returned: Any
+    """What the function returned; None if it failed."""
+    error: str | None
+    """Why it failed, in the words of the function or of the platform."""
+    log: tuple[str, ...]
+    """The last lines of its log, 4 KB in all."""
+
+
 class DeployedFunction:
     """The function in the account. All methods raise RequestRefused and RequestFailed."""
 
-    def __init__(self, api: Api, name: str) -> None:
+    def __init__(self, api: Api, name: str, patient_api: Api | None = None) -> None:
+        """`patient_api` waits for as long as an invocation may take."""
         self._api = api
+        self._patient_api = patient_api or api
         self._identity = {"FunctionName": name, "Namespace": NAMESPACE}
 
     def configuration(self) -> Configuration | None:
@@ -82,6 +96,21 @@ class DeployedFunction:
                 is_async=reply.get("AsyncRunEnable") == "TRUE",
                 environment={str(each["Key"]): str(each["Value"]) for each in variables},
             )
+
+    def invoke(self, event: Mapping[str, Any]) -> Invoked:
+        """Invoke what was deployed last, and wait until it has ended (583/58400).
+
+        After RequestFailed the invocation may still be running.
+        """
+        reply = self._patient_api(
+            "InvokeFunction",
+            **self._identity,
+            Qualifier=QUALIFIER,
+            Event=json.dumps(event),
+            LogType="Tail",
+        )
+        with parsing_reply("InvokeFunction"):
+            return _parse_invocation(reply["Result"])
 
     def triggers(self) -> list[Trigger]:
         triggers: list[Trigger] = []
@@ -124,6 +153,21 @@ class DeployedFunction:
             "RetryConfig": [{"RetryNum": retry_config.retries}],
         }
         self._api("UpdateFunctionEventInvokeConfig", **self._identity, AsyncTriggerConfig=config)
+
+
+def _parse_invocation(result: Mapping[str, Any]) -> Invoked:
+    """Parse a result; that of a failed invocation has a message, or a status in what it returns."""
+    log = tuple(str(result.get("Log") or "").splitlines())
+    try:
+        returned = json.loads(result.get("RetMsg") or "null")
+    except ValueError:
+        returned = None
+    error = result.get("ErrMsg") or None
+    if isinstance(returned, dict) and "errorCode" in returned and "statusCode" in returned:
+        error = returned.get("errorMessage") or error or f"status {returned['statusCode']}"
+    if error is not None:
+        return Invoked(None, str(error), log)
+    return Invoked(returned, None, log)
 
 
 def _parse_trigger(reported: Mapping[str, Any]) -> Trigger:

@@ -8,10 +8,13 @@ from liveness.cloud.credentials import read_credentials
 from liveness.settings import Settings
 from liveness.store import ObjectStore
 
-from ..environment import load_target
+from ..environment import Target, load_target
 from .api import Api
 from .buckets import Buckets
 from .function import DeployedFunction
+
+# A function runs for at most 900 seconds (583/11637).
+_INVOCATION_SECONDS = 930
 
 
 class Installation(NamedTuple):
@@ -29,15 +32,18 @@ def load_installation(function_name: str) -> Installation:
     """Read the environment, without making a request. Raises InvalidUsage."""
     target = load_target()
     settings, credentials = target.settings, read_credentials(target.environ)
-
-    def api(product: str) -> Api:
-        return Api(product, settings.region, settings.endpoint_scheme, credentials)
-
     return Installation(
         settings,
         function_name,
-        DeployedFunction(api("scf"), function_name),
-        api("cam"),
+        deployed_function(target, function_name),
+        Api("cam", settings.region, settings.endpoint_scheme, credentials),
         Buckets(settings, credentials),
         target.clients.store,
     )
+
+
+def deployed_function(target: Target, name: str) -> DeployedFunction:
+    """Name the function that a command is about, without making a request."""
+    settings, credentials = target.settings, read_credentials(target.environ)
+    endpoint = ("scf", settings.region, settings.endpoint_scheme, credentials)
+    return DeployedFunction(Api(*endpoint), name, Api(*endpoint, _INVOCATION_SECONDS))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..console import Page, echo
-from ..text import format_duration, pluralize, printable
+from ..console import Page
+from ..terminal import echo
+from ..text import format_duration, pluralize
 
 _STOPPED = """
 The function is stopped. Running invocations finish. Every new event is refused with 432, retried
@@ -32,7 +33,7 @@ def print_configured(value: Mapping[str, Any]) -> None:
         rules = pluralize(count, "other lifecycle rule stays", "other lifecycle rules stay")
         echo(f"\n{rules} as before.")
     if value["error"]:
-        echo(f"\nFailed: {printable(value['error'])}")
+        echo(f"\nFailed: {value['error']}")
     if value["stopped"]:
         echo(_STOPPED)
     if value["undo"] and not value["dry_run"]:

@@ -2,16 +2,19 @@
 
     commands   the command line
     actions    what the commands do, up to the value that is printed
+    remote     has the deployed function do what writes
     reader     reads the bucket
     snapshot   what was read, as values
     status     makes the value of `liveness status` from a snapshot
     explain    makes the value of `liveness explain` from a snapshot, with
     attempts     the ledger's records of the current content
+    submissions  all contents of the pair, and who else has its package
     outlook      what happens next, and what the operator can do
     timeline     what happened so far
     printing   prints the values for people
     forget     `liveness forget`: asks, erases one pair, and reports, with
     erasure      the order of deletion, and the wait for running invocations
+    packages   which liveness packages a pair had
 
-The modules from `status` to `timeline` are pure.
+The modules from `status` to `timeline`, and `packages`, are pure.
 """

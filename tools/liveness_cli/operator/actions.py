@@ -8,26 +8,29 @@ from typing import Any
 
 import click
 
-from liveness.errors import LivenessError, PairsNotFinishedError
-from liveness.handler import Function
+from liveness.errors import LivenessError
 from liveness.keys import pair_id_problem
 from liveness.logs import Log
 from liveness.reconcile import reconcile
 from liveness.walk import Walk
 
+from ..account.errors import AccountError
+from ..account.function import DeployedFunction
 from ..console import ProgressCallback, ignore_progress, progress
-from ..environment import Target, invocation_context, load_target
+from ..environment import Target, load_target
 from ..errors import InvalidUsage
 from ..interrupts import interruptible
-from ..text import pluralize, printable, redact
+from ..terminal import echo
+from ..text import pluralize
 from .attempts import ledger_of
 from .explain import explanation_of
 from .outlook import Outlook, outlook_of
 from .reader import Reader
+from .remote import find_function, invoke, reason_of
 from .status import status_of
 
 _RETRIED_SCHEMA = "liveness-retried/2"
-_RECONCILED_SCHEMA = "liveness-reconciled/2"
+_RECONCILED_SCHEMA = "liveness-reconciled/3"
 
 
 def bucket_status(limit: int | None) -> dict[str, Any]:
@@ -43,13 +46,16 @@ def explain_pair(pair_id: str) -> dict[str, Any]:
         return explanation_of(Reader(target, update).read_pair(pair_id))
 
 
-def retry_pairs(pair_ids: Sequence[str], *, ask: bool, log: bool) -> dict[str, Any]:
-    """Walk each pair once, with one more attempt if it failed.
+def retry_pairs(
+    pair_ids: Sequence[str], *, ask: bool, log: bool, function_name: str
+) -> dict[str, Any]:
+    """Have the function walk each pair once, with one more attempt if it failed.
 
     Raises click.Abort if the user declines.
     """
     target, unique_ids = load_target(), list(dict.fromkeys(pair_ids))
     validate_pair_ids(target, unique_ids)
+    function = find_function(target, function_name)
     outlooks: dict[str, Outlook] = {}
     with session() as update:
         for pair_id in unique_ids:
@@ -61,16 +67,16 @@ def retry_pairs(pair_ids: Sequence[str], *, ask: bool, log: bool) -> dict[str, A
     pairs: list[dict[str, Any]] = []
     with session() as update:
         for pair_id, outlook in outlooks.items():
-            result = _retry(target, pair_id, log)
+            result = _retry(function, pair_id, log)
             pairs.append({"pair_id": pair_id, "before": outlook.state, **result})
             update("retrying", len(pairs), len(outlooks))
     return {"schema": _RETRIED_SCHEMA, "pairs": pairs}
 
 
-def reconcile_pairs(prefix: str, *, dry_run: bool) -> dict[str, Any]:
-    """Reconcile as the function does, but without its time limit."""
+def unfinished_pairs(prefix: str) -> dict[str, Any]:
+    """Reconcile as the function does, but only to see what it would park."""
     target = load_target()
-    ctx, log = target.context(dry_run=dry_run), Log(lambda line: None, {})
+    ctx, log = target.context(dry_run=True), Log(lambda line: None, {})
     checked: list[str] = []
     unfinished: set[str] = set()
     with session() as update:
@@ -85,15 +91,56 @@ def reconcile_pairs(prefix: str, *, dry_run: bool) -> dict[str, Any]:
 
         update("checking pairs", 0, None)
         run = reconcile(ctx, log, prefix, needs_work)
+    return _reconciled(prefix, run.to_summary(), sorted(unfinished))
+
+
+def reconcile_pairs(prefix: str, *, function_name: str) -> dict[str, Any]:
+    """Have the function reconcile; without a prefix, until it has finished its pass.
+
+    Raises ClickException.
+    """
+    target = load_target()
+    function = find_function(target, function_name)
+    total = {"keys": 0, "checked": 0, "parked": 0}
+    with session() as update:
+        while True:
+            update("checking pairs", total["checked"], None)
+            run = _reconcile(function, prefix)
+            total = {name: count + int(run[name]) for name, count in total.items()}
+            # With a prefix, and where it did not get anywhere, it would begin anew.
+            if run["complete"] or prefix or not run["keys"]:
+                return _reconciled(prefix, {**total, "complete": run["complete"]}, None)
+
+
+def _reconcile(function: DeployedFunction, prefix: str) -> Mapping[str, Any]:
+    try:
+        invoked = invoke(function, {"reconcile": {"prefix": prefix}}, log=False)
+    except AccountError as error:
+        raise click.ClickException(str(error)) from None
+    if invoked.error is not None:
+        raise click.ClickException(f"the function failed: {reason_of(invoked)}")
+    try:
+        summary = invoked.returned["reconcile"]
+        return {name: summary[name] for name in ("complete", "keys", "checked", "parked")}
+    except (KeyError, TypeError):
+        raise click.ClickException(
+            "the function returned no summary: is another version deployed?"
+        ) from None
+
+
+def _reconciled(
+    prefix: str, summary: Mapping[str, Any], pairs: Sequence[str] | None
+) -> dict[str, Any]:
+    """Make the value; `pairs` are known only where the function was not asked to park them."""
     return {
         "schema": _RECONCILED_SCHEMA,
-        "dry_run": dry_run,
+        "dry_run": pairs is not None,
         "prefix": prefix,
-        "complete": run.complete,
-        "keys": run.keys,
-        "checked": run.checked,
-        "parked": run.parked,
-        "pairs": sorted(unfinished),
+        "complete": summary["complete"],
+        "keys": summary["keys"],
+        "checked": summary["checked"],
+        "parked": summary["parked"],
+        "pairs": pairs,
     }
 
 
@@ -117,26 +164,24 @@ def validate_pair_ids(target: Target, pair_ids: Sequence[str]) -> None:
 def _confirm(outlooks: Mapping[str, Outlook]) -> None:
     for pair_id, outlook in outlooks.items():
         calls = pluralize(outlook.max_calls, "call")
-        click.echo(printable(f"{pair_id} ({outlook.state}): at most {calls}"), err=True)
+        echo(f"{pair_id} ({outlook.state}): at most {calls}", err=True)
     calls = pluralize(sum(outlook.max_calls for outlook in outlooks.values()), "call")
     click.confirm(f"Up to {calls} may be billed. Continue?", abort=True, err=True)
 
 
-def _retry(target: Target, pair_id: str, log: bool) -> dict[str, Any]:
-    """Run one invocation per pair, so that each has all the time that a call may need."""
-
-    def write(line: str) -> None:
-        if log:
-            click.echo(line.encode("utf-8", "replace").decode(), err=True, nl=False)
-
-    function = Function(environ=target.environ, write=write)
+def _retry(function: DeployedFunction, pair_id: str, log: bool) -> dict[str, Any]:
+    """Make one invocation per pair, so that each has all the time that a call may need."""
     try:
-        (pair,) = function({"retry": [pair_id]}, invocation_context())["pairs"]
-    except PairsNotFinishedError as error:
-        return _retried("error", reason=redact(error.failures.get(pair_id)))
-    except LivenessError as error:
-        return _retried("error", reason=f"{type(error).__name__}: {error}")
-    return _retried(pair["state"], pair.get("status"), pair.get("detail"))
+        invoked = invoke(function, {"retry": [pair_id]}, log)
+    except AccountError as error:
+        return _retried("error", reason=str(error))
+    if invoked.error is not None:
+        return _retried("error", reason=reason_of(invoked))
+    try:
+        (pair,) = invoked.returned["pairs"]
+        return _retried(str(pair["state"]), pair.get("status"), pair.get("detail"))
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return _retried("error", reason="the function returned no summary")
 
 
 def _retried(state: str, status: str | None = None, reason: str | None = None) -> dict[str, Any]:

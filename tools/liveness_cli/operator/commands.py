@@ -9,7 +9,7 @@ import sys
 
 import click
 
-from ..options import json_option
+from ..options import function_name_option, json_option
 
 _LIMIT = 200
 
@@ -60,20 +60,23 @@ def explain(pair_id: str, as_json: bool) -> None:
 @click.command()
 @click.argument("pair_ids", metavar="PAIR_ID...", nargs=-1, required=True)
 @click.option("--yes", is_flag=True, help="Do not ask before a call that may be billed.")
-@click.option("--log", is_flag=True, help="Show the function's log on standard error.")
+@click.option("--log", is_flag=True, help="Show the end of the function's log (4 KB a pair).")
+@function_name_option
 @json_option
-def retry(pair_ids: tuple[str, ...], yes: bool, log: bool, as_json: bool) -> None:
+def retry(
+    pair_ids: tuple[str, ...], yes: bool, log: bool, function_name: str, as_json: bool
+) -> None:
     """Allow one more attempt for pairs that failed, and make it. MAY COST MONEY.
 
-    Does in this process what the function does with the event {"retry": [...]}. A pair that did
-    not fail gets no additional attempt. Asks first, unless --yes is given or nothing can be billed.
-    Exit status: 0; 1 if a pair could not be processed.
+    Invokes the deployed function with the event {"retry": [...]}, once for each pair. A pair that
+    did not fail gets no additional attempt. Asks first, unless --yes is given or nothing can be
+    billed. Exit status: 0; 1 if a pair could not be processed.
     """
     from ..console import output
     from .actions import retry_pairs
     from .printing import print_retried
 
-    value = retry_pairs(pair_ids, ask=not yes, log=log)
+    value = retry_pairs(pair_ids, ask=not yes, log=log, function_name=function_name)
     output(value, as_json=as_json, render=print_retried)
     if any(pair["state"] == "error" for pair in value["pairs"]):
         sys.exit(1)
@@ -82,18 +85,23 @@ def retry(pair_ids: tuple[str, ...], yes: bool, log: bool, as_json: bool) -> Non
 @click.command()
 @click.option("--prefix", default="", help="Only pairs whose id starts with this prefix.")
 @click.option("--dry-run", is_flag=True, help="Change nothing: show which pairs would be parked.")
+@function_name_option
 @json_option
-def reconcile(prefix: str, dry_run: bool, as_json: bool) -> None:
+def reconcile(prefix: str, dry_run: bool, function_name: str, as_json: bool) -> None:
     """Find complete pairs that no event finished, and park them: the next drain makes their calls.
 
-    Does in this process what the function does every hour, {"reconcile": {"prefix": ...}}. Without
+    Invokes the deployed function as its hourly timer does, {"reconcile": {"prefix": ...}}. Without
     --prefix it continues where the last run stopped, and checks what changed since the pass before.
+    --dry-run does it in this process, and writes nothing.
     """
     from ..console import output
-    from .actions import reconcile_pairs
+    from .actions import reconcile_pairs, unfinished_pairs
     from .printing import print_reconciled
 
-    value = reconcile_pairs(prefix, dry_run=dry_run)
+    if dry_run:
+        value = unfinished_pairs(prefix)
+    else:
+        value = reconcile_pairs(prefix, function_name=function_name)
     output(value, as_json=as_json, render=print_reconciled)
 
 

@@ -4,24 +4,44 @@ The inputs are deleted first: an invocation that inspects the pair from then on 
 do, and makes no call. An invocation that inspected it earlier may still write. So if anything was
 written recently, the erasure waits until no invocation can still be running, and looks again,
 until it finds nothing.
+
+The uses of a liveness package are stored under its MD5, which the pair's records tell: these are
+deleted last, so that an erasure that was interrupted can be repeated.
 """
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from liveness.errors import ConfigurationError, ObjectUnreadableError
 from liveness.inspection import may_read
-from liveness.keys import candidate_keys, marker_prefix, pair_claims_prefix, pair_hash, result_key
+from liveness.keys import (
+    LATE,
+    LIVE,
+    RESPONSE,
+    InputKey,
+    candidate_keys,
+    marker_prefix,
+    package_uses_prefix,
+    pair_claims_prefix,
+    pair_frames_prefix,
+    pair_hash,
+    pair_submissions_prefix,
+    read_input_key,
+    read_ledger_key,
+    result_key,
+)
 from liveness.records import LEASE_SECONDS
 from liveness.retry import DEFAULT_POLICY, PERSISTENT_POLICY
-from liveness.store import ListedObject, RetryingStore
+from liveness.store import UNPARSABLE, ListedObject, ObjectHead, RetryingStore
 
 from ..console import ProgressCallback
 from ..environment import CONCURRENT_REQUESTS, Target
+from .packages import md5s_of_response, md5s_of_result, md5s_of_submission, valid_md5s
 
 # After its last write a walk may make its call, which ends within its lease, store the response,
 # and publish frame and result.
@@ -30,6 +50,7 @@ QUIESCENCE_SECONDS = LEASE_SECONDS + PERSISTENT_POLICY.seconds + 3 * DEFAULT_POL
 _MAX_PASSES = 6
 # The minimum time between deleting and listing again: listings lag.
 _LISTING_SECONDS = 2.0
+_MAX_BYTES = 64 * 1024
 
 
 class PairObjects(NamedTuple):
@@ -37,17 +58,15 @@ class PairObjects(NamedTuple):
 
     inputs: Sequence[ListedObject] = ()
     markers: Sequence[ListedObject] = ()
+    frames: Sequence[ListedObject] = ()
+    packages: Sequence[ListedObject] = ()
     results: Sequence[ListedObject] = ()
+    submissions: Sequence[ListedObject] = ()
     ledger: Sequence[ListedObject] = ()
 
     @property
     def by_kind(self) -> Mapping[str, Sequence[ListedObject]]:
-        return {
-            "inputs": self.inputs,
-            "markers": self.markers,
-            "results": self.results,
-            "ledger": self.ledger,
-        }
+        return self._asdict()
 
     @property
     def all(self) -> list[ListedObject]:
@@ -66,6 +85,7 @@ class Erasure:
         self._clock = target.clock
         self._pair_id = pair_id
         self._progress = progress
+        self._md5s: set[str] = set()  # of the pair's packages
         self.removed: dict[str, list[str]] = {kind: [] for kind in PairObjects().by_kind}
 
     def find(self) -> PairObjects:
@@ -75,35 +95,85 @@ class Erasure:
         """
         settings, hashed = self._settings, pair_hash(self._pair_id)
         folder = f"{settings.result_prefix}{self._pair_id}/"
-        published, markers, ledger = self._gather(
+        bucket = settings.ledger_bucket
+        published, markers, ledger, submissions, frames = self._gather(
             lambda: self._list(settings.result_bucket, folder),
-            lambda: self._list(settings.ledger_bucket, marker_prefix(settings)),
-            lambda: self._list(settings.ledger_bucket, pair_claims_prefix(settings, self._pair_id)),
+            lambda: self._list(bucket, marker_prefix(settings)),
+            lambda: self._list(bucket, pair_claims_prefix(settings, self._pair_id)),
+            lambda: self._list(bucket, pair_submissions_prefix(settings, self._pair_id)),
+            lambda: self._list(bucket, pair_frames_prefix(settings, self._pair_id)),
         )
         # A pair id may contain slashes: a key in a deeper folder belongs to another pair.
         results = {key for key in published if "/" not in key[len(folder) :]}
         results.add(result_key(settings, self._pair_id))
-        inputs = [each.key for each in candidate_keys(settings, self._pair_id)]
-        return PairObjects(
-            inputs=self._existing(settings.bucket, inputs),
-            markers=self._existing(
-                settings.ledger_bucket, [key for key in markers if f"-{hashed}-" in key]
-            ),
-            results=self._existing(settings.result_bucket, sorted(results)),
-            ledger=self._existing(settings.ledger_bucket, ledger),
+        inputs = self._existing(
+            settings.bucket, [each.key for each in candidate_keys(settings, self._pair_id)]
         )
+        self._learn_packages(ledger, submissions)
+        return PairObjects(
+            inputs=inputs,
+            markers=self._existing(bucket, [key for key in markers if f"-{hashed}-" in key]),
+            frames=self._existing(bucket, frames),
+            packages=self._existing(bucket, self._package_uses()),
+            results=self._existing(settings.result_bucket, sorted(results)),
+            submissions=self._existing(bucket, submissions),
+            ledger=self._existing(bucket, ledger),
+        )
+
+    def _learn_packages(self, ledger: Sequence[str], submissions: Sequence[str]) -> None:
+        """Add the MD5s of the pair's packages that its records name."""
+        settings = self._settings
+        result = self._read(settings.result_bucket, result_key(settings, self._pair_id))
+        self._md5s |= md5s_of_result(result)
+        responses = [key for key in ledger if self._is_response(key)]
+        for batch in _batches([*submissions, *responses]):
+            reads = (partial(self._read, settings.ledger_bucket, key) for key in batch)
+            for record in self._gather(*reads):
+                self._md5s |= md5s_of_submission(record) | md5s_of_response(record)
+
+    def _is_response(self, key: str) -> bool:
+        ledger_key = read_ledger_key(self._settings, key)
+        return ledger_key is not None and ledger_key.kind in (RESPONSE, LATE)
+
+    def _package_uses(self) -> list[str]:
+        """Return the keys of this pair's uses of its packages; another pair may have others."""
+        settings = self._settings
+        keys = [
+            key
+            for md5 in sorted(self._md5s)
+            for key in self._list(settings.ledger_bucket, package_uses_prefix(settings, md5))
+        ]
+        own: list[str] = []
+        for batch in _batches(keys):
+            records = self._gather(
+                *(partial(self._read, settings.ledger_bucket, key) for key in batch)
+            )
+            own += [
+                key
+                for key, record in zip(batch, records, strict=True)
+                if record.get("pair_id") == self._pair_id
+            ]
+        return own
+
+    def _read(self, bucket: str, key: str) -> dict[str, Any]:
+        """Return the fields of a JSON object; empty if it is missing or damaged."""
+        stored = self._store.get(bucket, key, _MAX_BYTES)
+        try:
+            fields = json.loads(stored.body) if stored else {}
+        except UNPARSABLE:
+            return {}
+        return fields if isinstance(fields, dict) else {}
 
     def run(self, objects: PairObjects) -> bool:
         """Delete the objects; returns False if new ones kept appearing."""
         settings = self._settings
+        buckets = {"inputs": settings.bucket, "results": settings.result_bucket}
         known: set[ListedObject] = set()
         for _ in range(_MAX_PASSES):
             if not objects.all:
                 return True
-            self._remove("inputs", settings.bucket, objects.inputs)
-            self._remove("markers", settings.ledger_bucket, objects.markers)
-            self._remove("results", settings.result_bucket, objects.results)
-            self._remove("ledger", settings.ledger_bucket, objects.ledger)
+            for kind, items in objects.by_kind.items():
+                self._remove(kind, buckets.get(kind, settings.ledger_bucket), items)
             first_seen = set(objects.all) - known
             known |= first_seen
             wait = max((self._seconds_until_quiescent(item) for item in first_seen), default=0.0)
@@ -138,6 +208,8 @@ class Erasure:
         """HEAD an object; one that COS refuses to describe exists, and may be new."""
         try:
             head = self._store.head(bucket, key)
+            if head and bucket == self._settings.bucket:
+                self._learn_package(head)
         except ObjectUnreadableError:
             return ListedObject(key, self._store.now())
         except ConfigurationError:
@@ -145,6 +217,12 @@ class Erasure:
                 raise
             return ListedObject(key, self._store.now())
         return ListedObject(head.key, head.last_modified) if head else None
+
+    def _learn_package(self, head: ObjectHead) -> None:
+        """Add the MD5 of a package that is still there: its call may not have been answered."""
+        key = read_input_key(self._settings, head.key)
+        if isinstance(key, InputKey) and key.role == LIVE:
+            self._md5s |= valid_md5s([head.md5])
 
     def _list(self, bucket: str, prefix: str) -> list[str]:
         keys: list[str] = []

@@ -11,9 +11,10 @@ from ..text import format_time, redact
 from .attempts import Attempt, LedgerView, ledger_of
 from .outlook import outlook_of
 from .snapshot import LedgerRecord, PairSnapshot
+from .submissions import package_of, submissions_of
 from .timeline import timeline_of
 
-SCHEMA = "liveness-explanation/3"
+SCHEMA = "liveness-explanation/4"
 # The states of a content that has no answer yet.
 _UNJUDGED = ("ready", "running", "exhausted")
 
@@ -44,6 +45,8 @@ def explanation_of(snapshot: PairSnapshot) -> dict[str, Any]:
         "responses": [_response(record) for record in ledger.responses],
         "late_responses": [_response(record) for record in ledger.late_responses],
         "grants": ledger.grants,
+        "submissions": submissions_of(snapshot),
+        "package": package_of(snapshot),
         "parked": _parked(snapshot, ledger) if outlook.state in _UNJUDGED else None,
         "markers": [
             {

@@ -10,13 +10,13 @@ import click
 from liveness_review.database import Busy
 from liveness_review.session import local_index
 
-from ..console import echo
 from ..environment import Target, load_target
-from ..text import pluralize, printable
+from ..terminal import echo
+from ..text import pluralize
 from .actions import session, validate_pair_ids
 from .erasure import Erasure, PairObjects
 
-_SCHEMA = "liveness-forgotten/2"
+_SCHEMA = "liveness-forgotten/3"
 _NOT_ERASED = (
     "copies elsewhere: in your next step, in an export, with anyone who read them",
     "the local files of results on other machines, until `liveness forget` runs there, too",
@@ -29,10 +29,14 @@ _NOT_ERASED = (
 _KINDS = {
     "inputs": ("input", True),
     "markers": ("marker", False),
+    "frames": ("live best-frame URL", False),
+    "packages": ("use of a package", False),
     "results": ("result object", True),
+    "submissions": ("submission", False),
     "ledger": ("ledger object", False),
 }
-_LABEL_WIDTH = len("markers") + 2
+_PLURALS = {"packages": "uses of a package"}
+_LABEL_WIDTH = len("submissions") + 2
 
 
 def forget_pair(pair_id: str, *, ask: bool, dry_run: bool) -> dict[str, Any]:
@@ -67,12 +71,12 @@ def print_forgotten(value: Mapping[str, Any]) -> None:
     objects = value["objects"]
     count = pluralize(sum(map(len, objects.values())), "object")
     verb = "would be removed" if value["dry_run"] else "removed"
-    echo(printable(f"Pair {value['pair_id']}: {count} {verb}"))
+    echo(f"Pair {value['pair_id']}: {count} {verb}")
     for kind, keys in objects.items():
         singular, shows_keys = _KINDS[kind]
-        summary = [f"{pluralize(len(keys), singular)}, see --json"]
+        summary = [f"{pluralize(len(keys), singular, _PLURALS.get(kind))}, see --json"]
         for index, text in enumerate(keys if shows_keys or not keys else summary):
-            echo(printable(f"  {'' if index else kind:<{_LABEL_WIDTH}}{text}"))
+            echo(f"  {'' if index else kind:<{_LABEL_WIDTH}}{text}")
     if value["local_file"] == "removed":
         echo(f"  {'locally':<{_LABEL_WIDTH}}what this machine had read of its result")
     if value["local_file"] == "busy":
@@ -100,7 +104,9 @@ def _forget_locally(target: Target, pair_id: str) -> str:
 
 def _confirm(pair_id: str, objects: PairObjects) -> None:
     counts = [
-        pluralize(len(items), _KINDS[kind][0]) for kind, items in objects.by_kind.items() if items
+        pluralize(len(items), _KINDS[kind][0], _PLURALS.get(kind))
+        for kind, items in objects.by_kind.items()
+        if items
     ]
-    click.echo(printable(f"{pair_id}: {', '.join(counts)}"), err=True)
+    echo(f"{pair_id}: {', '.join(counts)}", err=True)
     click.confirm("Delete permanently?", abort=True, err=True)

@@ -226,7 +226,7 @@ def _grant_action(ledger: LedgerView, name: str) -> str:
 def _outdated(snapshot: PairSnapshot, ledger: LedgerView) -> bool:
     """Judge a result with the current fingerprint as the walk does."""
     inspection, record = snapshot.inspection, ledger.current_response
-    return inspection.invalid_result_is_outdated() or inspection.failed_result_is_outdated(
+    return inspection.invalid_result_is_outdated() or inspection.revisable_result_is_outdated(
         record.response if record else None, ledger.grants
     )
 

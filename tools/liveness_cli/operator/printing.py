@@ -22,6 +22,7 @@ def print_status(value: Mapping[str, Any]) -> None:
         ("reconcile", _reconciled(value["reconcile"]["last_finished_pass_began"])),
         ("results", _results(value["results"])),
         ("billed twice", _double_billing(value["possible_double_billing"])),
+        ("tried again", _tried_again(value["several_contents"])),
     )
     page.table(
         "Why pairs are parked",
@@ -50,7 +51,15 @@ def print_status(value: Mapping[str, Any]) -> None:
         ],
     )
     page.table(
-        "Possibly billed more than once",
+        "Called for with several contents",
+        ("Pair", "Contents", "Calls"),
+        [
+            (row["pair_id"], str(row["contents"]), str(row["calls"]))
+            for row in value["several_contents"]
+        ],
+    )
+    page.table(
+        "Possibly billed more than once for one content",
         ("Pair", "Calls", "Answered"),
         [
             (row["pair_id"], str(row["calls"]), "yes" if row["answered"] else "no")
@@ -81,9 +90,40 @@ def print_explanation(value: Mapping[str, Any]) -> None:
             ("fingerprint", Text(value["fingerprint"])),
             ("attempts", Text(f"{attempts}, {value['attempts_allowed']} allowed")),
         ]
+    if value["submissions"]:
+        facts.append(("submissions", _submissions(value["submissions"])))
+    if value["package"] and value["package"]["reused"]:
+        text = Text(printable(_other_uses(value)), style=BAD)
+        facts.append(("package", text))
     if value["parked"]:
         facts.append(("parked", Text(printable(_parked(value["parked"])))))
     page.facts(*facts)
+    page.table(
+        "Submissions",
+        ("Number", "UTC", "Status", "Reason", "Calls"),
+        [
+            (
+                f"{row['number']}{' (current)' if row['is_current'] else ''}",
+                _time(row["submitted"]),
+                row["status"] or "none yet",
+                row["reason"] or "",
+                str(row["possibly_billed_calls"]),
+            )
+            for row in (value["submissions"] or {}).get("contents", ())
+        ],
+        all_rows=True,
+    )
+    page.table(
+        "Contents with the same package",
+        ("Number", "UTC", "Pair"),
+        [
+            (str(row["number"]), _time(row["used"]), row["pair_id"] or "damaged")
+            for row in (value["package"] or {}).get("uses", ())
+        ]
+        if value["package"] and value["package"]["reused"]
+        else (),
+        all_rows=True,
+    )
     page.table(
         "Timeline",
         ("UTC", "Kind", "Details"),
@@ -114,11 +154,12 @@ def print_reconciled(value: Mapping[str, Any]) -> None:
         f"{pluralize(value['keys'], 'key')} listed, {pluralize(value['checked'], 'pair')} checked, "
         f"{value['parked']:,} {verb}"
     )
-    page.table(
-        "Complete, without a current result", ("Pair",), [(name,) for name in value["pairs"]]
-    )
+    pairs = value["pairs"] or ()
+    page.table("Complete, without a current result", ("Pair",), [(name,) for name in pairs])
     if value["parked"] and not value["dry_run"]:
         page.remarks("Next", ["the timer's drain processes them, within a minute"])
+    if not value["complete"]:
+        page.remarks("Not complete", ["the function's time was over; give a longer --prefix"])
     page.print()
 
 
@@ -191,6 +232,28 @@ def _results(results: Mapping[str, Any]) -> Text:
     if results["passed_without_frame"]:
         text.append(f"; {results['passed_without_frame']:,} passed without a best frame")
     return text
+
+
+def _submissions(submissions: Mapping[str, Any]) -> Text:
+    count, limit = submissions["count"], submissions["limit"]
+    calls = pluralize(submissions["possibly_billed_calls"], "call")
+    return Text(
+        f"{count} of at most {limit}; {calls} possibly billed for all of them",
+        style=BAD if count >= limit else "",
+    )
+
+
+def _other_uses(value: Mapping[str, Any]) -> str:
+    uses = [use for use in value["package"]["uses"] if use["pair_id"] != value["pair_id"]]
+    names = ", ".join(dict.fromkeys(use["pair_id"] or "damaged" for use in uses))
+    return f"also that of {names}; the first time at {_time(uses[0]['used'])}"
+
+
+def _tried_again(rows: Sequence[Mapping[str, Any]]) -> Text:
+    if not rows:
+        return Text("none", style=GOOD)
+    calls = pluralize(sum(row["calls"] for row in rows), "call")
+    return Text(f"{pluralize(len(rows), 'pair')} with several contents, {calls} possibly billed")
 
 
 def _double_billing(rows: Sequence[Mapping[str, Any]]) -> Text:

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 from liveness.breaker import BreakerState, read_state
 from liveness.history import History, read_history
-from liveness.inspection import inspect
+from liveness.inspection import Inspection, inspect
 from liveness.keys import (
     CLAIM,
     FINGERPRINT_META,
     GRANT,
     LATE,
+    LIVE,
     RELEASED,
     RESPONSE,
     LedgerKey,
@@ -30,9 +32,11 @@ from liveness.keys import (
     content_prefix,
     drain_slot_key,
     marker_prefix,
+    package_uses_prefix,
     pair_claims_prefix,
     pair_hash,
     pair_of_result,
+    pair_submissions_prefix,
     read_ledger_key,
     read_marker_key,
     reconcile_state_key,
@@ -47,6 +51,7 @@ from liveness.store import UNPARSABLE, ListedObject, StoredObject
 from ..console import ProgressCallback
 from ..environment import CONCURRENT_REQUESTS, Target
 from ..text import redact
+from .packages import md5s_of_result, md5s_of_submission, valid_md5s
 from .snapshot import (
     Backlog,
     BucketSnapshot,
@@ -54,14 +59,18 @@ from .snapshot import (
     Listing,
     Marker,
     Owner,
+    PackageUse,
+    PairCalls,
     PairSnapshot,
     RepeatedCalls,
     Result,
     Slot,
+    Submission,
 )
 
 T = TypeVar("T")
 
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _MAX_BYTES = 64 * 1024
 _UNREADABLE = "unreadable"
 # Of a thousand keys each; `status` reads more only on request.
@@ -104,7 +113,9 @@ class Reader:
         published = [item for item in results.items if pair_of_result(settings, item.key)]
         published.sort(key=lambda item: item.last_modified, reverse=True)
         contents = self._by_content(claims.items)
-        repeated = [keys for keys in contents.values() if len(_called_attempts(keys)) > 1]
+        called = {name: keys for name, keys in contents.items() if _called_attempts(keys)}
+        repeated = [keys for keys in called.values() if len(_called_attempts(keys)) > 1]
+        several = [group for group in _by_pair(called).values() if len(group) > 1]
         return BucketSnapshot(
             settings=settings,
             markers=self._markers(markers.items, limit),
@@ -116,7 +127,9 @@ class Reader:
             results_listed=Listing(len(published), results.complete),
             fingerprints_listed=Listing(len(contents), claims.complete),
             repeated_calls=self._read_all("calls", self._repeated_calls, repeated[:limit]),
-            repeated_calls_unread=len(repeated) - len(repeated[:limit]),
+            several_contents=self._read_all("calls", self._pair_calls, several[:limit]),
+            repeated_calls_unread=len(repeated[limit:] if limit is not None else ())
+            + len(several[limit:] if limit is not None else ()),
             now=self._store.now(),
         )
 
@@ -173,6 +186,11 @@ class Reader:
         markers = [_unread_marker(item) for item in listed.items]
         return Backlog(markers, slot, breaker, self._store.now())
 
+    def _pair_calls(self, contents: Sequence[dict[LedgerKey, str]]) -> PairCalls:
+        calls = [self._repeated_calls(keys) for keys in contents]
+        pair_id = next((each.pair_id for each in calls if each.pair_id), "")
+        return PairCalls(pair_id, len(calls), sum(each.calls for each in calls))
+
     # ---- one pair
 
     def read_pair(self, pair_id: str) -> PairSnapshot:
@@ -181,11 +199,12 @@ class Reader:
         inspection = inspect(settings, self._store, self._concurrency, pair_id)
         folder = pair_claims_prefix(settings, pair_id)
         pending = marker_prefix(settings)
-        result, breaker, claims, markers = self._gather(
+        result, breaker, claims, markers, submissions = self._gather(
             lambda: self._result(pair_id),
             self._breaker,
             lambda: self._list("ledger", settings.ledger_bucket, folder, None),
             lambda: self._list("markers", settings.ledger_bucket, pending, None),
+            lambda: self._numbered(pair_submissions_prefix(settings, pair_id)),
         )
         frame_key = result.frame_key if result else None
         frame = self._store.head(settings.result_bucket, frame_key) if frame_key else None
@@ -194,17 +213,57 @@ class Reader:
             content = content_prefix(settings, pair_id, pair.fingerprint)
             keys |= {content + name for name in _FIRST_NAMES}
         pair_markers = [item for item in markers.items if _pair_hash_of(item.key) == hashed]
+        submitted: list[Submission] = self._read_all("submissions", self._submission, submissions)
+        md5 = _package_md5(inspection, result, submitted)
         return PairSnapshot(
             settings=settings,
             pair_id=pair_id,
             inspection=inspection,
             records=self._read_all("ledger", self._record, sorted(keys)),
+            submissions=submitted,
+            package_md5=md5,
+            package_uses=self._package_uses(md5) if md5 else (),
             markers=self._markers(pair_markers, None),
             result=result,
             frame_exists=frame is not None if frame_key else None,
             slot=self._slot(),
             breaker=breaker,
             now=self._store.now(),
+        )
+
+    def _numbered(self, prefix: str) -> list[str]:
+        """Return the keys of numbered objects; a listing may lack the latest, or the only one."""
+        listed = self._list("ledger", self._settings.ledger_bucket, prefix, None).items
+        numbers = {_number_of(item.key) for item in listed} - {None}
+        known = [number for number in numbers if number is not None]
+        return [f"{prefix}{number}" for number in sorted({*known, max(known, default=0) + 1})]
+
+    def _submission(self, key: str) -> Submission | None:
+        stored = self._read(key)
+        if stored is None:
+            return None
+        fields = _fields(stored)
+        return Submission(
+            number=_number_of(key) or 0,
+            fingerprint=_text(fields.get("fingerprint")),
+            written_at=stored.head.last_modified,
+            package_md5=next(iter(md5s_of_submission(fields)), None),
+        )
+
+    def _package_uses(self, md5: str) -> list[PackageUse]:
+        keys = self._numbered(package_uses_prefix(self._settings, md5))
+        return self._read_all("package uses", self._package_use, keys)
+
+    def _package_use(self, key: str) -> PackageUse | None:
+        stored = self._read(key)
+        if stored is None:
+            return None
+        fields = _fields(stored)
+        return PackageUse(
+            _number_of(key) or 0,
+            _text(fields.get("pair_id")),
+            _text(fields.get("fingerprint")),
+            stored.head.last_modified,
         )
 
     def _record(self, key: str) -> LedgerRecord | None:
@@ -264,6 +323,7 @@ class Reader:
         fields = _fields(stored)
         try:
             frame, similarity = fields["best_frame"], fields["similarity"]
+            submission = fields.get("submission") or {}
             return Result(
                 pair_id=pair_id,
                 published_at=stored.head.last_modified,
@@ -277,8 +337,11 @@ class Reader:
                 similarity=None if similarity is None else float(similarity),
                 frame_key=_text(frame["key"]) or None,
                 frame_missing_because=redact(frame["missing_because"]) or None,
+                contents=int(submission.get("count", 0)),
+                pair_calls=int(submission.get("possibly_billed_calls", 0)),
+                package_md5=next(iter(md5s_of_result(fields)), None),
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, AttributeError):
             return Result(pair_id, stored.head.last_modified, _UNREADABLE)
 
     def _read(self, key: str) -> StoredObject | None:
@@ -308,6 +371,35 @@ class Reader:
             objects += self._gather(*(partial(read_one, item) for item in batch))
             self._progress(f"reading {name}", offset + len(batch), len(pending))
         return [item for item in objects if item is not None]
+
+
+def _by_pair(
+    contents: Mapping[str, dict[LedgerKey, str]],
+) -> dict[str, list[dict[LedgerKey, str]]]:
+    """Group contents by what the names of all contents of a pair begin with."""
+    pairs: dict[str, list[dict[LedgerKey, str]]] = defaultdict(list)
+    for name, keys in contents.items():
+        pairs[name.rpartition("/")[0]].append(keys)
+    return pairs
+
+
+def _package_md5(
+    inspection: Inspection, result: Result | None, submissions: Iterable[Submission]
+) -> str | None:
+    """Return the MD5 of the current package; that of a multipart upload only records tell."""
+    found = valid_md5s(item.md5 for item in inspection.objects if item.role == LIVE)
+    if (pair := inspection.pair) is not None:
+        current = (item for item in submissions if item.fingerprint == pair.fingerprint)
+        found |= {item.package_md5 for item in current if item.package_md5}
+    if not found and result and result.package_md5 and inspection.result_is_current:
+        return result.package_md5
+    return min(found, default=None)
+
+
+def _number_of(key: str) -> int | None:
+    """Return the number at the end of a key; None if it does not end in one from 1."""
+    name = key.rpartition("/")[2]
+    return int(name) if _NUMBER.fullmatch(name) else None
 
 
 def _called_attempts(keys: Iterable[LedgerKey]) -> set[int]:

@@ -70,6 +70,9 @@ class Result(NamedTuple):
     similarity: float | None = None
     frame_key: str | None = None
     frame_missing_because: str | None = None
+    contents: int = 0  # of its pair that were admitted, this one included
+    pair_calls: int = 0  # that may have been billed, for all of these
+    package_md5: str | None = None
 
 
 class RepeatedCalls(NamedTuple):
@@ -79,6 +82,14 @@ class RepeatedCalls(NamedTuple):
     fingerprint: str
     calls: int  # that may have been billed
     answered: bool
+
+
+class PairCalls(NamedTuple):
+    """A pair of which more than one content was called for."""
+
+    pair_id: str
+    contents: int
+    calls: int  # that may have been billed, for all of them
 
 
 class Listing(NamedTuple):
@@ -101,6 +112,7 @@ class BucketSnapshot(NamedTuple):
     results_listed: Listing
     fingerprints_listed: Listing
     repeated_calls: Sequence[RepeatedCalls]
+    several_contents: Sequence[PairCalls] = ()
     repeated_calls_unread: int = 0
     breaker: BreakerState | None = None  # None while it is closed
 
@@ -146,6 +158,24 @@ class LedgerRecord(NamedTuple):
         return LEASE_SECONDS + CLOCK_RESOLUTION_SECONDS - (now - self.written_at)
 
 
+class Submission(NamedTuple):
+    """One of the contents of a pair that may be called for, numbered from 1."""
+
+    number: int
+    fingerprint: str  # empty if the object is damaged
+    written_at: float
+    package_md5: str | None = None
+
+
+class PackageUse(NamedTuple):
+    """A content, of whatever pair, that has a certain liveness package; numbered from 1."""
+
+    number: int
+    pair_id: str  # empty if the object is damaged
+    fingerprint: str
+    written_at: float
+
+
 class PairSnapshot(NamedTuple):
     """What `explain` reads."""
 
@@ -159,6 +189,9 @@ class PairSnapshot(NamedTuple):
     frame_exists: bool | None  # None if the result names no frame
     slot: Slot | None
     breaker: BreakerState | None = None  # None while it is closed
+    submissions: Sequence[Submission] = ()
+    package_md5: str | None = None  # of the current content, if it is known
+    package_uses: Sequence[PackageUse] = ()
 
     @property
     def inputs(self) -> Sequence[Input]:

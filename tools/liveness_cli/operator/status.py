@@ -12,7 +12,7 @@ from liveness.markers import ParkReason
 from ..text import format_time, pluralize, redact
 from .snapshot import BucketSnapshot, Marker
 
-SCHEMA = "liveness-status/3"
+SCHEMA = "liveness-status/4"
 _MAX_ERRORS = 10
 
 
@@ -56,6 +56,7 @@ def status_of(snapshot: BucketSnapshot) -> dict[str, Any]:
             if result.status == "failed"
         ],
         "possible_double_billing": _possible_double_billing(snapshot),
+        "several_contents": _several_contents(snapshot),
         "last_errors": [error.to_json() for error in _errors(snapshot)[:_MAX_ERRORS]],
         "not_checked": list(_not_checked(snapshot)),
     }
@@ -166,6 +167,24 @@ def _possible_double_billing(snapshot: BucketSnapshot) -> list[dict[str, Any]]:
         if result.calls > 1 and result.fingerprint not in in_ledger
     ]
     return sorted(entries, key=lambda entry: (-entry["calls"], entry["pair_id"]))
+
+
+def _several_contents(snapshot: BucketSnapshot) -> list[dict[str, Any]]:
+    """Collect pairs that were called for with several contents, as when a person keeps trying.
+
+    From the ledger, and from results that outlived their ledger.
+    """
+    in_ledger = {item.pair_id for item in snapshot.several_contents}
+    entries = [
+        {"pair_id": item.pair_id, "contents": item.contents, "calls": item.calls}
+        for item in snapshot.several_contents
+    ]
+    entries += [
+        {"pair_id": result.pair_id, "contents": result.contents, "calls": result.pair_calls}
+        for result in snapshot.results
+        if result.contents > 1 and result.pair_id not in in_ledger
+    ]
+    return sorted(entries, key=lambda entry: (-entry["contents"], entry["pair_id"]))
 
 
 def _errors(snapshot: BucketSnapshot) -> list[_Error]:

@@ -10,6 +10,7 @@ from liveness.errors import SettingsError
 from liveness.settings import Settings, read_settings
 
 from ..errors import InvalidUsage
+from ..terminal import echo
 from .language import Policy
 from .roles import PAIR_ROLES, ROLES, PolicyError, policy_of, policy_of_pair, to_json
 
@@ -38,15 +39,15 @@ def policies(role: str | None, pair_id: str | None) -> None:
     settings, uin = _read_settings(), os.environ.get(_UIN_VARIABLE, "").strip()
     try:
         if role and pair_id is not None:
-            click.echo(to_json(policy_of_pair(role, settings, pair_id)))
+            echo(to_json(policy_of_pair(role, settings, pair_id)))
             return
         documents = {name: policy_of(name, settings, uin) for name in ([role] if role else ROLES)}
     except PolicyError as error:
         raise InvalidUsage(str(error)) from None
     if role:
-        click.echo(to_json(documents[role]))
+        echo(to_json(documents[role]))
         return
-    click.echo("\n\n".join(_section(name, document) for name, document in documents.items()))
+    echo("\n\n".join(_section(name, document) for name, document in documents.items()))
 
 
 def _section(name: str, document: Policy) -> str:

@@ -226,6 +226,7 @@ def eraser(settings: Settings) -> Policy:
                 _control_object(settings),
                 *_results(settings, "*/result.json"),
                 *_ledger(settings, claims_prefix(settings)),
+                *_ledger(settings, submissions_prefix(settings)),
                 *_ledger(settings, packages_prefix(settings)),
             ],
         ),
@@ -292,7 +293,14 @@ def _put_in_parts(resources: Sequence[str], max_bytes: int) -> list[Statement]:
 def _viewer_statements(settings: Settings, uin: str) -> list[Statement]:
     role = owned("cam", "", uin, f"roleName/{FUNCTION_ROLE}")
     return [
-        allow(cos("HeadObject"), [*_inputs(settings), *_results(settings)]),
+        allow(
+            cos("HeadObject"),
+            [
+                *_inputs(settings),
+                *_results(settings),
+                *_ledger(settings, settings.ledger_prefix),
+            ],
+        ),
         allow(
             cos("GetObject"),
             [

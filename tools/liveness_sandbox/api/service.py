@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,8 @@ class Action:
     resource: Callable[[Params], str] | None = everything
     """Names what the action is on, for CAM, from parameters that have not been checked. None: every
     valid key may call it."""
+    is_slow: bool = False
+    """Whether it waits for something, so that it must not run in the server's loop."""
 
 
 class ActionService:
@@ -62,7 +65,10 @@ class ActionService:
             params = json_object(request, body)
             if action.resource is not None:
                 require(caller, f"{self._name}:{name}", action.resource(params), request.source_ip)
-            return success(action.run(_checked(action, params), caller), request_id)
+            checked = _checked(action, params)
+            if action.is_slow:
+                return success(await asyncio.to_thread(action.run, checked, caller), request_id)
+            return success(action.run(checked, caller), request_id)
         except ApiError as error:
             request.error_code = error.code
             return error.reply(request_id)

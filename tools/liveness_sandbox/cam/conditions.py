@@ -28,6 +28,9 @@ _KEYS = re.compile(
     r"|cos:x-cos-server-side-encryption-customer-(?:algorithm|key|key-md5)"
 )
 
+# The first word of the operators for a key; those of other keys are of type String.
+_TYPES = {"cos:content-length": "numeric", "cos:secure-transport": "bool", "qcs:ip": "ip"}
+
 
 @dataclass(frozen=True)
 class Condition:
@@ -54,6 +57,8 @@ def parse_conditions(document: Any) -> tuple[Condition, ...]:
             if not _KEYS.fullmatch(key):
                 raise InvalidPolicy(f"condition.{operator}.{key}: there is no such condition key")
             where = f"condition.{operator}.{key}"
+            if name.partition("_")[0] != _TYPES.get(key, "string"):
+                raise InvalidPolicy(f"{where}: the operator does not suit the key's type")
             matcher = _OPERATORS[name](_operands(values, where), where)
             conditions.append(Condition(key, matcher, operator.endswith(_IF_EXIST)))
     return tuple(conditions)
@@ -112,11 +117,7 @@ def _numeric(compare: Callable[[float, float], bool]) -> Callable[[Sequence[str]
             numbers = [float(operand) for operand in operands]
         except ValueError:
             raise InvalidPolicy(f"{where} must be numbers") from None
-
-        def matches(value: str) -> bool:
-            return value.isdecimal() and any(compare(float(value), number) for number in numbers)
-
-        return matches
+        return lambda value: any(compare(float(value), number) for number in numbers)
 
     return compiled
 

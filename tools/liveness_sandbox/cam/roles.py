@@ -1,4 +1,4 @@
-"""Roles and the policies attached to them. They are returned by the API but not enforced."""
+"""Roles, and the policies attached to them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from ..account import APPID, UIN
 from ..clock import Clock
 from ..credentials import Caller, Credentials, KeyRing
 from .permissions import Permissions
-from .trust import trusts_service
 
 Document = Mapping[str, Any]
 _FIRST_ROLE_ID = 4611686018427387904
@@ -36,10 +35,6 @@ class Role:
     added: datetime
     policies: tuple[Policy, ...]
     permissions: Permissions
-
-
-class RoleNotAssumable(Exception):
-    """A product of the cloud cannot act under a role; str() says why."""
 
 
 class Roles:
@@ -88,15 +83,6 @@ class Roles:
         return self._keys.issue_temporary(
             APPID, lifetime_seconds, caller, (role.permissions, *further)
         )
-
-    def keys_of_service(self, name: str, service: str, lifetime_seconds: float) -> Credentials:
-        """Issue a role's keys to a product of the cloud. Raise RoleNotAssumable."""
-        role = self._roles.get(name)
-        if role is None:
-            raise RoleNotAssumable(f"there is no role {name}")
-        if not trusts_service(role.trust, service):
-            raise RoleNotAssumable(f"the role {name} does not trust {service}")
-        return self.assume(role, service, lifetime_seconds)
 
     def __iter__(self) -> Iterator[Role]:
         return iter(self._roles.values())

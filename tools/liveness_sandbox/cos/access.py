@@ -61,11 +61,11 @@ def resource_of(region: str, bucket: str, key: str = "") -> str:
 
 
 def _context(request: WireRequest, fields: Mapping[str, str]) -> dict[str, str]:
-    headers = {**request.headers, **fields}
+    headers = {**request.headers, **fields, "content-length": request.headers.get("content-length")}
     context = {
         f"cos:{name}": value
         for name, value in headers.items()
-        if name in _HEADERS or name.startswith("x-cos-")
+        if value is not None and (name in _HEADERS or name.startswith("x-cos-"))
     }
     for name, key in _PARAMETERS.items():
         if name in request.query:

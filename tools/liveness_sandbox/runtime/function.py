@@ -12,7 +12,7 @@ from typing import Any
 from ..clock import Clock
 from .deadletters import dead_letter, write
 from .deployment import Deployment
-from .instances import Instances
+from .instances import Runner
 from .invocation import Invocation
 from .queues import Job, Queues
 from .quota import MemoryQuota
@@ -32,7 +32,7 @@ class Function:
     def __init__(
         self,
         deployment: Deployment,
-        instances: Instances,
+        instances: Runner,
         memory_quota: MemoryQuota,
         scheduler: Scheduler,
         clock: Clock,

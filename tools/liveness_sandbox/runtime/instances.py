@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from ..clock import Clock
 from ..credentials import Credentials
@@ -19,8 +19,21 @@ _KEYS_LIFETIME_SECONDS = 6 * 3600
 _INSTANCE_LIFETIME_SECONDS = 5 * 3600
 
 
+class Runner(Protocol):
+    """What runs a function's code. Thread-safe; the caller limits the concurrency."""
+
+    def work(self, event: Any, request_id: str) -> Invocation:
+        """Process one event in one instance. Raise OSError if none can be started."""
+
+    def kill(self, secret_id: str) -> bool:
+        """Kill the busy instance that has this key; return False if there is none."""
+
+    def close(self) -> None:
+        """Stop all instances; for their events it is as if they had crashed."""
+
+
 class Instances:
-    """The instances of a function. Thread-safe; the caller limits the concurrency."""
+    """A Runner that runs each instance in a process of its own."""
 
     def __init__(
         self,
@@ -37,7 +50,6 @@ class Instances:
         self._closed = False
 
     def work(self, event: Any, request_id: str) -> Invocation:
-        """Process one event in one instance. Raise OSError if none can be started."""
         warm = self._take()
         worker = warm or self._start()
         started = time.monotonic()
@@ -59,7 +71,6 @@ class Instances:
         )
 
     def kill(self, secret_id: str) -> bool:
-        """Kill the busy instance that has this key; return False if there is none."""
         with self._lock:
             for worker in self._busy:
                 if worker.secret_id == secret_id:
@@ -68,7 +79,6 @@ class Instances:
         return False
 
     def close(self) -> None:
-        """Stop all instances; for their events it is as if they had crashed."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []

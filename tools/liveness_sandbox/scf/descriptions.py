@@ -1,15 +1,19 @@
-"""Functions and triggers in the format of the API."""
+"""Functions, triggers and invocations in the format of the API."""
 
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from ..hosts import bucket_host
 from ..runtime.environment import NAMESPACE, VERSION
 from ..runtime.function import Function
+from ..runtime.invocation import Invocation
 from ..runtime.triggers import CosTrigger, TimerTrigger, Trigger
 
+# Of the log, InvokeFunction returns the end only.
+_TAIL_BYTES = 4096
 # The sandbox does not record when a function is changed.
 _SOME_TIME = "2026-01-01 00:00:00"
 
@@ -41,6 +45,32 @@ def describe_function(function: Function, region: str) -> dict[str, Any]:
         "AddTime": _SOME_TIME,
         "ModTime": _SOME_TIME,
         "Triggers": [describe_trigger(trigger, region) for trigger in function.triggers],
+    }
+
+
+def describe_invocation(invocation: Invocation, with_log: bool) -> dict[str, Any]:
+    """Describe an invocation as InvokeFunction does: what it returned or raised is JSON."""
+    failure = invocation.error
+    returned = invocation.result
+    if failure is not None:
+        returned = {
+            "errorCode": -1,
+            "errorMessage": failure["errorMessage"],
+            "requestId": invocation.request_id,
+            "stackTrace": "",
+            "statusCode": int(invocation.status),
+        }
+    log = "".join(f"{line}\n" for line in invocation.logs).encode() if with_log else b""
+    milliseconds = invocation.duration_seconds * 1000
+    return {
+        "FunctionRequestId": invocation.request_id,
+        "RetMsg": json.dumps(returned, ensure_ascii=False),
+        "ErrMsg": "" if failure is None else failure["errorMessage"],
+        "InvokeResult": 0 if failure is None else -1,
+        "Log": log[-_TAIL_BYTES:].decode("utf-8", "replace"),
+        "Duration": round(milliseconds, 3),
+        "BillDuration": math.ceil(milliseconds),
+        "MemUsage": invocation.max_rss_kb * 1024,
     }
 
 

@@ -1,11 +1,13 @@
-"""The part of SCF's API that describes and limits functions (API 3.0, version 2018-04-16).
+"""The part of SCF's API that describes, limits and invokes functions (API 3.0, version 2018-04-16).
 
 The runtime follows the settings that are made here.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ..account import UIN
@@ -17,7 +19,7 @@ from ..runtime.function import Function
 from ..runtime.quota import RegionQuota, ReservationTooLarge
 from ..runtime.retries import MAX_EVENT_AGE_SECONDS, MAX_RETRIES, MIN_EVENT_AGE_SECONDS, RetryRules
 from ..runtime.triggers import DEFAULT_QUALIFIER
-from .descriptions import describe_function, describe_trigger
+from .descriptions import describe_function, describe_invocation, describe_trigger
 
 SERVICE = "scf"
 API_VERSION = "2018-04-16"
@@ -68,6 +70,10 @@ class ScfService(ActionService):
             ),
             "UpdateFunctionEventInvokeConfig": self._action(
                 self._update_invoke_config, {**_FUNCTION, "AsyncTriggerConfig": dict}, _NAMESPACE
+            ),
+            "InvokeFunction": replace(
+                self._action(self._invoke, _FUNCTION, {**version, "Event": str, "LogType": str}),
+                is_slow=True,
             ),
         }
         super().__init__(SERVICE, API_VERSION, actions, keys, (region,))
@@ -137,6 +143,21 @@ class ScfService(ActionService):
         function = self._function(params)
         function.rules = _rules(params["AsyncTriggerConfig"])
         return {}
+
+    def _invoke(self, params: Params, caller: Principal) -> dict[str, Any]:
+        """Invoke the function synchronously (583/58400)."""
+        function = self._function(params)
+        if params.get("LogType", "None") not in ("None", "Tail"):
+            raise ApiError("InvalidParameterValue.LogType", "LogType must be None or Tail.")
+        try:
+            event = json.loads(params.get("Event", "{}"))
+        except ValueError:
+            raise ApiError("InvalidParameterValue.Param", "Event must be JSON.") from None
+        try:
+            invocation = function.invoke(event)
+        except ValueError as error:  # it is too large
+            raise ApiError("InvalidParameterValue.Param", str(error)) from None
+        return {"Result": describe_invocation(invocation, params.get("LogType") == "Tail")}
 
     def _function(self, params: Params) -> Function:
         namespace = params.get("Namespace", NAMESPACE)

@@ -1,0 +1,84 @@
+"""Have the deployed function do what writes: an operator's key needs no permission to write.
+
+What an invocation logged and raised is shown as data: it quotes keys that anybody may choose.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import click
+
+from liveness.errors import SettingsError
+
+from ..account.errors import AccountError, RequestFailed
+from ..account.function import DeployedFunction, Invoked
+from ..account.installation import deployed_function
+from ..account.same_settings import different_settings
+from ..environment import Target
+from ..terminal import echo
+from ..text import redact
+
+_FAILURES = ("pair.failed", "invocation.failed")
+
+
+def find_function(target: Target, name: str) -> DeployedFunction:
+    """Return the function, if it works on the same objects as this command.
+
+    Raises ClickException.
+    """
+    function, region = deployed_function(target, name), target.settings.region
+    try:
+        deployed = function.configuration()
+        if deployed is None:
+            raise click.ClickException(
+                f"there is no function {name} in {region}, which would do this: deploy it, or give "
+                "its name with --function-name; `liveness invoke` runs an event in this process"
+            )
+        different = different_settings(deployed, target.settings)
+    except AccountError as error:
+        raise click.ClickException(f"nothing was changed: {error}") from None
+    except SettingsError as error:
+        raise click.ClickException(
+            f"the settings of the function {name} are invalid: {'; '.join(error.problems)}"
+        ) from None
+    if different:
+        raise click.ClickException(
+            f"the function {name} works on other objects than this command: they differ in "
+            f"{', '.join(different)}; make them the same"
+        )
+    return function
+
+
+def invoke(function: DeployedFunction, event: Mapping[str, Any], log: bool) -> Invoked:
+    """Invoke the function, and show the end of its log if asked to. Raises AccountError."""
+    try:
+        invoked = function.invoke(event)
+    except RequestFailed as error:
+        raise RequestFailed(f"{error}; the function may still be running") from None
+    if log:
+        for line in invoked.log:
+            echo(line, err=True)
+    return invoked
+
+
+def reason_of(invoked: Invoked) -> str:
+    """Return why an invocation failed; its log says more than what it raised."""
+    for line in _fields_of(reversed(invoked.log)):
+        if line.get("event") in _FAILURES and line.get("reason"):
+            reason = redact(line["reason"])
+            kind = redact(line.get("error"))
+            return reason if reason.startswith(kind) else f"{kind}: {reason}"
+    return redact(invoked.error) or "unknown"
+
+
+def _fields_of(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
+    for line in lines:
+        try:
+            fields = json.loads(line)
+        except ValueError:  # the platform's own line, or the end of one that was cut
+            continue
+        if isinstance(fields, dict):
+            yield fields
