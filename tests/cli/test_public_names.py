@@ -34,6 +34,7 @@ COMMANDS = {
     "policies": ["--role"],
     "reconcile": ["--prefix", "--dry-run", "--json"],
     "retry": ["PAIR_ID...", "--yes", "--log", "--json"],
+    "review": ["--port", "--no-browser"],
     "run": ["--live", "--reference", "--pair-id"],
     "sandbox": [
         "--port",

@@ -42,6 +42,7 @@ PAGES = {
     "docs/operating.md",
     "docs/permissions.md",
     "docs/privacy.md",
+    "docs/reviewing.md",
     "docs/sandbox.md",
 }
 HISTORY = "CHANGELOG.md"  # names what existed once

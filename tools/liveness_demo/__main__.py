@@ -21,7 +21,8 @@ from .world import REVIEWERS, demo_world
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the page.")
 @click.option("--no-browser", is_flag=True, help="Print the address only.")
-def main(port: int, no_browser: bool) -> None:
+@click.option("--people", type=click.IntRange(1), help="Only the latest of them.")
+def main(port: int, no_browser: bool, people: int | None) -> None:
     """Show the review page without an account: a sandbox with sixty people who do not exist.
 
     You are one of its two reviewers, with that role's policy. Everything is gone after Ctrl-C.
@@ -36,7 +37,7 @@ def main(port: int, no_browser: bool) -> None:
             with ExitStack() as stack:
                 with progress() as update:
                     world = stack.enter_context(
-                        demo_world(lambda done, total: update("people", done, total))
+                        demo_world(lambda done, total: update("people", done, total), people)
                     )
                 os.environ.update(world.environment_of(REVIEWERS[0]))
                 review(

@@ -102,7 +102,7 @@ def similarity_scale(
 
 def small_bar(similarity: float, threshold: float | None) -> Markup:
     """Draw a similarity as a bar in a table's cell; the number stands beside it."""
-    drawing = Drawing(100, 10, "", "bar")
+    drawing = Drawing(100, 10, "", "small")
     passes = threshold is None or similarity >= threshold
     drawing.rectangle(0, 3, 100, 4, "track")
     drawing.rectangle(0, 3, similarity, 4, "passes" if passes else "fails")
