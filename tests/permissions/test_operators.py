@@ -71,7 +71,8 @@ class Commands:
 def commands(
     cloud: Cloud, liveness: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Commands:
-    """The bucket has an unpublished pair, a throttled one, and one that no event reached.
+    """The bucket has an unpublished pair, a throttled one, one that a person decided on, and one
+    that no event reached.
 
     The function is deployed with its role.
     """
@@ -84,8 +85,10 @@ def commands(
     function = cloud.instance()
     function.walk("anna")
     function.walk("bert")
-    result = cloud.stored("liveness/results/anna/result.json").body()
-    put_review(cloud, "anna", 1, "approve", "same-person", result)
+    cloud.put_pair("dora")
+    function.walk("dora")
+    result = cloud.stored("liveness/results/dora/result.json").body()
+    put_review(cloud, "dora", 1, "approve", "same-person", result)
     cloud.client.delete_object(BUCKET, "liveness/results/anna/result.json")
     hashed, md5 = pair_hash("anna"), hashlib.md5(PACKAGE).hexdigest()
     for name in (f"submissions/{hashed}/1", f"packages/{md5}/1", f"frames/{hashed}/f-1"):
@@ -95,9 +98,9 @@ def commands(
         ("LIVENESS_BUCKET", BUCKET),
         ("LIVENESS_ENDPOINT_SCHEME", "http"),
         ("http_proxy", cloud.sandbox.url),
+        ("XDG_CACHE_HOME", str(tmp_path / "cache")),
     ):
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("liveness.cloud.system.SystemClock.sleep", lambda self, seconds: None)
     return Commands(cloud, liveness, monkeypatch)
 
