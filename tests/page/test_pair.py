@@ -61,6 +61,13 @@ def test_the_history_and_what_comes_next(page: Reviewing, judge: Judge) -> None:
     assert "If the person tries again" in text
 
 
+def test_a_content_that_was_one_too_many(page: Reviewing, judge: Judge) -> None:
+    judge("p")
+    submission = {"number": None, "count": 5, "limit": 5, "possibly_billed_calls": 3, "earlier": []}
+    edit(page.cloud, "p", {"submission": submission})
+    assert "One content too many: 5 were admitted; at most 5 are judged." in show(page, "p").text
+
+
 @pytest.mark.parametrize("body", [HTML.encode(), picture("GIF"), JPEG[:2000], b""])
 def test_a_reference_that_is_no_picture_never_reaches_the_browser(
     page: Reviewing, judge: Judge, body: bytes

@@ -24,7 +24,7 @@ SETTINGS = read_settings(
         "TENCENTCLOUD_REGION": "ap-singapore",
         "LIVENESS_BUCKET": BUCKET,
         "LIVENESS_ENDPOINT_SCHEME": "http",
-        "http_proxy": "http://127.0.0.1:1",  # of the sandbox; only its address counts here
+        "http_proxy": "http://127.0.0.1:1",  # as of a sandbox; each test has its own
     }
 )
 Refresh = Callable[[], RefreshSummary]

@@ -46,7 +46,8 @@ class EarlierSubmission(NamedTuple):
 class Submissions(NamedTuple):
     """How many contents were submitted for this pair so far, and how many may be."""
 
-    number: int
+    number: int | None
+    """None: it was one too many, and was not judged."""
     total: int
     limit: int
     possibly_billed_calls: int
@@ -201,7 +202,7 @@ def _submissions(fields: object) -> Submissions | None:
     earlier = fields.get("earlier")
     _require(isinstance(earlier, list), "submission.earlier")
     return Submissions(
-        number=_count(fields, "number"),
+        number=None if fields.get("number") is None else _count(fields, "number"),
         total=_count(fields, "count"),
         limit=_count(fields, "limit"),
         possibly_billed_calls=_count(fields, "possibly_billed_calls"),

@@ -100,7 +100,7 @@ def _result(pair_id: str, document: _Fields, metadata: Mapping[str, str]) -> Res
         billed_calls=int(billed),
         possibly_billed_calls=calls,
         earlier_calls=max(all_calls - calls, 0),
-        submission=submission.whole("number", _MAX_CALLS) if submission else None,
+        submission=submission.optional_whole("number", _MAX_CALLS) if submission else None,
         submissions=submission.whole("count", _MAX_CALLS) if submission else None,
         is_package_reused=package.boolean("reused") if package else None,
         has_frame=frame.get("key") is not None,
@@ -224,6 +224,9 @@ class _Fields:
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= highest:
             raise self._invalid(name, f"not a whole number from 0 to {highest}")
         return value
+
+    def optional_whole(self, name: str, highest: int) -> int | None:
+        return None if self.get(name) is None else self.whole(name, highest)
 
     def time(self, name: str) -> float:
         value = self.get(name)

@@ -40,8 +40,9 @@ class ResultRow(NamedTuple):
     earlier_calls: int = 0
     """The same for earlier contents of this pair, whose results were replaced."""
     submission: int | None = None
-    """The number of the content that this result is about; see `submission` in result.json."""
+    """The number of the content that this result is about; None if it was one too many."""
     submissions: int | None = None
+    """How many contents of the pair were admitted; None if none was needed."""
     is_package_reused: bool | None = None
     has_frame: bool = False
     region: str = ""

@@ -140,6 +140,11 @@ TEXTS: Mapping[str, Text] = {
         "review-{number}.json 与本页写入的格式不符。",
     ),
     "pair_submissions": Text("Submissions", "提交次数"),
+    "pair_submission_refused": Text(
+        "One content too many: {total} were admitted; at most {limit} are judged. "
+        "Calls possibly billed in all: {calls}.",
+        "多提交了一份内容：已受理 {total} 份；最多核验 {limit} 份。可能计费的调用合计：{calls}。",
+    ),
     "pair_submission_of": Text(
         "Content {number} of {total} so far; at most {limit} are judged. "
         "Calls possibly billed in all: {calls}.",
