@@ -72,7 +72,7 @@ class Instance:
     """One instance of the function: its own connections and its own memory."""
 
     def __init__(self, cloud: Cloud, settings: dict[str, str]) -> None:
-        credentials = cloud.sandbox.temporary_credentials(lifetime_seconds=365 * 24 * 3600)
+        credentials = cloud.sandbox.temporary_credentials(365 * 24 * 3600, cloud.role)
         self.environ = {
             "TENCENTCLOUD_SECRETID": credentials.secret_id,
             "TENCENTCLOUD_SECRETKEY": credentials.secret_key,
@@ -137,6 +137,8 @@ class Cloud:
         sandbox.create_bucket(BUCKET)
         self.bucket = sandbox.bucket(BUCKET)
         self.advanced = 0.0
+        self.role: str | None = None
+        """The role whose keys instances have; None: they may do everything."""
         self._instances: list[Instance] = []
         self.client = CosS3Client(  # the customer's client, with the real SDK
             CosConfig(

@@ -24,6 +24,7 @@ from .keys import (
     STATUS_META,
     best_frame_key,
 )
+from .logs import escape_unprintable
 from .records import InvocationInfo, Response
 from .settings import Settings
 from .store import Digests
@@ -94,7 +95,9 @@ def build_result(
         "function": info.to_record(),
         "version": __version__,
     }
-    body = json.dumps(fields, ensure_ascii=False, indent=2).encode() + b"\n"
+    # Lines end between JSON's own tokens only, never within one of its strings.
+    lines = json.dumps(fields, ensure_ascii=False, indent=2).split("\n")
+    body = "\n".join(map(escape_unprintable, lines)).encode() + b"\n"
     return ResultObject(body, _metadata(finding))
 
 

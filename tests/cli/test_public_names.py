@@ -31,9 +31,9 @@ COMMANDS = {
     "export": ["DIRECTORY", "--format", "--status", "--since", "--until", "--offline", "--json"],
     "forget": ["PAIR_ID", "--yes", "--dry-run", "--json"],
     "invoke": ["EVENT.json", "--no-sample"],
-    "policies": ["--role"],
-    "reconcile": ["--prefix", "--dry-run", "--json"],
-    "retry": ["PAIR_ID...", "--yes", "--log", "--json"],
+    "policies": ["--role", "--pair"],
+    "reconcile": ["--prefix", "--dry-run", "--function-name", "--json"],
+    "retry": ["PAIR_ID...", "--yes", "--log", "--function-name", "--json"],
     "review": ["--port", "--no-browser"],
     "run": ["--live", "--reference", "--pair-id"],
     "sandbox": [
@@ -51,6 +51,8 @@ COMMANDS = {
     ],
     "status": ["--limit", "--all", "--json"],
     "threshold": ["--at", "--since", "--until", "--offline", "--json"],
+    "token": ["PAIR_ID", "--minutes", "--json"],
+    "upload": ["PAIR_ID", "--live", "--reference", "--wait", "--timeout", "--json"],
 }
 
 

@@ -222,9 +222,12 @@ def another_site(html: str) -> Iterator[str]:
 
 
 def test_another_page_in_the_same_browser_can_neither_post_nor_get_the_cookie(
-    page: Reviewing, tab: Page, problems: list[str]
+    start: Start, judge: Judge, tab: Page, problems: list[str]
 ) -> None:
+    judge("kyc-1")
+    page = start()
     page.open(tab, "pair", id="kyc-1")
+    assert page.cookie == "", "the browser must have got its cookie from the first address"
     view = tab.locator("input[name=view]").get_attribute("value")
     # The worst case: the other page knows the folder, the view and even the form's token.
     form = (

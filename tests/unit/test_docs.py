@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from textwrap import dedent
 from typing import NamedTuple
 
 import click
@@ -18,7 +19,7 @@ from jsonschema import validate
 from liveness.logs import EVENTS
 from liveness.settings import SETTING_NAMES, read_settings
 from liveness_cli.main import main
-from liveness_cli.permissions.roles import policy_of, to_json
+from liveness_cli.permissions.roles import policy_of_pair, to_json
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": "faces-1250000000"}
@@ -46,7 +47,7 @@ PAGES = {
     "docs/sandbox.md",
 }
 HISTORY = "CHANGELOG.md"  # names what existed once
-FOLDERS = "src|tools|tests|bench|docs|events"
+FOLDERS = "src|tools|tests|bench|docs|events|examples"
 
 
 class Block(NamedTuple):
@@ -213,8 +214,9 @@ def test_every_setting_is_listed_with_its_default() -> None:
 
 
 def test_the_policy_that_is_shown_is_the_one_that_is_printed() -> None:
-    lines = to_json(policy_of("app", read_settings(SETTINGS))).splitlines()
-    shown = Block("", ["$ liveness policies --role app", *lines])
+    policy = policy_of_pair("app", read_settings(SETTINGS), "session-0001")
+    command = "$ liveness policies --role app --pair session-0001"
+    shown = Block("", [command, *to_json(policy).splitlines()])
     assert shown in page("docs/permissions.md").blocks
 
 
@@ -231,6 +233,24 @@ def test_the_python_it_shows_compiles(name: str) -> None:
     for block in page(name).blocks:
         if block.language == "python":
             compile("\n".join(block.lines), name, "exec")
+
+
+@pytest.mark.parametrize("name", ["docs/integrating.md", "docs/integrating.zh-CN.md"])
+def test_the_code_that_integrating_shows_is_that_of_the_examples(name: str) -> None:
+    paths = [*ROOT.glob("examples/**/*.py"), *ROOT.glob("examples/app_upload/*.js")]
+    files = [path.read_text("utf-8").splitlines() for path in paths]
+    blocks = [block for block in page(name).blocks if block.language in ("python", "js")]
+    assert blocks
+    for block in blocks:
+        assert any(contains(lines, block.lines) for lines in files), "\n".join(block.lines)
+
+
+def contains(lines: list[str], shown: list[str]) -> bool:
+    """Whether lines that follow each other are those that are shown, but for their indentation."""
+    return any(
+        dedent("\n".join(lines[start : start + len(shown)])) == "\n".join(shown)
+        for start in range(len(lines))
+    )
 
 
 @every_current_page

@@ -7,6 +7,7 @@ import click
 from liveness_review.commands import COMMANDS as REVIEW_COMMANDS
 
 from .account.commands import COMMANDS as ACCOUNT_COMMANDS
+from .customer.commands import COMMANDS as CUSTOMER_COMMANDS
 from .invoke import invoke
 from .operator.commands import COMMANDS as OPERATOR_COMMANDS
 from .permissions.commands import policies
@@ -28,6 +29,7 @@ for command in (
     sandbox,
     review,
     policies,
+    *CUSTOMER_COMMANDS,
     *OPERATOR_COMMANDS,
     *REVIEW_COMMANDS,
     *ACCOUNT_COMMANDS,

@@ -21,7 +21,7 @@ def review(port: int, no_browser: bool) -> None:
     process and are stored nowhere; results are kept in a local file without pictures.
 
     A decision is one new object beside the result, review-<n>.json; result.json never changes.
-    `liveness policies reviewer` prints the policy that this needs.
+    `liveness policies --role reviewer` prints the policy that this needs.
     """
     # The server, the SDKs and the templates would slow every --help.
     from liveness_review.page import review as run_page
@@ -30,9 +30,10 @@ def review(port: int, no_browser: bool) -> None:
     from .console import progress
     from .environment import load_target
     from .interrupts import Interrupted, interruptible
+    from .terminal import echo
 
     def warn(text: str) -> None:
-        click.echo(text, err=True)
+        echo(text, err=True)
 
     target = load_target()
     try:
@@ -43,7 +44,7 @@ def review(port: int, no_browser: bool) -> None:
                 port=port,
                 opens_browser=not no_browser,
                 progress=progress,
-                echo=click.echo,
+                echo=echo,
                 warn=warn,
             )
     except Interrupted:

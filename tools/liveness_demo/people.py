@@ -70,7 +70,7 @@ def applicants() -> list[Applicant]:
         add(None, {"sim": similarity})
     for offset, similarity in enumerate(_IMPOSTORS):
         add(200 + offset, {"sim": similarity})
-    for offset, similarity in enumerate((72.4, IMPOSTOR_PASSED)):  # somebody else, and passed
+    for offset, similarity in enumerate((72.4, IMPOSTOR_PASSED)):  # another person, and passed
         add(300 + offset, {"sim": similarity})
     for code in _CODES:
         add(None, {"code": code})

@@ -59,7 +59,7 @@ def _take(browser: Browser, server: ReviewServer, folder: Path) -> None:
         tab.emulate_media(color_scheme=scheme)
         tab.goto(page)
         _save(tab, folder / f"review-list-{scheme}.png", 640)
-        # Somebody else, and passed: what a reviewer is for.
+        # Another person, and passed: what a reviewer is for.
         tab.goto(f"{page}?status=passed&least={IMPOSTOR_PASSED}&most={IMPOSTOR_PASSED}")
         tab.locator("tr[data-row] a").click()
         tab.wait_for_load_state("networkidle")

@@ -109,7 +109,7 @@ def print_explanation(value: Mapping[str, Any]) -> None:
                 row["reason"] or "",
                 str(row["possibly_billed_calls"]),
             )
-            for row in (value["submissions"] or {}).get("contents", ())
+            for row in _several(value["submissions"])
         ],
         all_rows=True,
     )
@@ -241,6 +241,12 @@ def _submissions(submissions: Mapping[str, Any]) -> Text:
         f"{count} of at most {limit}; {calls} possibly billed for all of them",
         style=BAD if count >= limit else "",
     )
+
+
+def _several(submissions: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
+    """Return the contents of a pair that has several: of one, the rest of the page tells."""
+    contents: Sequence[Mapping[str, Any]] = submissions["contents"] if submissions else ()
+    return contents if len(contents) > 1 else ()
 
 
 def _other_uses(value: Mapping[str, Any]) -> str:

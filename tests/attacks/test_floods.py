@@ -1,0 +1,106 @@
+"""Many uploads at once: calls stay within the rate, and other people's pairs go on."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from liveness.cloud.system import SystemClock
+from liveness.handler import Function
+from tests.conftest import BUCKET, CONTEXT, Cloud
+
+from .cast import CREATE_ONLY, Cast, package_key, put
+
+RECONCILE: dict[str, Any] = {"reconcile": {}}
+DRAIN: dict[str, Any] = {"drain": {}}
+# The function's rate is well below the service's, so that only a lack of pacing exceeds it.
+RATE, LIMIT, FLOOD = 2, 5, 16
+
+
+def scripted(number: int, **instructions: Any) -> bytes:
+    return json.dumps({"sandbox": 1, "comment": number, **instructions}).encode()
+
+
+def test_packages_under_invented_pair_ids_cost_nothing(cast: Cast) -> None:
+    """Even with a `*` in the uploader's policy: only a backend puts the photo that they lack."""
+    actor, keys = cast.actor("app"), [package_key(f"invented-{number}") for number in range(100)]
+    records: list[Any] = []
+    for key in keys:
+        put(key, b"x", **CREATE_ONLY)(actor)
+        records += cast.cloud.sandbox.trigger_event(BUCKET, key)["Records"]
+
+    pairs = cast.function({"Records": records})["pairs"]
+
+    assert {pair["state"] for pair in pairs} == {"waiting"}
+    assert cast.cloud.calls == 0
+    assert cast.cloud.bucket.keys("") == sorted(keys), "nothing is written for them, either"
+
+
+class SandboxClock(SystemClock):
+    """The sandbox's clock, which sleeping moves forward."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._clock = cloud.sandbox.clock
+
+    def now(self) -> float:
+        return self._clock.now().timestamp()
+
+    def monotonic(self) -> float:
+        return self.now()
+
+    def sleep(self, seconds: float) -> None:
+        self._clock.advance(seconds)
+        time.sleep(min(seconds, 0.002))  # code that waits for other threads must let them run
+
+
+def test_a_flood_of_pairs_is_called_for_at_the_configured_rate(cast: Cast, cloud: Cloud) -> None:
+    """The service's own limit, by the same clock, is the judge: it throttles no call."""
+    for number in range(FLOOD):
+        cloud.put_pair(f"flood-{number:02}", scripted(number))
+    cast.function(RECONCILE)
+    cloud.sandbox.faceid.rate_limit = LIMIT
+    environ = cast.function.environ | {"LIVENESS_RATE_LIMIT": str(RATE)}
+    lines: list[str] = []
+    function = Function(clock=SandboxClock(cloud), environ=environ, write=lines.append)
+
+    for _ in range(20):
+        function(DRAIN, CONTEXT)
+        cloud.sandbox.clock.advance(60)
+        if not cloud.markers():
+            break
+
+    codes = [json.loads(line).get("code") for line in lines if "pair.called" in line]
+    assert codes == ["Success"] * FLOOD
+
+
+@pytest.mark.parametrize("code", ["FailedOperation.UnKnown", "InternalError"])
+def test_pairs_that_cannot_be_judged_do_not_delay_others(cast: Cast, code: str) -> None:
+    """Nor are they taken for an outage, which would pause everybody."""
+    for number in range(7):
+        cast.cloud.put_pair(f"flood-{number}", scripted(number, code=code, channel="error"))
+    cast.function(RECONCILE)
+    cast.function(DRAIN)
+    before = cast.cloud.calls
+    assert len(cast.cloud.markers()) == 7
+    cast.cloud.put_pair("anna")
+
+    assert cast.wake("anna")["status"] == "passed"
+
+    assert cast.cloud.calls == before + 1
+
+
+def test_a_package_that_is_never_judged_comes_to_an_end(cast: Cast) -> None:
+    cast.cloud.put_pair("anna", scripted(1, code="InternalError", channel="error"))
+    cast.wake("anna")
+    for _ in range(20):
+        if not cast.cloud.markers():
+            break
+        cast.cloud.advance(2 * 3600)
+        cast.function(DRAIN)
+
+    assert cast.result("anna")["status"] == "failed"
+    assert cast.cloud.markers() == []
+    assert (cast.cloud.calls, cast.cloud.billed) == (12, 0)
