@@ -63,7 +63,13 @@ def test_the_history_and_what_comes_next(page: Reviewing, judge: Judge) -> None:
 
 def test_a_content_that_was_one_too_many(page: Reviewing, judge: Judge) -> None:
     judge("p")
-    submission = {"number": None, "count": 5, "limit": 5, "possibly_billed_calls": 3, "earlier": []}
+    submission: dict[str, Any] = {
+        "number": None,
+        "count": 5,
+        "limit": 5,
+        "possibly_billed_calls": 3,
+        "earlier": [],
+    }
     edit(page.cloud, "p", {"submission": submission})
     assert "One content too many: 5 were admitted; at most 5 are judged." in show(page, "p").text
 
