@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
@@ -32,6 +33,8 @@ VIEWING = (
     ("reconcile", "--dry-run"),
     ("forget", "anna", "--dry-run"),
     ("doctor",),
+    ("threshold",),
+    ("cost",),
 )
 INVOKING = (("retry", "anna", "--yes"), ("reconcile",))
 ERASING = (("forget", "anna", "--yes"), ("forget", "bert", "--yes"))
@@ -65,10 +68,12 @@ class Commands:
 
 
 @pytest.fixture
-def commands(cloud: Cloud, liveness: Command, monkeypatch: pytest.MonkeyPatch) -> Commands:
+def commands(
+    cloud: Cloud, liveness: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Commands:
     """The bucket has an unpublished pair, a throttled one, and one that no event reached.
 
-    The function is deployed with its role.
+    There is a decision on the first one. The function is deployed with its role.
     """
     trust, policy = (policy_of(role, SETTINGS) for role in ("trust", "function"))
     cloud.sandbox.put_role("liveness-function", trust, {"liveness": policy})
@@ -83,7 +88,9 @@ def commands(cloud: Cloud, liveness: Command, monkeypatch: pytest.MonkeyPatch) -
     hashed, md5 = pair_hash("anna"), hashlib.md5(PACKAGE).hexdigest()
     for name in (f"submissions/{hashed}/1", f"packages/{md5}/1", f"frames/{hashed}/f-1"):
         cloud.bucket.put(f"liveness/ledger/{name}", b'{"pair_id": "anna"}')
+    cloud.bucket.put("liveness/results/anna/review-1.json", b"{}")
     for name, value in (
+        ("XDG_CACHE_HOME", str(tmp_path / "cache")),
         ("TENCENTCLOUD_REGION", REGION),
         ("LIVENESS_BUCKET", BUCKET),
         ("LIVENESS_ENDPOINT_SCHEME", "http"),
