@@ -6,33 +6,54 @@ BIN := $(VENV)/bin
 PYTHON310 := $(shell for p in "$$(command -v python3.10)" $$HOME/.pyenv/versions/3.10.*/bin/python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' 2>/dev/null && echo "$$p" && break; done)
 VENV310 := .venv-3.10
+# For the tests of pages.
+CHROMIUM = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 # For the tests of serverless.yml with the vendor's own toolkit.
 NPM := $(shell command -v npm)
 TOOLKIT := tests/deploy/node_modules
+# For the example app: the vendor's JavaScript SDK.
+COS_SDK := examples/app_upload/node_modules
 
 SEEDS ?= 10000
 
-.PHONY: run test test-default test-3.10 lint simulate exhaustive mutations bench lasting package ready-to-deploy clean
+.PHONY: run demo screenshots test chromium test-default test-3.10 lint simulate exhaustive mutations bench \
+	lasting package package-consumer ready-to-deploy clean
 
 run: $(VENV)/.run-ready
 	@$(BIN)/liveness run
 
-test: $(VENV)/.ready $(if $(PYTHON310),$(VENV310)/.ready) $(if $(NPM),$(TOOLKIT)/.ready) lint
+# The review page on sixty people who do not exist, until Ctrl-C.
+demo: $(VENV)/.demo-ready
+	@$(BIN)/python -m liveness_demo
+
+# The pictures of the review page in docs/images.
+screenshots: $(VENV)/.ready
+	$(BIN)/python -m liveness_demo.screenshots docs/images
+
+test: chromium $(VENV)/.ready $(if $(PYTHON310),$(VENV310)/.ready) $(if $(NPM),$(TOOLKIT)/.ready $(COS_SDK)/.ready) lint
 	@$(MAKE) --no-print-directory -j 2 test-default $(if $(PYTHON310),test-3.10)
 ifeq ($(PYTHON310),)
 	@echo "No Python 3.10 found: the suite ran on $$($(BIN)/python --version) only."
 endif
+	@test -n "$(CHROMIUM)" || echo "No Chromium found: the review page and the example app were not tested."
 ifeq ($(NPM),)
-	@echo "No npm found: the vendor's toolkit was not tested with serverless.yml."
+	@echo "No npm found: the vendor's toolkit was not tested with serverless.yml, nor the example app."
 endif
 
-test-default:
-	$(BIN)/python -m pytest
+# CI must not leave anything out; a user's machine is left as it is.
+chromium:
+	@if [ -n "$$CI" ] && [ -z "$(CHROMIUM)" ]; then \
+		{ apt-get update -q && apt-get install -q -y -o Acquire::Retries=3 chromium; } > /dev/null || { \
+			echo "Chromium is missing, and apt-get could not install it." >&2; exit 1; }; fi
 
-# Runs in parallel to the one above, so its output is shown at the end.
+test-default:
+	$(BIN)/python -m pytest$(if $(CHROMIUM),, -m "not live and not browser")
+
+# Runs in parallel to the one above, so its output is shown at the end. What a browser shows does
+# not depend on the Python.
 test-3.10:
 	@mkdir -p build
-	@$(VENV310)/bin/python -m pytest > build/test-3.10.log 2>&1; \
+	@$(VENV310)/bin/python -m pytest -m "not live and not browser" > build/test-3.10.log 2>&1; \
 		status=$$?; echo; cat build/test-3.10.log; exit $$status
 
 # Every hook of .pre-commit-config.yaml; it keeps what it needs below build/.
@@ -63,19 +84,28 @@ lasting: $(VENV)/.ready
 package: $(VENV)/.run-ready
 	@$(BIN)/python -m liveness_package $(if $(PYTHON310),--compile-with "$(PYTHON310)")
 
+# The example consumer of results, with what it imports; examples/consumer/serverless.yml runs this.
+package-consumer: $(VENV)/.run-ready
+	@$(BIN)/python -m liveness_package --source examples/consumer --entry deliver.py \
+		--output build/consumer $(if $(PYTHON310),--compile-with "$(PYTHON310)")
+
 # `scf deploy` runs this first; see serverless.yml.
 ready-to-deploy: $(VENV)/.run-ready
 	@$(BIN)/python -m liveness_package.check
 	@$(MAKE) package
 
 clean:
-	rm -rf $(VENV) $(VENV310) $(TOOLKIT) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV310) $(TOOLKIT) $(COS_SDK) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # The main job needs only the SDKs, the sandbox's HTTP library and the command line.
 $(VENV)/.run-ready: pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once) ..."
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 -e '.[tools]' -c constraints.txt
+	@touch $@
+
+$(VENV)/.demo-ready: pyproject.toml constraints.txt $(VENV)/.run-ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 -e '.[tools,demo]' -c constraints.txt
 	@touch $@
 
 $(VENV)/.ready: pyproject.toml constraints.txt $(VENV)/.run-ready
@@ -89,4 +119,8 @@ $(VENV310)/.ready: pyproject.toml constraints.txt
 
 $(TOOLKIT)/.ready: tests/deploy/package.json tests/deploy/package-lock.json
 	npm ci --prefix tests/deploy --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
+
+$(COS_SDK)/.ready: examples/app_upload/package.json examples/app_upload/package-lock.json
+	npm ci --prefix examples/app_upload --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@

@@ -78,6 +78,7 @@ class ListedObject(NamedTuple):
 
     key: str
     last_modified: float
+    etag: str = ""  # without quotes
 
 
 class Page(NamedTuple):

@@ -24,10 +24,14 @@ Start = Callable[..., subprocess.Popen[str]]
 
 @pytest.fixture(autouse=True)
 def empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Run every test in an empty directory, and with an environment that names no cloud."""
+    """Run every test in an empty directory, and with an environment that names no cloud.
+
+    What commands keep on this machine is in the directory, too.
+    """
     for name in list(os.environ):
         if name.startswith(("LIVENESS_", "TENCENTCLOUD_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

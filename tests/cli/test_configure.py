@@ -93,7 +93,11 @@ def rule(name: str, prefix: str, days: int) -> dict[str, Any]:
 
 
 CLAIMS = rule("liveness-claims", f"{LEDGER}claims/", 30)
+SUBMISSIONS = rule("liveness-submissions", f"{LEDGER}submissions/", 30)
+PACKAGES = rule("liveness-packages", f"{LEDGER}packages/", 30)
 DRAIN = rule("liveness-drain", f"{LEDGER}drain/", 1)
+FRAMES = rule("liveness-frames", f"{LEDGER}frames/", 1)
+LATER = [SUBMISSIONS, PACKAGES, DRAIN, FRAMES]
 
 
 def changing(requests: list[RequestRecord]) -> list[str]:
@@ -115,11 +119,11 @@ def test_without_options_the_defaults_are_set(
     assert list(settings.values()) == [
         (1, 2, "set"),
         (600, 21600, "set"),
-        (None, 30, "set"),
-        (None, 1, "set"),
+        *[(None, 30, "set")] * 3,
+        *[(None, 1, "set")] * 2,
     ]
     assert (function.rules.retries, function.rules.max_event_age_seconds) == (2, 21600)
-    assert get_rules(cloud) == [CLAIMS, DRAIN]
+    assert get_rules(cloud) == [CLAIMS, *LATER]
 
 
 def test_settings_that_are_right_are_not_set_again(
@@ -302,7 +306,7 @@ def test_a_foreign_rule_with_a_similar_name_is_kept(
 
     operator.set()
 
-    assert get_rules(cloud) == [foreign, CLAIMS, DRAIN]
+    assert get_rules(cloud) == [foreign, CLAIMS, *LATER]
 
 
 def test_only_the_named_function_is_stopped(operator: Operator, deploy: Deploy) -> None:
@@ -334,7 +338,7 @@ def test_foreign_rules_stay_unchanged_and_in_place(
 
     table = operator.run().stdout
 
-    assert get_rules(cloud) == [FOREIGN_RULES[0], CLAIMS, FOREIGN_RULES[1], DRAIN]
+    assert get_rules(cloud) == [FOREIGN_RULES[0], CLAIMS, FOREIGN_RULES[1], *LATER]
     assert "2 other lifecycle rules stay as before" in table
 
 
@@ -348,11 +352,12 @@ def test_two_installations_can_share_a_bucket(
     operator.set()
     operator.set()
 
-    first, second, third, fourth = get_rules(cloud)
-    assert (first, second) == (CLAIMS, DRAIN)
-    assert third["Filter"] == {"Prefix": "staging/claims/"}
-    assert third["ID"].startswith("liveness-claims-")
-    assert fourth["Filter"] == {"Prefix": "staging/drain/"}
+    rules = get_rules(cloud)
+    assert rules[:5] == [CLAIMS, *LATER]
+    assert [each["Filter"]["Prefix"] for each in rules[5:]] == [
+        each["Filter"]["Prefix"].replace(LEDGER, "staging/") for each in rules[:5]
+    ]
+    assert rules[5]["ID"].startswith("liveness-claims-")
 
 
 def test_a_disabled_rule_is_enabled(cloud: Cloud, operator: Operator, deploy: Deploy) -> None:
@@ -374,13 +379,13 @@ def test_retention_of_inputs_and_results_is_kept_until_it_is_reset(
     results = rule("liveness-results", "liveness/results/", 7)
 
     operator.set("--inputs-days", "7", "--results-days", "7")
-    assert get_rules(cloud) == [CLAIMS, DRAIN, inputs, results]
+    assert get_rules(cloud) == [CLAIMS, *LATER, inputs, results]
 
     operator.set()
-    assert get_rules(cloud) == [CLAIMS, DRAIN, inputs, results]
+    assert get_rules(cloud) == [CLAIMS, *LATER, inputs, results]
 
     operator.set("--inputs-days", "never", "--results-days", "never")
-    assert get_rules(cloud) == [CLAIMS, DRAIN]
+    assert get_rules(cloud) == [CLAIMS, *LATER]
 
 
 def test_the_last_rule_can_be_removed(cloud: Cloud, operator: Operator) -> None:
@@ -405,7 +410,7 @@ def test_each_rule_is_set_on_the_bucket_of_its_objects(
     operator.set()
     operator.set("--inputs-days", "1", "--results-days", "40")
 
-    assert get_rules(cloud, ledger) == [CLAIMS, DRAIN]
+    assert get_rules(cloud, ledger) == [CLAIMS, *LATER]
     assert get_rules(cloud, results) == [rule("liveness-results", "liveness/results/", 40)]
     assert get_rules(cloud) == [rule("liveness-inputs", "liveness/incoming/", 1)]
 

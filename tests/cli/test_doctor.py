@@ -34,8 +34,8 @@ DRAIN = TimerTrigger("drain", "drain", "0 * * * * * *")
 RECONCILE = TimerTrigger("reconcile", "reconcile", "0 17 * * * * *")
 CHECKS = [
     "clock", "region", "versioning", "function", "settings", "uploads", "own writes", "drain",
-    "reconcile", "role", "policy", "quota", "retries", "markers", "claims", "slots", "results",
-    "link",
+    "reconcile", "role", "policy", "quota", "retries", "markers", "claims", "submissions",
+    "packages", "slots", "frames", "results", "link",
 ]  # fmt: skip
 
 
@@ -46,6 +46,11 @@ def rule(prefix: str, days: int, **fields: Any) -> dict[str, Any]:
 
 CLAIMS = rule("liveness/ledger/claims/", 30, ID="liveness-claims")
 SLOTS = rule("liveness/ledger/drain/", 1, ID="liveness-drain")
+OTHERS = [
+    rule("liveness/ledger/submissions/", 30, ID="liveness-submissions"),
+    rule("liveness/ledger/packages/", 30, ID="liveness-packages"),
+    rule("liveness/ledger/frames/", 1, ID="liveness-frames"),
+]
 
 
 class Installation:
@@ -64,7 +69,10 @@ class Installation:
         self.cloud.sandbox.put_role(ROLE, trust, policies)
 
     def put_rules(self, *rules: dict[str, Any]) -> None:
-        self.cloud.client.put_bucket_lifecycle(BUCKET, {"Rule": list(rules)})
+        """Put the rules that are given, and the managed ones of `OTHERS` that they leave out."""
+        ids = [each.get("ID") for each in rules]
+        rest = [each for each in OTHERS if each["ID"] not in ids]
+        self.cloud.client.put_bucket_lifecycle(BUCKET, {"Rule": [*rules, *rest]})
 
     def deploy(
         self,
@@ -171,7 +179,8 @@ def test_configure_fixes_retries_and_lifecycle_rules(
 
     configured = liveness("configure")
 
-    assert in_state(before, "failed") == {"retries", "claims", "slots"}
+    ledger = {"claims", "submissions", "packages", "slots", "frames"}
+    assert in_state(before, "failed") == {"retries", *ledger}
     assert configured.exit_code == 0
     installation.findings(0)
 
@@ -409,6 +418,27 @@ def clock_ahead(seconds: float) -> Break:
         ),
         (
             lambda installation: installation.put_rules(
+                CLAIMS, SLOTS, rule("liveness/ledger/submissions/", 7, ID="liveness-submissions")
+            ),
+            "submissions",
+            "for 30 days they count the contents of a pair",
+        ),
+        (
+            lambda installation: installation.put_rules(
+                CLAIMS, SLOTS, rule("liveness/ledger/packages/", 7, ID="liveness-packages")
+            ),
+            "packages",
+            "prevent a package from being used for two pairs",
+        ),
+        (
+            lambda installation: installation.put_rules(
+                CLAIMS, SLOTS, {**OTHERS[2], "Status": "Disabled"}
+            ),
+            "frames",
+            "no rule removes liveness/ledger/frames/",
+        ),
+        (
+            lambda installation: installation.put_rules(
                 CLAIMS, SLOTS, rule("live", 400, ID="tidy")
             ),
             "markers",
@@ -564,7 +594,7 @@ def test_the_table_shows_state_check_message_and_fix(installation: Installation)
     index = next(number for number, line in enumerate(lines) if "no rule removes live" in line)
     assert lines[index].split()[:2] == ["failed", "claims"]
     assert lines[index + 1].strip() == "Fix: liveness configure."
-    assert "  skipped  role        GetRole: A.B" in lines
+    assert "  skipped  role         GetRole: A.B" in lines
     assert lines[-1] == "1 failed, 2 skipped."
 
 
@@ -605,7 +635,7 @@ def test_only_the_ledgers_bucket_must_not_have_versioning(
 ) -> None:
     installation.deploy(environment=separate_ledger)
     installation.cloud.sandbox.create_bucket(LEDGER)
-    installation.cloud.client.put_bucket_lifecycle(LEDGER, {"Rule": [CLAIMS, SLOTS]})
+    installation.cloud.client.put_bucket_lifecycle(LEDGER, {"Rule": [CLAIMS, SLOTS, *OTHERS]})
     installation.cloud.client.put_bucket_versioning(BUCKET, "Enabled")
 
     findings = installation.findings(0)
@@ -692,6 +722,18 @@ def test_a_harmless_rule_fails_no_check(
     installation.findings(0)
 
 
+@pytest.mark.parametrize("condition", ["ObjectSizeGreaterThan", "ObjectSizeLessThan"])
+def test_a_rule_for_some_sizes_does_not_remove_all_claims(
+    installation: Installation, condition: str
+) -> None:
+    both = {"Prefix": CLAIMS["Filter"]["Prefix"], condition: "1024"}
+    installation.put_rules({**CLAIMS, "Filter": {"And": both}}, SLOTS)
+
+    finding = installation.findings(1)["claims"]
+
+    assert "it grows forever" in finding["message"]
+
+
 def test_no_byte_of_an_input_is_read(installation: Installation) -> None:
     for name in ("live.bin", "reference.jpg"):
         installation.cloud.put("anna", name, b"x")
@@ -765,7 +807,11 @@ def refusing_inputs(request: RequestRecord, phase: str) -> Reply | None:
         (refusing("GetPolicy", "A.B"), {"role", "policy"}, "GetPolicy: A.B"),
         (refusing_bucket(None), {"region"}, "HEAD Bucket of faces-1250000000: status 403"),
         (refusing_bucket("versioning"), {"versioning"}, "AccessDenied"),
-        (refusing_bucket("lifecycle"), {"markers", "claims", "slots", "results"}, "AccessDenied"),
+        (
+            refusing_bucket("lifecycle"),
+            {"markers", "claims", "submissions", "packages", "slots", "frames", "results"},
+            "AccessDenied",
+        ),
         (refusing_inputs, {"link"}, "ConfigurationError"),
     ],
 )

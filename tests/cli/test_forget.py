@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +19,7 @@ from liveness.keys import pair_hash
 from liveness_cli.operator.erasure import QUIESCENCE_SECONDS
 from liveness_sandbox import Fault, FaultAction, Reply
 from tests.conftest import BUCKET, PACKAGE, Cloud
+from tests.review.stored import put_review
 
 from .conftest import Command, assert_one_sentence
 
@@ -176,7 +180,7 @@ def test_removed_objects_and_what_is_not_erased_are_printed(cloud: Cloud, forget
         "",
     ]
     assert lines[8] == "Not erased"
-    assert len(lines) == 14
+    assert len(lines) == 15
 
 
 def test_the_json_document_lists_keys_by_kind(cloud: Cloud, forget: Forget) -> None:
@@ -184,7 +188,7 @@ def test_the_json_document_lists_keys_by_kind(cloud: Cloud, forget: Forget) -> N
 
     value = json.loads(forget("anna", "--yes", "--json").stdout)
 
-    assert len(value.pop("not_erased")) == 5
+    assert len(value.pop("not_erased")) == 6
     assert value == {
         "schema": "liveness-forgotten/3",
         "pair_id": "anna",
@@ -199,7 +203,48 @@ def test_the_json_document_lists_keys_by_kind(cloud: Cloud, forget: Forget) -> N
             "submissions": [],
             "ledger": [],
         },
+        "local_file": "absent",
     }
+
+
+def test_decisions_and_the_local_file_are_erased(
+    cloud: Cloud, forget: Forget, liveness: Command, tmp_path: Path
+) -> None:
+    publish(cloud, "anna-4711", "berta")
+    body = cloud.stored("liveness/results/anna-4711/result.json").body()
+    put_review(cloud, "anna-4711", 1, "approve", "same-person", body)
+    assert json.loads(liveness("cost", "--json").stdout)["total"]["results"] == 2
+    (file,) = (tmp_path / "cache/liveness").glob("*.sqlite3")
+    assert b"4711" in file.read_bytes()
+
+    assert (
+        json.loads(forget("anna-4711", "--dry-run", "--json").stdout)["local_file"] == "unchanged"
+    )
+    result = forget("anna-4711", "--yes")
+
+    assert "liveness/results/anna-4711/review-1.json" in result.stdout
+    assert "  locally      what this machine had read of its result" in result.stdout
+    assert not objects_of(cloud, "anna-4711")
+    assert b"4711" not in file.read_bytes()
+    value = json.loads(liveness("cost", "--offline", "--json").stdout)
+    assert value["total"]["results"] == 1
+
+
+def test_a_local_file_that_others_use_is_reported(
+    cloud: Cloud, forget: Forget, liveness: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(cloud, "anna")
+    liveness("cost")
+    monkeypatch.setattr("liveness_review.session.BUSY_SECONDS", 0.01)
+    (file,) = (tmp_path / "cache/liveness").glob("*.sqlite3")
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        result = forget("anna", "--yes")
+
+    assert result.exit_code == 1
+    assert "NOT COMPLETE: another command uses the local file" in result.stdout
+    assert not objects_of(cloud, "anna")
+    assert json.loads(forget("anna", "--yes", "--json").stdout)["local_file"] == "removed"
 
 
 def test_an_unknown_pair_has_nothing_to_remove(cloud: Cloud, forget: Forget) -> None:

@@ -250,6 +250,20 @@ def unknown(cloud: Cloud, function: Instance) -> None:
     pass
 
 
+def reused_package(cloud: Cloud, function: Instance) -> None:
+    cloud.put_pair("bert", PACKAGE)
+    function.walk("bert")
+    cloud.put_pair("anna", PACKAGE)
+    assert function.walk("anna")["status"] == "rejected"
+
+
+def too_many_submissions(cloud: Cloud, function: Instance) -> None:
+    """With a limit that was lower than it is now."""
+    passed(cloud, function)
+    cloud.put_pair("anna", b"another try")
+    assert cloud.instance(MAX_SUBMISSIONS="1").walk("anna")["status"] == "invalid"
+
+
 Arrange = Callable[[Cloud, Instance], None]
 # For each situation: the state, a part of the timeline, and a part of the outlook.
 SITUATIONS: dict[Arrange, tuple[str, str, str]] = {
@@ -284,6 +298,12 @@ SITUATIONS: dict[Arrange, tuple[str, str, str]] = {
     empty_input: ("invalid", "invalid: InputEmpty", "the result says InputEmpty"),
     never_triggered: ("ready", "liveness/incoming/anna/reference.jpg", "by the upload's event"),
     gone: ("gone", "passed: Success", "both inputs were deleted"),
+    reused_package: ("rejected", "refused: PackageReused, no call", "was refused (PackageReused)"),
+    too_many_submissions: (
+        "invalid",
+        "refused: TooManySubmissions, no call",
+        "was refused (TooManySubmissions), without a call",
+    ),
     unknown: ("unknown", "", "this pair id has no input, no result and no ledger entry"),
 }
 
@@ -846,6 +866,26 @@ def test_a_lost_reply_does_not_look_like_a_failure_of_the_function(
     assert "the function may still be running" in " ".join(result.output.split())
 
 
+@pytest.mark.parametrize("command", CHANGING, ids=" ".join)
+def test_a_key_that_may_not_invoke_the_function_is_told_what_it_needs(
+    cloud: Cloud, operator: Operator, command: list[str]
+) -> None:
+    unpublished(cloud, cloud.instance())
+    error = {"Code": "AuthFailure.UnauthorizedOperation", "Message": "no"}
+    body = json.dumps({"Response": {"Error": error, "RequestId": "r"}}).encode()
+    reply = Reply(200, body, {"Content-Type": "application/json"})
+    cloud.sandbox.hooks.append(
+        lambda request, phase: (
+            reply if (request.action, phase) == ("InvokeFunction", "before") else None
+        )
+    )
+
+    result = operator.run(*command)
+
+    assert result.exit_code == 1
+    assert "your key needs the policy operator" in " ".join(result.output.split())
+
+
 def test_what_the_function_logged_is_shown_without_control_characters(
     cloud: Cloud, operator: Operator
 ) -> None:
@@ -907,7 +947,7 @@ def test_an_invalid_pair_id_is_rejected(operator: Operator, pair_id: str) -> Non
 
 @pytest.mark.parametrize(
     ("reply", "text"),
-    [(Reply(403), "check the execution role's policy"), (Reply(503), "StoreUnavailableError")],
+    [(Reply(403), "check the policy of your key"), (Reply(503), "StoreUnavailableError")],
 )
 @pytest.mark.parametrize("command", ["status", "explain anna", "reconcile --dry-run"])
 def test_a_failing_bucket_is_reported_in_one_sentence(

@@ -17,13 +17,24 @@ COMMANDS = {
         "--function-name",
         "--json",
     ],
+    "cost": [
+        "--call-price",
+        "--write-price",
+        "--read-price",
+        "--since",
+        "--until",
+        "--offline",
+        "--json",
+    ],
     "doctor": ["--function-name", "--json"],
     "explain": ["PAIR_ID", "--json"],
+    "export": ["DIRECTORY", "--format", "--status", "--since", "--until", "--offline", "--json"],
     "forget": ["PAIR_ID", "--yes", "--dry-run", "--json"],
     "invoke": ["EVENT.json", "--no-sample"],
     "policies": ["--role", "--pair"],
     "reconcile": ["--prefix", "--dry-run", "--function-name", "--json"],
     "retry": ["PAIR_ID...", "--yes", "--log", "--function-name", "--json"],
+    "review": ["--port", "--no-browser"],
     "run": ["--live", "--reference", "--pair-id"],
     "sandbox": [
         "--port",
@@ -39,6 +50,9 @@ COMMANDS = {
         "--role",
     ],
     "status": ["--limit", "--all", "--json"],
+    "threshold": ["--at", "--since", "--until", "--offline", "--json"],
+    "token": ["PAIR_ID", "--minutes", "--json"],
+    "upload": ["PAIR_ID", "--live", "--reference", "--wait", "--timeout", "--json"],
 }
 
 

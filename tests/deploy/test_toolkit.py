@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from tests.examples.deployment import CONSUMER, inputs_of
+
 from .conftest import REGION
 
 HERE = Path(__file__).parent
@@ -130,6 +132,29 @@ def test_a_first_deployment_creates_function_tag_and_triggers(
             | each
             for each in TRIGGERS
         ),
+    ]
+
+
+def test_the_example_consumer_is_deployed_by_the_same_means(deploy: Deploy) -> None:
+    requests = changing(deploy(inputs_of(CONSUMER)))
+
+    function, *triggers = requests
+    assert function["Action"] == "CreateFunction"
+    assert (function["FunctionName"], function["Handler"], function["Role"]) == (
+        "liveness-consumer",
+        "deliver.main_handler",
+        "liveness-consumer",
+    )
+    assert [(each["Type"], each["TriggerDesc"], each["Enable"]) for each in triggers] == [
+        (
+            "cos",
+            {
+                "event": "cos:ObjectCreated:*",
+                "filter": {"Prefix": "liveness/results/", "Suffix": ".json"},
+            },
+            "OPEN",
+        ),
+        ("timer", "30 */5 * * * * *", "OPEN"),
     ]
 
 

@@ -64,7 +64,11 @@ def test_frames_are_fetched_from_cos_hosts_only(cloud: Cloud, url: str) -> None:
     assert cloud.instance().walk("anna")["status"] == "passed"
 
     hosts = {request.host for request in cloud.sandbox.requests} - before
-    assert not any("evil" in host or "169" in host for host in hosts)
+    assert not any(
+        word in host for host in hosts for word in ("evil", "169", "hongkong", "faces-1.")
+    )
+    result = cloud.result("anna")
+    assert result is not None and "its URL" in result["best_frame"]["missing_because"]
 
 
 def test_the_frame_is_stored_before_the_result_names_it(cloud: Cloud) -> None:

@@ -249,7 +249,14 @@ def test_a_redirect_back_to_the_service_is_counted_as_a_call(cloud: Cloud) -> No
     assert cloud.billed == result["possibly_billed_calls"] == 2
 
 
-@pytest.mark.parametrize("url", ["http://evil.example/steal", "http://169.254.169.254/x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://evil.example/steal",
+        "http://169.254.169.254/x",
+        "http://faces-1.cos.ap-hongkong.myqcloud.com/another-region",
+    ],
+)
 def test_uploads_go_to_cos_hosts_only(cloud: Cloud, url: str) -> None:
     cloud.put_pair("anna")
     target = api_reply({"UploadUrl": url, "ResourceUrl": "http://a/b", "RequestId": "r"})
@@ -257,6 +264,7 @@ def test_uploads_go_to_cos_hosts_only(cloud: Cloud, url: str) -> None:
 
     assert cloud.instance(TRANSFER="upload").walk("anna")["state"] == "parked"
     assert foreign_requests(cloud) == []
+    assert not any("hongkong" in request.host for request in cloud.sandbox.requests)
     assert cloud.calls == 0
 
 

@@ -152,7 +152,7 @@ def test_an_empty_scenario_changes_nothing(tmp_path: Path, sandbox: Sandbox) -> 
         ("[" * 100_000, "invalid JSON"),
         (
             '{"fault": []}',
-            "fault is not a known field; known fields: faults, clock, faceid, comment",
+            "fault is not a known field; known fields: faults, clock, faceid, cam, comment",
         ),
         ('{"faults": {}}', "faults must be a list, not {}"),
         ('{"faults": [{"on": {}}]}', "faults[0].on is not a known field; known fields: match, do"),

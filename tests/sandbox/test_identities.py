@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +16,11 @@ from liveness_sandbox import (
     Credentials,
     Function,
     Identities,
+    InvalidFault,
     InvalidPolicy,
     RoleDocument,
     Sandbox,
+    load_scenario,
     parse_identities,
 )
 
@@ -82,6 +85,18 @@ def test_users_and_roles_are_created_from_a_document(sandbox: Sandbox) -> None:
         assert not can_put(sandbox, environment, other + "a")
     assert can_put(sandbox, sandbox.client_environment(), "anywhere")
     assert "TENCENTCLOUD_SESSIONTOKEN" not in sandbox.client_environment()
+
+
+def test_a_scenario_file_may_contain_them(sandbox: Sandbox, tmp_path: Path) -> None:
+    path = tmp_path / "scenario.json"
+    path.write_text(json.dumps({"cam": DOCUMENT}))
+
+    load_scenario(path).apply(sandbox)
+
+    assert sandbox.identities == ["app", "worker"]
+    path.write_text(json.dumps({"cam": {"users": 1}}))
+    with pytest.raises(InvalidFault, match="cam: users must be an object"):
+        load_scenario(path)
 
 
 def test_they_can_be_changed_while_the_sandbox_runs(sandbox: Sandbox) -> None:

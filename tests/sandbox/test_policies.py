@@ -420,19 +420,24 @@ def test_a_form_needs_its_own_action_and_its_fields_are_judged(
 ) -> None:
     private = {"string_equal_if_exist": {"cos:x-cos-acl": "private"}}
 
-    def post(statement: Statement, **fields: str) -> int:
+    def post(statement: Statement, headers: Any = None, **fields: str) -> int:
         form = signed_form(
             user(statement), {"expiration": "2099-01-01T00:00:00Z", "conditions": []}
         )
         url = f"http://{BUCKET}.cos.ap-singapore.myqcloud.com/"
         data = {"key": "a", **fields, **form}
-        return http.post(url, data=data, files={"file": b"body"}).status_code
+        return http.post(url, data=data, files={"file": b"body"}, headers=headers).status_code
 
     assert post(allow("PutObject")) == 403
     assert post(allow("PostObject", condition=private), **{"x-cos-acl": "public-read"}) == 403
     small = {"numeric_less_than": {"cos:content-length": 10}}
     assert post(allow("PostObject", condition=small), **{"content-length": "1"}) == 403
+    create_only = {"string_equal": {"cos:x-cos-forbid-overwrite": "true"}}
+    # A header of the request does not count: the form decides.
+    headers = {"x-cos-forbid-overwrite": "true"}
+    assert post(allow("PostObject", condition=create_only), headers) == 403
     assert bucket.get("a") is None
+    assert post(allow("PostObject", condition=create_only), **headers) == 204
     assert post(allow("PostObject", condition=private)) == 204
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from textwrap import dedent
 from typing import NamedTuple
 
 import click
@@ -22,7 +23,7 @@ from liveness_cli.permissions.roles import policy_of_pair, to_json
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": "faces-1250000000"}
-README_LINES = 220
+README_LINES = 240
 DRAWING = "text"  # the language of fenced blocks that are translated
 TWIN = ".zh-CN.md"
 ENGLISH_ONLY = {"docs/sandbox.md", "docs/bursts.md"}
@@ -31,6 +32,7 @@ PAGES = {
     "README.md",
     "CHANGELOG.md",
     "SECURITY.md",
+    "docs/analysis.md",
     "docs/benchmarks.md",
     "docs/cost.md",
     "docs/deploying.md",
@@ -41,10 +43,11 @@ PAGES = {
     "docs/operating.md",
     "docs/permissions.md",
     "docs/privacy.md",
+    "docs/reviewing.md",
     "docs/sandbox.md",
 }
 HISTORY = "CHANGELOG.md"  # names what existed once
-FOLDERS = "src|tools|tests|bench|docs|events"
+FOLDERS = "src|tools|tests|bench|docs|events|examples"
 
 
 class Block(NamedTuple):
@@ -230,6 +233,24 @@ def test_the_python_it_shows_compiles(name: str) -> None:
     for block in page(name).blocks:
         if block.language == "python":
             compile("\n".join(block.lines), name, "exec")
+
+
+@pytest.mark.parametrize("name", ["docs/integrating.md", "docs/integrating.zh-CN.md"])
+def test_the_code_that_integrating_shows_is_that_of_the_examples(name: str) -> None:
+    paths = [*ROOT.glob("examples/**/*.py"), *ROOT.glob("examples/app_upload/*.js")]
+    files = [path.read_text("utf-8").splitlines() for path in paths]
+    blocks = [block for block in page(name).blocks if block.language in ("python", "js")]
+    assert blocks
+    for block in blocks:
+        assert any(contains(lines, block.lines) for lines in files), "\n".join(block.lines)
+
+
+def contains(lines: list[str], shown: list[str]) -> bool:
+    """Whether lines that follow each other are those that are shown, but for their indentation."""
+    return any(
+        dedent("\n".join(lines[start : start + len(shown)])) == "\n".join(shown)
+        for start in range(len(lines))
+    )
 
 
 @every_current_page

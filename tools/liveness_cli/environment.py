@@ -98,6 +98,10 @@ class Target(NamedTuple):
     concurrency: ThreadConcurrency
 
     @property
+    def store(self) -> RetryingStore:
+        return self._with_retries(self.clients.store)
+
+    @property
     def read_only_store(self) -> RetryingStore:
         return self._with_retries(ReadOnlyStore(self.clients.store))
 

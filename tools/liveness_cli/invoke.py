@@ -91,8 +91,8 @@ def _invoke_in_sandbox(event: Any, with_sample: bool) -> Any:
     pair = sample()
     with local_cloud(notify=False) as cloud:
         if with_sample:
-            for key, path in _inputs(cloud.settings, event, pair).items():
-                cloud.bucket.put(key, path.read_bytes())
+            for key, body in _inputs(cloud.settings, event, pair).items():
+                cloud.bucket.put(key, body)
         invocation = cloud.function.invoke(event)
     for line in invocation.logs:
         _write_log(line)
@@ -102,18 +102,22 @@ def _invoke_in_sandbox(event: Any, with_sample: bool) -> Any:
     return invocation.result
 
 
-def _inputs(settings: Settings, event: Any, pair: Sample) -> dict[str, Path]:
-    """Return the sample files by the keys that they get, for every pair id in the event."""
+def _inputs(settings: Settings, event: Any, pair: Sample) -> dict[str, bytes]:
+    """Return the sample files by the keys that they get, for every pair id in the event.
+
+    Each pair gets a package of its own, since one is judged for one pair only.
+    """
     try:
         pair_ids = read_event(settings, event).pair_ids
     except EventError:
         return {}  # the function reports it
     prefix = settings.input_prefix
+    live, reference = pair.live.read_bytes(), pair.reference.read_bytes()
     return {
-        prefix + pair_id + suffix: path
+        prefix + pair_id + suffix: body
         for pair_id in pair_ids
-        for suffix, path in (
-            (settings.live_suffixes[0], pair.live),
-            (settings.image_suffixes[0], pair.reference),
+        for suffix, body in (
+            (settings.live_suffixes[0], live + pair_id.encode()),
+            (settings.image_suffixes[0], reference),
         )
     }

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import click
 
+from liveness_review.commands import COMMANDS as REVIEW_COMMANDS
+
 from .account.commands import COMMANDS as ACCOUNT_COMMANDS
+from .customer.commands import COMMANDS as CUSTOMER_COMMANDS
 from .invoke import invoke
 from .operator.commands import COMMANDS as OPERATOR_COMMANDS
 from .permissions.commands import policies
+from .review import review
 from .run import run
 from .sandbox import sandbox
 from .terminal import Commands
@@ -19,5 +23,15 @@ def main() -> None:
     """Try, deploy and operate the liveness function."""
 
 
-for command in (run, invoke, sandbox, policies, *OPERATOR_COMMANDS, *ACCOUNT_COMMANDS):
+for command in (
+    run,
+    invoke,
+    sandbox,
+    review,
+    policies,
+    *CUSTOMER_COMMANDS,
+    *OPERATOR_COMMANDS,
+    *REVIEW_COMMANDS,
+    *ACCOUNT_COMMANDS,
+):
     main.add_command(command)

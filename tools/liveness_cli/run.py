@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from liveness.cloud.credentials import Credentials
 from liveness.keys import pair_id_problem, result_key
-from liveness.settings import Settings
 
 from .checkout import sample
+from .customer.inputs import live_key, photo_key
 from .local_cloud import LocalCloud, local_cloud
 
 if TYPE_CHECKING:
@@ -39,17 +40,18 @@ def run(live: Path | None, reference: Path | None, pair_id: str) -> None:
     """
     # The COS SDK and the table library would slow every --help.
     from .report import Report
-    from .uploader import BucketClient
 
     started = time.monotonic()
     files = sample()
     folder = _prepare_folder(pair_id)
-    with local_cloud(notify=True) as cloud, BucketClient(cloud) as client:
+    with local_cloud(notify=True) as cloud, _client(cloud) as client:
         if problem := pair_id_problem(cloud.settings, pair_id):
             raise click.ClickException(f"the pair {problem}")
         report = Report(pair_id)
-        for path, key in _uploads(
-            cloud.settings, pair_id, live or files.live, reference or files.reference
+        live, reference = live or files.live, reference or files.reference
+        for path, key in (
+            (live, live_key(cloud.settings, pair_id)),
+            (reference, photo_key(cloud.settings, pair_id, reference)),
         ):
             report.uploaded(path, client.upload(path, key), key)
         result = _wait_for_result(cloud, client, pair_id)
@@ -61,6 +63,14 @@ def run(live: Path | None, reference: Path | None, pair_id: str) -> None:
         report.calls(len(faceid.calls), len(faceid.billed))
         report.downloaded(paths, json.loads(result)["best_frame"]["missing_because"])
     report.finished(time.monotonic() - started)
+
+
+def _client(cloud: LocalCloud) -> BucketClient:
+    from .uploader import BucketClient
+
+    keys = cloud.sandbox.credentials
+    credentials = Credentials(keys.secret_id, keys.secret_key, keys.token)
+    return BucketClient(cloud.settings, credentials, cloud.sandbox.url)
 
 
 def _prepare_folder(pair_id: str) -> Path:
@@ -76,16 +86,6 @@ def _prepare_folder(pair_id: str) -> Path:
     except OSError as error:
         raise click.ClickException(f"cannot write to {_OUTPUT}: {error.strerror}") from None
     return folder
-
-
-def _uploads(
-    settings: Settings, pair_id: str, live: Path, reference: Path
-) -> list[tuple[Path, str]]:
-    """Return each file with its key; an image keeps its file type if the settings allow it."""
-    same_type = [s for s in settings.image_suffixes if s.endswith(reference.suffix.lower())]
-    image_suffix = (same_type or settings.image_suffixes)[0]
-    prefix = settings.input_prefix + pair_id
-    return [(live, prefix + settings.live_suffixes[0]), (reference, prefix + image_suffix)]
 
 
 def _wait_for_result(cloud: LocalCloud, client: BucketClient, pair_id: str) -> bytes:

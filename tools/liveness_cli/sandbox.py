@@ -136,6 +136,7 @@ def sandbox(
         delay         seconds before the answer
         frame         the best frame: "ok" (default), "none", "wrong-md5", "not-jpeg",
                       "too-large", "foreign-host", "redirect", "missing", "md5-string"
+        picture       JPEG in base64 that the best frame shows; default: the reference
         drop          "before" or "after": reset the connection before or after the
                       call counts
         body, http_status, content_type
@@ -150,13 +151,15 @@ def sandbox(
         {"faults": [{"match": {"method": "PUT", "key": "*.claim", "times": 1},
                      "do": {"drop": "after"}}],
          "clock": {"advance": 3600},
-         "faceid": {"rate_limit": 10, "limiter": "token-bucket"}}
+         "faceid": {"rate_limit": 10, "limiter": "token-bucket"},
+         "cam": {"users": {"auditor": {"policies": {"read": POLICY}}}}}
       match: service, method, bucket, key, action, user_agent (patterns with *),
       times, probability, seed. do: one of delay, status (with code), code, drop,
       reset, stale_list, head_lag, racing_puts; when: before or after.
       While the sandbox runs, send the same as JSON to the address it listens on:
         POST, GET, DELETE /_sandbox/faults    POST, GET /_sandbox/clock
-        POST, GET /_sandbox/faceid            GET /_sandbox/requests
+        POST, GET /_sandbox/faceid            POST, GET /_sandbox/cam
+        GET /_sandbox/environment/NAME        GET /_sandbox/requests
       Advancing the clock makes retries and timers due, and makes keys, frames and
       upload links expire.
     """
@@ -226,5 +229,5 @@ def _identities(environment: dict[str, str], region: str, *, required: bool) -> 
         return no_identities()
     identities, problems = identities_for(settings)
     for problem in problems:
-        click.echo(problem, err=True)
+        echo(problem, err=True)
     return identities

@@ -13,6 +13,7 @@ from liveness.settings import Settings
 
 from .permissions import policies
 from .permissions.roles import ROLES, PolicyError, policy_of
+from .terminal import echo
 
 if TYPE_CHECKING:
     from liveness_sandbox import Identities
@@ -79,6 +80,6 @@ def print_environment(role: str, port: int) -> None:
         raise click.ClickException(f"the sandbox on {url} has no keys for the role {role}")
     variables = reply.json()
     # A token of the role before it would not belong to these keys.
-    click.echo(f"unset {' '.join(_TOKENS)}")
+    echo(f"unset {' '.join(_TOKENS)}")
     for name, value in variables.items():
-        click.echo(f"export {name}={shlex.quote(value)}")
+        echo(f"export {name}={shlex.quote(value)}")

@@ -1,7 +1,11 @@
-"""The customer's side: uploads and downloads with the real COS SDK."""
+"""Uploads and downloads with the real COS SDK, as a customer's programs make them."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -10,31 +14,49 @@ import requests
 from qcloud_cos import CosConfig, CosS3Client
 from qcloud_cos.cos_exception import CosException, CosServiceError
 
+from liveness.cloud.credentials import Credentials
 from liveness.logs import silence_vendors
-
-from .local_cloud import LocalCloud
+from liveness.settings import Settings
 
 _TIMEOUT_SECONDS = 30
+_CHUNK_BYTES = 1024 * 1024
+# A header unknown to the SDK is passed on, and signed.
+_CREATE_ONLY = {"x-cos-forbid-overwrite": "true"}
+
+
+class KeyExists(Exception):
+    """A create-only upload met an object under its key; str() is the key."""
+
+
+class BucketUnavailable(click.ClickException):
+    """COS did not answer, or not properly; the same request may succeed later."""
 
 
 class BucketClient:
-    """Uploads to and downloads from the bucket of a local cloud; a context manager."""
+    """Uploads to and downloads from the bucket of the settings; a context manager.
 
-    def __init__(self, cloud: LocalCloud) -> None:
+    With `proxy`, the URL of a sandbox, every request goes there, whatever the environment says;
+    otherwise the environment's proxies apply.
+    """
+
+    def __init__(
+        self, settings: Settings, credentials: Credentials, proxy: str | None = None
+    ) -> None:
         silence_vendors()
-        keys = cloud.sandbox.credentials
         config = CosConfig(
-            Region=cloud.settings.region,
-            SecretId=keys.secret_id,
-            SecretKey=keys.secret_key,
-            Scheme="http",
-            Proxies={"http": cloud.sandbox.url},
+            Region=settings.region,
+            SecretId=credentials.secret_id,
+            SecretKey=credentials.secret_key,
+            Token=credentials.token,
+            Scheme=settings.endpoint_scheme,
+            Proxies={"http": proxy} if proxy else None,
             Timeout=_TIMEOUT_SECONDS,
         )
         self._session = requests.Session()
-        self._session.trust_env = False  # ignores the machine's own proxy and .netrc
+        self._session.trust_env = proxy is None
         self._client = CosS3Client(config, retry=0, session=self._session)
-        self._bucket = cloud.settings.bucket
+        self._bucket = settings.bucket
+        self._result_bucket = settings.result_bucket
 
     def __enter__(self) -> BucketClient:
         return self
@@ -48,26 +70,103 @@ class BucketClient:
         self._session.close()
 
     def upload(self, path: Path, key: str) -> int:
-        """Upload a file; returns its size in bytes."""
+        """Upload a file, over what is there; returns its size in bytes."""
         try:
             with path.open("rb") as body:
                 self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
                 return body.tell()
         except (OSError, CosException) as error:
-            raise click.ClickException(f"cannot upload {path.name}: {_describe(error)}") from None
+            raise _failure("upload", path.name, error) from None
+
+    def create(self, path: Path, key: str, md5: bytes, observe: Callable[[int], None]) -> str:
+        """Upload a file under a key that is free; COS compares its MD5 and returns the ETag.
+
+        `observe` is called with the number of bytes that were read so far. Raises KeyExists.
+        """
+        try:
+            with _ObservedFile(path, observe) as body:
+                reply = self._client.put_object(
+                    Bucket=self._bucket,
+                    Key=key,
+                    Body=body,
+                    ContentMD5=base64.b64encode(md5).decode(),
+                    Metadata=_CREATE_ONLY,
+                )
+            return str(reply["ETag"]).strip('"')
+        except (OSError, CosException) as error:
+            if isinstance(error, CosServiceError) and error.get_status_code() == 409:
+                raise KeyExists(key) from None
+            raise _failure("upload", path.name, error) from None
+
+    def etag(self, key: str) -> str | None:
+        """Return the ETag of an input; None if it does not exist or this key may not read it."""
+        try:
+            return str(self._client.head_object(Bucket=self._bucket, Key=key)["ETag"]).strip('"')
+        except CosException as error:
+            if isinstance(error, CosServiceError) and error.get_status_code() in (403, 404):
+                return None
+            raise _failure("read", key, error) from None
 
     def download(self, key: str) -> bytes | None:
-        """Return the object's content, or None if the object does not exist."""
+        """Return the content of a result or a best frame, or None if it does not exist.
+
+        Raises BucketUnavailable.
+        """
         try:
-            reply = self._client.get_object(Bucket=self._bucket, Key=key)
+            reply = self._client.get_object(Bucket=self._result_bucket, Key=key)
             return bytes(reply["Body"].get_raw_stream().read())
         except CosException as error:
             if isinstance(error, CosServiceError) and error.get_status_code() == 404:
                 return None
-            raise click.ClickException(f"cannot download {key}: {_describe(error)}") from None
+            raise _failure("download", key, error) from None
+
+
+def md5_of(path: Path) -> bytes:
+    """Return the MD5 of a file's content."""
+    digest = hashlib.md5()
+    try:
+        with path.open("rb") as body:
+            while chunk := body.read(_CHUNK_BYTES):
+                digest.update(chunk)
+    except OSError as error:
+        raise _failure("read", path.name, error) from None
+    return digest.digest()
+
+
+class _ObservedFile(io.FileIO):
+    """A file that reports how far it has been read."""
+
+    def __init__(self, path: Path, observe: Callable[[int], None]) -> None:
+        super().__init__(path, "rb")
+        self._observe = observe
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        content = super().read(-1 if size is None else size)
+        self._observe(self.tell())
+        return content or b""
+
+
+def _failure(verb: str, name: str, error: Exception) -> click.ClickException:
+    passes_by_itself = (
+        error.get_status_code() >= 500
+        if isinstance(error, CosServiceError)
+        else isinstance(error, CosException)
+    )
+    kind = BucketUnavailable if passes_by_itself else click.ClickException
+    return kind(f"cannot {verb} {name}: {_describe(error)}")
 
 
 def _describe(error: Exception) -> str:
     if isinstance(error, CosServiceError):
-        return f"COS answered {error.get_status_code()} {error.get_error_code()}"
+        status = error.get_status_code()
+        if status == 403:
+            return f"COS answered 403 {_code(error)}: the policies of this key do not allow it"
+        return f"COS answered {status} {_code(error)}"
     return (isinstance(error, OSError) and error.strerror) or type(error).__name__
+
+
+def _code(error: CosServiceError) -> str:
+    try:
+        return str(error.get_error_code())
+    except KeyError:  # a reply to HEAD has no body, so no code
+        return "without a code"

@@ -1,4 +1,6 @@
-"""python -m liveness_package [--compile-with PYTHON3.10] [--output FOLDER]"""
+"""python -m liveness_package [--source FOLDER --entry FILE] [--compile-with PYTHON3.10]
+[--output FOLDER]
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,10 @@ from pathlib import Path
 from .bytecode import compile_folder
 from .output import replace, write_folder, write_zip
 from .pins import PinError, fetch, read_pins
-from .selection import select
+from .selection import ENTRY, select
 
 _ROOT = Path(__file__).resolve().parents[2]
+_FUNCTION = _ROOT / "src"
 _NO_PYTHON = (
     "No Python 3.10 found: the package has no bytecode, so every cold start compiles all of it."
 )
@@ -24,6 +27,13 @@ def main() -> None:
         prog="make package",
         description="Build function/ and function.zip, which are deployed.",
     )
+    parser.add_argument(
+        "--source",
+        type=Path,
+        default=_FUNCTION,
+        help="folder with the code of another function, which needs no other dependencies",
+    )
+    parser.add_argument("--entry", default=ENTRY, help="the file in it that has the handler")
     parser.add_argument("--compile-with", help="a Python 3.10, which is the function's runtime")
     parser.add_argument(
         "--output", type=Path, default=_ROOT / "build", help="folder to write the package to"
@@ -37,7 +47,14 @@ def main() -> None:
     options.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".package-", dir=options.output) as scratch:
         folder, archive = Path(scratch, "function"), Path(scratch, "function.zip")
-        write_folder(select(_ROOT / "src", _ROOT / "LICENSE", files), folder)
+        selected = select(
+            options.source,
+            _ROOT / "LICENSE",
+            files,
+            options.entry,
+            may_omit_pins=options.source != _FUNCTION,
+        )
+        write_folder(selected, folder)
         if options.compile_with:
             compile_folder(folder, options.compile_with)
         write_zip(folder, archive)

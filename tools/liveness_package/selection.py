@@ -19,10 +19,17 @@ _LICENSE_NAMES = ("LICEN", "NOTICE", "COPYING", "AUTHORS")
 _TYPING_ONLY = (".pyi", ".typed")
 
 
-def select(source: Path, license_file: Path, pinned: Mapping[Pin, Path]) -> Files:
-    """Return the files that ship, by path in the package.
+def select(
+    source: Path,
+    license_file: Path,
+    pinned: Mapping[Pin, Path],
+    entry: str = ENTRY,
+    *,
+    may_omit_pins: bool = False,
+) -> Files:
+    """Return the files that ship, by path in the package; `entry` is the module of the handler.
 
-    Raises PinError for a pin that nothing imports.
+    Raises PinError for a pin that nothing imports, unless `may_omit_pins`.
     """
     function_files = {
         path.relative_to(source).as_posix(): path.read_bytes()
@@ -36,10 +43,12 @@ def select(source: Path, license_file: Path, pinned: Mapping[Pin, Path]) -> File
     with tempfile.TemporaryDirectory() as scratch:
         tree = Path(scratch).resolve()
         write_folder(all_files, tree)
-        reachable = reachable_modules(tree)
+        reachable = reachable_modules(tree, entry)
     selected = function_files | {license_file.name: license_file.read_bytes()}
     for pin, files in distributions.items():
         if not reachable & files.keys():
+            if may_omit_pins:
+                continue
             raise PinError(f"requirements.txt pins {pin.name}, but nothing imports it")
         selected |= {
             name: body
@@ -49,7 +58,7 @@ def select(source: Path, license_file: Path, pinned: Mapping[Pin, Path]) -> File
     return selected
 
 
-def reachable_modules(tree: Path) -> set[str]:
+def reachable_modules(tree: Path, entry: str = ENTRY) -> set[str]:
     """Return every module in the tree that an import statement leads to, however late it runs.
 
     No run can import more than these, except modules whose names are composed at run time.
@@ -57,7 +66,7 @@ def reachable_modules(tree: Path) -> set[str]:
     finder = ModuleFinder(path=[str(tree)])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about the dependencies' code
-        finder.run_script(str(tree / ENTRY))
+        finder.run_script(str(tree / entry))
     files = (getattr(module, "__file__", None) for module in finder.modules.values())
     return {Path(file).relative_to(tree).as_posix() for file in files if file}
 

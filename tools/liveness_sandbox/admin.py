@@ -6,8 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from .cam.identities import Identities, parse_identities
-from .cam.invalid_policy import InvalidPolicy
+from .cam.identities import Identities
 from .clock import Clock, iso_date
 from .faceid.service import FaceIdService
 from .faults.active import ActiveFault, Faults
@@ -49,6 +48,9 @@ class Admin:
         self._requests = requests
         self._account = account
 
+    def put_identities(self, identities: Identities) -> None:
+        self._account.put_identities(identities)
+
     async def handle(self, request: WireRequest) -> Reply:
         if not request.path.startswith(_PREFIX):
             return _GREETING
@@ -57,7 +59,7 @@ class Admin:
         name, _, id = request.path.removeprefix(_PREFIX).partition("/")
         try:
             return self._call(request.method, name, id, await request.read())
-        except (InvalidFault, InvalidPolicy) as error:
+        except InvalidFault as error:
             return _json(400, {"error": str(error)})
 
     def _call(self, method: str, name: str, id: str, body: bytes) -> Reply:
@@ -84,7 +86,7 @@ class Admin:
                 return _json(200, self._face_api())
             case "GET" | "POST", "cam", "":
                 if method == "POST":
-                    self._account.put_identities(parse_identities(_parsed(body)))
+                    parse_scenario_file({"cam": _parsed(body)}).apply(self)
                 return _json(200, {"identities": self._account.identities})
             case "GET", "environment", "":
                 return _json(200, self._account.client_environment())

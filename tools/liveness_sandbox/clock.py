@@ -9,15 +9,15 @@ from email.utils import format_datetime
 
 
 class Clock:
-    """Real time plus an offset that never decreases.
+    """Real time plus an offset, which may begin below zero and never decreases.
 
     It governs what the sandbox itself issues: `Date`, `Last-Modified`, the lifetime of temporary
     credentials, of best frames and of upload links, the seconds of a rate limit, and how long a
     stale view lasts. Signatures are checked against real time, which the client's clock shows.
     """
 
-    def __init__(self) -> None:
-        self._offset = timedelta()
+    def __init__(self, offset_seconds: float = 0.0) -> None:
+        self._offset = timedelta(seconds=offset_seconds)
         self._on_advance: list[Callable[[], None]] = []
 
     def now(self) -> datetime:

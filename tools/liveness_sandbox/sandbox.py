@@ -66,11 +66,16 @@ class Sandbox:
         port: int = 0,
         data: Path | None = None,
         speed: float = 1,
+        clock_offset_seconds: float = 0.0,
     ) -> None:
-        """`speed` divides every delay of the function platform, such as retries and timers."""
+        """`speed` divides every delay of the function platform, such as retries and timers.
+
+        With a negative `clock_offset_seconds` the sandbox begins in the past, and `clock.advance`
+        lets time pass up to now: a history of days is made in seconds.
+        """
         self.region = region
         self.port = port
-        self.clock = Clock()
+        self.clock = Clock(clock_offset_seconds)
         self.hooks: list[Hook] = []
         self.faults = Faults()
         self.cos_latency_seconds = 0.0

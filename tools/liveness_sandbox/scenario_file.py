@@ -1,9 +1,10 @@
-"""A scenario file: what goes wrong in the sandbox, from its start on.
+"""A scenario file: what goes wrong in the sandbox from its start on, and who may do what.
 
 {
   "faults": [{"match": {"method": "PUT", "key": "*.claim", "times": 1}, "do": {"drop": "after"}}],
   "clock": {"advance": 3600},
   "faceid": {"rate_limit": 10, "limiter": "token-bucket"},
+  "cam": {"users": {"auditor": {"policies": {"read": {"version": "2.0", "statement": [...]}}}}},
   "comment": "a note of yours"
 }
 """
@@ -16,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from .cam.identities import Identities, parse_identities
+from .cam.invalid_policy import InvalidPolicy
 from .clock import Clock
 from .faceid.rate_limit import ALGORITHMS
 from .faceid.service import FaceIdService
@@ -36,6 +39,8 @@ class Target(Protocol):
     @property
     def faceid(self) -> FaceIdService: ...
 
+    def put_identities(self, identities: Identities) -> None: ...
+
 
 @dataclass(frozen=True)
 class ScenarioFile:
@@ -43,6 +48,7 @@ class ScenarioFile:
     advance_seconds: float = 0
     faceid: Mapping[str, Any] = field(default_factory=dict)
     """May contain `rate_limit` and `limiter`."""
+    identities: Identities = field(default_factory=Identities)
 
     def apply(self, target: Target) -> list[str]:
         """Apply the scenario, and return the ids of its faults."""
@@ -51,6 +57,7 @@ class ScenarioFile:
             target.faceid.rate_limit = self.faceid["rate_limit"]
         if "limiter" in self.faceid:
             target.faceid.limiter.algorithm = self.faceid["limiter"]
+        target.put_identities(self.identities)
         return [target.faults.add(fault) for fault in self.faults]
 
 
@@ -69,7 +76,7 @@ def load_scenario(path: Path) -> ScenarioFile:
 
 
 def parse_scenario_file(document: Any) -> ScenarioFile:
-    fields = checked_object(document, "", ("faults", "clock", "faceid", "comment"))
+    fields = checked_object(document, "", ("faults", "clock", "faceid", "cam", "comment"))
     faults = fields.get("faults", [])
     if not isinstance(faults, list):
         raise InvalidFault(f"faults must be a list, not {shown(faults)}")
@@ -77,7 +84,15 @@ def parse_scenario_file(document: Any) -> ScenarioFile:
         tuple(parse_fault(fault, f"faults[{index}]") for index, fault in enumerate(faults)),
         _advance(fields.get("clock", {})),
         _limits(fields.get("faceid", {})),
+        _identities(fields.get("cam", {})),
     )
+
+
+def _identities(document: Any) -> Identities:
+    try:
+        return parse_identities(document)
+    except InvalidPolicy as error:
+        raise InvalidFault(f"cam: {error}") from None
 
 
 def _advance(document: Any) -> float:

@@ -52,8 +52,6 @@ def serve(
     try:
         with Sandbox(region=region, port=port, data=data, speed=speed) as sandbox:
             _provide_bucket(sandbox, bucket)
-            if scenario is not None:
-                scenario.apply(sandbox)
             settings = {
                 "LIVENESS_ENDPOINT_SCHEME": "http",
                 "LIVENESS_BUCKET": bucket,
@@ -61,6 +59,8 @@ def serve(
             }
             sandbox.client_settings = settings
             sandbox.put_identities(identities)
+            if scenario is not None:
+                scenario.apply(sandbox)
             if code is not None:
                 prefix = settings.get("LIVENESS_INPUT_PREFIX", DEFAULT_INPUT_PREFIX)
                 uploads = CosTrigger(bucket, prefix=prefix)

@@ -423,7 +423,8 @@ def _listed(item: dict[str, str], prefix: str, after: str) -> ListedObject:
     if not key.startswith(prefix) or key <= after:
         raise ValueError
     # `2026-11-22T12:00:00.000Z`; Python 3.10 does not read the Z.
-    return ListedObject(key, datetime.fromisoformat(modified[:19] + "+00:00").timestamp())
+    written_at = datetime.fromisoformat(modified[:19] + "+00:00").timestamp()
+    return ListedObject(key, written_at, (item.get("ETag") or "").strip('"'))
 
 
 def _is_archived(headers: Mapping[str, str]) -> bool:

@@ -16,7 +16,7 @@ from ..text import redact
 from .errors import RequestFailed, RequestRefused
 
 # The SDK derives the host name from the product.
-_VERSIONS = {"scf": "2018-04-16", "cam": "2019-01-16"}
+_VERSIONS = {"scf": "2018-04-16", "cam": "2019-01-16", "sts": "2018-08-13"}
 _TIMEOUT_SECONDS = 15
 # The prefixes of the SDK's own error codes, used when the service did not answer.
 _SDK_CODES = ("Client", "ServerNetworkError")

@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from liveness.keys import marker_prefix
+from liveness.settings import Settings
 
 from ..text import pluralize
 from . import lifecycle
 from .facts import Facts, Unavailable
 from .findings import Finding, failed, passed, skipped
-from .lifecycle import CLAIMS_DAYS, Rule
+from .lifecycle import CLAIMS_DAYS, ManagedRule, Rule
+
+MakeRule = Callable[[Settings], ManagedRule]
+# What the ledger keeps for as long as reconcile looks back, and what for.
+_KEPT_TO: Mapping[str, tuple[MakeRule, str]] = {
+    "claims": (lifecycle.claims_rule, "prevent pairs from being paid for again"),
+    "submissions": (lifecycle.submissions_rule, "count the contents of a pair"),
+    "packages": (lifecycle.packages_rule, "prevent a package from being used for two pairs"),
+}
+_BRIEF: Mapping[str, MakeRule] = {
+    "slots": lifecycle.drain_rule,
+    "frames": lifecycle.frames_rule,
+}
 
 
 def check_lifecycle(facts: Facts) -> Iterator[Finding]:
     settings = facts.settings
     rules = facts.lifecycles[settings.ledger_bucket]
     if isinstance(rules, Unavailable):
-        for name in ("markers", "claims", "slots"):
+        for name in ("markers", *_KEPT_TO, *_BRIEF):
             yield skipped(name, rules)
     else:
         yield _markers(rules, marker_prefix(settings))
-        yield _claims(rules, lifecycle.claims_rule(settings).prefix, facts.configure)
-        yield _removed("slots", rules, lifecycle.drain_rule(settings).prefix, facts.configure)
+        for name, (make_rule, purpose) in _KEPT_TO.items():
+            yield _kept_long(name, rules, make_rule(settings), purpose, facts.configure)
+        for name, make_rule in _BRIEF.items():
+            yield _removed(name, rules, make_rule(settings).prefix, facts.configure)
     yield _results(facts)
 
 
@@ -36,17 +51,19 @@ def _markers(rules: Sequence[Rule], prefix: str) -> Finding:
     return passed("markers", "no rule removes them")
 
 
-def _claims(rules: Sequence[Rule], prefix: str, configure: str) -> Finding:
+def _kept_long(
+    name: str, rules: Sequence[Rule], managed: ManagedRule, purpose: str, configure: str
+) -> Finding:
+    prefix = managed.prefix
     for days, rule in lifecycle.rules_affecting(rules, prefix):
         if days < CLAIMS_DAYS:
-            is_managed = rule is lifecycle.find(rules, "liveness-claims", prefix)
+            is_managed = rule is lifecycle.find(rules, managed.name, prefix)
             return failed(
-                "claims",
-                f"{_effect(rule, days)} {prefix}: for {CLAIMS_DAYS} days they prevent pairs from "
-                "being paid for again",
+                name,
+                f"{_effect(rule, days)} {prefix}: for {CLAIMS_DAYS} days they {purpose}",
                 configure if is_managed else _narrow(rule),
             )
-    return _removed("claims", rules, prefix, configure)
+    return _removed(name, rules, prefix, configure)
 
 
 def _removed(name: str, rules: Sequence[Rule], prefix: str, configure: str) -> Finding:

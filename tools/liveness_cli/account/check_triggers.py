@@ -9,10 +9,13 @@ from liveness.keys import (
     claim_name,
     content_prefix,
     drain_slot_key,
+    frame_url_key,
     marker_key,
+    package_key,
     reconcile_state_key,
     response_name,
     result_key,
+    submission_key,
 )
 from liveness.settings import Settings
 from liveness_package.triggers import UPLOAD_EVENTS, find_overlaps
@@ -110,6 +113,9 @@ def _written_keys(settings: Settings) -> Iterator[tuple[str, str]]:
         work + response_name(0),
         marker_key(settings, _SOME_PAIR, 0, _SOME_MD5),
         drain_slot_key(settings, 0),
+        submission_key(settings, _SOME_PAIR, 1),
+        package_key(settings, _SOME_MD5, 1),
+        frame_url_key(settings, _SOME_PAIR, "0" * 64, 1),
         reconcile_state_key(settings),
     ):
         yield settings.ledger_bucket, key

@@ -68,8 +68,9 @@ def configure(
     """Apply settings that serverless.yml cannot express: quota, retries, lifecycle rules.
 
     With options, applies exactly those. Without options, applies the defaults: 2 retries of an
-    event, up to 6 hours; deletion of the ledger's claims after 30 days and of its drain slots after
-    one. Markers are never deleted. Other lifecycle rules in the buckets stay as they are.
+    event, up to 6 hours; deletion of the ledger's claims, submissions and packages after 30 days,
+    and of its drain slots and live URLs after one. Markers are never deleted. Other lifecycle rules
+    in the buckets stay as they are.
 
     --reserved-mb 0 is the emergency stop; it prints the command that undoes it.
 

@@ -10,7 +10,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from liveness.keys import claims_prefix, drain_prefix
+from liveness.keys import (
+    claims_prefix,
+    drain_prefix,
+    frames_prefix,
+    packages_prefix,
+    submissions_prefix,
+)
 from liveness.reconcile import LEDGER_KEPT_SECONDS
 from liveness.settings import Settings
 
@@ -18,10 +24,12 @@ Rule = Mapping[str, Any]
 
 # The ledger is kept for as long as reconcile looks back.
 CLAIMS_DAYS = int(LEDGER_KEPT_SECONDS // 86400)
-# Time slots are 10 s long, and useless when they are over.
-DRAIN_DAYS = 1
+# Time slots are 10 s long, a best frame's URL is live for two hours, and neither is of use later.
+BRIEF_DAYS = 1
 # Objects in these storage classes must be restored before they can be read.
 _ARCHIVES = ("ARCHIVE", "DEEP_ARCHIVE")
+# Conditions of a filter by which a rule leaves out some of the keys under its prefix (436/8280).
+_NARROWING = ("PrefixNotEquals", "ObjectSizeGreaterThan", "ObjectSizeLessThan")
 _UNFINISHED_UPLOADS = "AbortIncompleteMultipartUpload"
 
 
@@ -35,13 +43,29 @@ class ManagedRule(NamedTuple):
 
 
 def claims_rule(settings: Settings) -> ManagedRule:
-    prefix = claims_prefix(settings)
-    return ManagedRule("liveness-claims", settings.ledger_bucket, prefix, CLAIMS_DAYS)
+    return _of_ledger(settings, "liveness-claims", claims_prefix(settings), CLAIMS_DAYS)
+
+
+def submissions_rule(settings: Settings) -> ManagedRule:
+    return _of_ledger(settings, "liveness-submissions", submissions_prefix(settings), CLAIMS_DAYS)
+
+
+def packages_rule(settings: Settings) -> ManagedRule:
+    return _of_ledger(settings, "liveness-packages", packages_prefix(settings), CLAIMS_DAYS)
 
 
 def drain_rule(settings: Settings) -> ManagedRule:
-    prefix = drain_prefix(settings)
-    return ManagedRule("liveness-drain", settings.ledger_bucket, prefix, DRAIN_DAYS)
+    return _of_ledger(settings, "liveness-drain", drain_prefix(settings), BRIEF_DAYS)
+
+
+def frames_rule(settings: Settings) -> ManagedRule:
+    return _of_ledger(settings, "liveness-frames", frames_prefix(settings), BRIEF_DAYS)
+
+
+def ledger_rules(settings: Settings) -> list[ManagedRule]:
+    """Return the rules of the ledger, which has none for markers."""
+    makers = (claims_rule, submissions_rule, packages_rule, drain_rule, frames_rule)
+    return [make_rule(settings) for make_rule in makers]
 
 
 def inputs_rule(settings: Settings, days: int) -> ManagedRule:
@@ -161,9 +185,10 @@ def _affects(rule: Rule, prefix: str) -> bool:
 
 def _covers(rule: Rule, prefix: str) -> bool:
     """Whether the rule applies to all keys under the prefix."""
-    both = (rule.get("Filter") or {}).get("And") or {}
-    is_wider = prefix.startswith(prefix_of(rule)) and not both.get("PrefixNotEquals")
-    return is_wider and _affects(rule, prefix)
+    filter_ = rule.get("Filter") or {}
+    conditions = {**filter_, **(filter_.get("And") or {})}
+    is_narrowed = any(conditions.get(name) for name in _NARROWING)
+    return prefix.startswith(prefix_of(rule)) and not is_narrowed and _affects(rule, prefix)
 
 
 def _parts(rule: Rule, name: str) -> list[Mapping[str, Any]]:
@@ -176,6 +201,10 @@ def _days(part: Mapping[str, Any]) -> int | None:
         return 0
     days = str(part.get("Days") or "")
     return int(days) if days.isdecimal() else None  # such as for old versions' delete markers
+
+
+def _of_ledger(settings: Settings, name: str, prefix: str, days: int) -> ManagedRule:
+    return ManagedRule(name, settings.ledger_bucket, prefix, days)
 
 
 def _rule(managed: ManagedRule, id: str) -> Rule:

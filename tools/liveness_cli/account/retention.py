@@ -54,8 +54,8 @@ def _requested_rules(
     """Yield each rule with whether it must be present afterwards."""
     settings = installation.settings
     if request.ledger_rules:
-        yield lifecycle.claims_rule(settings), True
-        yield lifecycle.drain_rule(settings), True
+        for rule in lifecycle.ledger_rules(settings):
+            yield rule, True
     for days, make_rule in (
         (request.inputs_days, lifecycle.inputs_rule),
         (request.results_days, lifecycle.results_rule),

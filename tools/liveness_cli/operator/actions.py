@@ -29,6 +29,8 @@ from .reader import Reader
 from .remote import find_function, invoke, reason_of
 from .status import status_of
 
+_OF_FUNCTION = "check the execution role's policy"
+_OF_OPERATOR = "check the policy of your key, see `liveness policies`"
 _RETRIED_SCHEMA = "liveness-retried/2"
 _RECONCILED_SCHEMA = "liveness-reconciled/3"
 
@@ -151,7 +153,9 @@ def session() -> Iterator[ProgressCallback]:
         try:
             yield update
         except LivenessError as error:
-            raise click.ClickException(f"{type(error).__name__}: {error}") from None
+            # The function's errors speak of its own key; here it is the operator's.
+            text = str(error).replace(_OF_FUNCTION, _OF_OPERATOR)
+            raise click.ClickException(f"{type(error).__name__}: {text}") from None
 
 
 def validate_pair_ids(target: Target, pair_ids: Sequence[str]) -> None:

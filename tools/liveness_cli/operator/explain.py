@@ -116,7 +116,8 @@ def _response(record: LedgerRecord) -> dict[str, Any]:
     return {
         **value,
         "attempt": record.response.attempt,
-        "given_up": answer is None,
+        "given_up": answer is None and not record.response.refusal,
+        "refused": bool(record.response.refusal),
         "code": redact(answer.code) if answer else outcome.code,
         "api_request_id": redact(answer.request_id) if answer else None,
         "similarity": answer.similarity if answer else None,

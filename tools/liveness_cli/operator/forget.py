@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
-from ..environment import load_target
+from liveness_review.database import Busy
+from liveness_review.session import local_index
+
+from ..environment import Target, load_target
 from ..terminal import echo
 from ..text import pluralize
 from .actions import session, validate_pair_ids
@@ -16,6 +20,7 @@ from .erasure import Erasure, PairObjects
 _SCHEMA = "liveness-forgotten/3"
 _NOT_ERASED = (
     "copies elsewhere: in your next step, in an export, with anyone who read them",
+    "the local files of results on other machines, until `liveness forget` runs there, too",
     "the function's log, which contains pair ids until its retention ends",
     "older versions and replicas, if a bucket keeps any",
     "parts of an upload that was never completed",
@@ -50,12 +55,15 @@ def forget_pair(pair_id: str, *, ask: bool, dry_run: bool) -> dict[str, Any]:
             erasure = Erasure(target, pair_id, update, dry_run=False)
             complete = erasure.run(objects)
             keys = erasure.removed
+    # Last, so that no reading of the bucket that is under way can bring the pair back.
+    local_file = "unchanged" if dry_run else _forget_locally(target, pair_id)
     return {
         "schema": _SCHEMA,
         "pair_id": pair_id,
         "dry_run": dry_run,
-        "complete": complete,
+        "complete": complete and local_file != "failed",
         "objects": keys,
+        "local_file": local_file,
         "not_erased": list(_NOT_ERASED),
     }
 
@@ -70,7 +78,14 @@ def print_forgotten(value: Mapping[str, Any]) -> None:
         summary = [f"{pluralize(len(keys), singular, _PLURALS.get(kind))}, see --json"]
         for index, text in enumerate(keys if shows_keys or not keys else summary):
             echo(f"  {'' if index else kind:<{_LABEL_WIDTH}}{text}")
-    if not value["complete"]:
+    if value["local_file"] == "removed":
+        echo(f"  {'locally':<{_LABEL_WIDTH}}what this machine had read of its result")
+    if value["local_file"] == "failed":
+        echo(
+            "\nNOT COMPLETE: another command uses the local file of results, or it cannot be "
+            "written.\nRun this command again, or delete the file."
+        )
+    elif not value["complete"]:
         echo(
             "\nNOT COMPLETE: objects of this pair keep appearing. Make sure that nothing uploads "
             "it,\nthen run this command again."
@@ -78,6 +93,14 @@ def print_forgotten(value: Mapping[str, Any]) -> None:
     echo("\nNot erased")
     for place in value["not_erased"]:
         echo(f"  {place}")
+
+
+def _forget_locally(target: Target, pair_id: str) -> str:
+    """Remove the pair from the file in which this machine keeps what it read of results."""
+    try:
+        return "removed" if local_index(target).forget(pair_id) else "absent"
+    except (Busy, sqlite3.Error):
+        return "failed"
 
 
 def _confirm(pair_id: str, objects: PairObjects) -> None:

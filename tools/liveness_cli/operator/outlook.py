@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from liveness.history import History
 from liveness.inspection import IncompletePair, InvalidPair
-from liveness.verdicts import outcome_of_response
+from liveness.verdicts import TOO_MANY_SUBMISSIONS, outcome_of_response
 
 from ..text import format_duration, pluralize, redact
 from .attempts import Attempt, LedgerView
@@ -97,6 +97,14 @@ def _finished(snapshot: PairSnapshot, ledger: LedgerView, name: str) -> Outlook:
             "failed",
             "Nothing happens: a failed pair is left to an operator.",
             _grant_action(ledger, name),
+            _calls_with_grant(ledger),
+        )
+    response = ledger.current_response.response if ledger.current_response else None
+    if response is not None and response.refusal:
+        return Outlook(
+            status,
+            f"Nothing happens: the content was refused ({response.refusal}), without a call.",
+            _refusal_action(response.refusal, name),
             _calls_with_grant(ledger),
         )
     if snapshot.frame_exists is False:
@@ -221,6 +229,19 @@ def _grant_action(ledger: LedgerView, name: str) -> str:
     if ledger.has_usable_late_response:
         return f"Use the response that came too late, without a call: liveness retry {name}"
     return f"Allow one more attempt, which may be billed: liveness retry {name}"
+
+
+def _refusal_action(code: str, name: str) -> str:
+    """Say how a refused content can be judged all the same; the setting is the function's."""
+    if code == TOO_MANY_SUBMISSIONS:
+        return (
+            "Find out who tries so often. To have this content judged, which may be billed, raise "
+            f"LIVENESS_MAX_SUBMISSIONS, then: liveness retry {name}"
+        )
+    return (
+        "Compare the pairs that have this package. To have it judged again, which may be billed, "
+        f"set LIVENESS_REUSED_PACKAGE=report, then: liveness retry {name}"
+    )
 
 
 def _outdated(snapshot: PairSnapshot, ledger: LedgerView) -> bool:

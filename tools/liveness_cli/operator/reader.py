@@ -53,6 +53,7 @@ from ..environment import CONCURRENT_REQUESTS, Target
 from ..text import redact
 from .packages import md5s_of_result, md5s_of_submission, valid_md5s
 from .snapshot import (
+    Backlog,
     BucketSnapshot,
     LedgerRecord,
     Listing,
@@ -172,6 +173,18 @@ class Reader:
             calls=response.possibly_billed if response else len(attempts),
             answered=response is not None and response.answer is not None,
         )
+
+    def read_backlog(self) -> Backlog:
+        """Read what waits for a drain and what drains, without the bodies of the markers."""
+        settings = self._settings
+        self._reconciled_at()  # sets our clock by the store's, which the slot's key depends on
+        listed, slot, breaker = self._gather(
+            lambda: self._list("markers", settings.ledger_bucket, marker_prefix(settings), None),
+            self._slot,
+            self._breaker,
+        )
+        markers = [_unread_marker(item) for item in listed.items]
+        return Backlog(markers, slot, breaker, self._store.now())
 
     def _pair_calls(self, contents: Sequence[dict[LedgerKey, str]]) -> PairCalls:
         calls = [self._repeated_calls(keys) for keys in contents]

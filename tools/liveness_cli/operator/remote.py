@@ -13,7 +13,7 @@ import click
 
 from liveness.errors import SettingsError
 
-from ..account.errors import AccountError, RequestFailed
+from ..account.errors import AccountError, RequestFailed, RequestRefused
 from ..account.function import DeployedFunction, Invoked
 from ..account.installation import deployed_function
 from ..account.same_settings import different_settings
@@ -21,6 +21,8 @@ from ..environment import Target
 from ..terminal import echo
 from ..text import redact
 
+# The prefixes of codes of API 3.0 for a key that may not do something.
+_NOT_ALLOWED = ("AuthFailure.Unauthorized", "UnauthorizedOperation")
 _FAILURES = ("pair.failed", "invocation.failed")
 
 
@@ -58,6 +60,10 @@ def invoke(function: DeployedFunction, event: Mapping[str, Any], log: bool) -> I
         invoked = function.invoke(event)
     except RequestFailed as error:
         raise RequestFailed(f"{error}; the function may still be running") from None
+    except RequestRefused as error:
+        if error.code.startswith(_NOT_ALLOWED):
+            raise AccountError(f"{error}: your key needs the policy operator") from None
+        raise
     if log:
         for line in invoked.log:
             echo(line, err=True)

@@ -117,6 +117,25 @@ class BucketSnapshot(NamedTuple):
     breaker: BreakerState | None = None  # None while it is closed
 
 
+class Backlog(NamedTuple):
+    """What waits for a drain, and what drains, at one moment."""
+
+    markers: Sequence[Marker]  # by due time; their bodies were not read
+    slot: Slot | None
+    breaker: BreakerState | None  # None while it is closed
+    now: float
+
+    @property
+    def due_markers(self) -> int:
+        return sum(marker.due <= self.now for marker in self.markers)
+
+    @property
+    def oldest_wait(self) -> float | None:
+        """For how many seconds the earliest marker has been due; None if none is."""
+        due = min((marker.due for marker in self.markers), default=self.now)
+        return self.now - due if due < self.now else None
+
+
 class LedgerRecord(NamedTuple):
     """One object of the ledger below `claims/`; its nonce never leaves this process."""
 

@@ -92,6 +92,8 @@ def _response_text(response: Response | None, *, is_late: bool) -> str:
     if response is None:
         return "damaged: not as the function wrote it"
     calls = f"{pluralize(response.possibly_billed, 'call')} possibly billed"
+    if response.refusal:
+        return f"refused: {redact(response.refusal)}, no call was made"
     if response.answer is None:
         return f"given up after attempt {response.attempt}; {calls}"
     outcome, answer = outcome_of_response(response), response.answer

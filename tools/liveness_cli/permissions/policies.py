@@ -53,6 +53,8 @@ _CONFIGURE_FUNCTION = (
     "scf:DeleteReservedConcurrencyConfig",
 )
 _READ = ("HeadObject", "GetObject")
+# A sub-account cannot call it otherwise. The keys never allow more than the sub-account itself may.
+_ISSUE_TEMPORARY_KEYS = allow(["sts:GetFederationToken"], ["*"])
 
 
 def trust(settings: Settings) -> Policy:
@@ -108,21 +110,23 @@ def function(settings: Settings) -> Policy:
 
 
 def app(settings: Settings) -> Policy:
-    """Upload liveness packages, whole or in parts, from the person's device."""
+    """Issue temporary keys that upload liveness packages, whole or in parts, from a device."""
     resources = _keys_ending_in(settings, settings.live_suffixes)
     return policy(
         *_put(resources, settings.max_live_bytes),
         *_put_in_parts(resources, settings.max_live_bytes),
         *_deny_other_uploader(settings, settings.image_suffixes, settings.live_suffixes),
+        _ISSUE_TEMPORARY_KEYS,
     )
 
 
 def app_simple(settings: Settings) -> Policy:
-    """Upload liveness packages whole, so that their size is limited."""
+    """Issue temporary keys that upload liveness packages whole, so that their size is limited."""
     resources = _keys_ending_in(settings, settings.live_suffixes)
     return policy(
         *_put(resources, settings.max_live_bytes),
         *_deny_other_uploader(settings, settings.image_suffixes, settings.live_suffixes),
+        _ISSUE_TEMPORARY_KEYS,
     )
 
 
@@ -306,6 +310,7 @@ def _viewer_statements(settings: Settings, uin: str) -> list[Statement]:
             [
                 _control_object(settings),
                 *_results(settings, "*/result.json"),
+                *_results(settings, "*/review-*.json"),
                 *_readable_ledger(settings),
             ],
         ),

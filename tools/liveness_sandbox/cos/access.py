@@ -14,15 +14,15 @@ from ..wire import WireRequest
 from .errors import CosError
 
 INSECURE = "x-sandbox-transport"
-"""A header with which a client says that the request stands for one over `http`. The sandbox has no
-TLS, and its http takes the place of https, so any other request counts as secure."""
+"""The header with which a client says that its request stands for one over `http`. The sandbox has
+no TLS, and its http takes the place of https, so any other request counts as secure."""
 
 _PARAMETERS = {
     "prefix": "cos:prefix",
     "versionId": "cos:versionid",
     "response-content-type": "cos:response-content-type",
 }
-_HEADERS = ("content-length", "content-type")
+_LENGTH = "content-length"
 
 
 def require(
@@ -34,7 +34,7 @@ def require(
 ) -> None:
     """Raise CosError unless one of the actions is allowed.
 
-    `fields`: those of a form, which take the place of headers.
+    `fields`: those of a form, which take the place of headers, but not of the length.
     """
     if not may(principal, actions, resource, request, fields):
         raise CosError(403, "AccessDenied", "Access Denied.")
@@ -49,7 +49,7 @@ def may(
 ) -> bool:
     if not principal.limits:  # the owner; spares the work for most requests
         return True
-    context = _context(request, fields or {})
+    context = _context(request, fields)
     return any(
         principal.may(AccessRequest(f"cos:{action}", resource, context)) for action in actions
     )
@@ -60,17 +60,20 @@ def resource_of(region: str, bucket: str, key: str = "") -> str:
     return f"qcs::cos:{region}:uid/{bucket.rpartition('-')[2]}:{bucket}/{key}"
 
 
-def _context(request: WireRequest, fields: Mapping[str, str]) -> dict[str, str]:
-    headers = {**request.headers, **fields, "content-length": request.headers.get("content-length")}
+def _context(request: WireRequest, fields: Mapping[str, str] | None) -> dict[str, str]:
+    headers: Mapping[str, str] = request.headers
+    if fields is not None:
+        of_request = {name: headers[name] for name in (_LENGTH, INSECURE) if name in headers}
+        headers = {**{name: fields[name] for name in fields if name != _LENGTH}, **of_request}
     context = {
         f"cos:{name}": value
         for name, value in headers.items()
-        if value is not None and (name in _HEADERS or name.startswith("x-cos-"))
+        if name in (_LENGTH, "content-type") or name.startswith("x-cos-")
     }
     for name, key in _PARAMETERS.items():
         if name in request.query:
             # A policy has values of parameters in their encoded form.
             context[key] = quote(request.query[name], safe="")
-    context["cos:secure-transport"] = "false" if INSECURE in headers else "true"
+    context["cos:secure-transport"] = "false" if headers.get(INSECURE) == "http" else "true"
     context["qcs:ip"] = request.source_ip
     return context

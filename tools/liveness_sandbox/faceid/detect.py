@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import json
 from collections.abc import Mapping
@@ -101,7 +102,7 @@ class Detection:
             }
         url, md5 = "", ""
         if scenario.code == SUCCESS and scenario.frame != "none":
-            url, md5 = self._frame(scenario.frame, live, image, region, appid)
+            url, md5 = self._frame(scenario, live, image, region, appid)
         return {
             "BestFrameUrl": url,
             "BestFrameMd5": md5,
@@ -113,11 +114,15 @@ class Detection:
         }
 
     def _frame(
-        self, kind: str, live: Blob, image: Blob, region: str, appid: str
+        self, scenario: FaceScenario, live: Blob, image: Blob, region: str, appid: str
     ) -> tuple[str, str]:
         """Store a best frame, and return its URL and MD5, with the defect the scenario asks for."""
-        reference = image.read() if image.size <= _MAX_REFERENCE_BYTES else b""
-        body = frames.best_frame(reference, live.md5)
+        kind = scenario.frame
+        if scenario.picture is not None:
+            shown = base64.b64decode(scenario.picture)
+        else:
+            shown = image.read() if image.size <= _MAX_REFERENCE_BYTES else b""
+        body = frames.best_frame(shown, live.md5)
         if kind == "not-jpeg":
             body = f"not an image, but a text about {live.md5}".encode()
         elif kind == "too-large":

@@ -16,9 +16,9 @@ _GREY = base64.b64decode(
 )
 
 
-def best_frame(reference: bytes, live_md5: str) -> bytes:
-    """Return the reference, or a grey image, with a comment segment that names the package."""
-    picture = reference if reference.startswith(_START + b"\xff") else _GREY
+def best_frame(shown: bytes, live_md5: str) -> bytes:
+    """Return this JPEG, or a grey one, with a comment segment that names the package."""
+    picture = shown if shown.startswith(_START + b"\xff") else _GREY
     return _with_comment(picture, f"sandbox best frame of {live_md5}".encode())
 
 

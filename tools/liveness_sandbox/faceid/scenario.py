@@ -8,6 +8,7 @@ Any other bytes represent a live person: Success, 96.3.
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -40,6 +41,7 @@ _TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {
     "description": ("a string", (str, NoneType)),
     "delay": ("a number", (int, float)),
     "frame": ("a string", (str,)),
+    "picture": ("a string", (str, NoneType)),
     "drop": ("a string", (str, NoneType)),
     "body": ("a string", (str, NoneType)),
     "http_status": ("an integer", (int,)),
@@ -63,6 +65,8 @@ class FaceScenario:
     description: str | None = None
     delay: float = 0.0
     frame: str = "ok"
+    picture: str | None = None
+    """A JPEG in base64 that is the best frame; by default that shows what the reference shows."""
     drop: str | None = None
     """Reset the connection `before` or `after` the call counts."""
     body: str | None = None
@@ -86,6 +90,11 @@ class FaceScenario:
                 raise InvalidScenario(
                     f"{name} must be one of {allowed}, not {getattr(self, name)!r}"
                 )
+
+        try:
+            base64.b64decode(self.picture or "", validate=True)
+        except ValueError:
+            raise InvalidScenario("picture must be base64") from None
 
     @property
     def similarity(self) -> Any:

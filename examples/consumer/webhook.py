@@ -1,0 +1,59 @@
+"""A verdict as a signed message: CloudEvents 1.0 in JSON, Standard Webhooks headers. Pure."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+
+from verdict import Verdict
+
+CONTENT_TYPE = "application/cloudevents+json"
+_SECRET_PREFIX = "whsec_"
+
+
+def envelope(verdict: Verdict, bucket: str, key: str) -> bytes:
+    """Return the message: the verdict and where its result is. No picture and no similarity."""
+    return json.dumps(
+        {
+            "specversion": "1.0",
+            "id": verdict.message_id,
+            "source": f"//{bucket}/liveness",
+            "type": "liveness.verdict",
+            "subject": verdict.pair_id,
+            "time": verdict.time,
+            "datacontenttype": "application/json",
+            "data": {
+                "pair_id": verdict.pair_id,
+                "status": verdict.status,
+                "reason": verdict.reason,
+                "decided_by": verdict.decided_by,
+                "verdict_id": verdict.verdict_id,
+                "result": {"bucket": bucket, "key": key},
+            },
+        }
+    ).encode()
+
+
+def signed_headers(secrets: str, message_id: str, seconds: int, body: bytes) -> dict[str, str]:
+    """Return the headers of one try, at so many seconds since 1970.
+
+    While a secret is being replaced, give the new and the old one, with a space between them.
+    """
+    signatures = " ".join(
+        signature(secret, message_id, seconds, body) for secret in secrets.split()
+    )
+    return {
+        "content-type": CONTENT_TYPE,
+        "webhook-id": message_id,
+        "webhook-timestamp": str(seconds),
+        "webhook-signature": signatures,
+    }
+
+
+def signature(secret: str, message_id: str, seconds: int, body: bytes) -> str:
+    """Sign by HMAC-SHA256 with a secret of the form `whsec_<Base64>`."""
+    key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
+    signed = f"{message_id}.{seconds}.".encode() + body
+    return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()

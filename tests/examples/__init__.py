@@ -1,0 +1,1 @@
+"""The examples of docs/integrating run, and do what the page says."""

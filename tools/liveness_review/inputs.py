@@ -1,0 +1,101 @@
+"""Pairs that wait, and keys under the input prefix that belong to no pair: from a listing."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from liveness.keys import IMAGE, LIVE, NotAnInput, read_input_key
+from liveness.settings import Settings
+from liveness.store import ListedObject, RetryingStore
+from liveness_cli.console import ProgressCallback, ignore_progress
+
+from .database import INPUTS_READ, STRAYS
+from .index import ResultIndex
+from .rows import StrayKey, WaitingPair
+
+MAX_STRAYS = 10_000
+"""More are counted, but not kept."""
+
+
+class ListedInputs(NamedTuple):
+    """What a listing of the input prefix says."""
+
+    pairs: Mapping[str, WaitingPair]
+    """By pair id; those that are complete have nothing missing."""
+    strays: tuple[StrayKey, ...]
+    """The first MAX_STRAYS, by key."""
+    stray_count: int
+
+
+def refresh_inputs(
+    index: ResultIndex,
+    settings: Settings,
+    store: RetryingStore,
+    progress: ProgressCallback = ignore_progress,
+) -> None:
+    """List the inputs, and store which pairs have no result and which keys belong to no pair.
+
+    Call `refresh.refresh` first: a pair counts as waiting if the file has no result of it. Listings
+    of COS lag by some seconds, so a pair that was just completed may be among them.
+
+    Raises LivenessError if the bucket cannot be listed; what the file had before then stays.
+    """
+    with index.database.connect() as connection:
+        while True:
+            began, forgotten = store.now(), index.database.forgotten(connection)
+            listed = classify_inputs(settings, _listing(settings, store, progress))
+            with index.database.transaction(connection):
+                # A pair that was forgotten meanwhile must not come back: list again.
+                if index.database.forgotten(connection) == forgotten:
+                    _write(connection, listed, began)
+                    return
+
+
+def _write(connection: sqlite3.Connection, listed: ListedInputs, began: float) -> None:
+    connection.execute("DELETE FROM waiting")
+    connection.execute("DELETE FROM strays")
+    connection.executemany(
+        "INSERT INTO waiting SELECT ?1, ?2, ?3"
+        " WHERE NOT EXISTS (SELECT 1 FROM results WHERE pair_id = ?1)",
+        ((pair.pair_id, " ".join(pair.missing), pair.since) for pair in listed.pairs.values()),
+    )
+    connection.executemany("INSERT INTO strays VALUES (?, ?, ?)", listed.strays)
+    connection.executemany(
+        "INSERT OR REPLACE INTO facts VALUES (?, ?)",
+        ((INPUTS_READ, began), (STRAYS, listed.stray_count)),
+    )
+
+
+def classify_inputs(settings: Settings, items: Iterable[ListedObject]) -> ListedInputs:
+    """Group the keys of inputs by pair, and pick out those that are no input's. Pure."""
+    pairs: dict[str, WaitingPair] = {}
+    strays: list[StrayKey] = []
+    stray_count = 0
+    for item in items:
+        key = read_input_key(settings, item.key)
+        if isinstance(key, NotAnInput):
+            stray_count += 1
+            if len(strays) < MAX_STRAYS:
+                strays.append(StrayKey(item.key, key.reason, item.last_modified))
+            continue
+        before = pairs.get(key.pair_id) or WaitingPair(key.pair_id, (LIVE, IMAGE), 0.0)
+        missing = tuple(role for role in before.missing if role != key.role)
+        since = max(before.since, item.last_modified)
+        pairs[key.pair_id] = WaitingPair(key.pair_id, missing, since)
+    return ListedInputs(pairs, tuple(strays), stray_count)
+
+
+def _listing(
+    settings: Settings, store: RetryingStore, progress: ProgressCallback
+) -> Iterator[ListedObject]:
+    after, count = "", 0
+    while True:
+        page = store.list(settings.bucket, settings.input_prefix, after)
+        yield from page.items
+        count += len(page.items)
+        progress("listing inputs", count, None)
+        if page.next_marker is None:
+            return
+        after = page.next_marker
