@@ -10,13 +10,16 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.request import HTTPCookieProcessor, OpenerDirector, ProxyHandler, build_opener
 
 from liveness_cli.console import ignore_progress
 from liveness_cli.environment import Target, load_target
 from liveness_review.export import export
 from liveness_review.index import ResultIndex
+from liveness_review.page import ReviewServer, running
 from liveness_review.refresh import refresh
 from liveness_review.search import ResultFilter
 from liveness_review.session import local_index
@@ -24,6 +27,14 @@ from liveness_review.threshold import analyze
 
 _REPEATS = 5
 _DAY = 86400
+_PAGES = {
+    "list": "",
+    "search": "?q=abc1",
+    "similarity": "?least=69.9&most=70.1",
+    "undecided": "?status=rejected&decided=no",
+    "overview of 7 days": "overview",
+    "threshold": "threshold",
+}
 EVERYTHING = ResultFilter()
 
 
@@ -75,7 +86,24 @@ def _queries(target: Target, index: ResultIndex, directory: Path) -> dict[str, A
             ignore_progress,
         )
         seconds[f"export, {file_format}"] = time.process_time() - began
-    return {"seconds": seconds}
+    return {"seconds": seconds | _pages(target, index)}
+
+
+def _pages(target: Target, index: ResultIndex) -> dict[str, float]:
+    """Time whole pages of `liveness review`, from the request to the last byte."""
+    server = ReviewServer(target, index, 0, print)
+    opener = build_opener(ProxyHandler({}), HTTPCookieProcessor())
+    page = server.gate.origin + server.gate.folder
+    with running(server):
+        opener.open(server.gate.first_address).read()
+        return {
+            f"page: {name}": _median(partial(_load, opener, page + path))
+            for name, path in _PAGES.items()
+        }
+
+
+def _load(opener: OpenerDirector, address: str) -> None:
+    opener.open(address).read()
 
 
 def _peak_kb() -> int:

@@ -121,6 +121,7 @@ class Reviewing:
 
 
 Start = Callable[..., Reviewing]
+Judge = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.server
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,11 +15,10 @@ from playwright.sync_api import Page, expect
 from liveness_sandbox import Reply
 from tests.browser import NARROW, WIDE
 from tests.conftest import JPEG, marker_body
-from tests.page.conftest import Reviewing, Start
+from tests.page.conftest import Judge, Reviewing, Start
 
 pytestmark = pytest.mark.browser
 
-Judge = Callable[..., dict[str, Any]]
 VIEWS = ("", "waiting", "overview", "threshold")
 
 

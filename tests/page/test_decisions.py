@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,9 +11,7 @@ import pytest
 
 from liveness_sandbox import Drop, Reply
 from tests.conftest import JPEG, Cloud
-from tests.page.conftest import Answer, Reviewing, Start, picture
-
-Judge = Callable[..., dict[str, Any]]
+from tests.page.conftest import Answer, Judge, Reviewing, Start, picture
 
 
 class OpenPair:
@@ -161,11 +158,12 @@ def test_a_decision_on_earlier_content_stays_with_that(page: Reviewing, judge: J
     assert row.decision == ""
 
 
-def test_nothing_is_approved_that_was_not_on_the_screen(page: Reviewing, judge: Judge) -> None:
+def test_faces_that_were_not_on_the_screen_are_not_compared(page: Reviewing, judge: Judge) -> None:
     judge("p")
-    answer = OpenPair(page, "p", with_pictures=False).decide("approve/same-person")
-    assert answer.status == 422
-    assert "Approving needs both pictures" in answer.text
+    for choice in ("approve/same-person", "approve/other", "reject/different-person"):
+        answer = OpenPair(page, "p", with_pictures=False).decide(choice, "a note")
+        assert answer.status == 422
+        assert "Comparing needs both pictures" in answer.text
     assert page.decisions("p") == []
     assert OpenPair(page, "p", with_pictures=False).decide("reject/not-live").status == 303
     (decision,) = page.decisions("p")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
-from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from tests.page.conftest import Answer, Reviewing, Start
+from tests.page.conftest import Answer, Judge, Reviewing, Start
 
 PATHS = (
     "",
@@ -21,7 +19,6 @@ PATHS = (
     "static/review.css",
     "none",
 )
-Judge = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def applicants() -> list[Applicant]:
         submission = Submission(number, number if live is None else live, answer)
         people.append(Applicant(f"kyc-{20417 + 13 * number}", [submission], decisions))
 
-    for _ in range(31):
+    for _ in range(29):
         add(None, {"sim": round(min(99.4, max(80.2, draw.gauss(92.5, 4.5))), 1)})
     for similarity in _DOUBTFUL:
         add(None, {"sim": similarity})
@@ -78,7 +78,12 @@ def applicants() -> list[Applicant]:
     add(None, {"sim": 94.1, "frame": "missing"})
     add(None, {"code": "FailedOperation"})
     draw.shuffle(people)
-    people.append(_retried("kyc-21302", 400, 401, (48.3, 61.9, 71.6)))
+    # One who tries until the limit of a pair is reached, one with the recording of another, and one
+    # whose third recording passes.
+    people.append(_retried("kyc-21289", 400, [401] * 6, (33.1, 41.0, 38.7, 44.4, 40.2, 43.5)))
+    replayed = people[0].submissions[0]._replace(reference=402)
+    people.append(Applicant("kyc-21296", [replayed]))
+    people.append(_retried("kyc-21302", 403, [404, 404, 403], (48.3, 61.9, 71.6)))
     return _decided(people)
 
 
@@ -91,13 +96,15 @@ def waiting() -> list[Waiting]:
     ]
 
 
-def _retried(pair_id: str, reference: int, live: int, similarities: Sequence[float]) -> Applicant:
-    """Return a person who tries with other recordings until one passes."""
+def _retried(
+    pair_id: str, reference: int, lives: Sequence[int], similarities: Sequence[float]
+) -> Applicant:
+    """Return a pair to which one recording after the other is uploaded."""
     return Applicant(
         pair_id,
         [
-            Submission(reference, live if number < 2 else reference, {"sim": similarity})
-            for number, similarity in enumerate(similarities)
+            Submission(reference, live, {"sim": similarity})
+            for live, similarity in zip(lives, similarities, strict=True)
         ],
     )
 
@@ -121,6 +128,8 @@ def _decided(people: list[Applicant]) -> list[Applicant]:
                 ("lin", "approve", "same-person", ""),
                 ("tan", "reject", "different-person", "The ears and the chin differ."),
             ]
+        elif len(applicant.submissions) > 5:
+            pass  # the last one was not judged
         elif not is_same and similarity != IMPOSTOR_PASSED and remaining["reject"]:
             remaining["reject"] -= 1
             decisions = [("tan", "reject", "different-person", "")]

@@ -22,7 +22,7 @@ from .world import REVIEWERS, demo_world
 
 _FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
-_WIDTH = 1200
+_WIDTH = 1120
 _SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 _BITS = 6  # of each color: half the size, and no difference that is seen
 
@@ -64,7 +64,7 @@ def _take(browser: Browser, server: ReviewServer, folder: Path) -> None:
         tab.locator("tr[data-row] a").click()
         tab.wait_for_load_state("networkidle")
         tab.keyboard.press("r")
-        _save(tab, folder / f"review-pair-{scheme}.png", 740)
+        _save(tab, folder / f"review-pair-{scheme}.png", 790)
         tab.goto(f"{page}threshold?at=75")
         _save(tab, folder / f"review-threshold-{scheme}.png", 1000)
 

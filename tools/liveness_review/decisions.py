@@ -68,7 +68,8 @@ def problem_of(decision: Decision, shown: Shown) -> str | None:
         return "problem_note"
     if len(decision.note) > MAX_NOTE_CHARACTERS:
         return "problem_note_long"
-    if decision.decision == APPROVE and (shown.reference is None or shown.best_frame is None):
+    compares = decision.decision == APPROVE or decision.reason_code == DIFFERENT_PERSON
+    if compares and (shown.reference is None or shown.best_frame is None):
         return "problem_unseen"
     return None
 

@@ -217,8 +217,8 @@ TEXTS: Mapping[str, Text] = {
     "problem_note": Text("“Other” needs a note.", "选择“其他”时须填写备注。"),
     "problem_note_long": Text("The note has more than 500 characters.", "备注超过 500 个字符。"),
     "problem_unseen": Text(
-        "Approving needs both pictures on the screen. Reject, or ask the person again.",
-        "只有两张图像都已显示才能批准。请拒绝，或要求此人重试。",
+        "Comparing needs both pictures on the screen. Reject for another reason, or ask again.",
+        "只有两张图像都已显示才能比对。请以其他原因拒绝，或要求重试。",
     ),
     "problem_replaced": Text(
         "Nothing was stored: the content was replaced while you looked at it. This is what is "
