@@ -54,4 +54,9 @@ def _rules(cos: CosS3Client, bucket: str) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    allow_origin(os.environ, sys.argv[1])
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    try:
+        allow_origin(os.environ, sys.argv[1])
+    except ValueError as error:
+        sys.exit(str(error))

@@ -6,6 +6,7 @@ const page = (id) => document.getElementById(id);
 
 async function ask(path, method) {
   const reply = await fetch(path, { method });
+  if (reply.status === 404) sessionStorage.removeItem(SESSION); // it has ended: begin a new one
   if (!reply.ok) throw new Error(`the backend answered ${reply.status}`);
   return reply.json();
 }

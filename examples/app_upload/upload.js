@@ -27,7 +27,14 @@ export async function upload(session, file, getKeys, onProgress) {
       if (file.size > PART_BYTES) {
         await uploadInParts(cos, target, file, onProgress);
       } else {
-        await retried(() => cos.putObject({ ...target, Body: file, Headers: { ...CREATE_ONLY } }));
+        await retried(() =>
+          cos.putObject({
+            ...target,
+            Body: file,
+            Headers: { ...CREATE_ONLY },
+            onProgress: ({ percent }) => onProgress(percent),
+          }),
+        );
       }
       break;
     } catch (error) {

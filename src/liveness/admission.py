@@ -10,8 +10,8 @@ that contents take in order, create-only, like claims:
 Number 1 of each is created in the round trip that creates the claim, and read in the one that reads
 it back, so a plain pair waits for neither. Only who finds another content there asks further.
 
-Two pairs with the same package must not both be called for. Whoever does not hold a fresh number 1
-looks at the others after its own claim and number exist, and gives its claim back if another may be
+Two pairs with the same package must not both be called for. One that holds no fresh number 1 looks
+at the others after its own claim and number exist, and gives its claim back if another may be
 under way or answered late. Of two that are under way at once, at least one sees the other; a fresh
 number 1 needs no look, because its age alone makes others wait.
 """
@@ -180,7 +180,7 @@ class AdmissionControl:
         uses.read_all()
         found = self._examine(uses.of_others(self._pair.pair_id))
         if found is None and not uses.has_number:
-            # Whoever looks at the others must be seen by them.
+            # A pair that looks at the others must be seen by them.
             if uses.take() is None:
                 return UsesExhausted()
             found = self._examine(uses.of_others(self._pair.pair_id))

@@ -370,7 +370,7 @@ class Settlement:
         """Store the answer; meanwhile fetch its frame, which is stored while we read back.
 
         The frame's key names its content, so it may be stored before anything refers to it. Its URL
-        is kept meanwhile, for whoever has to go on if this invocation crashes.
+        is kept meanwhile, for the invocation that goes on if this invocation crashes.
         """
         _, frame = self._ledger.store_response(
             ours,

@@ -6,8 +6,10 @@ import csv
 import hashlib
 import io
 import json
+import sqlite3
 import stat
 import sys
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -289,6 +291,35 @@ def test_options_that_make_no_sense(liveness: Command, arguments: list[str], mes
 
     assert result.exit_code == 2
     assert_one_sentence(result, message)
+
+
+def test_a_local_file_that_cannot_be_written_is_reported(
+    liveness: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+
+    result = liveness("threshold")
+
+    assert result.exit_code == 1
+    assert_one_sentence(result, "the local file", "cannot be used: Not a directory")
+
+
+def test_a_second_reading_at_once_is_refused(
+    cloud: Cloud, liveness: Command, tmp_path: Path
+) -> None:
+    put_result(cloud, "anna")
+    liveness("cost")
+    (lock,) = (tmp_path / "cache/liveness").glob("*.lock")
+    with closing(sqlite3.connect(lock)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+
+        result = liveness("cost")
+        offline = liveness("cost", "--offline")
+
+    assert result.exit_code == 1
+    assert_one_sentence(result, "another process is reading the results", "give --offline")
+    assert offline.exit_code == 0
 
 
 def test_offline_nothing_is_requested(cloud: Cloud, liveness: Command) -> None:

@@ -722,6 +722,18 @@ def test_a_harmless_rule_fails_no_check(
     installation.findings(0)
 
 
+@pytest.mark.parametrize("condition", ["ObjectSizeGreaterThan", "ObjectSizeLessThan"])
+def test_a_rule_for_some_sizes_does_not_remove_all_claims(
+    installation: Installation, condition: str
+) -> None:
+    both = {"Prefix": CLAIMS["Filter"]["Prefix"], condition: "1024"}
+    installation.put_rules({**CLAIMS, "Filter": {"And": both}}, SLOTS)
+
+    finding = installation.findings(1)["claims"]
+
+    assert "it grows forever" in finding["message"]
+
+
 def test_no_byte_of_an_input_is_read(installation: Installation) -> None:
     for name in ("live.bin", "reference.jpg"):
         installation.cloud.put("anna", name, b"x")

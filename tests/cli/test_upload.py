@@ -194,3 +194,20 @@ def test_wrong_usage_is_explained(
     assert uploaded.exit_code == 2
     assert_one_sentence(uploaded, problem)
     assert cloud.bucket.keys() == []
+
+
+def test_a_terminal_shows_how_much_is_sent(
+    cloud: Cloud, liveness: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    large = tmp_path / "live.bin"
+    large.write_bytes(bytes(3_000_000))
+
+    uploaded = liveness("upload", "anna", "--live", str(large))
+
+    assert uploaded.exit_code == 0, uploaded.output
+    assert "liveness package" in uploaded.stderr
+    assert "3,000,000 of 3,000,000" in uploaded.stderr
+    assert "\x1b" not in uploaded.stdout

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, ProxySettings, expect
+from playwright.sync_api import Browser, Page, ProxySettings, Route, expect
 
 from allow_origin import allow_origin
+from backend import KEYS_SECONDS
 from liveness_sandbox import Drop, RequestRecord
 from tests.conftest import BUCKET, PACKAGE, ROOT, Cloud
 
@@ -20,6 +21,10 @@ pytestmark = pytest.mark.browser
 
 SDK = ROOT / "examples/app_upload/node_modules/cos-js-sdk-v5"
 MEGABYTE = 1024 * 1024
+FORGOTTEN_SESSION = """sessionStorage.setItem('liveness-session', JSON.stringify({
+    pair_id: 'gone', bucket: 'faces-1250000000', region: 'ap-singapore',
+    key: 'liveness/incoming/gone/live.bin', scheme: 'http',
+}))"""
 LARGE = b"\0" * (5 * MEGABYTE)  # three parts
 
 
@@ -100,10 +105,12 @@ def test_a_large_package_is_uploaded_in_parts(app: App, package: Callable[[bytes
     assert app.cloud.stored(key).etag.strip('"').endswith("-3")
 
 
-def test_an_upload_goes_on_where_it_was_cut_off(app: App, package: Callable[[bytes], Path]) -> None:
-    def only_the_first_part_arrives(request: RequestRecord, phase: str) -> Drop | None:
-        return Drop() if request.query.get("partNumber", "1") != "1" else None
+def only_the_first_part_arrives(request: RequestRecord, phase: str) -> Drop | None:
+    """A hook that cuts an upload off."""
+    return Drop() if request.query.get("partNumber", "1") != "1" else None
 
+
+def test_an_upload_goes_on_where_it_was_cut_off(app: App, package: Callable[[bytes], Path]) -> None:
     path = package(LARGE)
     app.cloud.sandbox.hooks.append(only_the_first_part_arrives)
     app.send(path)
@@ -122,6 +129,42 @@ def test_an_upload_goes_on_where_it_was_cut_off(app: App, package: Callable[[byt
     assert arrived == ["1", "2", "3"]
     (key,) = app.packages
     assert app.cloud.stored(key).body() == LARGE
+
+
+def test_an_upload_goes_on_with_new_keys_where_the_first_ones_expired(
+    app: App, package: Callable[[bytes], Path]
+) -> None:
+    path = package(LARGE)
+    app.cloud.sandbox.hooks.append(only_the_first_part_arrives)
+    app.send(path)
+    app.expect_decision("interrupted")
+
+    def as_by_the_browsers_clock(route: Route) -> None:
+        reply = route.fetch()
+        keys = reply.json()
+        for name in ("StartTime", "ExpiredTime"):
+            keys[name] -= int(app.cloud.advanced)
+        route.fulfill(response=reply, json=keys)
+
+    app.page.route("**/keys", as_by_the_browsers_clock)
+    app.cloud.sandbox.hooks.clear()
+    app.cloud.advance(KEYS_SECONDS + 1)
+    app.send(path)
+
+    app.expect_decision("accept")
+    assert len(app.packages) == 1
+
+
+def test_a_session_that_the_backend_has_forgotten_is_replaced(
+    app: App, package: Callable[[bytes], Path]
+) -> None:
+    app.page.evaluate(FORGOTTEN_SESSION)
+    app.send(package(PACKAGE))
+    app.expect_decision("interrupted")
+
+    app.send(package(PACKAGE))
+
+    app.expect_decision("accept")
 
 
 @pytest.mark.parametrize("content", [PACKAGE, LARGE], ids=["whole", "in parts"])

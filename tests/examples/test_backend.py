@@ -102,3 +102,30 @@ def test_a_backend_waits_as_long_as_it_is_asked_to(cloud: Cloud, environ: dict[s
     cloud.instance().walk("anna")
     result = backend.await_result("anna", 20)
     assert result is not None and decide(result) == "accept"
+
+
+def test_a_pass_after_many_tries_is_looked_at_by_a_person(
+    cloud: Cloud, environ: dict[str, str]
+) -> None:
+    for number in range(3):
+        cloud.put_pair("anna", {"comment": number})
+        cloud.advance(1)
+        cloud.instance().walk("anna")
+
+    result = Backend(environ).read_result("anna")
+
+    assert result is not None and result["status"] == "passed"
+    assert decide(result) == "review"
+
+
+def test_a_pass_with_a_reused_package_is_looked_at_by_a_person(
+    cloud: Cloud, environ: dict[str, str]
+) -> None:
+    for pair_id in ("anna", "bert"):
+        cloud.put_pair(pair_id, PACKAGE)
+        cloud.instance(REUSED_PACKAGE="report").walk(pair_id)
+
+    result = Backend(environ).read_result("bert")
+
+    assert result is not None and result["status"] == "passed"
+    assert decide(result) == "review"

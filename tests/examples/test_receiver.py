@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
 
 from receiver import MAX_AGE_SECONDS, Held, NotGenuine, is_new, newest, read_webhook
+from tests.conftest import ROOT
 from verdict import Verdict
 from webhook import envelope, signature, signed_headers
 
@@ -54,6 +56,18 @@ def test_the_envelope_is_a_cloud_event_without_picture_and_similarity() -> None:
     assert set(event["data"]) == {
         "pair_id", "status", "reason", "decided_by", "verdict_id", "result",
     }  # fmt: skip
+
+
+def test_integrating_shows_this_envelope() -> None:
+    page = (ROOT / "docs/integrating.md").read_text("utf-8")
+    (shown,) = re.findall(r"```json\n(\{\n  \"specversion.*?)```", page, re.DOTALL)
+
+    assert shape(json.loads(shown)) == shape(json.loads(BODY))
+
+
+def shape(value: Any) -> Any:
+    """Return the names of fields, without their values."""
+    return {name: shape(item) for name, item in value.items()} if isinstance(value, dict) else None
 
 
 @pytest.mark.parametrize("secret", [SECRET, OTHER_SECRET])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +14,7 @@ from liveness_cli.permissions.roles import policy_of
 from liveness_sandbox import Reply
 from tests.cli.conftest import Command
 from tests.conftest import BUCKET, PACKAGE, Cloud
+from tests.review.stored import put_review
 
 from .interpretations import (
     Interpretation,
@@ -32,6 +34,7 @@ VIEWING = (
     ("reconcile", "--dry-run"),
     ("forget", "anna", "--dry-run"),
     ("doctor",),
+    ("threshold",),
 )
 INVOKING = (("retry", "anna", "--yes"), ("reconcile",))
 ERASING = (("forget", "anna", "--yes"), ("forget", "bert", "--yes"))
@@ -65,8 +68,11 @@ class Commands:
 
 
 @pytest.fixture
-def commands(cloud: Cloud, liveness: Command, monkeypatch: pytest.MonkeyPatch) -> Commands:
-    """The bucket has an unpublished pair, a throttled one, and one that no event reached.
+def commands(
+    cloud: Cloud, liveness: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Commands:
+    """The bucket has an unpublished pair, a throttled one, one that a person decided on, and one
+    that no event reached.
 
     The function is deployed with its role.
     """
@@ -79,6 +85,10 @@ def commands(cloud: Cloud, liveness: Command, monkeypatch: pytest.MonkeyPatch) -
     function = cloud.instance()
     function.walk("anna")
     function.walk("bert")
+    cloud.put_pair("dora")
+    function.walk("dora")
+    result = cloud.stored("liveness/results/dora/result.json").body()
+    put_review(cloud, "dora", 1, "approve", "same-person", result)
     cloud.client.delete_object(BUCKET, "liveness/results/anna/result.json")
     hashed, md5 = pair_hash("anna"), hashlib.md5(PACKAGE).hexdigest()
     for name in (f"submissions/{hashed}/1", f"packages/{md5}/1", f"frames/{hashed}/f-1"):
@@ -88,6 +98,7 @@ def commands(cloud: Cloud, liveness: Command, monkeypatch: pytest.MonkeyPatch) -
         ("LIVENESS_BUCKET", BUCKET),
         ("LIVENESS_ENDPOINT_SCHEME", "http"),
         ("http_proxy", cloud.sandbox.url),
+        ("XDG_CACHE_HOME", str(tmp_path / "cache")),
     ):
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("liveness.cloud.system.SystemClock.sleep", lambda self, seconds: None)

@@ -176,12 +176,18 @@ def path_of(settings: Settings, environ: Mapping[str, str]) -> Path:
 
 
 def _create(path: Path) -> Path:
-    """Create a file that only its owner can read, in such a directory, or make them so."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.parent.chmod(0o700)
-    with contextlib.suppress(FileExistsError):
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-    path.chmod(0o600)
+    """Create a file that only its owner can read, in such a directory, or make them so.
+
+    Raises sqlite3.OperationalError, as SQLite does itself for a file that it cannot open.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.chmod(0o700)
+        with contextlib.suppress(FileExistsError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        path.chmod(0o600)
+    except OSError as error:
+        raise sqlite3.OperationalError(error.strerror or str(error)) from None
     return path
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,12 +40,21 @@ def current_results(*, offline: bool) -> Iterator[Session]:
     """
     target = load_target()
     index = local_index(target)
-    if offline and index.results_read_at() is None:
-        raise click.ClickException("no results were read yet: run it without --offline")
-    with session() as update:
+    with _reported_errors(index), session() as update:
         if not offline:
-            try:
-                refresh(index, target.settings, target.read_only_store, update)
-            except Busy as error:
-                raise click.ClickException(f"{error}; try again, or give --offline") from None
+            refresh(index, target.settings, target.read_only_store, update)
+        elif index.results_read_at() is None:
+            raise click.ClickException("no results were read yet: run it without --offline")
         yield Session(target, index, update)
+
+
+@contextmanager
+def _reported_errors(index: ResultIndex) -> Iterator[None]:
+    try:
+        yield
+    except Busy as error:
+        raise click.ClickException(f"{error}; try again, or give --offline") from None
+    except sqlite3.Error as error:
+        raise click.ClickException(
+            f"the local file {index.path} cannot be used: {error}; it may be deleted"
+        ) from None

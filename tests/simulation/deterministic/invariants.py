@@ -347,8 +347,11 @@ class InvariantChecker:
         for call in self.observations.pairs[pair_id].calls:
             if call.fingerprint != fingerprint:
                 continue
+            unanswered = not (call.reply_lost or call.reply_arrived)
             waiting = (
-                call.recorded_at is None and not call.reply_lost and call.invocation.instance.alive
+                call.recorded_at is None
+                and (unanswered or call.in_hand)
+                and call.invocation.instance.alive
             )
             overrun = now - call.claimed_at > LEASE_SECONDS
             if waiting and not overrun and now - call.started_at < CALL_SECONDS:

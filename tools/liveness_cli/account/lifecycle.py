@@ -28,6 +28,8 @@ CLAIMS_DAYS = int(LEDGER_KEPT_SECONDS // 86400)
 BRIEF_DAYS = 1
 # Objects in these storage classes must be restored before they can be read.
 _ARCHIVES = ("ARCHIVE", "DEEP_ARCHIVE")
+# Conditions of a filter by which a rule leaves out some of the keys under its prefix (436/8280).
+_NARROWING = ("PrefixNotEquals", "ObjectSizeGreaterThan", "ObjectSizeLessThan")
 _UNFINISHED_UPLOADS = "AbortIncompleteMultipartUpload"
 
 
@@ -183,9 +185,10 @@ def _affects(rule: Rule, prefix: str) -> bool:
 
 def _covers(rule: Rule, prefix: str) -> bool:
     """Whether the rule applies to all keys under the prefix."""
-    both = (rule.get("Filter") or {}).get("And") or {}
-    is_wider = prefix.startswith(prefix_of(rule)) and not both.get("PrefixNotEquals")
-    return is_wider and _affects(rule, prefix)
+    filter_ = rule.get("Filter") or {}
+    conditions = {**filter_, **(filter_.get("And") or {})}
+    is_narrowed = any(conditions.get(name) for name in _NARROWING)
+    return prefix.startswith(prefix_of(rule)) and not is_narrowed and _affects(rule, prefix)
 
 
 def _parts(rule: Rule, name: str) -> list[Mapping[str, Any]]:

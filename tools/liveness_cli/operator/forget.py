@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,7 +61,7 @@ def forget_pair(pair_id: str, *, ask: bool, dry_run: bool) -> dict[str, Any]:
         "schema": _SCHEMA,
         "pair_id": pair_id,
         "dry_run": dry_run,
-        "complete": complete and local_file != "busy",
+        "complete": complete and local_file != "failed",
         "objects": keys,
         "local_file": local_file,
         "not_erased": list(_NOT_ERASED),
@@ -79,10 +80,10 @@ def print_forgotten(value: Mapping[str, Any]) -> None:
             echo(f"  {'' if index else kind:<{_LABEL_WIDTH}}{text}")
     if value["local_file"] == "removed":
         echo(f"  {'locally':<{_LABEL_WIDTH}}what this machine had read of its result")
-    if value["local_file"] == "busy":
+    if value["local_file"] == "failed":
         echo(
-            "\nNOT COMPLETE: another command uses the local file of results. Run this command "
-            "again."
+            "\nNOT COMPLETE: another command uses the local file of results, or it cannot be "
+            "written.\nRun this command again, or delete the file."
         )
     elif not value["complete"]:
         echo(
@@ -98,8 +99,8 @@ def _forget_locally(target: Target, pair_id: str) -> str:
     """Remove the pair from the file in which this machine keeps what it read of results."""
     try:
         return "removed" if local_index(target).forget(pair_id) else "absent"
-    except Busy:
-        return "busy"
+    except (Busy, sqlite3.Error):
+        return "failed"
 
 
 def _confirm(pair_id: str, objects: PairObjects) -> None:
