@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,8 +11,9 @@ import pytest
 
 from liveness_sandbox import Reply
 from tests.conftest import JPEG, Cloud
-from tests.page.conftest import Answer, Judge, Reviewing, Start, picture
+from tests.page.conftest import Answer, Reviewing, Start, picture
 
+Judge = Callable[..., dict[str, Any]]
 HTML = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 
 
@@ -61,8 +63,14 @@ def test_the_history_and_what_comes_next(page: Reviewing, judge: Judge) -> None:
 
 def test_a_content_that_was_one_too_many(page: Reviewing, judge: Judge) -> None:
     judge("p")
-    counts = {"number": None, "count": 5, "limit": 5, "possibly_billed_calls": 3}
-    edit(page.cloud, "p", {"submission": {**counts, "earlier": []}})
+    submission: dict[str, Any] = {
+        "number": None,
+        "count": 5,
+        "limit": 5,
+        "possibly_billed_calls": 3,
+        "earlier": [],
+    }
+    edit(page.cloud, "p", {"submission": submission})
     assert "One content too many: 5 were admitted; at most 5 are judged." in show(page, "p").text
 
 
