@@ -7,7 +7,7 @@ policy that is to stop it, and `stopped_by_policy` tries again with that policy 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -32,7 +32,8 @@ UIN = "100000000001"
 DENIED = "403 AccessDenied"
 TAKEN = "409 FileAlreadyExists"
 DONE = "done"
-CREATE_ONLY = {"x_cos_forbid_overwrite": "true"}  # as `put` takes it
+NO_HEADERS: Mapping[str, str] = {}
+CREATE_ONLY: dict[str, str] = {"x-cos-forbid-overwrite": "true"}
 # Everybody with a sub-account of its own.
 USERS = tuple(name for name in ROLES if name not in ("function", "trust"))
 # What a backend's sub-account needs besides `app`, to have STS issue keys for one pair.
@@ -236,11 +237,11 @@ class Cast:
     def photo(self, pair_id: str, body: bytes | None = None) -> None:
         """Put a reference photo, as the customer's backend does."""
         key = f"liveness/incoming/{pair_id}/reference.jpg"
-        put(key, body or JPEG, **CREATE_ONLY)(self.actor("backend"))
+        put(key, body or JPEG, CREATE_ONLY)(self.actor("backend"))
 
     def package(self, pair_id: str, body: bytes, keys: Credentials | None = None) -> None:
         """Put a liveness package, as the app does with the keys of its session."""
-        put(package_key(pair_id), body, **CREATE_ONLY)(self.actor(keys or self.session(pair_id)))
+        put(package_key(pair_id), body, CREATE_ONLY)(self.actor(keys or self.session(pair_id)))
 
     def wake(self, pair_id: str, function: Instance | None = None) -> dict[str, Any]:
         """Invoke the function as the package's upload does; return the summary of the pair."""
@@ -262,13 +263,10 @@ def photo_key(pair_id: str) -> str:
     return f"liveness/incoming/{pair_id}/reference.jpg"
 
 
-def headers_of(**headers: str) -> dict[str, str]:
-    """Return headers for the SDK, from names that have underscores for dashes."""
-    return {name.replace("_", "-"): value for name, value in headers.items()}
-
-
-def put(key: str, body: bytes = b"the attacker's", **headers: str) -> Attempt:
-    return lambda who: who.cos.put_object(BUCKET, body, key, Metadata=headers_of(**headers))
+def put(
+    key: str, body: bytes = b"the attacker's", headers: Mapping[str, str] = NO_HEADERS
+) -> Attempt:
+    return lambda who: who.cos.put_object(BUCKET, body, key, Metadata=dict(headers))
 
 
 def get(key: str) -> Attempt:

@@ -36,7 +36,7 @@ def test_an_app_has_one_try_per_session(cast: Cast) -> None:
     cast.photo("anna")
     outcomes = []
     for number in range(20):
-        attempt = put(package_key("anna"), package(number), **CREATE_ONLY if number % 2 else {})
+        attempt = put(package_key("anna"), package(number), CREATE_ONLY if number % 2 else {})
         outcomes.append(cast.attempt_in_session("anna", attempt))
         if number > 0:
             cast.wake("anna")
@@ -94,7 +94,8 @@ def test_neither_an_operator_nor_an_event_gets_a_refused_pair_called_for(unlimit
     for number in range(7):
         submit(unlimited, number)
 
-    for event in ({"retry": ["anna"]}, {"pairs": ["anna"]}, {"reconcile": {}}, {"drain": {}}):
+    for name in ("retry", "pairs", "reconcile", "drain"):
+        event = {name: ["anna"] if name in ("retry", "pairs") else {}}
         unlimited.invoke("operator", event)
         unlimited.cloud.advance(4000)
 

@@ -19,7 +19,6 @@ from .cast import (
     Actor,
     Cast,
     allowing,
-    headers_of,
     outcome_of,
     package_key,
     put,
@@ -45,16 +44,16 @@ OTHERS = (
 @pytest.mark.parametrize("key", OTHERS, ids=ascii)
 def test_keys_for_one_pair_do_not_reach_another(cast: Cast, key: str) -> None:
     keys = cast.session("anna")
-    attempt = put(key, **CREATE_ONLY)
+    attempt = put(key, headers=CREATE_ONLY)
 
     assert outcome_of(attempt, cast.actor(keys)).startswith("403")
     assert cast.cloud.bucket.keys("") == []
-    assert outcome_of(put(package_key("anna"), **CREATE_ONLY), cast.actor(keys)) == DONE
+    assert outcome_of(put(package_key("anna"), headers=CREATE_ONLY), cast.actor(keys)) == DONE
 
 
 def test_only_the_policy_of_its_session_keeps_an_app_to_one_pair(cast: Cast) -> None:
     """The sub-account's own policy has a `*`: with it alone, an app could put any package."""
-    attempt = put(package_key("bert"), **CREATE_ONLY)
+    attempt = put(package_key("bert"), headers=CREATE_ONLY)
 
     assert cast.attempt_in_session("anna", attempt) == DENIED
     assert cast.attempt_in_session("anna", attempt, weaken=allowing("name/cos:*")) == DONE
@@ -71,7 +70,7 @@ def test_a_package_under_another_pair_id_does_not_pass_with_their_photo(cast: Ca
     """Even if a backend forgot to name the pair: whose photo it is decides."""
     cast.photo("bert")
     unlike = b'{"sandbox": 1, "code": "FailedOperation.CompareLowSimilarity", "sim": 12.5}'
-    put(package_key("bert"), unlike, **CREATE_ONLY)(cast.actor("app"))
+    put(package_key("bert"), unlike, CREATE_ONLY)(cast.actor("app"))
 
     assert cast.wake("bert")["status"] == "rejected"
 
@@ -79,16 +78,16 @@ def test_a_package_under_another_pair_id_does_not_pass_with_their_photo(cast: Ca
 def test_expired_keys_upload_nothing(cast: Cast) -> None:
     actor = cast.actor(cast.session("anna", seconds=600))
     upload = actor.cos.create_multipart_upload(
-        BUCKET, package_key("anna"), Metadata=headers_of(**CREATE_ONLY)
+        BUCKET, package_key("anna"), Metadata=dict(CREATE_ONLY)
     )["UploadId"]
     cast.cloud.advance(601)
 
     def upload_part(who: Actor) -> None:
         who.cos.upload_part(BUCKET, package_key("anna"), PACKAGE, 1, upload)
 
-    for attempt in (put(package_key("anna"), **CREATE_ONLY), upload_part):
+    for attempt in (put(package_key("anna"), headers=CREATE_ONLY), upload_part):
         assert outcome_of(attempt, actor).startswith("403")
-    assert cast.attempt_in_session("anna", put(package_key("anna"), **CREATE_ONLY)) == DONE
+    assert cast.attempt_in_session("anna", put(package_key("anna"), headers=CREATE_ONLY)) == DONE
 
 
 def test_parts_of_two_sessions_cannot_be_combined(cast: Cast) -> None:
@@ -100,7 +99,7 @@ def test_parts_of_two_sessions_cannot_be_combined(cast: Cast) -> None:
         Credentials(anna.secret_id, anna.secret_key),
     ):
         for name in ("anna", "bert"):
-            attempt, actor = put(package_key(name), **CREATE_ONLY), cast.actor(mixed)
+            attempt, actor = put(package_key(name), headers=CREATE_ONLY), cast.actor(mixed)
             assert outcome_of(attempt, actor).startswith("403")
     assert cast.cloud.bucket.keys("") == []
 

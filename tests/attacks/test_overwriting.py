@@ -20,7 +20,6 @@ from .cast import (
     Weaken,
     allowing,
     delete,
-    headers_of,
     outcome_of,
     package_key,
     photo_key,
@@ -37,11 +36,11 @@ def in_parts(key: str, begin: dict[str, str], end: dict[str, str]) -> Attempt:
     """Return an upload in parts, with these headers at its begin and its end."""
 
     def attempt(who: Actor) -> None:
-        first = who.cos.create_multipart_upload(BUCKET, key, Metadata=headers_of(**begin))
+        first = who.cos.create_multipart_upload(BUCKET, key, Metadata=dict(begin))
         upload = first["UploadId"]
         part = who.cos.upload_part(BUCKET, key, OURS, 1, upload)
         parts = {"Part": [{"PartNumber": 1, "ETag": part["ETag"]}]}
-        more = headers_of(**end)
+        more = dict(end)
         who.cos.complete_multipart_upload(BUCKET, key, upload, parts, Metadata=more)
 
     return attempt
@@ -104,7 +103,7 @@ def test_an_app_cannot_replace_its_package(uploaded: Cast, way: str) -> None:
 def test_an_app_that_promises_not_to_overwrite_is_held_to_it(uploaded: Cast) -> None:
     """With the header that the policy asks for, COS refuses."""
     for attempt in (
-        put(PACKAGE_KEY, OURS, **CREATE_ONLY),
+        put(PACKAGE_KEY, OURS, CREATE_ONLY),
         in_parts(PACKAGE_KEY, CREATE_ONLY, CREATE_ONLY),
     ):
         assert uploaded.attempt_in_session("anna", attempt) == TAKEN
@@ -117,15 +116,15 @@ def test_an_upload_in_parts_that_began_early_cannot_replace_the_package(
 ) -> None:
     """It begins while the key is free, and ends when the honest package is there."""
     actor = cast.actor(cast.session("anna"))
-    upload = actor.cos.create_multipart_upload(
-        BUCKET, PACKAGE_KEY, Metadata=headers_of(**CREATE_ONLY)
-    )["UploadId"]
+    upload = actor.cos.create_multipart_upload(BUCKET, PACKAGE_KEY, Metadata=dict(CREATE_ONLY))[
+        "UploadId"
+    ]
     part = actor.cos.upload_part(BUCKET, PACKAGE_KEY, OURS, 1, upload)
     cast.package("anna", PACKAGE)
     parts = {"Part": [{"PartNumber": 1, "ETag": part["ETag"]}]}
 
     def complete(who: Actor) -> None:
-        more = headers_of(**end)
+        more = dict(end)
         who.cos.complete_multipart_upload(BUCKET, PACKAGE_KEY, upload, parts, Metadata=more)
 
     assert outcome_of(complete, actor) == refusal
@@ -150,13 +149,13 @@ def test_an_app_cannot_make_the_bucket_keep_versions(uploaded: Cast) -> None:
     "attempt",
     [
         put(PHOTO_KEY, JPEG),
-        put(PHOTO_KEY, JPEG, **CREATE_ONLY),
+        put(PHOTO_KEY, JPEG, CREATE_ONLY),
         in_parts(PHOTO_KEY, CREATE_ONLY, CREATE_ONLY),
         by_form(PHOTO_KEY),
         copied_from(PACKAGE_KEY, PHOTO_KEY),
         appended(PHOTO_KEY),
         delete(PHOTO_KEY),
-        put("liveness/incoming/anna/reference.png", JPEG, **CREATE_ONLY),
+        put("liveness/incoming/anna/reference.png", JPEG, CREATE_ONLY),
     ],
     ids=["put", "create", "parts", "form", "copy", "append", "delete", "another suffix"],
 )
@@ -167,14 +166,14 @@ def test_an_app_cannot_touch_the_photo(uploaded: Cast, attempt: Attempt) -> None
 
 
 def test_only_its_policies_keep_an_app_from_putting_the_photo(cast: Cast) -> None:
-    assert cast.stopped_in_session("anna", put(PHOTO_KEY, JPEG, **CREATE_ONLY), ANYTHING)
+    assert cast.stopped_in_session("anna", put(PHOTO_KEY, JPEG, CREATE_ONLY), ANYTHING)
 
 
 def test_a_backend_that_asks_for_too_much_gets_no_keys_for_photos(cast: Cast) -> None:
     """Temporary keys allow no more than the sub-account that asks, which is denied photos."""
     wide = allowing("name/cos:*")(policy_of_pair("app", cast.settings, "anna"))
     keys = cast.session("anna", policy=wide)
-    attempt = put(PHOTO_KEY, JPEG, **CREATE_ONLY)
+    attempt = put(PHOTO_KEY, JPEG, CREATE_ONLY)
 
     assert outcome_of(attempt, cast.actor(keys)) == DENIED
 
@@ -185,6 +184,6 @@ def test_a_backend_that_asks_for_too_much_gets_no_keys_for_photos(cast: Cast) ->
 @pytest.mark.parametrize("attempt", [put(PHOTO_KEY, OURS), in_parts(PHOTO_KEY, {}, {})])
 def test_a_backend_cannot_replace_a_photo(uploaded: Cast, attempt: Attempt) -> None:
     assert uploaded.attempt("backend", attempt) == DENIED
-    assert uploaded.attempt("backend", put(PHOTO_KEY, OURS, **CREATE_ONLY)) == TAKEN
+    assert uploaded.attempt("backend", put(PHOTO_KEY, OURS, CREATE_ONLY)) == TAKEN
     assert body_of(uploaded, PHOTO_KEY) == JPEG
     assert uploaded.stopped_by_policy("backend", put(PHOTO_KEY, OURS), OVERWRITING)

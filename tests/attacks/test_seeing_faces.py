@@ -120,11 +120,11 @@ def publish(key: str) -> Attempt:
 
 
 PUBLIC: dict[str, dict[str, str]] = {
-    "x-cos-acl": {"x_cos_acl": "public-read"},
-    "x-cos-grant-read": {"x_cos_grant_read": 'id="100000000003"'},
-    "x-cos-grant-read-acp": {"x_cos_grant_read_acp": 'id="100000000003"'},
-    "x-cos-grant-write-acp": {"x_cos_grant_write_acp": 'id="100000000003"'},
-    "x-cos-grant-full-control": {"x_cos_grant_full_control": 'id="100000000003"'},
+    "x-cos-acl": {"x-cos-acl": "public-read"},
+    "x-cos-grant-read": {"x-cos-grant-read": 'id="100000000003"'},
+    "x-cos-grant-read-acp": {"x-cos-grant-read-acp": 'id="100000000003"'},
+    "x-cos-grant-write-acp": {"x-cos-grant-write-acp": 'id="100000000003"'},
+    "x-cos-grant-full-control": {"x-cos-grant-full-control": 'id="100000000003"'},
 }
 
 
@@ -164,6 +164,6 @@ def test_nobody_makes_the_bucket_public(judged: Cast, role: str) -> None:
 def test_who_may_write_cannot_write_for_everybody(
     cast: Cast, role: str, key: str, header: str
 ) -> None:
-    attempt = put(key, **CREATE_ONLY, **PUBLIC[header])
+    attempt = put(key, headers=CREATE_ONLY | PUBLIC[header])
 
     assert cast.stopped_by_policy(role, attempt, without_condition(f"cos:{header}"))

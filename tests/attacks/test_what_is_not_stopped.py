@@ -1,4 +1,4 @@
-"""What succeeds, as SECURITY.md says under "What is not stopped"; a change here changes that page."""
+"""What succeeds, as SECURITY.md says in "What is not stopped"."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def test_each_new_pair_id_has_tries_of_its_own(cast: Cast) -> None:
 
 def test_a_backend_that_takes_part_passes_anyone(cast: Cast) -> None:
     """Whoever has both uploaders' keys needs nothing but a face of their own."""
-    put(photo_key("victim"), b"\xff\xd8\xffthe attacker's photo", **CREATE_ONLY)(
+    put(photo_key("victim"), b"\xff\xd8\xffthe attacker's photo", CREATE_ONLY)(
         cast.actor("backend")
     )
-    put(package_key("victim"), b"the attacker's recording", **CREATE_ONLY)(cast.actor("app"))
+    put(package_key("victim"), b"the attacker's recording", CREATE_ONLY)(cast.actor("app"))
 
     assert cast.wake("victim")["status"] == "passed"
 

@@ -35,6 +35,7 @@ VIEWING = (
     ("forget", "anna", "--dry-run"),
     ("doctor",),
     ("threshold",),
+    ("cost",),
 )
 INVOKING = (("retry", "anna", "--yes"), ("reconcile",))
 ERASING = (("forget", "anna", "--yes"), ("forget", "bert", "--yes"))

@@ -15,7 +15,10 @@ person decides, one object per decision.
     intervals     confidence intervals of proportions
     cost          calls billed and saved, by day and month
     export        JSONL, CSV or Parquet for other engines, with a manifest
-    commands      `liveness threshold`, `liveness export`, `liveness cost`
+    commands      `liveness threshold`, `liveness export`, `liveness cost`, with
+      analysis      what they do, up to the value that is printed
+      session       the local file of the environment's installation, brought up to date
+      printing      prints the values for people
 
 `liveness review`, the page:
 

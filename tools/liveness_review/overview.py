@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import defaultdict
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 _HOUR = 3600
 
@@ -37,24 +37,17 @@ class Overview(NamedTuple):
     time_to_result: Durations
     """Seconds from the upload of the later input until the result was published.
 
-    Nearest-rank percentiles, of the results that were published within an hour of the upload or
-    after an outage alike: a long wait counts as what it was. Results whose inputs COS would not
-    describe are left out.
+    Nearest-rank percentiles. A wait through an outage counts in full; results whose inputs COS did
+    not describe are left out.
     """
     billed_calls: int
     """Calls with an answer that the vendor bills."""
     possibly_billed_calls: int
-    """Those, and calls that may have been billed, all of the contents shown here."""
+    """Those, and calls for the same contents that may have been billed."""
     retakes_by_reason: dict[str, int]
     """Results that ask the person to try again, by reason code, the most frequent first."""
     decisions: dict[str, int]
     """The latest decision of people on these results, by decision; `disputed` where they differ."""
-
-    def to_json(self) -> dict[str, Any]:
-        value = self._asdict()
-        value["hours"] = [hour._asdict() for hour in self.hours]
-        value["time_to_result"] = self.time_to_result._asdict()
-        return value
 
 
 def overview(connection: sqlite3.Connection, since: float, until: float) -> Overview:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 STATUSES = ("passed", "rejected", "retake", "invalid", "failed")
 UNREADABLE = "unreadable"
@@ -112,9 +112,6 @@ class RefreshSummary(NamedTuple):
     """Those that were in the file and no longer in the bucket."""
     unreadable: int
     """Results and decisions in the file that are marked with a problem."""
-
-    def to_json(self) -> dict[str, Any]:
-        return self._asdict()
 
 
 def judgement_of(reasons: Sequence[str]) -> str:

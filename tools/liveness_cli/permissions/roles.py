@@ -77,7 +77,7 @@ ROLES: Mapping[str, Role] = {
     ),
     "viewer": Role(
         policies.viewer,
-        "status, explain, doctor and --dry-run: changes nothing, sees no face",
+        "status, explain, doctor, figures and --dry-run: changes nothing, sees no face",
         "operators' sub-accounts",
     ),
     "operator": Role(
