@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -51,6 +52,15 @@ def test_both_pictures_are_those_that_were_judged(page: Reviewing, judge: Judge)
         assert "sandbox" in reply.headers["content-security-policy"]
         assert reply.headers["cache-control"] == "no-store"
     assert "Similarity 71.5 on a scale from 0 to 100; the threshold is 70" in answer.text
+
+
+def test_no_picture_is_stored_on_the_machine(page: Reviewing, judge: Judge, tmp_path: Path) -> None:
+    judge("p")
+    assert len(pictures(page, show(page, "p"))) == 2
+    page.refresh()
+    stored = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert stored, "the local file is there"
+    assert not [path for path in stored if JPEG[:64] in path.read_bytes()]
 
 
 def test_the_history_and_what_comes_next(page: Reviewing, judge: Judge) -> None:
