@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from tests.conftest import PACKAGE
+from tests.conftest import BUCKET, PACKAGE
 
 from .cast import CREATE_ONLY, DENIED, DONE, Cast, delete, package_key, photo_key, put
 
@@ -64,6 +64,20 @@ def test_an_eraser_resets_what_is_counted(cast: Cast) -> None:
 
     assert upload(cast, "bert", PACKAGE) == "passed"
     assert cast.cloud.calls == 2
+
+
+def test_parts_of_an_upload_that_never_ends_stay_when_its_keys_have_expired(cast: Cast) -> None:
+    actor = cast.actor(cast.session("anna"))
+    upload = actor.cos.create_multipart_upload(
+        BUCKET, package_key("anna"), Metadata=dict(CREATE_ONLY)
+    )["UploadId"]
+    actor.cos.upload_part(BUCKET, package_key("anna"), PACKAGE, 1, upload)
+
+    cast.cloud.advance(30 * 86_400)
+
+    (left,) = cast.cloud.client.list_multipart_uploads(BUCKET)["Upload"]
+    assert left["Key"] == package_key("anna")
+    assert cast.cloud.bucket.keys("") == []
 
 
 def test_packages_that_get_no_answer_pause_everybody_until_a_probe(cast: Cast) -> None:
