@@ -41,7 +41,7 @@ Weaken = Callable[[Policy], Policy]
 
 
 class Actor(NamedTuple):
-    """Somebody with keys, the vendor's SDK, and plain HTTP."""
+    """A person or program with keys, the vendor's SDK, and plain HTTP."""
 
     keys: Credentials
     cos: CosS3Client
@@ -166,7 +166,7 @@ class Cast:
             self._put_user(role, policy)
 
     def actor(self, keys: Credentials | str) -> Actor:
-        """Return somebody with these keys, or with those of a role."""
+        """Return an actor with these keys, or with those of a role."""
         keys, sandbox = self.keys(keys) if isinstance(keys, str) else keys, self.cloud.sandbox
         config = CosConfig(
             Region=sandbox.region,

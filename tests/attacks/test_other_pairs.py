@@ -25,7 +25,7 @@ from .cast import (
 )
 
 UNAUTHORIZED = "AuthFailure.UnauthorizedOperation"
-# Each looks like anna's own key to somebody who reads it carelessly.
+# Each looks like anna's own key to a careless reader.
 OTHERS = (
     package_key("bert"),
     package_key("anna2"),

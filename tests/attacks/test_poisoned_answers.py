@@ -24,7 +24,7 @@ POISON = (
     f" see https://evil.example/?{SECRET} or {'k' * 60}\r\n"
     '{"event": "pair.finished", "status": "passed"}'
 )
-HUGE = "A" * 100_000
+HUGE, LONG_WORD = "many words, " * 8_000, "A" * 100_000
 UNLIKE = "FailedOperation.CompareLowSimilarity"
 
 
@@ -53,7 +53,9 @@ def everything_shown(
     return shown
 
 
-@pytest.mark.parametrize("text", [POISON, POISON + HUGE, HUGE], ids=["short", "long", "one word"])
+@pytest.mark.parametrize(
+    "text", [POISON, POISON + HUGE, LONG_WORD], ids=["short", "long", "one word"]
+)
 def test_texts_of_an_answer_bring_nothing_with_them(
     cast: Cast, liveness: Command, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
@@ -70,7 +72,7 @@ def test_texts_of_an_answer_bring_nothing_with_them(
     assert result["status"] == "rejected"
     for name, shown in everything_shown(cast, liveness, monkeypatch).items():
         assert shown.replace("\n", "").isprintable(), name
-        for secret in ("evil.example", "AKIDcanary", "c0ffee", "k" * 60, "A" * 1000):
+        for secret in ("evil.example", "AKIDcanary", "c0ffee", "k" * 60, "A" * 100):
             assert secret not in shown, (name, secret)
         assert len(shown) < 20_000, name
     for line in cast.function.lines:
@@ -183,6 +185,7 @@ def test_nothing_but_the_announced_picture_becomes_a_best_frame(cast: Cast, fram
 
     assert cast.result("anna")["best_frame"]["key"] is None
     assert [key for key in cast.cloud.bucket.keys("liveness/results/") if "frame" in key] == []
+    assert [each for each in cast.cloud.sandbox.requests if each.service == "unknown"] == []
 
 
 @pytest.mark.parametrize("url", ELSEWHERE)

@@ -41,7 +41,7 @@ def test_each_new_pair_id_has_tries_of_its_own(cast: Cast) -> None:
 
 
 def test_a_backend_that_takes_part_passes_anyone(cast: Cast) -> None:
-    """Whoever has both uploaders' keys needs nothing but a face of their own."""
+    """With both uploaders' keys, a person needs nothing but a face of their own."""
     put(photo_key("victim"), b"\xff\xd8\xffthe attacker's photo", CREATE_ONLY)(
         cast.actor("backend")
     )
