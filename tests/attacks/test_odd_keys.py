@@ -37,6 +37,7 @@ ODD = (
     "ａｎｎａ",
     "Anna",
     "anna+",
+    " anna",
     "人脸" * 100,
     "x" * 770,
     "anna/result.json",

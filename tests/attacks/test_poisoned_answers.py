@@ -94,11 +94,17 @@ def test_only_the_very_word_passes(cast: Cast, code: Any) -> None:
 
 @pytest.mark.parametrize(
     "similarity",
-    [69.99, -1, 100.01, 1e308, 10**400, "99", True, None, [99], {"value": 99}],
+    [-1, 100.01, 1e308, 10**400, "99", True, None, [99], {"value": 99}],
     ids=lambda value: str(value)[:20],
 )
-def test_only_a_similarity_in_range_passes(cast: Cast, similarity: Any) -> None:
-    assert answered(cast, Result="Success", Sim=similarity)["status"] != "passed"
+def test_what_is_no_similarity_passes_under_no_threshold(cloud: Cloud, similarity: Any) -> None:
+    with closing(Cast(cloud, SIM_THRESHOLD="0")) as cast:
+        assert answered(cast, Result="Success", Sim=similarity)["status"] != "passed"
+
+
+def test_a_similarity_below_the_threshold_does_not_pass(cast: Cast) -> None:
+    """Whatever the service says of it."""
+    assert answered(cast, Result="Success", Sim=69.99)["status"] != "passed"
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "-0.0"])
