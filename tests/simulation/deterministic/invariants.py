@@ -508,8 +508,11 @@ class InvariantChecker:
                 raise Violation("I9", f"{pair_id} is {what} though {key} exists")
 
     def check_i9_late_answer_is_stored(self, call: Call) -> None:
-        """I9: an answer that came late, or second, is stored, if nothing goes wrong meanwhile."""
-        if call.recorded_at is None:
+        """I9: an answer that came late, or second, is stored, if nothing goes wrong meanwhile.
+
+        After a race for the claim two answers belong to one attempt, which keeps the first.
+        """
+        if call.recorded_at is None and call.attempt not in self.observations.raced_claims:
             raise Violation("I9", f"a late answer for {call.pair_id} is thrown away")
 
     def check_i9_attempts_are_spaced(self, pair_id: str, fingerprint: str) -> None:
