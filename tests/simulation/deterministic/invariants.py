@@ -292,7 +292,7 @@ class InvariantChecker:
         if claim.release_tried or any(call.may_be_billed for call in calls):
             return
         ledger_key = self.observations.ledger_key(key)
-        if ledger_key and walk.response_of(ledger_key.fingerprint).existed:
+        if ledger_key and ledger_key.fingerprint in walk.answered:
             return  # no attempt counts for a content that has its response
         if not any(call.reply_arrived for call in calls):
             raise Violation("I2", f"{key} was neither used nor released, though the pair is parked")
@@ -689,6 +689,8 @@ class InvariantChecker:
         self.check_i10_visit_costs_no_more_than_the_first(ledger_key.pair_id, walk)
         if ledger_key.name.startswith("response"):
             walk.responses[ledger_key.fingerprint] = ResponseRead(sent, stored is not None)
+            if stored is not None:
+                walk.answered.add(ledger_key.fingerprint)
         elif (claim := walk.claims.get(key)) and stored and sent >= claim.replied_at > 0:
             claim.read_back = json.loads(stored.body)["nonce"] == claim.nonce
 
