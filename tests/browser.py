@@ -1,4 +1,7 @@
-"""A real Chromium for the tests of the page: one per session, and an empty profile per test."""
+"""A real Chromium for the tests of pages: one per module, and an empty profile per test.
+
+Playwright keeps an event loop in the thread until it is stopped: no other test may run meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +33,7 @@ def chromium_path() -> str | None:
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     path = chromium_path()
     if path is None:

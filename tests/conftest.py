@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,10 @@ from liveness_sandbox import (
 from tests.clocks import SleeplessClock
 
 # A deadline per example would fail on a busy machine; `pytest-timeout` bounds each test instead.
-hypothesis.settings.register_profile("liveness", deadline=None, print_blob=True)
+# What CI runs is the same for the same commit; elsewhere the examples differ from run to run.
+hypothesis.settings.register_profile(
+    "liveness", deadline=None, print_blob=True, derandomize=bool(os.environ.get("CI"))
+)
 hypothesis.settings.load_profile("liveness")
 
 ROOT = Path(__file__).parent.parent

@@ -399,15 +399,15 @@ MUTATIONS = (
     Mutation(
         "a package's number 1 of an earlier attempt counts as fresh",
         "admission",
-        "        return self._created and self.entries[1].fingerprint",
-        "        return self.entries[1].fingerprint",
+        "        is_ours = self._created and self.entries[1].fingerprint",
+        "        is_ours = self.entries[1].fingerprint",
     ),
     Mutation(
         "others are not looked at again after a number is taken",
         "admission",
-        "                return UsesExhausted()\n"
-        "            found = self._examine(uses.of_others(self._pair.pair_id))\n",
-        "                return UsesExhausted()\n",
+        "                return self._do_without_number(uses, reports)\n"
+        "            found = self._examine(uses)\n",
+        "                return self._do_without_number(uses, reports)\n",
     ),
     Mutation(
         "another pair's late answer with the same package is not waited for",

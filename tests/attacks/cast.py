@@ -36,17 +36,12 @@ NO_HEADERS: Mapping[str, str] = {}
 CREATE_ONLY: dict[str, str] = {"x-cos-forbid-overwrite": "true"}
 # Everybody with a sub-account of its own.
 USERS = tuple(name for name in ROLES if name not in ("function", "trust"))
-# What a backend's sub-account needs besides `app`, to have STS issue keys for one pair.
-ISSUING: Policy = {
-    "version": "2.0",
-    "statement": [{"effect": "allow", "action": ["sts:GetFederationToken"], "resource": ["*"]}],
-}
 
 Weaken = Callable[[Policy], Policy]
 
 
 class Actor(NamedTuple):
-    """A person with keys, the vendor's SDK, and plain HTTP."""
+    """A person or program with keys, the vendor's SDK, and plain HTTP."""
 
     keys: Credentials
     cos: CosS3Client
@@ -83,7 +78,7 @@ def without_condition(key: str) -> Weaken:
 
 
 def allowing(*actions: str) -> Weaken:
-    """Return how to allow more, wherever the policy does not, or even denies it."""
+    """Return how to allow these everywhere, even where the policy denies them."""
 
     def weaken(policy: Policy) -> Policy:
         allows = [each for each in policy["statement"] if each["effect"] == "allow"]
@@ -126,8 +121,7 @@ class Cast:
         self.function: Instance = cloud.deploy(**settings)
 
     def _put_user(self, name: str, policy: Policy) -> Credentials:
-        more = {"issuing": ISSUING} if name.startswith("app") else {}
-        return self.cloud.sandbox.put_user(name, {name: policy, **more})
+        return self.cloud.sandbox.put_user(name, {name: policy})
 
     # ---- keys
 
@@ -172,7 +166,7 @@ class Cast:
             self._put_user(role, policy)
 
     def actor(self, keys: Credentials | str) -> Actor:
-        """Return a person with these keys, or with those of a role."""
+        """Return an actor with these keys, or with those of a role."""
         keys, sandbox = self.keys(keys) if isinstance(keys, str) else keys, self.cloud.sandbox
         config = CosConfig(
             Region=sandbox.region,

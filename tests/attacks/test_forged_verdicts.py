@@ -194,6 +194,8 @@ def test_a_forged_response_record_does_not_pass_unnoticed(judged: Cast) -> None:
 )
 def test_an_operator_cannot_say_what_the_verdict_is(judged: Cast, event: object) -> None:
     judged.invoke("operator", event)
+    refused = ("invocation.failed", "record.malformed", "record.ignored")
+    assert any(judged.function.logged(name) for name in refused)
     judged.invoke("operator", {"retry": ["anna"]})
 
     assert judged.result("anna")["status"] == "rejected"

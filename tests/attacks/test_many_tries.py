@@ -55,6 +55,10 @@ def test_twenty_packages_get_no_more_calls_than_the_limit(unlimited: Cast) -> No
     result = unlimited.result("anna")
     assert result["reason"]["code"] == "TooManySubmissions"
     assert unlimited.cloud.calls == 5
+    submission = result["submission"]
+    assert (submission["number"], submission["count"], submission["limit"]) == (None, 5, 5)
+    assert submission["possibly_billed_calls"] == unlimited.cloud.billed
+    assert [item["number"] for item in submission["earlier"]] == [1, 2, 3, 4, 5]
 
 
 def test_a_pass_after_failures_says_so(unlimited: Cast) -> None:

@@ -1,4 +1,4 @@
-"""Invented keys: each is one pair's or nobody's, and harms no terminal and no reader.
+"""Keys that were made up: each is one pair's or nobody's, and harms no terminal and no reader.
 
 The uploads are the account owner's, since no session's keys reach such a key.
 """
@@ -37,6 +37,7 @@ ODD = (
     "ａｎｎａ",
     "Anna",
     "anna+",
+    " anna",
     "人脸" * 100,
     "x" * 770,
     "anna/result.json",

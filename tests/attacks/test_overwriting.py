@@ -181,6 +181,20 @@ def test_a_backend_that_asks_for_too_much_gets_no_keys_for_photos(cast: Cast) ->
         assert outcome_of(attempt, cast.actor(keys)) == DONE
 
 
+@pytest.mark.parametrize("key", [PACKAGE_KEY, PHOTO_KEY])
+def test_a_sub_account_with_both_uploaders_policies_puts_neither_file(cast: Cast, key: str) -> None:
+    """So that a careless administrator does not make one who can pass anyone."""
+    both = {name: policy_of(name, cast.settings) for name in ("app", "backend")}
+    keys = cast.cloud.sandbox.put_user("both", both)
+    attempt = put(key, JPEG, CREATE_ONLY)
+
+    assert outcome_of(attempt, cast.actor(keys)) == DENIED
+
+    without_deny = {name: allowing("sts:GetCallerIdentity")(each) for name, each in both.items()}
+    cast.cloud.sandbox.put_user("both", without_deny)
+    assert outcome_of(attempt, cast.actor(keys)) == DONE
+
+
 @pytest.mark.parametrize("attempt", [put(PHOTO_KEY, OURS), in_parts(PHOTO_KEY, {}, {})])
 def test_a_backend_cannot_replace_a_photo(uploaded: Cast, attempt: Attempt) -> None:
     assert uploaded.attempt("backend", attempt) == DENIED

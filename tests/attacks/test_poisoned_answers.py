@@ -24,7 +24,7 @@ POISON = (
     f" see https://evil.example/?{SECRET} or {'k' * 60}\r\n"
     '{"event": "pair.finished", "status": "passed"}'
 )
-HUGE = "A" * 100_000
+HUGE, LONG_WORD = "many words, " * 8_000, "A" * 100_000
 UNLIKE = "FailedOperation.CompareLowSimilarity"
 
 
@@ -53,7 +53,9 @@ def everything_shown(
     return shown
 
 
-@pytest.mark.parametrize("text", [POISON, POISON + HUGE, HUGE], ids=["short", "long", "one word"])
+@pytest.mark.parametrize(
+    "text", [POISON, POISON + HUGE, LONG_WORD], ids=["short", "long", "one word"]
+)
 def test_texts_of_an_answer_bring_nothing_with_them(
     cast: Cast, liveness: Command, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
@@ -70,7 +72,7 @@ def test_texts_of_an_answer_bring_nothing_with_them(
     assert result["status"] == "rejected"
     for name, shown in everything_shown(cast, liveness, monkeypatch).items():
         assert shown.replace("\n", "").isprintable(), name
-        for secret in ("evil.example", "AKIDcanary", "c0ffee", "k" * 60, "A" * 1000):
+        for secret in ("evil.example", "AKIDcanary", "c0ffee", "k" * 60, "A" * 100):
             assert secret not in shown, (name, secret)
         assert len(shown) < 20_000, name
     for line in cast.function.lines:
@@ -92,11 +94,17 @@ def test_only_the_very_word_passes(cast: Cast, code: Any) -> None:
 
 @pytest.mark.parametrize(
     "similarity",
-    [69.99, -1, 100.01, 1e308, 10**400, "99", True, None, [99], {"value": 99}],
+    [-1, 100.01, 1e308, 10**400, "99", True, None, [99], {"value": 99}],
     ids=lambda value: str(value)[:20],
 )
-def test_only_a_similarity_in_range_passes(cast: Cast, similarity: Any) -> None:
-    assert answered(cast, Result="Success", Sim=similarity)["status"] != "passed"
+def test_what_is_no_similarity_passes_under_no_threshold(cloud: Cloud, similarity: Any) -> None:
+    with closing(Cast(cloud, SIM_THRESHOLD="0")) as cast:
+        assert answered(cast, Result="Success", Sim=similarity)["status"] != "passed"
+
+
+def test_a_similarity_below_the_threshold_does_not_pass(cast: Cast) -> None:
+    """Whatever the service says of it."""
+    assert answered(cast, Result="Success", Sim=69.99)["status"] != "passed"
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", "-0.0"])
@@ -183,6 +191,7 @@ def test_nothing_but_the_announced_picture_becomes_a_best_frame(cast: Cast, fram
 
     assert cast.result("anna")["best_frame"]["key"] is None
     assert [key for key in cast.cloud.bucket.keys("liveness/results/") if "frame" in key] == []
+    assert [each for each in cast.cloud.sandbox.requests if each.service == "unknown"] == []
 
 
 @pytest.mark.parametrize("url", ELSEWHERE)

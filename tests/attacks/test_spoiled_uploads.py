@@ -7,6 +7,7 @@ makes of it.
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 from collections.abc import Iterator
 from contextlib import closing
@@ -199,6 +200,23 @@ def test_many_small_parts_of_a_huge_package_are_invalid_and_cost_no_call(small: 
         if request.method == "GET" and request.key.startswith("liveness/incoming/")
     ]
     assert read == [], "it must not even be read"
+
+
+def test_a_package_that_unpacks_to_a_huge_one_is_not_unpacked(cast: Cast) -> None:
+    """Its Content-Encoding has HTTP libraries unpack it; what is stored is what is judged."""
+    bomb = gzip.compress(bytes(64 * MEGABYTE))
+    cast.photo("anna")
+    actor = cast.actor(cast.session("anna"))
+    named = {**CREATE_ONLY, "Content-Encoding": "gzip"}
+    upload = actor.cos.create_multipart_upload(BUCKET, KEY, Metadata=named)["UploadId"]
+    part = actor.cos.upload_part(BUCKET, KEY, bomb, 1, upload)
+    whole = {"Part": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    actor.cos.complete_multipart_upload(BUCKET, KEY, upload, whole, Metadata=dict(CREATE_ONLY))
+
+    cast.wake("anna")
+
+    live = next(item for item in cast.result("anna")["inputs"] if item["role"] == "live")
+    assert live["sha256"] == hashlib.sha256(bomb).hexdigest()
 
 
 def test_an_app_for_small_packages_cannot_upload_in_parts(small: Cast) -> None:

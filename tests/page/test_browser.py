@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,12 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from liveness.keys import SLOT_SECONDS, drain_slot_key
 from liveness_sandbox import Reply
 from tests.browser import NARROW, WIDE
 from tests.conftest import JPEG, marker_body
 from tests.page.conftest import Judge, Reviewing, Start
+from tests.review.conftest import SETTINGS
 
 pytestmark = pytest.mark.browser
 
@@ -145,8 +148,16 @@ def test_the_printed_pair_is_the_evidence_without_the_controls(page: Reviewing, 
 
 def test_the_backlog_and_those_who_wait(page: Reviewing, tab: Page) -> None:
     page.open(tab, "overview")
+    expect(tab.locator(".facts")).to_contain_text("nobody at the moment")
+    owner = {"name": "liveness", "version": "$LATEST", "request_id": "drainer-1"}
+    now = page.cloud.sandbox.clock.now().timestamp()
+    for slot in range(60):  # of ten seconds each: the machine may be slow
+        key = drain_slot_key(SETTINGS, now + slot * SLOT_SECONDS)
+        page.cloud.bucket.put(key, json.dumps({"owner": owner}).encode())
+    tab.reload()
     expect(tab.locator(".facts")).to_contain_text("Pairs parked")
     expect(tab.locator(".facts dd").nth(0)).to_have_text("1")
+    expect(tab.locator(".facts")).to_contain_text("drainer-1")
     tab.goto(page.address("waiting"))
     expect(tab.locator("main")).to_contain_text("kyc-5")
     expect(tab.locator("main")).to_contain_text("selfie.heic")

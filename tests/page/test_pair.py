@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -10,8 +12,9 @@ import pytest
 
 from liveness_sandbox import Reply
 from tests.conftest import JPEG, Cloud
-from tests.page.conftest import Answer, Judge, Reviewing, Start, picture
+from tests.page.conftest import Answer, Reviewing, Start, picture
 
+Judge = Callable[..., dict[str, Any]]
 HTML = "<script>alert(1)</script><img src=x onerror=alert(1)>"
 
 
@@ -51,6 +54,15 @@ def test_both_pictures_are_those_that_were_judged(page: Reviewing, judge: Judge)
     assert "Similarity 71.5 on a scale from 0 to 100; the threshold is 70" in answer.text
 
 
+def test_no_picture_is_stored_on_the_machine(page: Reviewing, judge: Judge, tmp_path: Path) -> None:
+    judge("p")
+    assert len(pictures(page, show(page, "p"))) == 2
+    page.refresh()
+    stored = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert stored, "the local file is there"
+    assert not [path for path in stored if JPEG[:64] in path.read_bytes()]
+
+
 def test_the_history_and_what_comes_next(page: Reviewing, judge: Judge) -> None:
     judge("p")
     text = show(page, "p").text
@@ -61,8 +73,14 @@ def test_the_history_and_what_comes_next(page: Reviewing, judge: Judge) -> None:
 
 def test_a_content_that_was_one_too_many(page: Reviewing, judge: Judge) -> None:
     judge("p")
-    counts = {"number": None, "count": 5, "limit": 5, "possibly_billed_calls": 3}
-    edit(page.cloud, "p", {"submission": {**counts, "earlier": []}})
+    submission: dict[str, Any] = {
+        "number": None,
+        "count": 5,
+        "limit": 5,
+        "possibly_billed_calls": 3,
+        "earlier": [],
+    }
+    edit(page.cloud, "p", {"submission": submission})
     assert "One content too many: 5 were admitted; at most 5 are judged." in show(page, "p").text
 
 

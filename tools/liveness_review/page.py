@@ -94,6 +94,8 @@ def review(
         echo(f"Open once: {server.gate.first_address}")
         echo("Ctrl-C ends it.")
         if opens_browser:
-            webbrowser.open(server.gate.first_address)
+            # In a thread: a browser that runs in the terminal only returns when it ends.
+            address = server.gate.first_address
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
     asyncio.run(server.run(on_ready))

@@ -292,7 +292,7 @@ class InvariantChecker:
         if claim.release_tried or any(call.may_be_billed for call in calls):
             return
         ledger_key = self.observations.ledger_key(key)
-        if ledger_key and walk.response_of(ledger_key.fingerprint).existed:
+        if ledger_key and ledger_key.fingerprint in walk.answered:
             return  # no attempt counts for a content that has its response
         if not any(call.reply_arrived for call in calls):
             raise Violation("I2", f"{key} was neither used nor released, though the pair is parked")
@@ -508,8 +508,11 @@ class InvariantChecker:
                 raise Violation("I9", f"{pair_id} is {what} though {key} exists")
 
     def check_i9_late_answer_is_stored(self, call: Call) -> None:
-        """I9: an answer that came late, or second, is stored, if nothing goes wrong meanwhile."""
-        if call.recorded_at is None:
+        """I9: an answer that came late, or second, is stored, if nothing goes wrong meanwhile.
+
+        After a race for the claim two answers belong to one attempt, which keeps the first.
+        """
+        if call.recorded_at is None and call.attempt not in self.observations.raced_claims:
             raise Violation("I9", f"a late answer for {call.pair_id} is thrown away")
 
     def check_i9_attempts_are_spaced(self, pair_id: str, fingerprint: str) -> None:
@@ -686,6 +689,8 @@ class InvariantChecker:
         self.check_i10_visit_costs_no_more_than_the_first(ledger_key.pair_id, walk)
         if ledger_key.name.startswith("response"):
             walk.responses[ledger_key.fingerprint] = ResponseRead(sent, stored is not None)
+            if stored is not None:
+                walk.answered.add(ledger_key.fingerprint)
         elif (claim := walk.claims.get(key)) and stored and sent >= claim.replied_at > 0:
             claim.read_back = json.loads(stored.body)["nonce"] == claim.nonce
 

@@ -90,6 +90,7 @@ class WalkHistory:
     claims: dict[str, Claim] = field(default_factory=dict)  # those it created, by key
     latest_claim: str = ""  # the latest whose creation a reply confirmed
     responses: dict[str, ResponseRead] = field(default_factory=dict)  # by fingerprint
+    answered: set[str] = field(default_factory=set)  # fingerprints of which it found a response
     heads: dict[str, float] = field(default_factory=dict)  # when each was sent last, by key
     result_seen_at: float = -1.0  # when the latest HEAD of its result was sent
     calling: bool = False  # HEADs now are to explain an answer, not to inspect the pair
