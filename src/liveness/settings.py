@@ -81,7 +81,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         image_suffixes=reader.suffixes(
             "IMAGE_SUFFIXES", "/reference.jpg,/reference.jpeg,/reference.png"
         ),
-        sim_threshold=reader.number("SIM_THRESHOLD", ADVISED_SIM_THRESHOLD, 0, 100),
+        sim_threshold=reader.threshold(),
         rate_limit=reader.number("RATE_LIMIT", DEFAULT_RATE_LIMIT, 0.1, 1000),
         max_attempts=int(reader.number("MAX_ATTEMPTS", 3, 1, 10, whole=True)),
         transfer=reader.choice("TRANSFER", ("presign", "upload")),
@@ -187,6 +187,16 @@ class _Reader:
             kind = "a whole number" if whole else "a number"
             self._problem(name, f"is {text!r}: give {kind} from {low:g} to {high:g}")
             return default
+        return value
+
+    def threshold(self) -> float:
+        """Read the similarity that is needed; a fraction would let nearly everyone pass."""
+        value = self.number("SIM_THRESHOLD", ADVISED_SIM_THRESHOLD, 0, 100)
+        if 0 < value <= 1:
+            self._problem(
+                "SIM_THRESHOLD",
+                f"is {value:g}: give a similarity from 0 to 100, like 70, and not a fraction",
+            )
         return value
 
     def choice(self, name: str, choices: tuple[str, ...]) -> str:

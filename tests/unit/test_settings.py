@@ -79,6 +79,8 @@ def test_the_error_for_another_region_lists_the_supported_ones(region: str) -> N
         ("LIVE_SUFFIXES", "/reference.jpg"),
         ("SIM_THRESHOLD", "nan"),
         ("SIM_THRESHOLD", "101"),
+        ("SIM_THRESHOLD", "0.7"),
+        ("SIM_THRESHOLD", "1"),
         ("MAX_ATTEMPTS", "0"),
         ("RATE_LIMIT", "inf"),
         ("ENDPOINT_SCHEME", "ftp"),
