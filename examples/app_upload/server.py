@@ -88,8 +88,12 @@ def main() -> None:
     parser.add_argument("--photo", type=Path, required=True, help="the person's reference photo")
     parser.add_argument("--port", type=int, default=8000)
     options = parser.parse_args()
+    if not (_HERE / _FILES["/cos.js"][0]).exists():
+        sys.exit(
+            "The vendor's SDK is missing: npm ci --prefix examples/app_upload --ignore-scripts"
+        )
     server = make_server(Backend(os.environ), options.photo.read_bytes(), options.port)
-    print(f"The app is at http://localhost:{server.server_port}/")
+    print(f"The app is at http://localhost:{server.server_port}/", flush=True)
     try:
         server.serve_forever()
     except KeyboardInterrupt:

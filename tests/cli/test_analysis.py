@@ -214,7 +214,9 @@ def test_parquet_without_pyarrow_is_a_clear_error(
     result = liveness("export", str(tmp_path / "new"), "--format", "parquet")
 
     assert result.exit_code == 1
-    assert_one_sentence(result, "pip install 'liveness-scf[parquet]'", "--format jsonl")
+    assert_one_sentence(
+        result, "pip install -e '.[tools,parquet]' -c constraints.txt", "--format jsonl"
+    )
     assert not (tmp_path / "new").exists()
 
 

@@ -812,7 +812,7 @@ def refusing_inputs(request: RequestRecord, phase: str) -> Reply | None:
             {"markers", "claims", "submissions", "packages", "slots", "frames", "results"},
             "AccessDenied",
         ),
-        (refusing_inputs, {"link"}, "ConfigurationError"),
+        (refusing_inputs, {"link"}, "check the policy of your key"),
     ],
 )
 def test_checks_whose_facts_are_unavailable_are_skipped(

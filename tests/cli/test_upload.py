@@ -146,6 +146,19 @@ def test_other_content_is_never_overwritten(cloud: Cloud, liveness: Command) -> 
     assert cloud.stored("liveness/incoming/anna/live.bin").body() == b"the first package"
 
 
+def test_an_object_that_the_key_may_not_read_may_be_of_an_earlier_try(
+    cloud: Cloud, liveness: Command
+) -> None:
+    cloud.put("anna", "live.bin", Path(PACKAGE).read_bytes())
+    cloud.on("HEAD", "liveness/incoming/anna/live.bin", Reply(403))
+
+    uploaded = liveness("upload", "anna", "--live", PACKAGE)
+
+    assert uploaded.exit_code == 1
+    assert_one_sentence(uploaded, "this key may not read it", "the upload is done", "new pair id")
+    assert "other content" not in uploaded.stderr
+
+
 def test_the_same_content_counts_as_uploaded(cloud: Cloud, liveness: Command) -> None:
     liveness("upload", "anna", *BOTH)
 

@@ -15,6 +15,7 @@ from tests.cli.conftest import (
 )
 from tests.cli.conftest import start as start_command
 from tests.page.conftest import Judge
+from tests.page.conftest import Start as StartPage
 
 __all__ = ["empty_working_directory", "environment", "liveness", "start_command"]
 
@@ -45,3 +46,10 @@ def test_an_environment_that_names_no_bucket(liveness: Command) -> None:
     result = liveness("review", "--no-browser")
     assert result.exit_code == 2
     assert "LIVENESS_BUCKET" in result.stderr
+
+
+def test_keys_without_the_policy_are_the_readers_own(start: StartPage) -> None:
+    reviewing = start(without="name/cos:GetBucket")
+    assert "check the policy of your key" in reviewing.server.results.failure
+    shown = reviewing.ask(reviewing.gate.folder).text
+    assert "check the policy of your key" in shown and "execution role" not in shown

@@ -16,7 +16,7 @@ from liveness.events import read_event
 from liveness.settings import Settings
 
 from .checkout import Sample, sample
-from .errors import InvalidUsage
+from .errors import InvalidUsage, reason_of_error
 from .local_cloud import FUNCTION, local_cloud
 from .terminal import echo
 
@@ -78,7 +78,7 @@ def _invoke_in_process(event: Any) -> Any:
     try:
         return Function(write=_write_log)(event, context)
     except LivenessError as error:
-        raise click.ClickException(f"{type(error).__name__}: {error}") from None
+        raise click.ClickException(f"{type(error).__name__}: {reason_of_error(error)}") from None
     except Exception as error:  # only its type is safe to show: its text may quote a URL
         raise click.ClickException(f"the handler raised {type(error).__name__}") from None
 

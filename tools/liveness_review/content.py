@@ -13,6 +13,7 @@ from liveness.keys import best_frame_key, result_key
 from liveness.store import RetryingStore, StoredObject
 from liveness_cli.console import ignore_progress
 from liveness_cli.environment import Target
+from liveness_cli.errors import reason_of_error
 from liveness_cli.operator.explain import explanation_of
 from liveness_cli.operator.reader import Reader
 
@@ -211,4 +212,4 @@ def _explanation(target: Target, pair_id: str) -> tuple[Mapping[str, Any] | None
     try:
         return explanation_of(Reader(target, ignore_progress).read_pair(pair_id)), ""
     except LivenessError as error:
-        return None, str(error)
+        return None, reason_of_error(error)

@@ -214,7 +214,8 @@ def _writer(file_format: str) -> WriteRows:
             import pyarrow.parquet  # noqa: F401
         except ImportError:
             raise click.ClickException(
-                "Parquet needs pyarrow: pip install 'liveness-scf[parquet]', or give --format jsonl"
+                "Parquet needs pyarrow: pip install -e '.[tools,parquet]' -c constraints.txt, "
+                "or give --format jsonl"
             ) from None
         return _write_parquet
     return {"jsonl": _write_jsonl, "csv": _write_csv}[file_format]

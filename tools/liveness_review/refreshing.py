@@ -10,6 +10,7 @@ from collections.abc import Callable
 from liveness.errors import LivenessError
 from liveness_cli.console import ProgressCallback, ignore_progress
 from liveness_cli.environment import Target
+from liveness_cli.errors import reason_of_error
 
 from .database import Busy
 from .index import ResultIndex
@@ -53,7 +54,7 @@ class Results:
         except (Busy, _Stopped):
             pass  # another process does it, or the page ends
         except LivenessError as error:
-            self.failure = str(error)
+            self.failure = reason_of_error(error)
 
     def stop(self) -> None:
         """End a refresh after its next step; what it has read stays."""

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from liveness.errors import LivenessError
 from liveness_cli.environment import Target
+from liveness_cli.errors import reason_of_error
 
 from .identity import NoIdentity, Reviewer, ask_identity
 from .refreshing import Results
@@ -159,7 +160,7 @@ class Page:
         except Problem as problem:
             return self._error(request, problem.status, problem.key, problem.values)
         except LivenessError as error:
-            return self._error(request, 502, "error_store", {"reason": str(error)})
+            return self._error(request, 502, "error_store", {"reason": reason_of_error(error)})
         except Exception:
             self._warn(traceback.format_exc())
             return self._error(request, 500, "error_unexpected", {})

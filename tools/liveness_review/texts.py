@@ -115,7 +115,7 @@ TEXTS: Mapping[str, Text] = {
     "pair_none": Text("This pair has no result.", "该配对尚无结果。"),
     "pair_similarity": Text("Similarity", "相似度"),
     "pair_not_compared": Text("The faces were not compared.", "未进行人脸比对。"),
-    "pair_no_similarity": Text("The service gave no similarity.", "服务未返回相似度。"),
+    "pair_no_similarity": Text("The result has no similarity.", "结果中没有相似度。"),
     "pair_scale": Text(
         "Similarity {similarity} on a scale from 0 to 100; the threshold is {threshold}",
         "相似度 {similarity}（0 到 100），阈值 {threshold}",
@@ -191,7 +191,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     # Why a picture is not shown
     "picture_no_result": Text("Shown when there is a result", "有结果后显示"),
-    "picture_no_frame": Text("The service gave no best frame", "服务未返回最佳帧"),
+    "picture_no_frame": Text("The result has no best frame", "结果中没有最佳帧"),
     "picture_ambiguous": Text(
         "There are several reference photos, or none", "参考照片有多张，或没有"
     ),

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from liveness.errors import LivenessError
 from liveness_cli.console import ignore_progress
+from liveness_cli.errors import reason_of_error
 from liveness_cli.operator.reader import Reader
 from liveness_cli.operator.snapshot import Backlog
 
@@ -87,7 +88,7 @@ class FigureViews:
         try:
             return Reader(self._page.target, ignore_progress).read_backlog()
         except LivenessError as error:
-            return str(error)
+            return reason_of_error(error)
 
     async def threshold(self, request: web.Request) -> web.Response:
         current = self._page.target.settings.sim_threshold

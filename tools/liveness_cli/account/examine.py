@@ -13,6 +13,7 @@ from liveness.cloud.cos import new_session
 from liveness.errors import LivenessError
 from liveness.keys import control_key
 
+from ..errors import reason_of_error
 from .buckets import NO_BUCKET
 from .checks import check
 from .errors import AccountError, RequestRefused
@@ -127,7 +128,7 @@ def _link_status(installation: Installation, session: requests.Session) -> int |
         store.get(settings.bucket, key, max_bytes=0)  # raises if our own key may not
         url = store.presign(settings.bucket, key, _LINK_SECONDS)
     except LivenessError as error:
-        return Unavailable(f"{type(error).__name__}: {error}")
+        return Unavailable(f"{type(error).__name__}: {reason_of_error(error)}")
     try:
         with session.get(url, timeout=_TIMEOUT, allow_redirects=False, stream=True) as reply:
             return reply.status_code

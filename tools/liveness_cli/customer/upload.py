@@ -74,13 +74,18 @@ def _upload(client: BucketClient, file: _File, update: ProgressCallback) -> dict
         etag = client.create(file.path, file.key, md5, lambda read: update(file.label, read, size))
         existed = False
     except KeyExists:
-        etag = client.etag(file.key) or ""
-        existed = True
-        if etag != md5.hex():
+        there, existed = client.etag(file.key), True
+        if there is None:
             raise click.ClickException(
-                f"{file.key} exists already, with other content as far as this key may see: "
-                "nothing was overwritten; use a new pair id for a new try"
+                f"{file.key} exists already, and this key may not read it: if an earlier try with "
+                "keys for this pair only put it, the upload is done; otherwise use a new pair id"
             ) from None
+        if there != md5.hex():
+            raise click.ClickException(
+                f"{file.key} exists already, with other content: nothing was overwritten; "
+                "use a new pair id for a new try"
+            ) from None
+        etag = there
     update(file.label, size, size)
     return {"key": file.key, "bytes": size, "etag": etag, "existed": existed}
 

@@ -18,7 +18,7 @@ from ..account.errors import AccountError
 from ..account.function import DeployedFunction
 from ..console import ProgressCallback, ignore_progress, progress
 from ..environment import Target, load_target
-from ..errors import InvalidUsage
+from ..errors import InvalidUsage, reason_of_error
 from ..interrupts import interruptible
 from ..terminal import echo
 from ..text import pluralize
@@ -29,8 +29,6 @@ from .reader import Reader
 from .remote import find_function, invoke, reason_of
 from .status import status_of
 
-_OF_FUNCTION = "check the execution role's policy"
-_OF_OPERATOR = "check the policy of your key, see `liveness policies`"
 _RETRIED_SCHEMA = "liveness-retried/2"
 _RECONCILED_SCHEMA = "liveness-reconciled/3"
 
@@ -153,9 +151,8 @@ def session() -> Iterator[ProgressCallback]:
         try:
             yield update
         except LivenessError as error:
-            # The function's errors speak of its own key; here it is the operator's.
-            text = str(error).replace(_OF_FUNCTION, _OF_OPERATOR)
-            raise click.ClickException(f"{type(error).__name__}: {text}") from None
+            text = f"{type(error).__name__}: {reason_of_error(error)}"
+            raise click.ClickException(text) from None
 
 
 def validate_pair_ids(target: Target, pair_ids: Sequence[str]) -> None:
