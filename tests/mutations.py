@@ -391,16 +391,10 @@ MUTATIONS = (
         "                continue\n",
     ),
     Mutation(
-        "a number just taken does not make others wait",
+        "a package's number 1 counts as fresh whoever has others",
         "admission",
-        "            seconds = LEASE_SECONDS + CLOCK_RESOLUTION_SECONDS - entry.age\n",
-        "            seconds = 0.0\n",
-    ),
-    Mutation(
-        "a package's number 1 of an earlier attempt counts as fresh",
-        "admission",
-        "        is_ours = self._created and self.entries[1].fingerprint",
-        "        is_ours = self.entries[1].fingerprint",
+        "        return set(self.entries) == {1} and self.has_number\n",
+        "        return self.entries[1].fingerprint == self._fingerprint\n",
     ),
     Mutation(
         "others are not looked at again after a number is taken",

@@ -7,15 +7,16 @@ that contents take in order, create-only, like claims:
     submissions/<pair hash>/<n>     the n-th content of this pair
     packages/<MD5>/<n>              the n-th content with this liveness package, of whatever pair
 
-Number 1 of each is created in the round trip that creates the claim, and read in the one that reads
-it back, together with number 2, so a plain pair waits for neither. Only who finds another content
-there asks further. A number 1 that was erased or has expired can be taken again: it is fresh only
-if there is no number 2.
+Number 1 of each is created in the round trip that creates the claim. It is read in the one that
+reads it back, and so is number 2: a plain pair waits for neither. Only a content that finds another
+one there asks further.
 
-Two pairs with the same package must not both be called for. One that holds no fresh number 1 looks
-at the others after its own claim and number exist, and gives its claim back if another may be
-under way or answered late. Of two that are under way at once, at least one sees the other; a fresh
-number 1 needs no look, because its age alone makes others wait.
+Two pairs with the same package must not both be called for. Each looks at the others after its own
+claim and number exist, and gives its claim back if another may be under way or answered late. Of
+two that are under way at once, at least one sees the other. For a pair that has number 1 and finds
+no number 2, that was the look: whoever takes a later number comes to look afterwards. So that the
+first is not held up by the second, a number 1 that is younger than a lease makes others wait before
+they take one.
 """
 
 from __future__ import annotations
@@ -254,7 +255,6 @@ class _Numbers:
         self._key = key
         self._record = record
         self._first_attempt = first_attempt
-        self._created = False
         self.limit = limit
         self.entries: dict[int, _Entry] = {}
 
@@ -267,9 +267,8 @@ class _Numbers:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether number 1 is ours, we created it beside our claim, and there is no other."""
-        is_ours = self._created and self.entries[1].fingerprint == self._fingerprint
-        return is_ours and len(self.entries) == 1
+        """Whether number 1 is ours, and no other was taken when we had our claim."""
+        return set(self.entries) == {1} and self.has_number
 
     def of_pair(self, pair_id: str) -> list[_Entry]:
         """Return the numbers that contents of this pair took."""
@@ -287,7 +286,7 @@ class _Numbers:
 
     def create_tasks(self) -> list[Callable[[], Any]]:
         """Return how to take number 1, unless an earlier attempt did."""
-        return [self._create_first] if self._first_attempt else []
+        return [lambda: self._create(1)] if self._first_attempt else []
 
     def read_tasks(self) -> list[Callable[[], Any]]:
         """Return how to read number 1, and whether there is another."""
@@ -315,13 +314,9 @@ class _Numbers:
                 return number
         return None
 
-    def _create_first(self) -> None:
-        self._created = self._create(1)
-
-    def _create(self, number: int) -> bool:
-        ctx = self._ctx
-        bucket = ctx.settings.ledger_bucket
-        return ctx.store.create(bucket, self._key(number), self._record(number)).created
+    def _create(self, number: int) -> None:
+        bucket = self._ctx.settings.ledger_bucket
+        self._ctx.store.create(bucket, self._key(number), self._record(number))
 
     def _read_existing(self, number: int) -> bool:
         def read() -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from .choices import Profile
 from .conditions import ARREARS, NEVER_JUDGED, Condition
-from .faults import CRASH_AFTER, GONE, LATE, PAUSE_BEFORE, SLOW, THROTTLED, Fault
+from .faults import CRASH_AFTER, GONE, LATE, OK, PAUSE_BEFORE, SLOW, THROTTLED, TROUBLE, Fault
 from .shrink import Script
 from .workload import INVOKE, UPLOAD, Action, Workload
 
@@ -16,6 +16,9 @@ _IMAGE = Action(1.0, UPLOAD, "anna/reference.jpg", b"anna 1")
 _CHANGED = Action(0.0, UPLOAD, "anna/live.bin", b"unlike anna 2", after="put result")
 _RESULT = "put results/anna/result.json 1"
 _RESPONSE = "create ledger/claims/55579b55/0612be0a/response 1"
+_CLAIM = "create ledger/claims/55579b55/0612be0a/1.claim 1"
+_SECOND_USE = "create ledger/packages/2593889f1ed652347c11f7ae91b6db26/2 1"
+_SET_BACK = {f"event-1#1 detect anna {number}": Fault(TROUBLE) for number in (1, 2)}
 
 
 def _script(
@@ -29,6 +32,12 @@ def _script(
     settings = {"LIVENESS_MAX_ATTEMPTS": str(attempts)}
     workload = Workload(0, actions, Profile({}, 0.0, until), settings, 900.0, conditions=conditions)
     return Script(workload, tuple(faults.items()))
+
+
+def _replay(pair_id: str, at: float) -> tuple[Action, Action]:
+    """Upload anna's package for another pair, whose event comes at this moment."""
+    package = Action(at - 0.5, UPLOAD, f"{pair_id}/live.bin", _LIVE.body)
+    return package, Action(at, UPLOAD, f"{pair_id}/reference.jpg", f"{pair_id} 1".encode())
 
 
 SCHEDULES: Mapping[str, Script] = {
@@ -86,5 +95,47 @@ SCHEDULES: Mapping[str, Script] = {
         _IMAGE,
         faults={"event-1#1 detect anna 2": Fault(THROTTLED)},
         conditions=(Condition(NEVER_JUDGED, 0.0, 36_000.0, "anna"),),
+    ),
+    "a package is sent again once it was judged": _script(
+        _LIVE, _IMAGE, *_replay("ben", 62.0), faults={}
+    ),
+    "a package is sent again while a call with it is under way": _script(
+        _LIVE,
+        _IMAGE,
+        *_replay("ben", 3.0),
+        faults={"event-1#1 detect anna 1": Fault(OK, before=10.0)},
+    ),
+    # The package's number is there before the claim beside which it is created.
+    "a package has a number before its pair has a claim": _script(
+        _LIVE, _IMAGE, *_replay("ben", 1.2), faults={f"event-1#1 {_CLAIM}": Fault(OK, before=3.0)}
+    ),
+    # Between two attempts of the package's first pair a second one found nothing under way.
+    "a package's first pair comes back while the second one calls": _script(
+        _LIVE,
+        _IMAGE,
+        *_replay("ben", 62.0),
+        Action(64.0, INVOKE, "anna/", event={"pairs": ["anna"]}),
+        faults={**_SET_BACK, "event-3#1 detect ben 1": Fault(OK, before=20.0)},
+    ),
+    "two pairs take their numbers after both looked at the others": _script(
+        _LIVE,
+        _IMAGE,
+        *_replay("ben", 62.0),
+        *_replay("cleo", 62.0),
+        faults={**_SET_BACK, f"event-3#1 {_SECOND_USE}": Fault(OK, before=1.0)},
+    ),
+    "a package is sent again before its answer comes late": _script(
+        _LIVE,
+        _IMAGE,
+        *_replay("ben", 60.0),
+        faults={"event-1#1 detect anna 1": Fault(SLOW, long=20.0)},
+    ),
+    # The late answer is recorded only when its pair's last attempt has had its hour.
+    "a package is sent again after its answer came late": _script(
+        _LIVE,
+        _IMAGE,
+        *_replay("ben", 250.0),
+        faults={"event-1#1 detect anna 1": Fault(SLOW, long=20.0)},
+        attempts=1,
     ),
 }
