@@ -105,6 +105,7 @@ $(VENV)/.run-ready: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.demo-ready: pyproject.toml constraints.txt $(VENV)/.run-ready
+	@echo "Adding what the demo needs to $(VENV) (once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 -e '.[tools,demo]' -c constraints.txt
 	@touch $@
 

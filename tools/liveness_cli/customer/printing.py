@@ -37,10 +37,10 @@ def print_uploaded(value: dict[str, Any]) -> None:
 
 
 def print_verdict(result: dict[str, Any]) -> None:
-    compared = f"threshold {result['threshold']:g}"
+    compared = ""
     if result["similarity"] is not None:
-        compared = f"similarity {result['similarity']:g}, {compared}"
+        compared = f" (similarity {result['similarity']:g}, threshold {result['threshold']:g})"
     reason = result["reason"]
-    echo(f"{'verdict':<14}{result['status']}: {reason['code']} ({compared})")
+    echo(f"{'verdict':<14}{result['status']}: {reason['code']}{compared}")
     for language in ("en", "zh"):
         echo(f"{'':<14}{reason['hint'][language]}")
