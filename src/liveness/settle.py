@@ -255,6 +255,8 @@ class Settlement:
             admission = control.decide()
         except Exception as error:
             self._raise_unfinished(claim, history, error)
+        if not isinstance(admission, Admission):
+            self._ctx.pacer.put_back()
         match admission:
             case Refusal():
                 return self._refuse_under(claim, admission, prepared, released)
