@@ -158,8 +158,9 @@ MUTATIONS = (
     Mutation(
         "the marker is written after the release",
         "settle",
-        "        step = self._park(deferral, history)\n        self._release(claim, history)\n",
-        "        self._release(claim, history)\n        step = self._park(deferral, history)\n",
+        "        return self._then_release("
+        "claim, history, lambda: self._park(deferral, history))\n",
+        "        self._release(claim, history)\n        return self._park(deferral, history)\n",
     ),
     Mutation(
         "one marker name per pair",

@@ -105,6 +105,14 @@ SCHEDULES: Mapping[str, Script] = {
         *_replay("ben", 3.0),
         faults={"event-1#1 detect anna 1": Fault(OK, before=10.0)},
     ),
+    # It waits, and is parked only at the second try, when the store is back.
+    "a package is in use, and the store fails when its pair is parked": _script(
+        _LIVE,
+        _IMAGE,
+        *_replay("ben", 3.0),
+        faults={"event-1#1 detect anna 1": Fault(OK, before=10.0)},
+        conditions=(Condition(COS_5XX, 3.074, 3.65),),
+    ),
     # The package's number is there before the claim beside which it is created.
     "a package has a number before its pair has a claim": _script(
         _LIVE, _IMAGE, *_replay("ben", 1.2), faults={f"event-1#1 {_CLAIM}": Fault(OK, before=3.0)}
