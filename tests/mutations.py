@@ -158,8 +158,9 @@ MUTATIONS = (
     Mutation(
         "the marker is written after the release",
         "settle",
-        "        step = self._park(deferral, history)\n        self._release(claim, history)\n",
-        "        self._release(claim, history)\n        step = self._park(deferral, history)\n",
+        "        return self._then_release("
+        "claim, history, lambda: self._park(deferral, history))\n",
+        "        self._release(claim, history)\n        return self._park(deferral, history)\n",
     ),
     Mutation(
         "one marker name per pair",
@@ -387,11 +388,12 @@ MUTATIONS = (
     Mutation(
         "a package is taken for unused while a call with it is under way",
         "admission",
+        "                seconds = min(seconds, _LOOK_AGAIN_SECONDS)\n"
         "                return InUse(seconds + self._ctx.rng.uniform(_JITTER_SECONDS))\n",
         "                continue\n",
     ),
     Mutation(
-        "a package's number 1 counts as fresh whoever has others",
+        "a package's number 1 counts as fresh though others are taken",
         "admission",
         "        return set(self.entries) == {1} and self.has_number\n",
         "        return self.entries[1].fingerprint == self._fingerprint\n",
@@ -406,8 +408,8 @@ MUTATIONS = (
     Mutation(
         "another pair's late answer with the same package is not waited for",
         "ledger",
-        "        window = LEASE_SECONDS + LATE_ANSWER_SECONDS + _LAST_TRY_SECONDS\n",
-        "        window = LEASE_SECONDS\n",
+        "        seconds_left = MAX_INVOCATION_SECONDS - latest.age if latest else 0.0\n",
+        "        seconds_left = 50 - latest.age if latest else 0.0\n",
     ),
     Mutation(
         "another pair's late answer with the same package is not looked for",

@@ -14,9 +14,9 @@ one there asks further.
 Two pairs with the same package must not both be called for. Each looks at the others after its own
 claim and number exist, and gives its claim back if another may be under way or answered late. Of
 two that are under way at once, at least one sees the other. For a pair that has number 1 and finds
-no number 2, that was the look: whoever takes a later number comes to look afterwards. So that the
-first is not held up by the second, a number 1 that is younger than a lease makes others wait before
-they take one.
+no number 2, that was the look: a later number is taken afterwards, and its owner looks then. So
+that the first is not held up by the second, a number 1 that is younger than a lease makes others
+wait before they take one.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ from .verdicts import PACKAGE_REUSED, TOO_MANY_SUBMISSIONS, outcome_of_response
 # How many contents may have one package while none of them is judged: an outage, and a person who
 # tries again with the same file.
 _MAX_PACKAGE_USES = 5
+# Most calls are settled much sooner than they might be.
+_LOOK_AGAIN_SECONDS = 120.0
 # Others that wait for each other come back at different times.
 _JITTER_SECONDS = 30.0
 
@@ -220,6 +222,7 @@ class AdmissionControl:
                     return entry.written
                 seconds = standing.seconds_left
             if response is None and seconds > 0:
+                seconds = min(seconds, _LOOK_AGAIN_SECONDS)
                 return InUse(seconds + self._ctx.rng.uniform(_JITTER_SECONDS))
         return None
 

@@ -43,8 +43,7 @@ from .keys import (
     response_name,
 )
 from .records import (
-    LATE_ANSWER_SECONDS,
-    LEASE_SECONDS,
+    MAX_INVOCATION_SECONDS,
     Claim,
     Response,
     claim_record,
@@ -244,8 +243,8 @@ class Ledger:
         if not unanswered:
             return Standing(0, None, 0.0)
         latest = self._read_claim(unanswered[-1])
-        window = LEASE_SECONDS + LATE_ANSWER_SECONDS + _LAST_TRY_SECONDS
-        seconds_left = window - latest.age if latest else 0.0
+        # While the store is down, an answer waits in memory for as long as its invocation lives.
+        seconds_left = MAX_INVOCATION_SECONDS - latest.age if latest else 0.0
         return Standing(len(unanswered), self.late_response(unanswered), seconds_left)
 
     def release(self, claim: Mine, history: History) -> None:

@@ -52,6 +52,9 @@ class CallPacer(Protocol):
     def acquire(self, timeout: float) -> Permit | None:
         """Wait for a permit; None if there will be none within that many seconds."""
 
+    def put_back(self) -> None:
+        """Return a permit under which no call is made: contents that are refused delay no one."""
+
     def await_start(self) -> bool:
         """Wait until one more call may start; False if none may any more."""
 
@@ -68,6 +71,8 @@ class Unpaced:
 
     def acquire(self, timeout: float) -> Permit | None:
         return Permit(self._clock.monotonic())
+
+    def put_back(self) -> None: ...
 
     def await_start(self) -> bool:
         return True
@@ -118,6 +123,7 @@ class TokenBucket:
         self._target_rate = self._rate = max(1, int(rate)) / self._window
         self._latest_permit = clock.monotonic()
         self._queue: list[object] = []  # the workers that wait for a permit
+        self._has_spare = False  # a permit that was put back; of several, one
         self._cut_until = -math.inf
         # Until then, throttling is due to the burst of calls that filled the backlog.
         self._settled = clock.monotonic() + _SETTLING_SECONDS
@@ -136,6 +142,9 @@ class TokenBucket:
                     ahead = self._queue.index(ticket)
                     due = self._latest_permit + (1 + self._spacing_margin) / self._rate
                     expected = max(now, due) + ahead / self._target_rate
+                    if self._has_spare and ahead == 0:
+                        self._has_spare = False
+                        return Permit(now)
                     if expected > latest:
                         return None
                     if expected <= now:
@@ -149,6 +158,10 @@ class TokenBucket:
         finally:
             with self._lock:
                 self._queue.remove(ticket)
+
+    def put_back(self) -> None:
+        with self._lock:
+            self._has_spare = True
 
     def await_start(self) -> bool:
         with self._lock:
@@ -181,6 +194,7 @@ class TokenBucket:
             if self._settled < now < self._cut_until + _REPEATED_CUT_SECONDS:
                 margin = self._spacing_margin + _MARGIN_STEP
                 self._spacing_margin = min(margin, _MAX_SPACING_MARGIN)
+            self._has_spare = False
             self._cut_until = now + _CUT_HOLDS_SECONDS
             self._rate = max(self._rate / 2, self._target_rate * _MIN_RATE_FRACTION)
 

@@ -24,6 +24,8 @@ SLOT_SCHEMA = "liveness-drain-slot/1"
 LEASE_SECONDS = 50
 # How long the thread of a call goes on waiting after the call's deadline.
 LATE_ANSWER_SECONDS = 120.0
+# The longest timeout that the platform lets a function have.
+MAX_INVOCATION_SECONDS = 900.0
 
 
 class InvocationInfo(NamedTuple):

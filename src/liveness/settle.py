@@ -10,7 +10,8 @@ history.py says when the next attempt may be made, and when there is none any mo
 from __future__ import annotations
 
 import contextlib
-from typing import NamedTuple, NoReturn
+from collections.abc import Callable
+from typing import NamedTuple, NoReturn, TypeVar
 
 from .admission import AdmissionControl, InUse, Refusal, UsesExhausted
 from .best_frame import StoredFrame, keep_frame_url
@@ -42,6 +43,8 @@ from .publish import Publisher
 from .records import Admission, Response
 from .retry import with_retries
 from .verdicts import may_be_billed, outcome_of_answer
+
+T = TypeVar("T")
 
 
 class RecordedResponse(NamedTuple):
@@ -225,18 +228,15 @@ class Settlement:
     def _give_up_under(
         self, claim: Mine, history: History, answer: Answer | None = None
     ) -> RecordedResponse | InputsChanged:
-        step = self._give_up(history, answer)
-        self._release(claim, history)
-        return step
+        return self._then_release(claim, history, lambda: self._give_up(history, answer))
 
     def _refuse_under(
         self, claim: Mine, refusal: Refusal, prepared: Prepared, history: History
     ) -> RecordedResponse | InputsChanged:
         self._journal.log("pair.refused", attempt=claim.number, reason=refusal.code)
         response = self._unanswered(history, refusal.admission)
-        step = self._end(response._replace(refusal=refusal.code, digests=prepared.digests))
-        self._release(claim, history)
-        return step
+        response = response._replace(refusal=refusal.code, digests=prepared.digests)
+        return self._then_release(claim, history, lambda: self._end(response))
 
     # ---- 3: call
 
@@ -255,6 +255,8 @@ class Settlement:
             admission = control.decide()
         except Exception as error:
             self._raise_unfinished(claim, history, error)
+        if not isinstance(admission, Admission):
+            self._ctx.pacer.put_back()
         match admission:
             case Refusal():
                 return self._refuse_under(claim, admission, prepared, released)
@@ -316,9 +318,16 @@ class Settlement:
 
     def _defer_under(self, claim: Mine, deferral: Deferral, history: History) -> Parked:
         """Park, and then give the claim back: a crash in between forgets no pair."""
-        step = self._park(deferral, history)
+        return self._then_release(claim, history, lambda: self._park(deferral, history))
+
+    def _then_release(self, claim: Mine, history: History, step: Callable[[], T]) -> T:
+        """Take a step and give our claim back, also if the store fails at the step."""
+        try:
+            result = step()
+        except LivenessError as error:
+            self._raise_unfinished(claim, history, error)
         self._release(claim, history)
-        return step
+        return result
 
     def _set_back(self, history: History, number: int) -> History:
         return history.set_back(number, self._ctx.store.now(), self._jitter())

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from liveness.cloud.system import ThreadConcurrency
+from liveness.handler import Function
 from liveness_sandbox import Drop, Reply
-from tests.conftest import PACKAGE, Cloud, Instance
+from tests.clocks import FastForwardClock
+from tests.conftest import CONTEXT, PACKAGE, Cloud, Instance
 
 DETECT = "DetectReflectLivenessAndCompare"
 PACKAGES = "liveness/ledger/packages/"
 # A code that nobody documented: the pair ends as `failed`, which is no verdict.
 NO_VERDICT = {"Response": {"Error": {"Code": "FailedOperation.New", "Message": ""}}}
+
+
+class OneWorker(ThreadConcurrency):
+    """By a clock that only sleeping moves, workers that sleep at once would add up."""
+
+    def run_pool(self, tasks: Iterator[Callable[[], Any]], workers: int) -> None:
+        super().run_pool(tasks, workers=1)
 
 
 def end_without_verdict(cloud: Cloud, instance: Instance, *pair_ids: str) -> None:
@@ -75,3 +87,23 @@ def test_a_number_that_was_erased_hides_no_other(cloud: Cloud, number: str) -> N
             cloud.bucket.delete(key)
 
     assert judge(cloud, instance, "dora") == ("rejected", True)
+
+
+def test_a_drain_spends_no_permit_on_contents_that_are_refused(cloud: Cloud) -> None:
+    """At one call in two seconds, forty that share a package do not delay others for long."""
+    assert judge(cloud, cloud.instance(), "anna") == ("passed", False)
+    cloud.advance(60)
+    crowd = [f"crowd-{number}" for number in range(40)]
+    for pair_id in crowd:
+        cloud.put_pair(pair_id, PACKAGE)
+    instance = cloud.instance(RATE_LIMIT="0.5")
+    instance({"reconcile": {}})
+    clock = FastForwardClock()
+    clock.wall_shift = cloud.advanced
+    function = Function(
+        clock=clock, concurrency=OneWorker(), environ=instance.environ, write=instance.lines.append
+    )
+    function({"drain": {}}, {**CONTEXT, "time_limit_in_ms": 900_000})
+
+    assert all(cloud.result(pair_id) for pair_id in crowd)
+    assert clock.shift < len(crowd) / 0.5 / 2

@@ -90,6 +90,29 @@ def test_the_bucket_starts_empty() -> None:
     assert permit is not None and permit.granted == START + 0.2
 
 
+def test_a_permit_that_was_put_back_is_granted_at_once() -> None:
+    clock = ManualClock(START)
+    bucket = bucket_of(0.1, clock)
+    assert bucket.acquire(20) is not None
+    bucket.put_back()
+    bucket.put_back()
+    before = clock.time
+
+    assert bucket.acquire(1) is not None
+    assert clock.time == before
+    assert bucket.acquire(5) is None  # one at a time: many that were put back make no burst
+
+
+def test_throttling_takes_a_permit_that_was_put_back() -> None:
+    bucket = bucket_of(0.1, ManualClock(START))
+    permit = bucket.acquire(20)
+    assert permit is not None
+    bucket.put_back()
+    bucket.on_outcome(CallOutcome.THROTTLED, permit)
+
+    assert bucket.acquire(1) is None
+
+
 def test_a_permit_that_would_come_too_late_is_refused() -> None:
     clock = ManualClock(START)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .choices import Profile
-from .conditions import ARREARS, NEVER_JUDGED, Condition
+from .conditions import ARREARS, COS_5XX, NEVER_JUDGED, Condition
 from .faults import CRASH_AFTER, GONE, LATE, OK, PAUSE_BEFORE, SLOW, THROTTLED, TROUBLE, Fault
 from .shrink import Script
 from .workload import INVOKE, UPLOAD, Action, Workload
@@ -105,6 +105,14 @@ SCHEDULES: Mapping[str, Script] = {
         *_replay("ben", 3.0),
         faults={"event-1#1 detect anna 1": Fault(OK, before=10.0)},
     ),
+    # It waits, and is parked only at the second try, when the store is back.
+    "a package is in use, and the store fails when its pair is parked": _script(
+        _LIVE,
+        _IMAGE,
+        *_replay("ben", 3.0),
+        faults={"event-1#1 detect anna 1": Fault(OK, before=10.0)},
+        conditions=(Condition(COS_5XX, 3.074, 3.65),),
+    ),
     # The package's number is there before the claim beside which it is created.
     "a package has a number before its pair has a claim": _script(
         _LIVE, _IMAGE, *_replay("ben", 1.2), faults={f"event-1#1 {_CLAIM}": Fault(OK, before=3.0)}
@@ -129,6 +137,16 @@ SCHEDULES: Mapping[str, Script] = {
         _IMAGE,
         *_replay("ben", 60.0),
         faults={"event-1#1 detect anna 1": Fault(SLOW, long=20.0)},
+    ),
+    # The answer is in hand, and cannot be recorded before the other pair comes.
+    "a package is sent again when the store comes back": _script(
+        _LIVE,
+        _IMAGE,
+        *_replay("ben", 0.5)[:1],
+        _replay("ben", 500.0)[1],
+        faults={},
+        conditions=(Condition(COS_5XX, 1.2, 499.9),),
+        until=900.0,
     ),
     # The late answer is recorded only when its pair's last attempt has had its hour.
     "a package is sent again after its answer came late": _script(
