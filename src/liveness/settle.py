@@ -252,24 +252,11 @@ class Settlement:
         self._journal.log("pair.claimed", attempt=claim.number)
         released = history.released(claim.number)
         try:
-            admission = control.decide()
+            admission = self._admit(claim, control, prepared, history)
         except Exception as error:
             self._raise_unfinished(claim, history, error)
         if not isinstance(admission, Admission):
-            self._ctx.pacer.put_back()
-        match admission:
-            case Refusal():
-                return self._refuse_under(claim, admission, prepared, released)
-            case InUse(seconds):
-                return self._defer_under(
-                    claim, Deferral(seconds, ParkReason.PACKAGE_IN_USE), released
-                )
-            case UsesExhausted():
-                later = self._set_back(history, claim.number)
-                if self._is_exhausted(later):
-                    return self._give_up_under(claim, later)
-                deferral = Deferral(self._pause(later), ParkReason.PACKAGE_IN_USE)
-                return self._defer_under(claim, deferral, later)
+            return admission
 
         def response_of(answer: Answer) -> Response:
             return self._response(answer, prepared, claim, len(history.unanswered), admission)
@@ -315,6 +302,27 @@ class Settlement:
             case Deferral():
                 later = released
         return self._defer_under(claim, outcome, later)
+
+    def _admit(
+        self, claim: Mine, control: AdmissionControl, prepared: Prepared, history: History
+    ) -> Admission | RecordedResponse | Parked | InputsChanged:
+        """Decide whether to call; if not, give the claim back, and the permit too."""
+        admission = control.decide()
+        if isinstance(admission, Admission):
+            return admission
+        self._ctx.pacer.put_back()
+        later = history.released(claim.number)
+        match admission:
+            case Refusal():
+                return self._refuse_under(claim, admission, prepared, later)
+            case InUse(seconds):
+                deferral = Deferral(seconds, ParkReason.PACKAGE_IN_USE)
+            case UsesExhausted():
+                later = self._set_back(history, claim.number)
+                if self._is_exhausted(later):
+                    return self._give_up_under(claim, later)
+                deferral = Deferral(self._pause(later), ParkReason.PACKAGE_IN_USE)
+        return self._defer_under(claim, deferral, later)
 
     def _defer_under(self, claim: Mine, deferral: Deferral, history: History) -> Parked:
         """Park, and then give the claim back: a crash in between forgets no pair."""
