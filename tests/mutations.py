@@ -391,7 +391,7 @@ MUTATIONS = (
         "                continue\n",
     ),
     Mutation(
-        "a package's number 1 counts as fresh whoever has others",
+        "a package's number 1 counts as fresh whatever pairs have others",
         "admission",
         "        return set(self.entries) == {1} and self.has_number\n",
         "        return self.entries[1].fingerprint == self._fingerprint\n",

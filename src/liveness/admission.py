@@ -14,7 +14,7 @@ one there asks further.
 Two pairs with the same package must not both be called for. Each looks at the others after its own
 claim and number exist, and gives its claim back if another may be under way or answered late. Of
 two that are under way at once, at least one sees the other. For a pair that has number 1 and finds
-no number 2, that was the look: whoever takes a later number comes to look afterwards. So that the
+no number 2, that was the look: a pair that takes a later number looks afterwards. So that the
 first is not held up by the second, a number 1 that is younger than a lease makes others wait before
 they take one.
 """
