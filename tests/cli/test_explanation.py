@@ -251,6 +251,16 @@ def test_set_backs_end_a_content_unless_one_more_is_granted() -> None:
     assert state_of(granted) == "ready"
 
 
+def test_a_granted_attempt_waits_for_the_lease_of_the_one_that_was_answered() -> None:
+    records = [claim(1, age=10), response(answer=UNKNOWN), record("grant", 1, 5)]
+    snapshot = complete_pair(result=published("failed"))._replace(records=records)
+    later = snapshot._replace(now=NOW + 100)
+
+    assert state_of(snapshot) == "ready"
+    assert "as soon as the last call's lease expires" in explanation_of(snapshot)["next"]["action"]
+    assert explanation_of(later)["next"]["action"] == "Make it now: liveness retry anna"
+
+
 @pytest.mark.parametrize(
     ("answer", "grants", "state", "text"),
     [

@@ -177,8 +177,10 @@ def _callable(snapshot: PairSnapshot, ledger: LedgerView, name: str) -> Outlook:
         )
     if wait > 0:
         description = f"The pair pauses for another {format_duration(wait)}. {description}"
-    # A retry knows of no marker: it waits for a lease even if its owner said that it is over.
-    lease_left = max((attempt.lease_left for attempt in ledger.attempts), default=0.0)
+    # A retry knows of no marker: it waits for a lease even if its owner said that it is over, and
+    # for that of an attempt that was answered before the grant.
+    leases = [each.record.lease_left(now) for each in ledger.attempts if each.state != "released"]
+    lease_left = max(leases, default=0.0)
     action = f"Make it now: liveness retry {name}"
     if lease_left > 0:
         action = (
