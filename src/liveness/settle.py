@@ -251,10 +251,7 @@ class Settlement:
         """Use our claim: call, and either record the answer or give the attempt back."""
         self._journal.log("pair.claimed", attempt=claim.number)
         released = history.released(claim.number)
-        try:
-            admission = self._admit(claim, control, prepared, history)
-        except Exception as error:
-            self._raise_unfinished(claim, history, error)
+        admission = self._admit(claim, control, prepared, history)
         if not isinstance(admission, Admission):
             return admission
 
@@ -307,7 +304,10 @@ class Settlement:
         self, claim: Mine, control: AdmissionControl, prepared: Prepared, history: History
     ) -> Admission | RecordedResponse | Parked | InputsChanged:
         """Decide whether to call; if not, give the claim back, and the permit too."""
-        admission = control.decide()
+        try:
+            admission = control.decide()
+        except Exception as error:
+            self._raise_unfinished(claim, history, error)
         if isinstance(admission, Admission):
             return admission
         self._ctx.pacer.put_back()
