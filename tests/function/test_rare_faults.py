@@ -447,7 +447,11 @@ def test_a_pair_id_never_reaches_a_neighboring_pair(cloud: Cloud, pair_id: str) 
     assert summary["pairs"] == [{"pair_id": pair_id, "state": "published", "status": "passed"}]
     result = cloud.result(pair_id)
     assert result is not None and result["pair_id"] == pair_id
-    prefixes = (f"liveness/results/{pair_id}/", "liveness/ledger/claims/")
+    ledger = ("claims", "submissions", "packages")
+    prefixes = (
+        f"liveness/results/{pair_id}/",
+        *(f"liveness/ledger/{folder}/" for folder in ledger),
+    )
     assert all(key.startswith(prefixes) for key in set(cloud.bucket.keys()) - before)
     assert all(line.count("\n") == 1 for line in function.lines)
     assert cloud.calls == 1

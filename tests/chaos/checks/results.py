@@ -66,13 +66,9 @@ def check_i4_frames(run: RunRecord) -> Iterator[str]:
 
 
 def _failed_tries(run: RunRecord, submission: Submission) -> int:
-    """Count the failed reads of the frame that the response names."""
-    stored = [
-        stored
-        for key in run.bucket.keys(f"{submission.ledger}response")
-        if (stored := run.bucket.get(key))
-    ]
-    answers = [json.loads(each.body())["answer"] or {} for each in stored]
-    urls = [answer.get("best_frame_url", "") for answer in answers]
-    keys = [unquote(urlsplit(url).path[1:]) for url in urls if url]
+    """Count the failed reads of the frame, whose URL is kept until the frame is stored."""
+    prefix = submission.ledger.replace("/claims/", "/frames/").removesuffix("/") + "-"
+    kept = [stored for key in run.bucket.keys(prefix) if (stored := run.bucket.get(key))]
+    urls = [json.loads(each.body())["url"] for each in kept]
+    keys = [unquote(urlsplit(url).path[1:]) for url in urls]
     return sum(each.key in keys and each.status != 200 for each in run.recording.requests)
