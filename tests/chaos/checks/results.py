@@ -47,7 +47,11 @@ def check_i1_verdicts(run: RunRecord) -> Iterator[str]:
 
 
 def check_i4_frames(run: RunRecord) -> Iterator[str]:
-    """I4: the best frame is of this very package and photo, unless every try to fetch it failed."""
+    """I4: the best frame is of this very package and photo.
+
+    It may be missing if every try to fetch it failed, or if an instance crashed between the record
+    of the answer and that of the frame's URL.
+    """
     for person, submission in run.complete:
         result, answer = run.result(person.name), submission.live.answer
         if result is None or answer is None or answer.code != "Success":
@@ -55,7 +59,8 @@ def check_i4_frames(run: RunRecord) -> Iterator[str]:
         key = result["best_frame"]["key"]
         stored = run.bucket.get(key) if key else None
         if stored is None:
-            if key or _failed_tries(run, submission) < _MAX_FRAME_TRIES:
+            is_lost = _failed_tries(run, submission) >= _MAX_FRAME_TRIES
+            if key or not (is_lost or _lost_its_url(run, submission)):
                 yield f"I4: there is no best frame of {person.name}"
             continue
         body, live, image = stored.body(), submission.live, submission.image
@@ -67,8 +72,21 @@ def check_i4_frames(run: RunRecord) -> Iterator[str]:
 
 def _failed_tries(run: RunRecord, submission: Submission) -> int:
     """Count the failed reads of the frame, whose URL is kept until the frame is stored."""
-    prefix = submission.ledger.replace("/claims/", "/frames/").removesuffix("/") + "-"
-    kept = [stored for key in run.bucket.keys(prefix) if (stored := run.bucket.get(key))]
+    keys = run.bucket.keys(_frame_urls(submission))
+    kept = [stored for key in keys if (stored := run.bucket.get(key))]
     urls = [json.loads(each.body())["url"] for each in kept]
     keys = [unquote(urlsplit(url).path[1:]) for url in urls]
     return sum(each.key in keys and each.status != 200 for each in run.recording.requests)
+
+
+def _lost_its_url(run: RunRecord, submission: Submission) -> bool:
+    """Tell whether the frame's URL was never stored."""
+    return not any(
+        each.method == "PUT" and each.status == 200 and each.key.startswith(_frame_urls(submission))
+        for each in run.recording.effects
+    )
+
+
+def _frame_urls(submission: Submission) -> str:
+    """Return what the keys of the URLs of this content's frames begin with."""
+    return submission.ledger.replace("/claims/", "/frames/").removesuffix("/") + "-"
