@@ -122,8 +122,12 @@ def _is_explained(
     ]
     if any(request.service == "faceid" for request in failed):
         return True
+    # Its number as a submission, and as a use of its package, is read beside the claim.
+    parts = submission.ledger, "/submissions/", f"/packages/{submission.live.md5}/"
     tries = Counter(
-        (request.method, request.key) for request in failed if submission.ledger in request.key
+        (request.method, request.key)
+        for request in failed
+        if any(part in request.key for part in parts)
     )
     return max(tries.values(), default=0) >= _MAX_TRIES
 
