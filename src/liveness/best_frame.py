@@ -15,6 +15,7 @@ from typing import NamedTuple
 from .context import Context
 from .errors import LivenessError, StoreUnavailableError
 from .face_api import Answer, NoFrame
+from .inspection import CompletePair
 from .keys import frame_url_key
 from .retry import RetryPolicy, with_retries
 from .store import UNPARSABLE
@@ -49,17 +50,17 @@ def frame_md5(answer: Answer) -> str | None:
     return md5 if _MD5.fullmatch(md5) else None
 
 
-def keep_frame_url(ctx: Context, pair_id: str, fingerprint: str, attempt: int, url: str) -> None:
+def keep_frame_url(ctx: Context, pair: CompletePair, attempt: int, url: str) -> None:
     """Keep the URL of the frame that came with an attempt's answer; never raises."""
-    key = frame_url_key(ctx.settings, pair_id, fingerprint, attempt)
+    key = frame_url_key(ctx.settings, pair.pair_id, pair.fingerprint, attempt)
     body = json.dumps({"schema": FRAME_URL_SCHEMA, "url": url}).encode()
     with contextlib.suppress(LivenessError):  # it is for a crash only
         ctx.store.create(ctx.settings.ledger_bucket, key, body)
 
 
-def find_frame_url(ctx: Context, pair_id: str, fingerprint: str, attempt: int) -> str:
+def find_frame_url(ctx: Context, pair: CompletePair, attempt: int) -> str:
     """Return the URL that was kept, or an empty string. Raises StoreUnavailableError."""
-    key = frame_url_key(ctx.settings, pair_id, fingerprint, attempt)
+    key = frame_url_key(ctx.settings, pair.pair_id, pair.fingerprint, attempt)
     stored = ctx.store.get(ctx.settings.ledger_bucket, key, _MAX_URL_BYTES)
     try:
         return str(json.loads(stored.body)["url"]) if stored else ""
@@ -67,9 +68,9 @@ def find_frame_url(ctx: Context, pair_id: str, fingerprint: str, attempt: int) -
         return ""
 
 
-def delete_frame_url(ctx: Context, pair_id: str, fingerprint: str, attempt: int) -> None:
+def delete_frame_url(ctx: Context, pair: CompletePair, attempt: int) -> None:
     """Delete the URL that was kept; never raises: a lifecycle rule removes it, too."""
-    key = frame_url_key(ctx.settings, pair_id, fingerprint, attempt)
+    key = frame_url_key(ctx.settings, pair.pair_id, pair.fingerprint, attempt)
     with contextlib.suppress(LivenessError):
         ctx.store.delete(ctx.settings.ledger_bucket, key)
 

@@ -94,7 +94,7 @@ class Publisher:
             return _NO_CALL if response.refusal else _NO_ANSWER
         url = ""
         if answer.has_best_frame:
-            url = find_frame_url(self._ctx, pair.pair_id, pair.fingerprint, response.attempt)
+            url = find_frame_url(self._ctx, pair, response.attempt)
         return self._store_frame(self.fetch_frame(answer, url))
 
     def try_store_frame(self, frame: BestFrame | NoFrame) -> StoredFrame | NoFrame | None:
@@ -140,7 +140,7 @@ class Publisher:
         tasks, response, pair = [put], finding.response, finding.pair
         if response and isinstance(finding.frame, StoredFrame):
             attempt = response.attempt
-            tasks.insert(0, lambda: delete_frame_url(ctx, pair.pair_id, pair.fingerprint, attempt))
+            tasks.insert(0, lambda: delete_frame_url(ctx, pair, attempt))
         try:
             ctx.concurrency.gather(*tasks)
         except StoreUnavailableError as error:

@@ -409,8 +409,7 @@ class Settlement:
 
     def _keep_frame_url(self, attempt: int, answer: Answer) -> None:
         if answer.has_best_frame:
-            pair_id, fingerprint = self._pair.pair_id, self._pair.fingerprint
-            keep_frame_url(self._ctx, pair_id, fingerprint, attempt, answer.best_frame_url)
+            keep_frame_url(self._ctx, self._pair, attempt, answer.best_frame_url)
 
     def _read_recorded(self, ours: Response) -> Response:
         """Read the response in force after ours was written."""

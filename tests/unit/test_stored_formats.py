@@ -224,7 +224,7 @@ def parked_with_history() -> bytes:
 
 def kept_frame_url() -> bytes:
     bucket = Bucket()
-    keep_frame_url(context(bucket), PAIR.pair_id, FINGERPRINT, 2, FRAME_URL)
+    keep_frame_url(context(bucket), PAIR, 2, FRAME_URL)
     return bucket.body
 
 
@@ -342,7 +342,7 @@ def test_a_golden_frame_url_is_read() -> None:
     bucket.key = f"liveness/ledger/frames/{pair_hash(PAIR.pair_id)}/{FINGERPRINT}-2"
     bucket.body = (GOLDEN / "frame-url.json").read_bytes()
 
-    assert find_frame_url(context(bucket), PAIR.pair_id, FINGERPRINT, 2) == FRAME_URL
+    assert find_frame_url(context(bucket), PAIR, 2) == FRAME_URL
 
 
 def test_golden_claims_releases_and_grants_are_read() -> None:

@@ -216,14 +216,7 @@ def operator(settings: Settings, uin: str) -> Policy:
 def eraser(settings: Settings) -> Policy:
     """Run `forget`: find and delete what belongs to one pair, and write nothing."""
     return policy(
-        allow(
-            cos("HeadObject"),
-            [
-                *_inputs(settings),
-                *_results(settings),
-                *_ledger(settings, settings.ledger_prefix),
-            ],
-        ),
+        _look_at_objects(settings),
         allow(
             cos("GetObject"),
             [
@@ -294,17 +287,20 @@ def _put_in_parts(resources: Sequence[str], max_bytes: int) -> list[Statement]:
     ]
 
 
+def _look_at_objects(settings: Settings) -> Statement:
+    """Allow to see that objects exist, and their metadata, without reading them."""
+    resources = (
+        *_inputs(settings),
+        *_results(settings),
+        *_ledger(settings, settings.ledger_prefix),
+    )
+    return allow(cos("HeadObject"), resources)
+
+
 def _viewer_statements(settings: Settings, uin: str) -> list[Statement]:
     role = owned("cam", "", uin, f"roleName/{FUNCTION_ROLE}")
     return [
-        allow(
-            cos("HeadObject"),
-            [
-                *_inputs(settings),
-                *_results(settings),
-                *_ledger(settings, settings.ledger_prefix),
-            ],
-        ),
+        _look_at_objects(settings),
         allow(
             cos("GetObject"),
             [
