@@ -109,7 +109,7 @@ class Settlement:
                     return RecordedResponse(response)
                 case Mine() as mine:
                     if prepared is None or permit is None:  # no call begins while we give up
-                        return self._give_up_under(mine, history.released(mine.number))
+                        return self._give_up_under(mine, admission, history.released(mine.number))
                     return self._call_under(mine, admission, prepared, permit, history)
                 case Unread(mine, error):
                     self._raise_unfinished(mine, history, error)
@@ -142,7 +142,7 @@ class Settlement:
             if wait := history.wait_to_give_up(now):
                 # An answer may still come, and must not find us giving up.
                 return Deferral(wait + DRAINED_EARLY_SECONDS, ParkReason.ATTEMPTS_EXHAUSTED)
-            return self._give_up(history, None) if exhausted else None
+            return self._give_up(history) if exhausted else None
         if history.wait(now) and not self._urgent:
             return Deferral(self._pause(history), ParkReason.SPACED)
         return None
@@ -188,8 +188,16 @@ class Settlement:
         deferral = Deferral(self._pause(later), outcome.reason, outcome.detail)
         return self._park(deferral, later)
 
-    def _give_up(self, history: History, answer: Answer | None) -> RecordedResponse | InputsChanged:
-        """Record that there will be no verdict; `answer` is the last that the service gave."""
+    def _give_up(
+        self,
+        history: History,
+        answer: Answer | None = None,
+        control: AdmissionControl | None = None,
+    ) -> RecordedResponse | InputsChanged:
+        """Record that there will be no verdict; `answer` is the last that the service gave.
+
+        `control` has read the content's numbers beside our claim, if we have one.
+        """
         self.giving_up = False  # what is uploaded from now on is called for
         self._journal.log(
             "pair.given-up",
@@ -198,7 +206,7 @@ class Settlement:
             setbacks=history.setbacks,
             code=answer.code if answer else None,
         )
-        admission = self._admission_control(None, history).number()
+        admission = (control or self._admission_control(None, history)).number()
         return self._end(self._unanswered(history, admission)._replace(answer=answer))
 
     def _end(self, response: Response) -> RecordedResponse | InputsChanged:
@@ -226,9 +234,13 @@ class Settlement:
     # billed: until the end is recorded, no one else may call.
 
     def _give_up_under(
-        self, claim: Mine, history: History, answer: Answer | None = None
+        self,
+        claim: Mine,
+        control: AdmissionControl,
+        history: History,
+        answer: Answer | None = None,
     ) -> RecordedResponse | InputsChanged:
-        return self._then_release(claim, history, lambda: self._give_up(history, answer))
+        return self._then_release(claim, history, lambda: self._give_up(history, answer, control))
 
     def _refuse_under(
         self, claim: Mine, refusal: Refusal, prepared: Prepared, history: History
@@ -294,7 +306,7 @@ class Settlement:
             case SetBack(reason, detail, answer):
                 later = self._set_back(history, claim.number)
                 if self._is_exhausted(later):
-                    return self._give_up_under(claim, later, answer)
+                    return self._give_up_under(claim, control, later, answer)
                 outcome = Deferral(self._pause(later), reason, detail)
             case Deferral():
                 later = released
@@ -320,7 +332,7 @@ class Settlement:
             case UsesExhausted():
                 later = self._set_back(history, claim.number)
                 if self._is_exhausted(later):
-                    return self._give_up_under(claim, later)
+                    return self._give_up_under(claim, control, later)
                 deferral = Deferral(self._pause(later), ParkReason.PACKAGE_IN_USE)
         return self._defer_under(claim, deferral, later)
 
