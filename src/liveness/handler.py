@@ -141,7 +141,8 @@ def _handle_pairs(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
             if ctx.seconds_for_calls() < MIN_CALL_SECONDS and results:
                 results.append(_park_unwalked(ctx, pair_id))
                 continue
-            walk = Walk(ctx, pair_id, log, urgent=trigger.kind == "retry")
+            urgent, image = trigger.kind == "retry", trigger.image_of(pair_id)
+            walk = Walk(ctx, pair_id, log, urgent=urgent, image=image)
             if trigger.kind == "retry":
                 walk.grant()
             result = walk.run()

@@ -31,8 +31,9 @@ from .verdicts import REFUSALS, outcome_of_response
 
 # The local outcomes that need no call; see verdict_table.py.
 ARCHIVED, ENCRYPTED, UNREADABLE = "InputArchived", "InputEncrypted", "InputUnreadable"
+AMBIGUOUS = "InputAmbiguous"
 INVALID_REASONS = (
-    "InputAmbiguous",
+    AMBIGUOUS,
     "InputEmpty",
     "InputTooLarge",
     ARCHIVED,
@@ -203,6 +204,34 @@ def inspect(
     return Inspection(classified, result, slot is not None, breaker)
 
 
+def inspect_image(
+    settings: Settings, store: RetryingStore, concurrency: Concurrency, image: InputKey
+) -> IncompletePair | None:
+    """HEAD what an event of a reference image is about, and the package.
+
+    Return None if there may be a package, so that the pair has to be inspected. As a rule the image
+    comes first: then these two HEADs are all.
+    """
+    keys = [key for key in candidate_keys(settings, image.pair_id) if key.role == LIVE]
+    found, *packages = concurrency.gather(
+        *(lambda key=key: _read_input(settings, store, key) for key in (image, *keys))
+    )
+    if found is None or any(packages):
+        return None
+    return IncompletePair(image.pair_id, (LIVE,), (found,))
+
+
+def is_unchanged(
+    settings: Settings, store: RetryingStore, concurrency: Concurrency, pair: CompletePair
+) -> bool:
+    """HEAD the inputs of the pair again; other keys that an input may have are not looked at."""
+    keys = [InputKey(item.key, pair.pair_id, item.role) for item in pair.inputs]
+    inputs = concurrency.gather(
+        *(lambda key=key: _read_input(settings, store, key) for key in keys)
+    )
+    return tuple(inputs) == pair.inputs
+
+
 def _read_input(settings: Settings, store: RetryingStore, key: InputKey) -> Input | None:
     """HEAD an input; one that cannot be read, or not by us, is an input with a problem."""
     try:
@@ -244,7 +273,7 @@ def classify(
 def _invalid(pair: CompletePair, limits: Mapping[str, int]) -> InvalidPair | None:
     if len(pair.inputs) > 2:
         keys = ", ".join(repr(item.key) for item in pair.inputs)
-        return InvalidPair(pair, "InputAmbiguous", f"expected one of each, found: {keys}")
+        return InvalidPair(pair, AMBIGUOUS, f"expected one of each, found: {keys}")
     for item in pair.inputs:
         if item.problem:
             return InvalidPair(pair, item.problem, f"{item.key!r} {_PROBLEMS[item.problem]}")
