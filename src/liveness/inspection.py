@@ -151,6 +151,16 @@ class Inspection(NamedTuple):
         reason = self.result.metadata.get(REASON_META) if self.result else None
         return self.result_status == "failed" or reason in REFUSALS
 
+    @property
+    def result_is_final(self) -> bool:
+        """Whether the result is of the current inputs, and nothing else can make it outdated."""
+        return (
+            self.result_is_current
+            and not self.invalid_result_is_outdated()
+            and not self.result_may_be_revised
+            and not self.result_lacks_frame
+        )
+
     def invalid_result_is_outdated(self) -> bool:
         """Whether the result says `invalid` of inputs that are valid, since a limit was raised."""
         return self.result_is_invalid and isinstance(self.inputs, CompletePair)
