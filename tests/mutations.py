@@ -237,7 +237,7 @@ MUTATIONS = (
     Mutation(
         "a write that may land late is not rechecked",
         "publish",
-        "                on_first_failure=self._schedule_recheck,\n",
+        "                on_first_failure=self.schedule_recheck,\n",
         "",
     ),
     Mutation(
