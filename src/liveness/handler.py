@@ -52,7 +52,9 @@ class Function:
         clients: ClientFactory | None = None,
         environ: Mapping[str, str] = os.environ,
         write: Callable[[str], Any] = write_stdout,
+        cpu_share: float | None = None,
     ) -> None:
+        """`cpu_share` is how much of a core this instance has, if that was measured."""
         silence_vendors()
         self._clock = clock or SystemClock()
         self._rng = rng or SystemRandom()
@@ -61,6 +63,7 @@ class Function:
         self._environ = environ
         self._write = write
         self._trusted_buckets: set[str] = set()
+        self._unlogged_cpu_share = cpu_share
 
     def __call__(self, event: object, context: object) -> dict[str, Any]:
         """Handle one event and return a summary.
@@ -71,6 +74,9 @@ class Function:
         invocation = read_invocation(context, self._environ, self._clock.monotonic())
         request_id = invocation.info.request_id
         log = Log(self._write, {"request_id": request_id, "version": __version__})
+        if self._unlogged_cpu_share is not None:
+            log("instance.started", cpu_share=round(self._unlogged_cpu_share, 2))
+            self._unlogged_cpu_share = None
         with _logging_failure(log):
             ctx, trigger = self._prepare(event, invocation)
             _log_trigger(log, ctx, trigger)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,12 +57,16 @@ def test_the_last_input_finishes_the_pair(cloud: Cloud, last: str) -> None:
     assert cloud.instance()(event(cloud, last))["pairs"][0]["status"] == "passed"
 
 
-def test_an_image_that_is_gone_again_is_not_taken_for_a_missing_bucket(cloud: Cloud) -> None:
+def test_an_image_in_a_bucket_that_is_not_there_is_an_error(cloud: Cloud) -> None:
+    """To a HEAD, COS answers 404 for a missing bucket, too."""
     cloud.put("anna", "reference.jpg", JPEG)
-    upload = event(cloud, "reference.jpg")
-    cloud.bucket.delete(f"{INPUTS}reference.jpg")
+    upload = json.loads(json.dumps(event(cloud, "reference.jpg")).replace("faces", "absent"))
 
-    assert cloud.instance()(upload)["pairs"][0]["state"] == "waiting"
+    function = cloud.instance(BUCKET="absent-1250000000", LEDGER_BUCKET=BUCKET)
+    function(upload)
+
+    (failure,) = function.logged("pair.failed")
+    assert "no such bucket" in failure["reason"]
 
 
 def test_the_last_look_asks_for_the_two_inputs_alone(cloud: Cloud) -> None:

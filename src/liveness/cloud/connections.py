@@ -11,11 +11,15 @@ import base64
 import contextlib
 import os
 import ssl
+import weakref
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass
+from urllib.request import (  # type: ignore[attr-defined]  # the second is in no stub
+    getproxies_environment,
+    proxy_bypass_environment,
+)
 
 import certifi
 from urllib3.util.wait import wait_for_read
@@ -92,6 +96,8 @@ class Connections:
         self._proxies: dict[str, str] = {}
         self._origins: dict[tuple[str, str], Origin] = {}
         self._tls: ssl.SSLContext | None = None
+        self.close = weakref.finalize(self, _close, self._idle)
+        """Closes the idle connections."""
 
     def read_environment(self) -> None:
         """Read which proxies to use from now on; no request does."""
@@ -122,7 +128,8 @@ class Connections:
         origin = self._origins.get((scheme, host))
         if origin is None:
             proxy = self._proxies.get(scheme) or self._proxies.get("all", "")
-            origin = Origin(scheme, host, "" if proxy and proxy_bypass(host) else proxy)
+            bypassed = proxy and proxy_bypass_environment(host, self._proxies)
+            origin = Origin(scheme, host, "" if bypassed else proxy)
             self._origins[scheme, host] = origin
         return origin
 
@@ -147,7 +154,7 @@ class Connections:
         )
         connection: HTTPConnection
         if origin.scheme == "https":
-            self._tls = self._tls or _tls_context()
+            self._tls = self._tls or tls_context()
             connection = HTTPSConnection(host, port, timeout=_CONNECT_SECONDS, context=self._tls)
             if origin.proxy:
                 connection.set_tunnel(origin.host, 443, _authorization(origin.proxy))
@@ -164,14 +171,15 @@ class Connections:
         else:
             connection.close()
 
-    def close(self) -> None:
-        """Close the idle connections."""
-        for connections in self._idle.values():
-            while connections:
-                connections.pop().close()
+
+def _close(idle: Mapping[Origin, list[HTTPConnection]]) -> None:
+    for connections in idle.values():
+        while connections:
+            connections.pop().close()
 
 
-def _tls_context() -> ssl.SSLContext:
+def tls_context() -> ssl.SSLContext:
+    """Return a context that verifies hosts against certifi's authorities, or the environment's."""
     # What the FaceID client's HTTP library reads.
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     if bundle and os.path.isdir(bundle):
