@@ -107,16 +107,21 @@ def reconcile(ctx: Context, log: Log, prefix: str, needs_work: NeedsWork) -> Rec
         state = state._replace(pass_began=ctx.store.now())
     parked_already = _pairs_with_markers(ctx)
     input_prefix = ctx.settings.input_prefix + prefix
-    cursor, pages, keys, checked, parked = state.cursor or input_prefix, 0, 0, 0, 0
+    after = cursor = state.cursor or input_prefix
+    tail: tuple[ListedObject, ...] = ()
+    pages = keys = checked = parked = 0
     while True:
         is_late = ctx.seconds_for_calls() < _MIN_PAGE_SECONDS
         if not prefix and pages and (is_late or pages % _PAGES_PER_STATE == 0):
             write_state(ctx, state._replace(cursor=cursor))
         if is_late:
             return Reconciled(False, keys, checked, parked)
-        page = ctx.store.list(ctx.settings.bucket, input_prefix, cursor)
+        page = ctx.store.list(ctx.settings.bucket, input_prefix, after)
         pages, keys = pages + 1, keys + len(page.items)
-        listed = _pairs_on(ctx, page.items)
+        items = tail + page.items
+        tail = _unfinished_tail(ctx, items) if page.next_marker else ()
+        items = items[: len(items) - len(tail)]
+        listed = _pairs_on(ctx, items)
         candidates = [
             listed[pair_id]
             for pair_id in _candidates(ctx, listed, state)
@@ -129,7 +134,7 @@ def reconcile(ctx: Context, log: Log, prefix: str, needs_work: NeedsWork) -> Rec
         checked, parked = checked + len(candidates), parked + len(outdated)
         if page.next_marker is None:
             break
-        cursor = page.next_marker
+        after, cursor = page.next_marker, items[-1].key
     if not prefix:
         write_state(ctx, state.finished())
     return Reconciled(True, keys, checked, parked)
@@ -156,6 +161,19 @@ def _pairs_on(ctx: Context, items: Iterable[ListedObject]) -> dict[str, _Listed]
             known = pairs.get(key.pair_id) or _Listed(key.pair_id)
             pairs[key.pair_id] = known._replace(inputs=(*known.inputs, found))
     return pairs
+
+
+def _unfinished_tail(ctx: Context, items: tuple[ListedObject, ...]) -> tuple[ListedObject, ...]:
+    """Return the last keys if they are of one pair, the rest of which the next page may show."""
+    if not items or not isinstance(last := read_input_key(ctx.settings, items[-1].key), InputKey):
+        return ()
+    roles, start = set(), len(items)
+    while start and isinstance(key := read_input_key(ctx.settings, items[start - 1].key), InputKey):
+        if key.pair_id != last.pair_id:
+            break
+        roles.add(key.role)
+        start -= 1
+    return items[start:] if start and len(roles) == 1 else ()
 
 
 def _results_of(ctx: Context, pairs: Iterable[str]) -> dict[str, float]:

@@ -360,3 +360,17 @@ def test_no_pair_that_starts_with_the_prefix_is_skipped(world: World, prefix: st
     candidates = world.expected(0.0, 0.0)
     matching = {pair_id for pair_id in candidates if pair_id.startswith(prefix)}
     assert matching <= {*checked, *world.looked_at} <= candidates
+
+
+def test_a_pair_on_two_pages_takes_one_head() -> None:
+    finished = Pair(live=0.0, image=0.0, result=0.0, frames=1, stale=False)
+    world = World("folders", {"anna": finished, "bert": finished})  # four keys, three a page
+    checked: list[str] = []
+
+    def needs_work(pair_id: str) -> bool:
+        checked.append(pair_id)
+        return False
+
+    assert world.reconcile(needs_work).complete
+
+    assert (sorted(world.looked_at), checked) == (["anna", "bert"], [])
