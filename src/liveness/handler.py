@@ -53,7 +53,9 @@ class Function:
         clients: ClientFactory | None = None,
         environ: Mapping[str, str] = os.environ,
         write: Callable[[str], Any] = write_stdout,
+        cpu_share: float | None = None,
     ) -> None:
+        """`cpu_share` is how much of a core this instance has, if that was measured."""
         silence_vendors()
         self._clock = clock or SystemClock()
         self._rng = rng or SystemRandom()
@@ -62,6 +64,7 @@ class Function:
         self._environ = environ
         self._write = write
         self._trusted_buckets: set[str] = set()
+        self._unlogged_cpu_share = cpu_share
 
     def __call__(self, event: object, context: object) -> dict[str, Any]:
         """Handle one event and return a summary.
@@ -72,6 +75,9 @@ class Function:
         invocation = read_invocation(context, self._environ, self._clock.monotonic())
         request_id = invocation.info.request_id
         log = Log(self._write, {"request_id": request_id, "version": __version__})
+        if self._unlogged_cpu_share is not None:
+            log("instance.started", cpu_share=round(self._unlogged_cpu_share, 2))
+            self._unlogged_cpu_share = None
         with _logging_failure(log):
             ctx, trigger = self._prepare(event, invocation)
             _log_trigger(log, ctx, trigger)
@@ -142,7 +148,8 @@ def _handle_pairs(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
             if ctx.seconds_for_calls() < MIN_CALL_SECONDS and results:
                 results.append(_park_unwalked(ctx, pair_id))
                 continue
-            walk = Walk(ctx, pair_id, log, urgent=trigger.kind == "retry")
+            urgent, image = trigger.kind == "retry", trigger.image_of(pair_id)
+            walk = Walk(ctx, pair_id, log, urgent=urgent, image=image)
             if trigger.kind == "retry":
                 walk.grant()
             result = walk.run()

@@ -34,8 +34,9 @@ from .verdicts import REFUSALS, outcome_of_response
 
 # The local outcomes that need no call; see verdict_table.py.
 ARCHIVED, ENCRYPTED, UNREADABLE = "InputArchived", "InputEncrypted", "InputUnreadable"
+AMBIGUOUS = "InputAmbiguous"
 INVALID_REASONS = (
-    "InputAmbiguous",
+    AMBIGUOUS,
     "InputEmpty",
     "InputTooLarge",
     ARCHIVED,
@@ -153,6 +154,16 @@ class Inspection(NamedTuple):
         reason = self.result.metadata.get(REASON_META) if self.result else None
         return self.result_status == "failed" or reason in REFUSALS
 
+    @property
+    def result_is_final(self) -> bool:
+        """Whether the result is of the current inputs, and nothing else can make it outdated."""
+        return (
+            self.result_is_current
+            and not self.invalid_result_is_outdated()
+            and not self.result_may_be_revised
+            and not self.result_lacks_frame
+        )
+
     def invalid_result_is_outdated(self) -> bool:
         """Whether the result says `invalid` of inputs that are valid, since a limit was raised."""
         return self.result_is_invalid and isinstance(self.inputs, CompletePair)
@@ -208,6 +219,34 @@ def inspect(
     return Inspection(classified, result, busy is not None, breaker)
 
 
+def inspect_image(
+    settings: Settings, store: RetryingStore, concurrency: Concurrency, image: InputKey
+) -> IncompletePair | None:
+    """HEAD what an event of a reference image is about, and the package.
+
+    Return None if there may be a package, so that the pair has to be inspected. As a rule the image
+    comes first: then these two HEADs are all.
+    """
+    keys = [key for key in candidate_keys(settings, image.pair_id) if key.role == LIVE]
+    found, *packages = concurrency.gather(
+        *(lambda key=key: _read_input(settings, store, key) for key in (image, *keys))
+    )
+    if found is None or any(packages):
+        return None
+    return IncompletePair(image.pair_id, (LIVE,), (found,))
+
+
+def is_unchanged(
+    settings: Settings, store: RetryingStore, concurrency: Concurrency, pair: CompletePair
+) -> bool:
+    """HEAD the inputs of the pair again; other keys that an input may have are not looked at."""
+    keys = [InputKey(item.key, pair.pair_id, item.role) for item in pair.inputs]
+    inputs = concurrency.gather(
+        *(lambda key=key: _read_input(settings, store, key) for key in keys)
+    )
+    return tuple(inputs) == pair.inputs
+
+
 def _read_input(settings: Settings, store: RetryingStore, key: InputKey) -> Input | None:
     """HEAD an input; one that cannot be read, or not by us, is an input with a problem."""
     try:
@@ -249,7 +288,7 @@ def classify(
 def _invalid(pair: CompletePair, limits: Mapping[str, int]) -> InvalidPair | None:
     if len(pair.inputs) > 2:
         keys = ", ".join(repr(item.key) for item in pair.inputs)
-        return InvalidPair(pair, "InputAmbiguous", f"expected one of each, found: {keys}")
+        return InvalidPair(pair, AMBIGUOUS, f"expected one of each, found: {keys}")
     for item in pair.inputs:
         if item.problem:
             return InvalidPair(pair, item.problem, f"{item.key!r} {_PROBLEMS[item.problem]}")
