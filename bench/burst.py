@@ -17,6 +17,7 @@ from typing import Any
 from liveness_sandbox.faceid.rate_limit import ALGORITHMS
 from tests.simulation.baselines import FUNCTION_SECONDS, naive, waiting_in_place
 from tests.simulation.burst_world import BurstWorld
+from tests.simulation.resources import Distribution, Uniform
 
 from .table import Row, aligned
 
@@ -64,7 +65,7 @@ class Load:
     limiter: str = "sliding window"
     trickle: Uploads | None = None  # concurrent uploads whose latencies are reported separately
     others: float = 0.0  # calls per second that another client makes under the same limit
-    latency: tuple[float, float] | None = None  # seconds from a handler to the API
+    way: Distribution | None = None  # from a handler to the API
 
     @property
     def uploads(self) -> dict[str, float]:
@@ -93,7 +94,7 @@ SHARED = Load("a burst of 1,000, another client calls at 2/s", Uploads(1000, BUR
 STEADY = Load(
     "a burst of 1,000, the latency to the API varies by 5 ms",
     Uploads(1000, BURST),
-    latency=(0.020, 0.025),
+    way=Uniform(0.020, 0.025),
 )
 
 
@@ -153,8 +154,8 @@ def run(load: Load, handler: str, seed: int = SEED) -> Figures:
     world = BurstWorld(seed, LIMITERS[load.limiter](), RATE)
     kernel, face = world.kernel, world.face
     world.handler = HANDLERS[handler](world)
-    if load.latency:
-        face.latency_seconds = load.latency
+    if load.way:
+        face.way_seconds = load.way
     if handler == "ours":
         world.minute_timer()
     began = kernel.now + _BEGIN_SECONDS
