@@ -17,7 +17,7 @@ from typing import Any
 from liveness_sandbox.faceid.rate_limit import ALGORITHMS
 from tests.simulation.baselines import FUNCTION_SECONDS, naive, waiting_in_place
 from tests.simulation.burst_world import BurstWorld
-from tests.simulation.resources import Distribution, Uniform
+from tests.simulation.resources import Distribution, Resources, Uniform
 
 from .table import Row, aligned
 
@@ -38,6 +38,9 @@ _MAX_INSTANCE_RATIO = 1.3
 _PAIR_SECONDS = 0.5
 
 _OTHER_CLIENT = "other client"
+_PENDING = "liveness/ledger/pending/"
+# How long an instance waits for another event, where it has limits.
+IDLE_INSTANCE_SECONDS = 300.0
 
 LIMITERS = {name.replace("-", " "): algorithm for name, algorithm in ALGORITHMS.items()}
 HANDLERS: dict[str, Callable[[BurstWorld], Callable[[dict[str, Any]], Any]]] = {
@@ -65,7 +68,10 @@ class Load:
     limiter: str = "sliding window"
     trickle: Uploads | None = None  # concurrent uploads whose latencies are reported separately
     others: float = 0.0  # calls per second that another client makes under the same limit
+    limit: float = RATE  # calls per second
     way: Distribution | None = None  # from a handler to the API
+    calls: Distribution | None = None  # duration of a call
+    resources: Resources | None = None  # of an instance; None: no limits, and each event a new one
 
     @property
     def uploads(self) -> dict[str, float]:
@@ -80,7 +86,7 @@ class Load:
     @property
     def rate(self) -> float:
         """The rate that the limit leaves for the function."""
-        return RATE - self.others
+        return self.limit - self.others
 
 
 TRICKLE = Load("a trickle of 1/s for 5 minutes", Uploads(300, 1))
@@ -114,6 +120,8 @@ class Figures:
     throttled_later: int
     instance_seconds: float
     call_seconds: float
+    drainers: int  # instances that made more than a hundredth of all calls
+    cpu_seconds: float  # of a core, by all instances
 
     @property
     def finished(self) -> int:
@@ -127,8 +135,13 @@ class Figures:
     @property
     def goodput(self) -> float:
         """Results per second from the first to the last, divided by the rate."""
-        duration = self.finished_at[-1] - self.finished_at[0]
-        return (self.finished - 1) / duration / self.load.rate
+        return self.goodput_of(1)
+
+    def goodput_of(self, share: float) -> float:
+        """The same for the first of the results, of which there are so many."""
+        results = round(share * self.finished)
+        duration = self.finished_at[results - 1] - self.finished_at[0]
+        return (results - 1) / duration / self.load.rate
 
     @property
     def over_ideal(self) -> float:
@@ -151,11 +164,14 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def run(load: Load, handler: str, seed: int = SEED) -> Figures:
     """Put one handler under the load, until no event is left."""
-    world = BurstWorld(seed, LIMITERS[load.limiter](), RATE)
+    world = BurstWorld(seed, LIMITERS[load.limiter](), load.limit)
     kernel, face = world.kernel, world.face
     world.handler = HANDLERS[handler](world)
-    if load.way:
-        face.way_seconds = load.way
+    world.settings["LIVENESS_RATE_LIMIT"] = f"{load.limit:g}"
+    face.way_seconds = load.way or face.way_seconds
+    face.call_seconds = load.calls or face.call_seconds
+    if load.resources:
+        world.resources, world.idle_instances_live = load.resources, IDLE_INSTANCE_SECONDS
     if handler == "ours":
         world.minute_timer()
     began = kernel.now + _BEGIN_SECONDS
@@ -164,7 +180,7 @@ def run(load: Load, handler: str, seed: int = SEED) -> Figures:
     if load.others:
         _start_other_client(world, load.others)
     last_upload = max(load.uploads.values())
-    while kernel.now < began + last_upload or world.under_way:
+    while kernel.now < began + last_upload or world.under_way or world.store.keys_below(_PENDING):
         kernel.run(until=kernel.now + _STEP_SECONDS)
         if kernel.now > began + _MAX_SECONDS:
             break
@@ -185,6 +201,8 @@ def run(load: Load, handler: str, seed: int = SEED) -> Figures:
         sum(moment > burst_ends for moment in face.throttled),
         world.instance_seconds,
         face.busy_seconds,
+        sum(instance.calls > len(load.uploads) / 100 for instance in world.instances),
+        sum(instance.cpu.used for instance in world.instances),
     )
 
 

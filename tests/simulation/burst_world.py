@@ -249,6 +249,7 @@ class InstanceFace:
     def __init__(self, face: SimFace, cpu: Cpu, resources: Resources, kernel: Kernel) -> None:
         self._kernel = kernel
         self._face = face
+        self.calls = 0
         self._cpu = cpu
         self._resources = resources
         self.connections = Connections(
@@ -263,6 +264,7 @@ class InstanceFace:
         self, request: DetectRequest, seconds: float, on_late_answer: Callable[[Answer], None]
     ) -> Answer | NotSent | NoReply:
         latest = self._kernel.now + seconds
+        self.calls += 1
         self._cpu.use(self._resources.call / 2)
         self.connections.take()
         if self._kernel.now >= latest:
@@ -284,12 +286,13 @@ class Instance:
         kernel, resources = world.kernel, world.resources
         self.cpu = Cpu(kernel, resources)
         self.idle_since = kernel.now
+        self._face: InstanceFace | None = None
         if resources.is_free:
             self._clients = Clients(world.store, world.face, world.store)
         else:
-            store = InstanceStore(world.store, self.cpu, resources, kernel)
-            face = InstanceFace(world.face, self.cpu, resources, kernel)
-            self._clients = Clients(cast(Any, store), face, cast(Any, store))
+            store: Any = InstanceStore(world.store, self.cpu, resources, kernel)
+            self._face = InstanceFace(world.face, self.cpu, resources, kernel)
+            self._clients = Clients(store, self._face, store)
         self.function = Function(
             clock=SimClock(kernel),
             rng=SimChance(kernel),
@@ -298,6 +301,11 @@ class Instance:
             environ=world.environ,
             write=lambda line: world.write(line),
         )
+
+    @property
+    def calls(self) -> int:
+        """How many calls it made, if its resources are limited."""
+        return self._face.calls if self._face else 0
 
     def connect(self, settings: Settings, credentials: Credentials) -> Clients:
         return self._clients
