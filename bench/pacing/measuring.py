@@ -119,7 +119,7 @@ def _line(condition: Text, target: Target, row: Row, limit: str) -> tuple[Text, 
 
 
 def _with_figure(target: Target, measured: Sequence[Measured | None]) -> Measured:
-    """Return the figures of all runs that have this one; those that failed have rows of their own."""
+    """Return the figures of all runs that have this one; failed ones have their rows."""
     runs = [figures for one in measured for figures in one or () if figures is not None]
     return [figures for figures in runs if target.figure in figures]
 

@@ -110,17 +110,17 @@ class Cpu:
         """Return when that much work is done that begins then, and take it from the quota."""
         if not self._period:
             return begin + work / self._share
-        number = int(begin // self._period)
+        number = math.floor(begin / self._period)
         while True:
             if number > self._period_number:
                 self._period_number, self._left_of_period = number, self._share * self._period
-            done = min(work, self._left_of_period)
+            end_of_period = (number + 1) * self._period
+            done = max(0.0, min(work, self._left_of_period, end_of_period - begin))
             self._left_of_period -= done
             work -= done
-            if work <= 0:
+            if work <= 1e-9:
                 return begin + done
-            number = self._period_number + 1
-            begin = number * self._period
+            number, begin = number + 1, end_of_period
 
 
 class Connections:
