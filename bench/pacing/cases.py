@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from tests.simulation.burst_world import BurstWorld
+from tests.simulation.month_store import MonthStore
 from tests.simulation.resources import Distribution, Lognormal, Resources, Uniform
 
 from .. import burst
@@ -21,6 +22,9 @@ Figures = dict[str, float]
 # From the start of a world to the first full minute, at which the timer fires.
 _FIRST_TIMER_SECONDS = 60.0
 _SEEDS = (1, 2, 3, 4, 5)
+# What an invocation of the longest timeout has for reconcile.
+_RUN_SECONDS = 885.0
+_MONTH_PAIRS = 500_000
 
 
 class Target(NamedTuple):
@@ -186,6 +190,86 @@ def long_backlog(
     return {**figures, "allowed": allowed, "kept / allowed": figures["kept"] / allowed}
 
 
+def reconciled_hourly(seed: int, keys: int, resources: Resources, hours: int = 2) -> Figures:
+    """Let reconcile run every hour over that many inputs, to which five pairs a second are added.
+
+    Every pair is finished. The figures are of the last run.
+    """
+    world, store = _month(seed, keys, resources, hours)
+    began = world.kernel.now
+    store.pretend_reconciled(began)
+    for hour in range(1, hours + 1):
+        world.kernel.run(until=began + hour * 3600)
+        run = _reconcile_once(world, store)
+    return {
+        "parked": run.parked,
+        "requests": 1000 * (run.requests - run.heads) / run.keys,
+        "HEADs": run.heads / run.checked if run.checked else 0.0,
+        "checked": run.checked / 1000,
+        "seconds": run.seconds if run.complete else math.inf,
+    }
+
+
+def reconciled_first(seed: int, keys: int, resources: Resources) -> Figures:
+    """Let reconcile go through that many inputs of finished pairs for the first time."""
+    world, store = _month(seed, keys, resources, hours=0)
+    runs = [_reconcile_once(world, store)]
+    while not runs[-1].complete:
+        runs.append(_reconcile_once(world, store))
+    return {
+        "parked": sum(run.parked for run in runs),
+        "HEADs": sum(run.heads for run in runs) / (keys / 2),
+        "runs": sum(run.seconds for run in runs) / (keys / 2) * _MONTH_PAIRS / _RUN_SECONDS,
+    }
+
+
+def _month(seed: int, keys: int, resources: Resources, hours: int) -> tuple[BurstWorld, MonthStore]:
+    world = BurstWorld(seed, LIMITERS["sliding window"](), RATE)
+    world.handler = world.run_function
+    world.resources, world.idle_instances_live = resources, IDLE_INSTANCE_SECONDS
+    now, to_come = world.kernel.now, hours * 3600.0
+    pairs = keys // 2 + round(to_come * RATE)
+    store = MonthStore(world, pairs, since=now - keys / 2 / RATE, until=now + to_come)
+    world.store = store
+    return world, store
+
+
+class _ReconcileRun(NamedTuple):
+    """One invocation of reconcile; `heads` are of inputs and results, `requests` are all."""
+
+    keys: int
+    checked: int
+    parked: int
+    complete: bool
+    requests: int
+    heads: int
+    seconds: float
+
+
+def _reconcile_once(world: BurstWorld, store: MonthStore) -> _ReconcileRun:
+    before = (store.requests, store.heads, world.kernel.now)
+    ended: list[float] = []
+    summaries: list[Any] = []
+
+    def run() -> None:
+        summaries.append(world.run_function({"reconcile": {}})["reconcile"])
+        ended.append(world.kernel.now)
+
+    world.kernel.spawn(run)
+    while not ended:
+        world.kernel.run(until=world.kernel.now + 1)
+    (summary,) = summaries
+    return _ReconcileRun(
+        summary["keys"],
+        summary["checked"],
+        summary["parked"],
+        summary["complete"],
+        (store.requests - before[0]) // 2,
+        store.heads - before[1],
+        ended[0] - before[2],
+    )
+
+
 # ---- what it is measured for
 
 # Of all cases together.
@@ -227,6 +311,7 @@ def cases(costs: Resources, quick: bool) -> list[Case]:
         *_steady_cases(quick),
         *_little_cpu_cases(costs, quick),
         *_backlog_cases(costs, quick),
+        *_reconcile_cases(costs, quick),
     ]
 
 
@@ -419,3 +504,57 @@ def _backlog_cases(costs: Resources, quick: bool) -> Iterator[Case]:
                 Target("kept", _KEPT, form=".2f", at_most=False),
             ),
         )
+
+
+def _reconcile_cases(costs: Resources, quick: bool) -> Iterator[Case]:
+    keys = 40_000 if quick else 1_000_000
+    heads = Target(
+        "HEADs", Text("HEADs for each pair that is looked at", "每个被检查的文件对的 HEAD")
+    )
+    parked = Target(
+        "parked", Text("finished pairs that are parked", "被误停放的已完成文件对"), 0, form="d"
+    )
+    yield Case(
+        "reconcile",
+        Text(
+            f"reconcile, hourly, {keys:,} inputs and 5 pairs a second more, 0.1 of a core",
+            f"每小时对账，{keys:,} 个输入，每秒新增 5 对，0.1 个核",
+        ),
+        reconciled_hourly,
+        {"keys": keys, "resources": costs._replace(share=0.1)},
+        (
+            Target(
+                "requests",
+                Text(
+                    "requests per 1,000 inputs, without HEADs", "每 1,000 个输入的请求数，不含 HEAD"
+                ),
+                1.2,
+                form=".2f",
+            ),
+            heads._replace(limit=1, form=".2f"),
+            Target(
+                "seconds",
+                Text(
+                    "seconds of a pass, of 885 in an invocation", "一遍所需秒数，一次调用有 885 秒"
+                ),
+                _RUN_SECONDS,
+                form=".0f",
+            ),
+            parked,
+        ),
+    )
+    first = 4_000 if quick else 40_000
+    yield Case(
+        "reconcile",
+        Text(
+            f"reconcile, first pass over a month of {_MONTH_PAIRS:,} pairs, 0.1 of a core",
+            f"首次对账，一个月的 {_MONTH_PAIRS:,} 对，0.1 个核",
+        ),
+        reconciled_first,
+        {"keys": first, "resources": costs._replace(share=0.1)},
+        (
+            Target("runs", Text("hourly runs", "每小时一次的运行次数"), form=".1f"),
+            heads._replace(form=".2f"),
+            parked,
+        ),
+    )

@@ -102,6 +102,8 @@ def _table(
     everything = Text("all of these", "以上全部")
     for target in TOTALS:
         our, their = _with_figure(target, ours), _with_figure(target, theirs)
+        if not our:
+            continue
         row = _row(everything, target, our, their)
         rows.append(row)
         lines.append(_line(everything, target, row, ""))

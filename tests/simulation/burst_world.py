@@ -41,6 +41,12 @@ class _Object(NamedTuple):
     metadata: Mapping[str, str]
 
 
+def listed_object(key: str, written: float, etag: str, size: int) -> ListedObject:
+    """Return an object as a listing shows it; earlier functions do not read its size."""
+    shown: dict[str, Any] = {"size": size} if "size" in ListedObject._fields else {}
+    return ListedObject(key, written, etag, **shown)
+
+
 class SimStore:
     """An object store in which every operation takes one round trip, a listing possibly longer."""
 
@@ -128,7 +134,11 @@ class SimStore:
         keys = self._keys
         first = bisect_right(keys, after) if after >= prefix else bisect_left(keys, prefix)
         keys = [key for key in keys[first : first + 1001] if key.startswith(prefix)]
-        page = tuple(ListedObject(key, self.objects[key].written) for key in keys[:1000])
+        found = [(key, self.objects[key]) for key in keys[:1000]]
+        page = tuple(
+            listed_object(key, stored.written, stored.md5, len(stored.body))
+            for key, stored in found
+        )
         self._trip()
         return Page(page, page[-1].key if len(keys) > 1000 else None)
 
