@@ -12,21 +12,20 @@ import json
 import math
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Mapping
-from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from liveness.cloud.clients import Clients
 from liveness.cloud.credentials import Credentials
 from liveness.errors import ObjectChangedError, ObjectGoneError
 from liveness.face_api import Answer, DetectRequest, NoFrame, NoReply, NotSent, UploadTarget
 from liveness.handler import Function
-from liveness.markers import Marker, ParkReason, park
 from liveness.records import LATE_ANSWER_SECONDS
-from liveness.settings import Settings, read_settings
+from liveness.settings import Settings
 from liveness.store import CreateResult, Digests, ListedObject, ObjectHead, Page, StoredObject
 from liveness_sandbox.faceid.rate_limit import Algorithm
 
 from .kernel import Kernel, SimChance, SimClock, SimConcurrency
+from .markers import markers
 from .resources import Connections, Cpu, Distribution, Resources, Uniform
 
 BUCKET = "faces-1250000000"
@@ -435,14 +434,11 @@ class BurstWorld:
     def store_backlog(self, pairs: Iterable[str], first_due: float, last_due: float) -> None:
         """Store pairs whose events ended in a marker: due from then to then, evenly."""
         names = list(pairs)
-        clerk = _Clerk(self)
-        inputs: list[tuple[str, bytes]] = []
+        inputs = [(key, key.encode()) for pair in names for key in self.input_keys(pair)]
+        rng = SimChance(self.kernel)
+        self.store.write_all(inputs + markers(self.environ, rng, names, first_due, last_due))
         for number, pair in enumerate(names):
-            clerk.moment = first_due + (last_due - first_due) * number / len(names)
-            park(cast(Any, clerk), Marker(pair, ParkReason.DRAIN_ACTIVE), 0)
-            inputs += [(key, key.encode()) for key in self.input_keys(pair)]
-            self.uploaded[pair] = clerk.moment
-        self.store.write_all(inputs + clerk.markers)
+            self.uploaded[pair] = first_due + (last_due - first_due) * number / len(names)
 
     def store_pair(self, pair: str) -> None:
         self.uploaded[pair] = self.kernel.now
@@ -468,23 +464,6 @@ class BurstWorld:
             if stored is not None:
                 took[pair] = stored.first_written - uploaded
         return took
-
-
-class _Clerk(SimpleNamespace):
-    """What `park` needs of a context; it collects the markers, without requests and time."""
-
-    def __init__(self, world: BurstWorld) -> None:
-        super().__init__(
-            settings=read_settings(world.environ), rng=SimChance(world.kernel), store=self
-        )
-        self.moment = 0.0
-        self.markers: list[tuple[str, bytes]] = []
-
-    def now(self) -> float:
-        return self.moment
-
-    def put(self, bucket: str, key: str, body: bytes, *rest: object) -> None:
-        self.markers.append((key, body))
 
 
 def _event(key: str) -> dict[str, Any]:
