@@ -120,6 +120,7 @@ class Figures:
     throttled_later: int
     instance_seconds: float
     call_seconds: float
+    call_durations: list[float]
     drainers: int  # instances that made more than a hundredth of all calls
     cpu_seconds: float  # of a core, by all instances
 
@@ -201,6 +202,7 @@ def run(load: Load, handler: str, seed: int = SEED) -> Figures:
         sum(moment > burst_ends for moment in face.throttled),
         world.instance_seconds,
         face.busy_seconds,
+        face.durations,
         sum(instance.calls > len(load.uploads) / 100 for instance in world.instances),
         sum(instance.cpu.used for instance in world.instances),
     )

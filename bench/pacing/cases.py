@@ -6,7 +6,8 @@ import math
 import random
 import statistics
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from tests.simulation.burst_world import BurstWorld
@@ -16,11 +17,13 @@ from tests.simulation.resources import Distribution, Lognormal, Resources, Unifo
 from .. import burst
 from ..burst import BURST, IDLE_INSTANCE_SECONDS, LIMITERS, RATE, Load, Uploads, percentile
 from ..pages import Text
-from .reference import ideal_goodput, md1_percentile
+from .reference import ideal_goodput, md1_percentile, narrowest_spacing
 
 Figures = dict[str, float]
 # From the start of a world to the first full minute, at which the timer fires.
 _FIRST_TIMER_SECONDS = 60.0
+# Calls of the drain that are refused, of each pair.
+MAX_THROTTLED = 0.03
 _SEEDS = (1, 2, 3, 4, 5)
 # What an invocation of the longest timeout has for reconcile.
 _RUN_SECONDS = 885.0
@@ -58,10 +61,14 @@ class Case:
     arguments: Mapping[str, Any]
     targets: tuple[Target, ...]
     seeds: tuple[int, ...] = (1,)
-    numbers: Figures = field(default_factory=dict)
 
 
 # ---- what runs
+
+
+def possible(figure: str) -> str:
+    """Return the name of what nothing could beat, beside a figure of the same run."""
+    return f"possible {figure}"
 
 
 def drained_burst(
@@ -86,7 +93,12 @@ def drained_burst(
         resources=resources,
     )
     figures = burst.run(load, "ours", seed)
+    best: Figures = {}
+    if not others:  # whose calls are among those of which the durations are known
+        alone = partial(ideal_goodput, figures.call_durations, rate)
+        best = {possible("goodput"): alone(), possible("goodput of 99 %"): alone(0.99)}
     return {
+        **best,
         "lost": figures.lost,
         "twice": figures.billed_twice,
         "goodput": figures.goodput,
@@ -96,6 +108,17 @@ def drained_burst(
         "drainers": figures.drainers,
         "CPU a pair": figures.cpu_seconds / figures.finished,
     }
+
+
+def limited_burst(seed: int, pairs: int, limiter: str) -> Figures:
+    """Upload pairs at once, under a limiter of that kind, as it is possible at best."""
+    figures = drained_burst(seed, pairs, limiter=limiter)
+    slowness, call = 1.0, 1.04
+    if limiter == "sliding window":
+        slowness, _ = narrowest_spacing(Uniform(0.02, 0.06), RATE, MAX_THROTTLED)
+    # The first calls need no spacing, and the last one takes its time.
+    seconds = slowness * (pairs / RATE - 1) + call
+    return {**figures, possible("last / ideal"): seconds / (pairs / RATE)}
 
 
 def steady(seed: int, load: float, minutes: float) -> Figures:
@@ -126,7 +149,7 @@ def steady(seed: int, load: float, minutes: float) -> Figures:
         "median": statistics.median(times),
         "p99": percentile(times, 0.99),
         "max": times[-1],
-        "M/D/1 p99": md1,
+        possible("p99"): md1,
         "p99 / M/D/1": percentile(times, 0.99) / md1,
         "requests": world.store.requests / 2 / pairs,
         "throttled": len(world.face.throttled) / pairs,
@@ -348,10 +371,6 @@ def _tail_cases(quick: bool) -> Iterator[Case]:
                 Target("goodput", _GOODPUT, at_most=False),
             ),
             seeds=(11,),
-            numbers={
-                "goodput": ideal_goodput(pairs, RATE, calls),
-                "goodput of 99 %": ideal_goodput(pairs, RATE, calls, 0.99),
-            },
         )
 
 
@@ -384,11 +403,11 @@ def _limiter_cases(quick: bool) -> Iterator[Case]:
             yield Case(
                 "limiters",
                 Text(f"{pairs:,} at once, {name.en}", f"同时 {pairs:,} 对，{name.zh}"),
-                drained_burst,
+                limited_burst,
                 {"pairs": pairs, "limiter": limiter},
                 (
                     Target("last / ideal", _LAST, None if quick else goal),
-                    Target("throttled", _THROTTLED, 0.03),
+                    Target("throttled", _THROTTLED, MAX_THROTTLED),
                 ),
                 seeds=_SEEDS[:1] if quick or (pairs > 1000 and not is_sliding) else _SEEDS,
             )

@@ -12,7 +12,7 @@ from ..environment import RunFailed
 from ..pages import Section, Text
 from ..table import Row
 from . import baseline
-from .cases import TOTALS, Case, Figures, Target
+from .cases import TOTALS, Case, Figures, Target, possible
 
 # Of one case, those of each seed; None where the run failed.
 Measured = list[Figures | None]
@@ -87,7 +87,7 @@ def _table(
         Text("target", "目标"),
         Text("reached", "达到"),
         Text("before", "此前"),
-        Text("limit of what is possible", "可能的极限"),
+        Text("possible", "可能达到"),
         Text("", ""),
     )
     lines: list[tuple[Text, ...]] = []
@@ -96,8 +96,8 @@ def _table(
         for target in case.targets:
             row = _row(case.condition, target, our, their)
             rows.append(row)
-            ideal = case.numbers.get(target.figure)
-            limit = "" if ideal is None else format(ideal, target.form)
+            best = _worst(target._replace(figure=possible(target.figure)), our)
+            limit = "" if best is None else format(best, target.form)
             lines.append(_line(case.condition, target, row, limit))
     everything = Text("all of these", "以上全部")
     for target in TOTALS:
@@ -143,5 +143,6 @@ def _format(value: float, target: Target) -> str:
 
 
 def _worst(target: Target, measured: Measured) -> float | None:
-    values = [figures[target.figure] for figures in measured if figures is not None]
+    runs = [figures for figures in measured if figures is not None]
+    values = [figures[target.figure] for figures in runs if target.figure in figures]
     return target.worst(values) if values and len(values) == len(measured) else None

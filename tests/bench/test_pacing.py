@@ -8,9 +8,9 @@ import statistics
 import pytest
 
 from bench.pacing import costs
-from bench.pacing.cases import Case, Target, backlog, cases, drained_burst, steady
+from bench.pacing.cases import Case, Target, backlog, cases, drained_burst, possible, steady
 from bench.pacing.measuring import choose, compare
-from bench.pacing.reference import ideal_goodput, waits
+from bench.pacing.reference import ideal_goodput, narrowest_spacing, waits
 from bench.pages import Text
 from bench.table import Row
 from tests.simulation.resources import Uniform
@@ -33,8 +33,20 @@ def test_with_random_arrivals_it_waits_as_the_formula_says() -> None:
 
 
 def test_a_queue_that_is_served_at_the_rate_still_ends_with_its_last_call() -> None:
-    assert ideal_goodput(100, 5, Uniform(1, 1)) == pytest.approx(1)
-    assert ideal_goodput(100, 5, Uniform(0, 20)) < 0.9
+    assert ideal_goodput([1.0] * 100, rate=5) == pytest.approx(1)
+    assert ideal_goodput([1.0] * 99 + [5.0], rate=5) == pytest.approx(99 / (19.8 + 4) / 5)
+    assert ideal_goodput([1.0] * 99 + [5.0], rate=5, share=0.99) == pytest.approx(1)
+
+
+def test_where_the_way_varies_a_sliding_window_must_be_kept_away_from() -> None:
+    of_5_ms, _ = narrowest_spacing(Uniform(0.020, 0.025), 5, refused=0.03, calls=1000)
+    of_40_ms, distance = narrowest_spacing(Uniform(0.020, 0.060), 5, refused=0.03, calls=1000)
+    unrefused, _ = narrowest_spacing(Uniform(0.020, 0.060), 5, refused=0, calls=1000)
+
+    assert 1 < of_5_ms < 1.01
+    assert 1.02 < of_40_ms < 1.03
+    assert 0.01 < distance < 0.03
+    assert of_40_ms < unrefused <= 1.04
 
 
 _CONDITION, _LABEL = Text("a condition", "情形"), Text("a figure", "指标")
@@ -115,4 +127,4 @@ def test_random_arrivals_are_compared_with_the_queue_that_they_would_form() -> N
 
     assert (figures["lost"], figures["twice"]) == (0, 0)
     assert 0.6 < figures["median"] < 5
-    assert figures["M/D/1 p99"] < 3
+    assert figures[possible("p99")] < 3

@@ -29,6 +29,7 @@ from .markers import markers
 from .resources import Connections, Cpu, Distribution, Resources, Uniform
 
 BUCKET = "faces-1250000000"
+REFUSAL_SECONDS = 0.02  # from a call that is refused to its caller
 FRAME = b"\xff\xd8\xff frame of "
 
 
@@ -173,6 +174,7 @@ class SimFace:
         self.billed: dict[str, int] = {}
         self.arrivals: list[float] = []
         self.throttled: list[float] = []
+        self.durations: list[float] = []  # of the calls that were admitted
         self.unanswered: set[str] = set()  # pairs of which a call was answered too late
         self.busy_seconds = 0.0
 
@@ -191,10 +193,11 @@ class SimFace:
         self.arrivals.append(self._kernel.now)
         if not self.limiter.admit(self._rate, self._kernel.now):
             self.throttled.append(self._kernel.now)
-            self._kernel.sleep(0.02)
+            self._kernel.sleep(REFUSAL_SECONDS)
             return Answer("error", "RequestLimitExceeded", "", "r")
         self.billed[pair] = self.billed.get(pair, 0) + 1
         duration = self.call_seconds.draw(self._kernel.random)
+        self.durations.append(duration)
         md5 = hashlib.md5(FRAME + pair.encode()).hexdigest()
         url = f"https://x.cos.ap-singapore.myqcloud.com/{pair}"
         answer = Answer("result", "Success", "", "r", 96.3, url, True, md5)
