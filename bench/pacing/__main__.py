@@ -14,7 +14,7 @@ from pathlib import Path
 import liveness
 
 from .. import pages
-from . import costs
+from . import baseline, costs
 from .cases import cases
 from .measuring import choose, compare, measure
 
@@ -31,13 +31,10 @@ def main() -> int:
     )
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="runs at a time")
     parser.add_argument("--no-baseline", action="store_true", help="measure this function only")
-    parser.add_argument("--write-docs", action="store_true", help="write the table into docs/")
     parser.add_argument(
         "--figures", action="store_true", help="print the baseline's figures as JSON"
     )
     options = parser.parse_args()
-    if options.write_docs and (options.quick or options.only):
-        parser.error("--write-docs: not with --quick or --only")
     chosen = choose(
         cases(costs.BASELINE if options.figures else costs.OURS, options.quick), options.only
     )
@@ -48,22 +45,11 @@ def main() -> int:
         report = {"source": str(Path(liveness.__file__)), "figures": measure(chosen, options.jobs)}
         print(json.dumps(report))
         return 0
-    earlier = None if options.no_baseline else _baseline_arguments(options)
-    section, rows = compare(chosen, options.jobs, earlier)
-    print(pages.as_text(section))
-    if options.write_docs:
-        pages.write("make bench", [section])
-    return 1 if any(row.failed or row.met is False for row in rows) else 0
-
-
-def _baseline_arguments(options: argparse.Namespace) -> list[str]:
     only = [part for text in options.only or () for part in ("--only", text)]
-    return [
-        *only,
-        *(["--quick"] if options.quick else []),
-        "--jobs",
-        str(max(1, options.jobs // 2)),
-    ]
+    earlier = None if options.no_baseline else baseline.arguments(options.quick, options.jobs, only)
+    compared = compare(chosen, options.jobs, earlier)
+    print(pages.as_text(compared.section))
+    return 1 if any(row.is_missed for row in compared.rows) else 0
 
 
 if __name__ == "__main__":

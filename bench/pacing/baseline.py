@@ -36,6 +36,11 @@ def source(commit: str) -> Path:
     return folder / "src"
 
 
+def arguments(quick: bool, jobs: int, only: Sequence[str] = ()) -> list[str]:
+    """Return the arguments of the same cases, in half as many runs at a time."""
+    return [*only, *(["--quick"] if quick else []), "--jobs", str(max(1, jobs // 2))]
+
+
 def start(arguments: Sequence[str], commit: str = COMMIT) -> subprocess.Popen[str]:
     """Start measuring the same cases with that commit's function. Raises RunFailed."""
     path = os.pathsep.join((str(source(commit)), str(ROOT)))

@@ -467,29 +467,24 @@ def _steady_cases(quick: bool) -> Iterator[Case]:
 
 def _little_cpu_cases(costs: Resources, quick: bool) -> Iterator[Case]:
     pairs = 100 if quick else 300
-    for share in (0.1, 0.15):
-        for period in (0.0, 0.1):
-            how = (
-                Text(", as a quota of each 100 ms", "，按每 100 毫秒的配额")
-                if period
-                else Text("", "")
-            )
-            yield Case(
-                "little CPU",
-                Text(
-                    f"a backlog of {pairs}, {share:g} of a core{how.en}",
-                    f"积压 {pairs} 对，{share:g} 个核{how.zh}",
-                ),
-                backlog,
-                {
-                    "pairs": pairs,
-                    "resources": costs._replace(share=share, period=period),
-                },
-                (
-                    Target("kept", _KEPT, None if period or quick else 4.7, False, ".2f"),
-                    Target("throttled", _THROTTLED),
-                ),
-            )
+    shares = [(share, 0.0) for share in (0.05, 0.1, 0.15, 0.25, 0.5, 1.0)]
+    for share, period in [*shares, (0.1, 0.1), (0.15, 0.1)]:
+        how = Text(", as a quota of each 100 ms", "，按每 100 毫秒的配额")
+        how = how if period else Text("", "")
+        has_goal = share in (0.1, 0.15) and not period and not quick
+        yield Case(
+            "little CPU",
+            Text(
+                f"a backlog of {pairs}, {share:g} of a core{how.en}",
+                f"积压 {pairs} 对，{share:g} 个核{how.zh}",
+            ),
+            backlog,
+            {"pairs": pairs, "resources": costs._replace(share=share, period=period)},
+            (
+                Target("kept", _KEPT, 4.7 if has_goal else None, at_most=False, form=".2f"),
+                Target("throttled", _THROTTLED),
+            ),
+        )
 
 
 def _backlog_cases(costs: Resources, quick: bool) -> Iterator[Case]:

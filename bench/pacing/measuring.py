@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 from ..environment import RunFailed
@@ -27,9 +27,36 @@ def choose(all_cases: Iterable[Case], only: Sequence[str] | None) -> list[Case]:
     ]
 
 
+class Comparison:
+    """Cases, with the figures of this function and, where there are any, of the baseline."""
+
+    def __init__(
+        self, chosen: Sequence[Case], ours: Sequence[Measured], theirs: Sequence[Measured | None]
+    ) -> None:
+        self._cases = list(zip(chosen, ours, theirs, strict=True))
+        self.rows: list[Row] = []
+        lines: list[tuple[Text, ...]] = []
+        for case, our, their in self._cases:
+            for target in case.targets:
+                best = _worst(target._replace(figure=possible(target.figure)), our)
+                row = _row(case.condition, target, our, their)
+                self.rows.append(row)
+                lines.append(_line(case.condition, target, row, best))
+        for target in TOTALS:
+            our, before = _with_figure(target, ours), _with_figure(target, theirs)
+            if our:
+                row = _row(_EVERYTHING, target, our, before)
+                self.rows.append(row)
+                lines.append(_line(_EVERYTHING, target, row, None))
+        self.section = Section(_HEADINGS, lines)
+
+    def __iter__(self) -> Iterator[tuple[Case, Measured, Measured | None]]:
+        return iter(self._cases)
+
+
 def compare(
     chosen: Sequence[Case], jobs: int, baseline_arguments: Sequence[str] | None
-) -> tuple[Section, list[Row]]:
+) -> Comparison:
     """Measure the cases, at the same time as the baseline if there are arguments for it."""
     process, problem = None, ""
     if baseline_arguments is not None:
@@ -37,15 +64,19 @@ def compare(
             process = baseline.start(baseline_arguments)
         except RunFailed as error:
             problem = str(error)
+    theirs: Sequence[Measured | None] = [None] * len(chosen)
     try:
         ours = measure(chosen, max(1, jobs - jobs // 2 if process else jobs))
-        theirs = baseline.figures(process) if process else [None] * len(chosen)
+        if process:
+            theirs = baseline.figures(process)
+    except RunFailed as error:
+        problem = str(error)
     finally:
         if process and process.poll() is None:
             process.terminate()
     if problem:
         print(f"No baseline: {problem}.", file=sys.stderr)
-    return _table(chosen, ours, theirs)
+    return Comparison(chosen, ours, theirs)
 
 
 def measure(chosen: Sequence[Case], jobs: int) -> list[Measured]:
@@ -78,45 +109,25 @@ def _run(case: Case, seed: int) -> Figures | None:
         return None
 
 
-def _table(
-    chosen: Sequence[Case], ours: Sequence[Measured], theirs: Sequence[Measured | None]
-) -> tuple[Section, list[Row]]:
-    headings = (
-        Text("condition", "情形"),
-        Text("figure", "指标"),
-        Text("target", "目标"),
-        Text("reached", "达到"),
-        Text("before", "此前"),
-        Text("possible", "可能达到"),
-        Text("", ""),
-    )
-    lines: list[tuple[Text, ...]] = []
-    rows: list[Row] = []
-    for case, our, their in zip(chosen, ours, theirs, strict=True):
-        for target in case.targets:
-            row = _row(case.condition, target, our, their)
-            rows.append(row)
-            best = _worst(target._replace(figure=possible(target.figure)), our)
-            limit = "" if best is None else format(best, target.form)
-            lines.append(_line(case.condition, target, row, limit))
-    everything = Text("all of these", "以上全部")
-    for target in TOTALS:
-        our, their = _with_figure(target, ours), _with_figure(target, theirs)
-        if not our:
-            continue
-        row = _row(everything, target, our, their)
-        rows.append(row)
-        lines.append(_line(everything, target, row, ""))
-    return Section(headings, lines), rows
+_EVERYTHING = Text("all of these", "以上全部")
+_HEADINGS = (
+    Text("condition", "情形"),
+    Text("figure", "指标"),
+    Text("target", "目标"),
+    Text("reached", "达到"),
+    Text("before", "此前"),
+    Text("possible", "可能达到"),
+    Text("", ""),
+)
 
 
-def _line(condition: Text, target: Target, row: Row, limit: str) -> tuple[Text, ...]:
+def _line(condition: Text, target: Target, row: Row, best: float | None) -> tuple[Text, ...]:
     verdict = Text("", "")
     if row.failed:
         verdict = Text("FAILED", "测量失败")
     elif row.met is False:
         verdict = Text("not met", "未达到")
-    cells = (row.target, row.ours, row.baseline, limit)
+    cells = (row.target, row.ours, row.baseline, "" if best is None else _format(best, target))
     return condition, target.label, *(Text(cell, cell) for cell in cells), verdict
 
 

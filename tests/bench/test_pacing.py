@@ -61,8 +61,7 @@ def rows(target: Target, *figures: float | None) -> list[Row]:
         return {target.figure: figure, "lost": 0}
 
     case = Case("group", _CONDITION, measure, {}, (target,), tuple(range(len(figures))))
-    _, compared = compare([case], jobs=1, baseline_arguments=None)
-    return compared
+    return compare([case], jobs=1, baseline_arguments=None).rows
 
 
 @pytest.mark.parametrize(
