@@ -17,7 +17,7 @@ from .environment import NAIVE, OURS, Environment, Handler, RunFailed
 from .pacing import baseline, costs
 from .pacing.cases import cases
 from .pacing.measuring import compare
-from .pacing.plot import draw_pacing
+from .pacing.plot import write_docs
 from .table import Row, as_json, render
 
 MAX_ROUND_TRIPS = 3
@@ -84,9 +84,8 @@ def main() -> int:
     )
     print(f"\n{pages.as_text(compared.section)}")
     if options.write_docs:
-        pages.write("make bench", [compared.section])
+        write_docs(compared)
         plot.draw_burst(figures)
-        draw_pacing(compared)
     rows += burst_rows + compared.rows
     if options.json:
         options.json.write_text(as_json(machine, rows), encoding="utf-8")

@@ -45,7 +45,7 @@ def draw(
     from matplotlib import pyplot
 
     for theme in THEMES:
-        style = {
+        style: Any = {
             "svg.hashsalt": "liveness",
             "svg.fonttype": "none",
             "font.family": "sans-serif",

@@ -9,14 +9,16 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import liveness
 
-from .. import pages
+from .. import pages, theme
 from . import baseline, costs
 from .cases import cases
 from .measuring import choose, compare, measure
+from .plot import write_docs
 
 
 def main() -> int:
@@ -35,6 +37,8 @@ def main() -> int:
         "--figures", action="store_true", help="print the baseline's figures as JSON"
     )
     options = parser.parse_args()
+    if options.write_docs and (options.quick or options.only or not theme.available()):
+        parser.error("--write-docs: with all cases, and with matplotlib (the extra `bench`)")
     chosen = choose(
         cases(costs.BASELINE if options.figures else costs.OURS, options.quick), options.only
     )
@@ -42,6 +46,7 @@ def main() -> int:
         print("\n".join(f"{case.group}: {case.condition.en}" for case in chosen))
         return 0
     if options.figures:
+        chosen = [replace(case, seeds=case.seeds[:1]) for case in chosen]
         report = {"source": str(Path(liveness.__file__)), "figures": measure(chosen, options.jobs)}
         print(json.dumps(report))
         return 0
@@ -49,6 +54,8 @@ def main() -> int:
     earlier = None if options.no_baseline else baseline.arguments(options.quick, options.jobs, only)
     compared = compare(chosen, options.jobs, earlier)
     print(pages.as_text(compared.section))
+    if options.write_docs:
+        write_docs(compared)
     return 1 if any(row.is_missed for row in compared.rows) else 0
 
 

@@ -300,9 +300,9 @@ TOTALS = (
     Target("lost", Text("pairs lost", "丢失的文件对"), 0, form="d"),
     Target("twice", Text("calls billed twice", "重复计费的调用"), 0, form="d"),
 )
-_GOODPUT = Text("goodput / rate", "吞吐 / 速率")
-_GOODPUT_99 = Text("goodput / rate, until 99 % are done", "吞吐 / 速率，至完成 99 %")
-_LAST = Text("last result / ideal", "最后结果 / 理想值")
+_GOODPUT = Text("goodput / rate", "有效吞吐 / 速率")
+_GOODPUT_99 = Text("goodput / rate, until 99 % are done", "有效吞吐 / 速率，到完成 99 % 为止")
+_LAST = Text("last result / ideal", "最后结果 / 理想")
 _THROTTLED = Text("throttled calls a pair", "每对被限流的调用")
 _KEPT = Text("results per second", "每秒结果数")
 _FIRST = Text("first result after the drain's start, s", "清理开始到第一个结果，秒")
@@ -346,7 +346,7 @@ def _goodput_cases(quick: bool) -> Iterator[Case]:
             "goodput",
             Text(
                 f"{pairs:,} at once, calls of {seconds} s",
-                f"同时 {pairs:,} 对，调用 {seconds} 秒",
+                f"一次上传 {pairs:,} 对，调用 {seconds} 秒",
             ),
             drained_burst,
             {"pairs": pairs, "calls": _spread(seconds)},
@@ -362,7 +362,7 @@ def _tail_cases(quick: bool) -> Iterator[Case]:
             "tails",
             Text(
                 f"{pairs:,} at once, calls lognormal, median {median} s, p99 20 s",
-                f"同时 {pairs:,} 对，调用时间为对数正态，中位数 {median} 秒、p99 20 秒",
+                f"一次上传 {pairs:,} 对，调用时间为对数正态，中位数 {median} 秒、p99 20 秒",
             ),
             drained_burst,
             {"pairs": pairs, "calls": calls},
@@ -382,7 +382,7 @@ def _rate_cases(costs: Resources, quick: bool) -> Iterator[Case]:
             "rates",
             Text(
                 f"{number:,} at once, {rate} calls a second, a core each",
-                f"同时 {number:,} 对，每秒 {rate} 次调用，每个实例一个核",
+                f"一次上传 {number:,} 对，每秒 {rate} 次调用，每个实例一个核",
             ),
             drained_burst,
             {"pairs": number, "rate": rate, "resources": costs._replace(share=1.0)},
@@ -402,7 +402,7 @@ def _limiter_cases(quick: bool) -> Iterator[Case]:
             goal = goals.get(pairs) if is_sliding else 1.008
             yield Case(
                 "limiters",
-                Text(f"{pairs:,} at once, {name.en}", f"同时 {pairs:,} 对，{name.zh}"),
+                Text(f"{pairs:,} at once, {name.en}", f"一次上传 {pairs:,} 对，{name.zh}"),
                 limited_burst,
                 {"pairs": pairs, "limiter": limiter},
                 (
@@ -419,14 +419,14 @@ def _shared_cases(quick: bool) -> Iterator[Case]:
         "shared",
         Text(
             f"{pairs:,} at once, another user takes 2/s",
-            f"同时 {pairs:,} 对，另一用户每秒调用 2 次",
+            f"一次上传 {pairs:,} 对，另一使用者每秒调用 2 次",
         ),
         drained_burst,
         {"pairs": pairs, "others": 2.0},
         (
             Target(
                 "goodput",
-                Text("goodput / what the other leaves", "吞吐 / 另一用户留下的"),
+                Text("goodput / what the other leaves", "有效吞吐 / 另一使用者剩下的配额"),
                 None if quick else 0.98,
                 at_most=False,
             ),
@@ -438,7 +438,9 @@ def _shared_cases(quick: bool) -> Iterator[Case]:
 
 def _steady_cases(quick: bool) -> Iterator[Case]:
     minutes = 3 if quick else 60
-    ratio = Target("p99 / M/D/1", Text("p99 / (M/D/1's wait + call)", "p99 /（M/D/1 等待 + 调用）"))
+    ratio = Target(
+        "p99 / M/D/1", Text("p99 / (M/D/1's wait + call)", "p99 /（M/D/1 的等待 + 调用）")
+    )
     always = (
         Target("p99", Text("p99, s", "p99，秒"), form=".1f"),
         Target("throttled", _THROTTLED),
@@ -523,16 +525,16 @@ def _backlog_cases(costs: Resources, quick: bool) -> Iterator[Case]:
 def _reconcile_cases(costs: Resources, quick: bool) -> Iterator[Case]:
     keys = 40_000 if quick else 1_000_000
     heads = Target(
-        "HEADs", Text("HEADs for each pair that is looked at", "每个被检查的文件对的 HEAD")
+        "HEADs", Text("HEADs for each pair that is looked at", "每对被检查的文件的 HEAD 数")
     )
     parked = Target(
-        "parked", Text("finished pairs that are parked", "被误停放的已完成文件对"), 0, form="d"
+        "parked", Text("finished pairs that are parked", "被挂起的已完成文件对"), 0, form="d"
     )
     yield Case(
         "reconcile",
         Text(
             f"reconcile, hourly, {keys:,} inputs and 5 pairs a second more, 0.1 of a core",
-            f"每小时对账，{keys:,} 个输入，每秒新增 5 对，0.1 个核",
+            f"对账，每小时一次，{keys:,} 个输入，每秒新增 5 对，0.1 个核",
         ),
         reconciled_hourly,
         {"keys": keys, "resources": costs._replace(share=0.1)},
@@ -562,7 +564,7 @@ def _reconcile_cases(costs: Resources, quick: bool) -> Iterator[Case]:
         "reconcile",
         Text(
             f"reconcile, first pass over a month of {_MONTH_PAIRS:,} pairs, 0.1 of a core",
-            f"首次对账，一个月的 {_MONTH_PAIRS:,} 对，0.1 个核",
+            f"对账，首次，一个月的 {_MONTH_PAIRS:,} 对，0.1 个核",
         ),
         reconciled_first,
         {"keys": first, "resources": costs._replace(share=0.1)},

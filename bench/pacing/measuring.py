@@ -14,7 +14,7 @@ from ..table import Row
 from . import baseline
 from .cases import TOTALS, Case, Figures, Target, possible
 
-# Of one case, those of each seed; None where the run failed.
+# Of one case, those of each seed, of the baseline the first; None where the run failed.
 Measured = list[Figures | None]
 
 

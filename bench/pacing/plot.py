@@ -1,10 +1,11 @@
-"""Plots goodput over the duration of a call, results over the share of a core, waits over load."""
+"""The table and its plot in docs/benchmarks: goodput over calls, results over shares, waits."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+from .. import pages
 from ..burst import RATE
 from ..theme import Theme, draw
 from .cases import possible
@@ -13,8 +14,9 @@ from .measuring import Comparison
 Points = list[tuple[float, float]]
 
 
-def draw_pacing(compared: Comparison) -> None:
-    """Write docs/pacing-light.svg and -dark.svg."""
+def write_docs(compared: Comparison) -> None:
+    """Write the table into both pages, and docs/pacing-light.svg and -dark.svg."""
+    pages.write("make bench", [compared.section])
 
     def plot(panels: list[Any], theme: Theme) -> None:
         goodput, kept, waits = panels
@@ -25,6 +27,7 @@ def draw_pacing(compared: Comparison) -> None:
         goodput.legend(loc="lower left")
         _lines(kept, theme, compared, "little CPU", "resources", "kept")
         kept.set_xscale("log")
+        kept.xaxis.set_major_formatter("{x:g}")
         kept.set_xlabel("share of a core")
         kept.set_ylabel("results per second")
         kept.set_ylim(0, 5.25)
@@ -32,6 +35,8 @@ def draw_pacing(compared: Comparison) -> None:
         best = _points(compared, "steady", "load", possible("p99"), is_ours=True)
         waits.plot(*zip(*best, strict=True), color=theme.text, linestyle="--", label="M/D/1")
         waits.set_yscale("log")
+        waits.yaxis.set_major_formatter("{x:g}")
+        waits.yaxis.set_minor_formatter("{x:g}")
         waits.set_xlabel("load / rate")
         waits.set_ylabel("p99 from upload to result, s")
         waits.legend(loc="upper left")
