@@ -36,6 +36,9 @@ def main() -> int:
     parser.add_argument(
         "--figures", action="store_true", help="print the baseline's figures as JSON"
     )
+    parser.add_argument(
+        "--write-docs", action="store_true", help="also write table and plot into docs/benchmarks"
+    )
     options = parser.parse_args()
     if options.write_docs and (options.quick or options.only or not theme.available()):
         parser.error("--write-docs: with all cases, and with matplotlib (the extra `bench`)")

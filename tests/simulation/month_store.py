@@ -113,7 +113,8 @@ class MonthStore(SimStore):
         self._trip()
         written, now = self._written(key, number), self._kernel.now
         is_result = key == result_key(self._settings, self._name(number))
-        exists = written <= now and (is_result or key in self._keys_of("", number))
+        keys = self._keys_of(self._settings.input_prefix, number) + self._results(number)
+        exists = written <= now and key in keys
         self._trip()
         if not exists:
             return None
