@@ -83,7 +83,7 @@ class DueMarkers:
         self._finished: set[str] = set()  # pairs
         self._held: set[str] = set()  # keys
         self._listed: deque[list[str]] = deque()  # pages that no draw has sorted yet
-        self._drawn: set[str] = set()  # keys, since the listing began that is under way
+        self._drawn: set[str] = set()  # keys that a listing may show which began before they ended
         self._is_listing = False
         self._after: str | None = marker_prefix(ctx.settings)  # where to list on; None at the end
         self._refreshed = ctx.clock.monotonic()
@@ -179,7 +179,7 @@ class DueMarkers:
         if self._after is None and not self.any_due:
             self._list_from_the_oldest()
         self._is_listing = True
-        self._drawn.clear()
+        self._drawn = {running.key for running in list(self._running.values())}
         return True
 
     def look_again(self) -> bool:
@@ -226,9 +226,8 @@ class DueMarkers:
 
     def _add(self, keys: list[str]) -> None:
         now = self._ctx.store.now()
-        running = {running.key for running in list(self._running.values())}
         for key in keys:
-            if key in self._held or key in running or key in self._drawn:
+            if key in self._held or key in self._drawn:
                 continue
             pair = _pair_of(key)
             if not self._is_ours(pair):

@@ -114,7 +114,7 @@ class Settlement:
                 if self._permit is None:
                     return Deferral(0, ParkReason.NO_CALL_SLOT)
             admission = self._admission_control(prepared, history)
-            match self._ledger.claim(history, admission):
+            match self._claim(history, admission):
                 case Response() as response:
                     return RecordedResponse(response)
                 case Mine() as mine:
@@ -128,6 +128,19 @@ class Settlement:
                     self._journal.learn(self._pair, history)
                     if lease_left > 0:
                         return Deferral(lease_left, ParkReason.LEASE_HELD)
+
+    def _claim(
+        self, history: History, admission: AdmissionControl
+    ) -> Mine | Theirs | Unread | Response:
+        """Claim; meanwhile open a connection for the call, if that is needed."""
+        connect = None if self.giving_up else self._ctx.face.reserve_connection()
+        if connect is None:
+            return self._ledger.claim(history, admission)
+        claim: Mine | Theirs | Unread | Response
+        _, claim = self._ctx.concurrency.gather(
+            connect, lambda: self._ledger.claim(history, admission)
+        )
+        return claim
 
     @property
     def _limit(self) -> int:
