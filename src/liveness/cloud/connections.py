@@ -55,7 +55,7 @@ class Reply:
         self.status = self._response.status
         self.headers: dict[str, str] = {}
         """Names in lower case; the values of a repeated header are joined."""
-        for name, value in self._response.headers.items():
+        for name, value in self._response.headers.raw_items():
             name = name.lower()
             known = self.headers.get(name)
             self.headers[name] = value if known is None else f"{known}, {value}"
