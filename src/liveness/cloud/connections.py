@@ -11,6 +11,7 @@ import base64
 import contextlib
 import os
 import ssl
+import threading
 import weakref
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -95,6 +96,7 @@ class Connections:
         self._idle: dict[Origin, list[HTTPConnection]] = {}
         self._proxies: dict[str, str] = {}
         self._origins: dict[tuple[str, str], Origin] = {}
+        self._lock = threading.Lock()
         self._tls: ssl.SSLContext | None = None
         self.close = weakref.finalize(self, _close, self._idle)
         """Closes the idle connections."""
@@ -154,7 +156,8 @@ class Connections:
         )
         connection: HTTPConnection
         if origin.scheme == "https":
-            self._tls = self._tls or tls_context()
+            with self._lock:  # a cold start connects several times at once, and reads these once
+                self._tls = self._tls or tls_context()
             connection = HTTPSConnection(host, port, timeout=_CONNECT_SECONDS, context=self._tls)
             if origin.proxy:
                 connection.set_tunnel(origin.host, 443, _authorization(origin.proxy))
@@ -162,11 +165,12 @@ class Connections:
             connection = HTTPConnection(host, port, timeout=_CONNECT_SECONDS)
         connection.connect()
         connection.sock.settimeout(_READ_SECONDS)
+        connection.blocksize = CHUNK_BYTES  # of a body that is read from elsewhere
         return connection
 
     def keep(self, origin: Origin, connection: HTTPConnection) -> None:
         """Take back a connection that can be used again."""
-        if sum(map(len, self._idle.values())) < _MAX_IDLE:
+        if sum(map(len, tuple(self._idle.values()))) < _MAX_IDLE:
             self._idle.setdefault(origin, []).append(connection)
         else:
             connection.close()
