@@ -31,6 +31,8 @@ _READ_SECONDS = 10.0  # between two reads
 _MAX_IDLE = 128
 # What is raised for a broken connection, or for HTTP that cannot be understood.
 NETWORK_ERRORS = (HTTPException, OSError, ValueError)
+_tls_contexts: dict[str, ssl.SSLContext] = {}
+_tls_lock = threading.Lock()
 
 
 class Origin(NamedTuple):
@@ -96,8 +98,6 @@ class Connections:
         self._idle: dict[Origin, list[HTTPConnection]] = {}
         self._proxies: dict[str, str] = {}
         self._origins: dict[tuple[str, str], Origin] = {}
-        self._lock = threading.Lock()
-        self._tls: ssl.SSLContext | None = None
         self.close = weakref.finalize(self, _close, self._idle)
         """Closes the idle connections."""
 
@@ -156,9 +156,8 @@ class Connections:
         )
         connection: HTTPConnection
         if origin.scheme == "https":
-            with self._lock:  # a cold start connects several times at once, and reads these once
-                self._tls = self._tls or tls_context()
-            connection = HTTPSConnection(host, port, timeout=_CONNECT_SECONDS, context=self._tls)
+            tls = tls_context("cos")
+            connection = HTTPSConnection(host, port, timeout=_CONNECT_SECONDS, context=tls)
             if origin.proxy:
                 connection.set_tunnel(origin.host, 443, _authorization(origin.proxy))
         else:
@@ -182,8 +181,19 @@ def _close(idle: Mapping[Origin, list[HTTPConnection]]) -> None:
             connections.pop().close()
 
 
-def tls_context() -> ssl.SSLContext:
-    """Return a context that verifies hosts against certifi's authorities, or the environment's."""
+def tls_context(user: str) -> ssl.SSLContext:
+    """Return this process's context for one user, which may change it.
+
+    It verifies hosts against certifi's authorities, or the environment's. To read these takes 20 ms
+    of a core, so it is done once, and not for each of the connections of a cold start.
+    """
+    with _tls_lock:
+        if user not in _tls_contexts:
+            _tls_contexts[user] = _new_tls_context()
+        return _tls_contexts[user]
+
+
+def _new_tls_context() -> ssl.SSLContext:
     # What the FaceID client's HTTP library reads.
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     if bundle and os.path.isdir(bundle):

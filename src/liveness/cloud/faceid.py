@@ -24,6 +24,7 @@ from ..face_api import (
 from ..records import LATE_ANSWER_SECONDS
 from ..runtime import Clock, Concurrency
 from ..settings import Settings
+from .connections import tls_context
 from .credentials import Credentials
 
 ENDPOINT = "faceid.intl.tencentcloudapi.com"
@@ -242,6 +243,18 @@ def _gated_adapter(gate: _Gate) -> Any:
     pools = {"http": HTTPPool, "https": HTTPSPool}
 
     class Adapter(requests.adapters.HTTPAdapter):
+        def build_connection_pool_key_attributes(
+            self, request: Any, verify: Any, cert: Any = None
+        ) -> tuple[Any, Any]:
+            """Have all connections verify hosts by one context; each would read one of its own."""
+            host, _ = super().build_connection_pool_key_attributes(request, True)
+            if host["scheme"] == "http":
+                return host, {}
+            return host, {"cert_reqs": "CERT_REQUIRED", "ssl_context": tls_context("faceid")}
+
+        def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+            """Leave the pool as it was made."""
+
         def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
             super().init_poolmanager(*args, **kwargs)
             self.poolmanager.pool_classes_by_scheme = pools
