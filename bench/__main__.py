@@ -1,4 +1,4 @@
-"""`python -m bench`: measure everything and print the table. A missed target is not an error."""
+"""`python -m bench`: measure everything and print the tables. A missed target is an error."""
 
 from __future__ import annotations
 
@@ -12,8 +12,24 @@ from pathlib import Path
 
 from liveness_sandbox import Sandbox
 
-from . import burst, burst_http, cold, intl_sdk, memory, pair_cpu, plot, round_trips
+from . import (
+    backlog,
+    burst,
+    burst_http,
+    cold,
+    intl_sdk,
+    memory,
+    pages,
+    pair_cpu,
+    plot,
+    round_trips,
+    theme,
+)
 from .environment import NAIVE, OURS, Environment, Handler, RunFailed
+from .pacing import baseline, costs
+from .pacing.cases import cases
+from .pacing.measuring import compare
+from .pacing.plot import write_docs
 from .table import Row, as_json, render
 
 MAX_ROUND_TRIPS = 3
@@ -23,21 +39,23 @@ MAX_CPU_RATIO = {"event": 0.6, "drain": 0.5}
 
 
 def main() -> int:
-    """Return 0, or 1 if something could not be measured."""
+    """Return 0, or 1 if a target is missed, or something could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=15, help="cold runs per handler (default 15)")
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="also write every number to a file"
     )
-    parser.add_argument("--quick", action="store_true", help="leave out bursts of 10,000")
+    parser.add_argument("--quick", action="store_true", help="fewer pairs, and fewer targets")
     parser.add_argument(
-        "--plot", type=Path, metavar="FILE", help="write an SVG of the bursts to a file"
+        "--write-docs", action="store_true", help="also write tables and plots into docs/benchmarks"
     )
     options = parser.parse_args()
     if options.runs < 1:
         parser.error("--runs: at least 1")
-    if options.plot and not plot.available():
-        parser.error("--plot needs matplotlib: pip install -e '.[bench]' -c constraints.txt")
+    if options.write_docs and options.quick:
+        parser.error("--write-docs: not with --quick")
+    if options.write_docs and not theme.available():
+        parser.error("--write-docs needs matplotlib: pip install -e '.[bench]' -c constraints.txt")
 
     machine = {
         "cores": os.cpu_count(),
@@ -56,6 +74,7 @@ def main() -> int:
             *_measured("cold waiting path", lambda: _waiting(environment, options.runs)),
             *_measured("cold full path", lambda: _full(environment, options.runs)),
             *_measured("CPU of a pair", lambda: _pair_cpu(environment, options.runs)),
+            *_measured("a long backlog", lambda: backlog.measure(environment)),
         ]
     print(
         f"{machine['cores']} cores, {machine['machine']}, {machine['system']}, "
@@ -72,12 +91,21 @@ def main() -> int:
     print(burst.render(figures))
     print(burst.NOTES)
     print(f"\n{render(burst_rows)}")
-    if options.plot and figures:
-        plot.draw(figures, options.plot)
-    rows += burst_rows
+    print("Measuring: pacing and capacity ...", file=sys.stderr, flush=True)
+    jobs = os.cpu_count() or 1
+    compared = compare(
+        cases(costs.OURS, options.quick), jobs, baseline.arguments(options.quick, jobs)
+    )
+    print(f"\n{pages.as_text(compared.section)}")
+    if options.write_docs:
+        write_docs(compared)
+        plot.draw_burst(figures)
+    rows += burst_rows + compared.rows
     if options.json:
         options.json.write_text(as_json(machine, rows), encoding="utf-8")
-    return 1 if any(row.failed for row in rows) else 0
+    missed = [row.measurement for row in rows if row.is_missed]
+    print("\n" + "\n".join(f"Missed: {name}" for name in missed) if missed else "\nAll reached.")
+    return 1 if missed else 0
 
 
 _NOTES = f"""

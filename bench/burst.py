@@ -17,15 +17,15 @@ from typing import Any
 from liveness_sandbox.faceid.rate_limit import ALGORITHMS
 from tests.simulation.baselines import FUNCTION_SECONDS, naive, waiting_in_place
 from tests.simulation.burst_world import BurstWorld
+from tests.simulation.resources import Distribution, Resources, Uniform
 
 from .table import Row, aligned
 
 RATE = 5
 BURST = 2000.0  # uploads per second
 SEED = 1
-# Targets at 1,000 pairs apply to the worst of these seeds.
+# The target of a trickle beside a backlog applies to the worst of these seeds, too.
 _MORE_SEEDS = (2, 3)
-_SEEDS = 1 + len(_MORE_SEEDS)
 # The uploads begin this long after a full minute, at which timers fire.
 _BEGIN_SECONDS = 7.0
 # Calls throttled this long after a burst belong to the burst itself; later ones, to the drain.
@@ -37,6 +37,9 @@ _MAX_INSTANCE_RATIO = 1.3
 _PAIR_SECONDS = 0.5
 
 _OTHER_CLIENT = "other client"
+_PENDING = "liveness/ledger/pending/"
+# How long an instance waits for another event, where it has limits.
+IDLE_INSTANCE_SECONDS = 300.0
 
 LIMITERS = {name.replace("-", " "): algorithm for name, algorithm in ALGORITHMS.items()}
 HANDLERS: dict[str, Callable[[BurstWorld], Callable[[dict[str, Any]], Any]]] = {
@@ -64,7 +67,10 @@ class Load:
     limiter: str = "sliding window"
     trickle: Uploads | None = None  # concurrent uploads whose latencies are reported separately
     others: float = 0.0  # calls per second that another client makes under the same limit
-    latency: tuple[float, float] | None = None  # seconds from a handler to the API
+    limit: float = RATE  # calls per second
+    way: Distribution | None = None  # from a handler to the API
+    calls: Distribution | None = None  # duration of a call
+    resources: Resources | None = None  # of an instance; None: no limits, and each event a new one
 
     @property
     def uploads(self) -> dict[str, float]:
@@ -79,13 +85,13 @@ class Load:
     @property
     def rate(self) -> float:
         """The rate that the limit leaves for the function."""
-        return RATE - self.others
+        return self.limit - self.others
 
 
 TRICKLE = Load("a trickle of 1/s for 5 minutes", Uploads(300, 1))
 MINUTE = Load("20/s for a minute", Uploads(1200, 20))
 THOUSAND = [Load("a burst of 1,000", Uploads(1000, BURST), limiter) for limiter in LIMITERS]
-TEN_THOUSAND = [Load("a burst of 10,000", Uploads(10_000, BURST), limiter) for limiter in LIMITERS]
+TEN_THOUSAND = Load("a burst of 10,000", Uploads(10_000, BURST))
 BACKLOG = Load(
     "a trickle of 1/s and a backlog of 1,000", Uploads(1000, BURST), trickle=Uploads(150, 1, 10)
 )
@@ -93,7 +99,7 @@ SHARED = Load("a burst of 1,000, another client calls at 2/s", Uploads(1000, BUR
 STEADY = Load(
     "a burst of 1,000, the latency to the API varies by 5 ms",
     Uploads(1000, BURST),
-    latency=(0.020, 0.025),
+    way=Uniform(0.020, 0.025),
 )
 
 
@@ -113,6 +119,9 @@ class Figures:
     throttled_later: int
     instance_seconds: float
     call_seconds: float
+    call_durations: list[float]
+    drainers: int  # instances that made more than a hundredth of all calls
+    cpu_seconds: float  # of a core, by all instances
 
     @property
     def finished(self) -> int:
@@ -126,8 +135,13 @@ class Figures:
     @property
     def goodput(self) -> float:
         """Results per second from the first to the last, divided by the rate."""
-        duration = self.finished_at[-1] - self.finished_at[0]
-        return (self.finished - 1) / duration / self.load.rate
+        return self.goodput_of(1)
+
+    def goodput_of(self, share: float) -> float:
+        """The same for the first of the results, of which there are so many."""
+        results = round(share * self.finished)
+        duration = self.finished_at[results - 1] - self.finished_at[0]
+        return (results - 1) / duration / self.load.rate
 
     @property
     def over_ideal(self) -> float:
@@ -150,11 +164,14 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def run(load: Load, handler: str, seed: int = SEED) -> Figures:
     """Put one handler under the load, until no event is left."""
-    world = BurstWorld(seed, LIMITERS[load.limiter](), RATE)
+    world = BurstWorld(seed, LIMITERS[load.limiter](), load.limit)
     kernel, face = world.kernel, world.face
     world.handler = HANDLERS[handler](world)
-    if load.latency:
-        face.latency_seconds = load.latency
+    world.settings["LIVENESS_RATE_LIMIT"] = f"{load.limit:g}"
+    face.way_seconds = load.way or face.way_seconds
+    face.call_seconds = load.calls or face.call_seconds
+    if load.resources:
+        world.resources, world.idle_instances_live = load.resources, IDLE_INSTANCE_SECONDS
     if handler == "ours":
         world.minute_timer()
     began = kernel.now + _BEGIN_SECONDS
@@ -163,7 +180,7 @@ def run(load: Load, handler: str, seed: int = SEED) -> Figures:
     if load.others:
         _start_other_client(world, load.others)
     last_upload = max(load.uploads.values())
-    while kernel.now < began + last_upload or world.under_way:
+    while kernel.now < began + last_upload or world.under_way or world.store.keys_below(_PENDING):
         kernel.run(until=kernel.now + _STEP_SECONDS)
         if kernel.now > began + _MAX_SECONDS:
             break
@@ -184,6 +201,9 @@ def run(load: Load, handler: str, seed: int = SEED) -> Figures:
         sum(moment > burst_ends for moment in face.throttled),
         world.instance_seconds,
         face.busy_seconds,
+        face.durations,
+        sum(instance.calls > len(load.uploads) / 100 for instance in world.instances),
+        sum(instance.cpu.used for instance in world.instances),
     )
 
 
@@ -198,10 +218,10 @@ def _start_other_client(world: BurstWorld, per_second: float) -> None:
 
 def measure(quick: bool) -> list[Figures]:
     """Run all loads on all handlers, as many at a time as the machine has cores."""
-    loads = [*([] if quick else TEN_THOUSAND), *THOUSAND, BACKLOG, SHARED, MINUTE, TRICKLE]
+    loads = [*([] if quick else [TEN_THOUSAND]), *THOUSAND, BACKLOG, SHARED, MINUTE, TRICKLE]
     tasks = [(load, handler, SEED) for load in loads for handler in HANDLERS]
     tasks.append((STEADY, "ours", SEED))
-    tasks += [(load, "ours", seed) for load in (*THOUSAND, BACKLOG) for seed in _MORE_SEEDS]
+    tasks += [(BACKLOG, "ours", seed) for seed in _MORE_SEEDS]
     # The sandbox of other measurements has threads, which a fork would not copy.
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=fresh) as pool:
@@ -257,7 +277,7 @@ def cells(one: Figures) -> tuple[str, ...]:
 
 
 NOTES = f"""
-Virtual time. The tables are of one seed; targets at 1,000 apply to the worst of {_SEEDS}.
+Virtual time; of one seed.
 Store 4..20 ms per request, latency to the API 20..60 ms, calls 0.6..1.4 s, 500 instances.
 naive: no coordination, the platform's two retries. full jitter: retries within its invocation for
 up to {FUNCTION_SECONDS:g} s. Both look for a result before they call.
@@ -269,43 +289,23 @@ finished pair."""
 
 
 def targets(figures: Sequence[Figures]) -> list[Row]:
-    """Compare the function's figures with the targets: the worst, where there are several."""
-    ours = [one for one in figures if one.handler == "ours"]
+    """Compare the function's figures with the targets: the worst, where there are several.
 
-    def at(*loads: Load) -> list[Figures]:
-        return [one for one in ours if one.load in loads]
+    How near bursts come to the rate is measured by bench/pacing.
+    """
+    ours = [one for one in figures if one.handler == "ours"]
 
     def at_most(name: str, value: float, limit: float, form: str = ".3f") -> Row:
         return Row(f"simulated: {name}", format(value, form), "", f"<= {limit:g}", value <= limit)
 
-    def at_least(name: str, value: float, limit: float, form: str = ".3f") -> Row:
-        return Row(f"simulated: {name}", format(value, form), "", f">= {limit:g}", value >= limit)
-
-    bursts = at(*THOUSAND, *TEN_THOUSAND)
-    rows = [
+    trickles = [percentile(one.trickle_latencies, 0.99) for one in ours if one.load == BACKLOG]
+    return [
         at_most("pairs lost", max(one.lost for one in ours), 0, "d"),
         at_most("calls billed twice", max(one.billed_twice for one in ours), 0, "d"),
-        at_least("goodput / rate, bursts, lowest", min(one.goodput for one in bursts), 0.95),
-        at_most(
-            "throttled calls per pair in the drain, highest",
-            max(one.throttled_later / one.finished for one in bursts),
-            0.2,
-        ),
         at_most(
             "instance seconds / (calls + 0.5 s per pair), highest",
             max(one.instance_ratio for one in ours),
             _MAX_INSTANCE_RATIO,
         ),
-    ]
-    for loads, limit in ((THOUSAND, 1.05), (TEN_THOUSAND, 1.02)):
-        for load in loads:
-            if seeds := at(load):
-                name = f"last result / ideal, {load.name}, {load.limiter}"
-                rows.append(at_most(name, max(one.over_ideal for one in seeds), limit))
-    trickle = max(percentile(one.trickle_latencies, 0.99) for one in at(BACKLOG))
-    shared = min(one.goodput for one in at(SHARED))
-    return [
-        *rows,
-        at_most(f"p99 of {BACKLOG.name}, s", trickle, 10, ".1f"),
-        at_least("goodput / what another client leaves", shared, 0.75),
+        at_most(f"p99 of {BACKLOG.name}, s", max(trickles), 10, ".1f"),
     ]

@@ -10,7 +10,6 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from tests.simulation.lasting_scenarios import (
@@ -40,10 +39,8 @@ from tests.simulation.lasting_world import (
     SLOW_NAMES,
 )
 
-from .table import aligned
+from .pages import Section, Text, as_text, write
 
-_DOCS = Path(__file__).parents[1] / "docs"
-_BEGIN, _END = "<!-- written by `make lasting` -->", "<!-- end -->"
 # One probe's wait: the breaker's interval, the minute in which the timer fires, and for a call that
 # hangs its deadline.
 _SHORT_INTERVAL, _LONG_INTERVAL, _TIMER, _DEADLINE = 55, 295, 60, 47
@@ -57,13 +54,6 @@ _DAY_HOURS = 24
 _CODES_AFTER_SECONDS = 400.0
 
 
-class Text(NamedTuple):
-    """A text of the table, in the languages of docs/."""
-
-    en: str
-    zh: str
-
-
 class Row(NamedTuple):
     """One figure and its target; `met` is None where there is no target."""
 
@@ -72,13 +62,6 @@ class Row(NamedTuple):
     target: str
     reached: str
     met: bool | None
-
-
-class Section(NamedTuple):
-    """A table with its own headings."""
-
-    headings: tuple[Text, ...]
-    lines: Sequence[tuple[Text, ...]]
 
 
 # ---- the API is gone
@@ -370,31 +353,6 @@ def target_section(rows: Iterable[Row]) -> Section:
     return Section(_HEADINGS, lines)
 
 
-def as_text(section: Section) -> str:
-    """Render a table for a terminal."""
-    return aligned([[cell.en for cell in line] for line in (section.headings, *section.lines)])
-
-
-def as_markdown(section: Section, language: str) -> str:
-    """Render a table for docs/; `language` is a field of Text."""
-    rule = ("---",) * len(section.headings)
-    cells = [[getattr(cell, language) for cell in line] for line in section.lines]
-    lines = [[getattr(cell, language) for cell in section.headings], rule, *cells]
-    return "\n".join(" ".join(f"| {cell}".strip() for cell in line) + " |" for line in lines)
-
-
-def write_docs(sections: Sequence[Section]) -> None:
-    """Replace what stands between the two comments in both pages."""
-    for name, language in (("benchmarks.md", "en"), ("benchmarks.zh-CN.md", "zh")):
-        page = _DOCS / name
-        before, begin, rest = page.read_text(encoding="utf-8").partition(_BEGIN)
-        _, end, after = rest.partition(_END)
-        if not begin or not end:
-            raise SystemExit(f"{page} lacks {_BEGIN} and {_END}")
-        tables = "\n\n".join(as_markdown(section, language) for section in sections)
-        page.write_text(f"{before}{begin}\n\n{tables}\n\n{end}{after}", encoding="utf-8")
-
-
 def main() -> int:
     """Return 0, or 1 if a target is missed."""
     parser = argparse.ArgumentParser(prog="python -m bench.lasting", description=__doc__)
@@ -414,7 +372,7 @@ def main() -> int:
     sections = [target_section(rows), gone]
     print("\n\n".join(as_text(section) for section in sections))
     if options.write_docs:
-        write_docs(sections)
+        write("make lasting", sections)
     missed = [row for row in rows if row.met is False]
     print(f"\n{len(missed)} target(s) missed" if missed else "\nAll targets reached.")
     return 1 if missed else 0

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
-import tarfile
 from collections.abc import Callable, Mapping
-from io import BytesIO
 from pathlib import Path
 
 from .cold import in_turn
-from .environment import BENCH, ROOT, Environment, RunFailed, results_of
+from .environment import BENCH, ROOT, Environment, results_of
+from .pacing import baseline
 
 # The last one whose requests the SDK's client sent, before there was admission.
 BASELINE = "c62739e"
@@ -26,7 +24,7 @@ def measure(environment: Environment, rounds: int) -> dict[str, dict[str, list[f
 
     Raises RunFailed, also in a copy of the repository without its history.
     """
-    sources = {"ours": ROOT / "src", "baseline": _source_of(BASELINE)}
+    sources = {"ours": ROOT / "src", "baseline": baseline.source(BASELINE)}
     return {kind: in_turn(_runs(environment, kind, sources), rounds) for kind in KINDS}
 
 
@@ -59,17 +57,3 @@ def _remove(environment: Environment, pair: str) -> None:
     for prefix in (f"{pair}/", f"{results_of(pair)}/", "liveness/ledger/"):
         for key in environment.bucket.keys(prefix):
             environment.bucket.delete(key)
-
-
-def _source_of(commit: str) -> Path:
-    """Return a folder with the function as it was at that commit."""
-    folder = ROOT / "build" / "baseline" / commit
-    if not (folder / "src").exists():
-        archive = subprocess.run(
-            ["git", "archive", "--format=tar", commit, "src"], cwd=ROOT, capture_output=True
-        )
-        if archive.returncode:
-            raise RunFailed(f"this repository has no commit {commit}")
-        with tarfile.open(fileobj=BytesIO(archive.stdout)) as tar:
-            tar.extractall(folder, filter="data")
-    return folder / "src"

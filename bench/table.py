@@ -23,6 +23,11 @@ class Row:
     numbers: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def is_missed(self) -> bool:
+        """Whether the target is missed, or nothing was measured."""
+        return self.failed or self.met is False
+
+    @property
     def verdict(self) -> str:
         """The last column."""
         if self.failed:

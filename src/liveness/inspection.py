@@ -19,8 +19,11 @@ from .keys import (
     breaker_key,
     candidate_keys,
     control_key,
+    drain_busy_key,
+    drain_shard_of,
     drain_slot_key,
     fingerprint_of,
+    pair_hash,
     result_key,
 )
 from .records import Response
@@ -98,7 +101,7 @@ class Inspection(NamedTuple):
 
     inputs: CompletePair | IncompletePair | InvalidPair
     result: ObjectHead | None
-    drain_active: bool = False  # whether an instance drains now, if that was asked
+    drain_active: bool = False  # whether a drainer is busy now, if that was asked
     breaker: ObjectHead | None = None  # the head of breaker.json, if that was asked
 
     @property
@@ -189,14 +192,16 @@ def inspect(
 ) -> Inspection:
     """HEAD every key an input may have, and `result.json`, in one round trip.
 
-    With `with_drain`, HEAD the drain's slot and breaker as well. Keys are computed, never listed:
+    With `with_drain`, HEAD whether a drainer is busy, and the breaker as well. Keys are computed, never listed:
     GET Bucket is eventually consistent (document 436/30614), and two simultaneous events would each
     miss the other's input.
     """
     keys = candidate_keys(settings, pair_id)
-    drain_keys = (
-        (drain_slot_key(settings, store.now()), breaker_key(settings)) if with_drain else ()
-    )
+    drain_keys: tuple[str, ...] = ()
+    if with_drain:
+        shard = drain_shard_of(settings, pair_hash(pair_id))
+        slot = drain_slot_key(settings, store.now(), shard)
+        drain_keys = drain_busy_key(slot), breaker_key(settings)
     inputs: list[Any] = [lambda key=key: _read_input(settings, store, key) for key in keys]
     *found, result = concurrency.gather(
         *inputs,
@@ -210,8 +215,8 @@ def inspect(
     classified = classify(settings, pair_id, [item for item in objects if item])
     if not with_drain:
         return Inspection(classified, result)
-    slot, breaker = drain
-    return Inspection(classified, result, slot is not None, breaker)
+    busy, breaker = drain
+    return Inspection(classified, result, busy is not None, breaker)
 
 
 def inspect_image(

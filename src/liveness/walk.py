@@ -248,7 +248,9 @@ class Walk:
     def _parked(self, parked: Parked) -> WalkResult:
         deferral = parked.deferral
         detail = deferral.detail or deferral.reason.text
-        return self._result("parked", detail=detail, is_due=deferral.seconds <= 0)
+        # A pair that was parked because a drainer is busy is that drainer's.
+        is_due = deferral.seconds <= 0 and deferral.reason is not ParkReason.DRAIN_ACTIVE
+        return self._result("parked", detail=detail, is_due=is_due)
 
     def _result(
         self,

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from liveness.cloud.clients import Clients
@@ -18,13 +19,17 @@ from liveness.cloud.credentials import Credentials
 from liveness.errors import ObjectChangedError, ObjectGoneError
 from liveness.face_api import Answer, DetectRequest, NoFrame, NoReply, NotSent, UploadTarget
 from liveness.handler import Function
+from liveness.records import LATE_ANSWER_SECONDS
 from liveness.settings import Settings
 from liveness.store import CreateResult, Digests, ListedObject, ObjectHead, Page, StoredObject
 from liveness_sandbox.faceid.rate_limit import Algorithm
 
 from .kernel import Kernel, SimChance, SimClock, SimConcurrency
+from .markers import markers
+from .resources import Connections, Cpu, Distribution, Resources, Uniform
 
 BUCKET = "faces-1250000000"
+REFUSAL_SECONDS = 0.02  # from a call that is refused to its caller
 FRAME = b"\xff\xd8\xff frame of "
 
 
@@ -36,18 +41,26 @@ class _Object(NamedTuple):
     metadata: Mapping[str, str]
 
 
+def listed_object(key: str, written: float, etag: str, size: int) -> ListedObject:
+    """Return an object as a listing shows it; earlier functions do not read its size."""
+    shown: dict[str, Any] = {"size": size} if "size" in ListedObject._fields else {}
+    return ListedObject(key, written, etag, **shown)
+
+
 class SimStore:
-    """An object store in which every operation takes one round trip."""
+    """An object store in which every operation takes one round trip, a listing possibly longer."""
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
         self.objects: dict[str, _Object] = {}
         self._keys: list[str] = []  # sorted
-        self.requests = 0
+        self.requests = 0  # there and back: two for each
+        self.trip_seconds: Distribution = Uniform(0.002, 0.010)  # one way
+        self.listing_seconds = 0.0  # that a listing takes beside both ways
 
     def _trip(self) -> None:
         self.requests += 1
-        self._kernel.sleep(self._kernel.random.uniform(0.002, 0.010))
+        self._kernel.sleep(self.trip_seconds.draw(self._kernel.random))
 
     def _head(self, key: str, stored: _Object) -> ObjectHead:
         size, md5 = len(stored.body), stored.md5
@@ -61,6 +74,14 @@ class SimStore:
         since = before.first_written if before else now
         md5 = hashlib.md5(body).hexdigest()
         self.objects[key] = _Object(body, md5, now, since, metadata or {})
+
+    def write_all(self, objects: Iterable[tuple[str, bytes]]) -> None:
+        """Write many objects of new keys at once."""
+        now = self._kernel.now
+        for key, body in objects:
+            self.objects[key] = _Object(body, hashlib.md5(body).hexdigest(), now, now, {})
+            self._keys.append(key)
+        self._keys.sort()
 
     def remove(self, key: str) -> None:
         if self.objects.pop(key, None) is not None:
@@ -108,10 +129,16 @@ class SimStore:
 
     def list(self, bucket: str, prefix: str, after: str) -> Page:
         self._trip()
+        if self.listing_seconds:
+            self._kernel.sleep(self.listing_seconds)
         keys = self._keys
         first = bisect_right(keys, after) if after >= prefix else bisect_left(keys, prefix)
         keys = [key for key in keys[first : first + 1001] if key.startswith(prefix)]
-        page = tuple(ListedObject(key, self.objects[key].written) for key in keys[:1000])
+        found = [(key, self.objects[key]) for key in keys[:1000]]
+        page = tuple(
+            listed_object(key, stored.written, stored.md5, len(stored.body))
+            for key, stored in found
+        )
         self._trip()
         return Page(page, page[-1].key if len(keys) > 1000 else None)
 
@@ -142,36 +169,160 @@ class SimFace:
         self._kernel = kernel
         self.limiter = limiter
         self._rate = rate
-        self.latency_seconds = (0.02, 0.06)  # from a caller to the API
-        self.call_seconds = (0.6, 1.4)
+        self.way_seconds: Distribution = Uniform(0.02, 0.06)  # from a caller to the API
+        self.call_seconds: Distribution = Uniform(0.6, 1.4)
         self.billed: dict[str, int] = {}
         self.arrivals: list[float] = []
         self.throttled: list[float] = []
+        self.durations: list[float] = []  # of the calls that were admitted
+        self.unanswered: set[str] = set()  # pairs of which a call was answered too late
         self.busy_seconds = 0.0
 
     def use(self, seconds: float, pair: str) -> Answer:
-        """Make one call, as its caller sees it."""
+        """Make one call, as its caller sees it, however long it takes."""
+        answer = self.use_within(math.inf, pair, lambda answer: None)
+        assert isinstance(answer, Answer)
+        return answer
+
+    def use_within(
+        self, seconds: float, pair: str, on_late_answer: Callable[[Answer], None]
+    ) -> Answer | NoReply:
+        """Make one call; what comes after so many seconds is a late answer."""
         began = self._kernel.now
-        self._kernel.sleep(self._kernel.random.uniform(*self.latency_seconds))
+        self._kernel.sleep(self.way_seconds.draw(self._kernel.random))
         self.arrivals.append(self._kernel.now)
         if not self.limiter.admit(self._rate, self._kernel.now):
             self.throttled.append(self._kernel.now)
-            self._kernel.sleep(0.02)
+            self._kernel.sleep(REFUSAL_SECONDS)
             return Answer("error", "RequestLimitExceeded", "", "r")
         self.billed[pair] = self.billed.get(pair, 0) + 1
-        self._kernel.sleep(self._kernel.random.uniform(*self.call_seconds))
-        self.busy_seconds += self._kernel.now - began
+        duration = self.call_seconds.draw(self._kernel.random)
+        self.durations.append(duration)
         md5 = hashlib.md5(FRAME + pair.encode()).hexdigest()
         url = f"https://x.cos.ap-singapore.myqcloud.com/{pair}"
-        return Answer("result", "Success", "", "r", 96.3, url, True, md5)
+        answer = Answer("result", "Success", "", "r", 96.3, url, True, md5)
+        left = began + seconds - self._kernel.now
+        self._kernel.sleep(min(duration, left))
+        self.busy_seconds += self._kernel.now - began
+        if duration <= left:
+            return answer
+        self.unanswered.add(pair)
+        if duration - left <= LATE_ANSWER_SECONDS:
+            self._kernel.spawn(lambda: on_late_answer(answer), after=duration - left)
+        return NoReply("late")
 
     def detect(
         self, request: DetectRequest, seconds: float, on_late_answer: Callable[[Answer], None]
     ) -> Answer | NotSent | NoReply:
-        return self.use(seconds, request.live_url.split("/")[-2])
+        return self.use_within(seconds, request.live_url.split("/")[-2], on_late_answer)
+
+    def reserve_connection(self) -> None:
+        return None
 
     def upload_target(self, seconds: float) -> UploadTarget | Answer | NotSent:
         raise NotImplementedError
+
+
+class InstanceStore:
+    """The store as one instance reaches it: requests cost its share of a core, and connections."""
+
+    def __init__(self, store: SimStore, cpu: Cpu, resources: Resources, kernel: Kernel) -> None:
+        self._store = store
+        self._cpu = cpu
+        self._resources = resources
+        self._connections = Connections(
+            kernel, cpu, resources, store.trip_seconds, resources.store_connections
+        )
+
+    def _request(self, work: Callable[[], Any]) -> Any:
+        self._cpu.use(self._resources.request / 2)
+        self._connections.take()
+        try:
+            answer = work()
+        finally:
+            self._connections.give_back()
+        self._cpu.use(self._resources.request / 2)
+        return answer
+
+    def list(self, bucket: str, prefix: str, after: str) -> Page:
+        page: Page = self._request(lambda: self._store.list(bucket, prefix, after))
+        self._cpu.use(len(page.items) * self._resources.listed_key)
+        return page
+
+    def presign(self, bucket: str, key: str, seconds: int) -> str:
+        return self._store.presign(bucket, key, seconds)
+
+    def __getattr__(self, verb: str) -> Callable[..., Any]:
+        """Return any other verb, as one request."""
+        method = getattr(self._store, verb)
+        return lambda *args: self._request(lambda: method(*args))
+
+
+class InstanceFace:
+    """The face API as one instance reaches it: see InstanceStore."""
+
+    def __init__(self, face: SimFace, cpu: Cpu, resources: Resources, kernel: Kernel) -> None:
+        self._kernel = kernel
+        self._face = face
+        self.calls = 0
+        self._cpu = cpu
+        self._resources = resources
+        self.connections = Connections(
+            kernel, cpu, resources, face.way_seconds, resources.face_connections
+        )
+
+    def reserve_connection(self) -> Callable[[], None] | None:
+        return self.connections.reserve()
+
+    def detect(
+        self, request: DetectRequest, seconds: float, on_late_answer: Callable[[Answer], None]
+    ) -> Answer | NotSent | NoReply:
+        latest = self._kernel.now + seconds
+        self.calls += 1
+        self._cpu.use(self._resources.call / 2)
+        self.connections.take()
+        if self._kernel.now >= latest:
+            return NotSent("not connected in time")
+        reply = self._face.detect(request, latest - self._kernel.now, on_late_answer)
+        if isinstance(reply, Answer):
+            self.connections.give_back()
+        self._cpu.use(self._resources.call / 2)
+        return reply
+
+    def upload_target(self, seconds: float) -> UploadTarget | Answer | NotSent:
+        return self._face.upload_target(seconds)
+
+
+class Instance:
+    """An instance of the function: the real one, over its share of what there is."""
+
+    def __init__(self, world: BurstWorld) -> None:
+        kernel, resources = world.kernel, world.resources
+        self.cpu = Cpu(kernel, resources)
+        self.idle_since = kernel.now
+        self._face: InstanceFace | None = None
+        if resources.is_free:
+            self._clients = Clients(world.store, world.face, world.store)
+        else:
+            store: Any = InstanceStore(world.store, self.cpu, resources, kernel)
+            self._face = InstanceFace(world.face, self.cpu, resources, kernel)
+            self._clients = Clients(store, self._face, store)
+        self.function = Function(
+            clock=SimClock(kernel),
+            rng=SimChance(kernel),
+            concurrency=SimConcurrency(kernel),
+            clients=self,
+            environ=world.environ,
+            write=lambda line: world.write(line),
+        )
+
+    @property
+    def calls(self) -> int:
+        """How many calls it made, if its resources are limited."""
+        return self._face.calls if self._face else 0
+
+    def connect(self, settings: Settings, credentials: Credentials) -> Clients:
+        return self._clients
 
 
 class BurstWorld:
@@ -189,33 +340,46 @@ class BurstWorld:
         self._free = instances
         self.timeout = 900.0  # of the function, seconds
         self.settings: dict[str, str] = {}
+        self.resources = Resources()  # of each instance
+        # For so long an instance waits for another event; 0: every event gets a new one.
+        self.idle_instances_live = 0.0
+        self.instances: list[Instance] = []  # all that ever started
+        self._idle_instances: list[Instance] = []
         self.write: Callable[[str], Any] = lambda line: None  # what the function logs
 
     # ---- the platform
 
-    def new_function(self) -> Function:
-        """Return the real function in an instance of its own."""
-        return Function(
-            clock=SimClock(self.kernel),
-            rng=SimChance(self.kernel),
-            concurrency=SimConcurrency(self.kernel),
-            clients=self,
-            environ={
-                "TENCENTCLOUD_REGION": "ap-singapore",
-                "TENCENTCLOUD_SECRETID": "id",
-                "TENCENTCLOUD_SECRETKEY": "key",
-                "LIVENESS_BUCKET": BUCKET,
-                **self.settings,
-            },
-            write=lambda line: self.write(line),
-        )
-
-    def connect(self, settings: Settings, credentials: Credentials) -> Clients:
-        return Clients(self.store, self.face, self.store)
+    @property
+    def environ(self) -> dict[str, str]:
+        """The environment of the function."""
+        return {
+            "TENCENTCLOUD_REGION": "ap-singapore",
+            "TENCENTCLOUD_SECRETID": "id",
+            "TENCENTCLOUD_SECRETKEY": "key",
+            "LIVENESS_BUCKET": BUCKET,
+            **self.settings,
+        }
 
     def run_function(self, event: dict[str, Any]) -> Any:
-        """Handle an event by the real function."""
-        return self.new_function()(event, {"time_limit_in_ms": self.timeout * 1000})
+        """Handle an event by the real function, in an idle instance or a new one."""
+        instance = self._instance()
+        try:
+            return instance.function(event, {"time_limit_in_ms": self.timeout * 1000})
+        finally:
+            instance.idle_since = self.kernel.now
+            self._idle_instances.append(instance)
+
+    def _instance(self) -> Instance:
+        oldest = self.kernel.now - self.idle_instances_live
+        while self._idle_instances:
+            instance = self._idle_instances.pop()
+            if instance.idle_since > oldest:
+                return instance
+            self._idle_instances.clear()  # those below were idle even longer
+        instance = Instance(self)
+        self.instances.append(instance)
+        instance.cpu.use(self.resources.start)
+        return instance
 
     def deliver(self, event: dict[str, Any], retries: int = 2) -> None:
         """Deliver an event asynchronously by the platform's rules.
@@ -266,6 +430,20 @@ class BurstWorld:
         self.store_pair(pair)
         for event in self.events(pair):
             self.deliver(event)
+
+    def upload_input(self, key: str) -> None:
+        """Store one input and deliver its event."""
+        self.store.write(key, key.encode())
+        self.deliver(_event(key))
+
+    def store_backlog(self, pairs: Iterable[str], first_due: float, last_due: float) -> None:
+        """Store pairs whose events ended in a marker: due from then to then, evenly."""
+        names = list(pairs)
+        inputs = [(key, key.encode()) for pair in names for key in self.input_keys(pair)]
+        rng = SimChance(self.kernel)
+        self.store.write_all(inputs + markers(self.environ, rng, names, first_due, last_due))
+        for number, pair in enumerate(names):
+            self.uploaded[pair] = first_due + (last_due - first_due) * number / len(names)
 
     def store_pair(self, pair: str) -> None:
         self.uploaded[pair] = self.kernel.now

@@ -18,6 +18,7 @@ from liveness.history import MAX_SETBACKS
 from liveness.keys import pair_hash
 
 from .lasting_world import ARREARS, CODES, LOOKS, RATE, LastingWorld, unusable
+from .resources import Uniform
 
 _BEGIN_SECONDS = 7.0  # after a full minute, at which timers fire
 _BURST_PER_SECOND = 2000.0
@@ -154,7 +155,7 @@ def slow(
     """Let every answer take so long for some minutes, with a backlog and fresh uploads."""
     world = LastingWorld(seed)
     normal = world.face.call_seconds
-    world.face.call_seconds = (seconds, seconds + 0.5)
+    world.face.call_seconds = Uniform(seconds, seconds + 0.5)
     _burst(world, "backlog", pairs, _BEGIN_SECONDS)
     for number in range(fresh):
         world.upload_apart(f"fresh-{number}", _BEGIN_SECONDS + number * _FRESH_EVERY_SECONDS)

@@ -98,7 +98,6 @@ class LastingFace(SimFace):
         super().__init__(world.kernel, SlidingWindow(), RATE)
         self.judged: Counter[str] = Counter()  # answers with a code, by pair that cannot be judged
         self.began: list[float] = []  # when each call began
-        self.unanswered: set[str] = set()  # pairs of which a call that was sent got no reply
 
     def detect(
         self, request: DetectRequest, seconds: float, on_late_answer: Callable[[Answer], None]
@@ -118,7 +117,7 @@ class LastingFace(SimFace):
             return self._error(_ARREARS_CODE)
         if kind is not None:
             return self._refuse_to_judge(pair, kind)
-        return self._answer_within(seconds, pair, on_late_answer)
+        return self.use_within(seconds, pair, on_late_answer)
 
     def _be_gone(self, condition: Condition, seconds: float) -> NotSent | NoReply | None:
         """Return what a caller learns; None if the service is back before it gives up."""
@@ -129,11 +128,11 @@ class LastingFace(SimFace):
         if kind in (HANGING, SLOW_NAMES):
             kernel.sleep(seconds)
         else:
-            kernel.sleep(kernel.random.uniform(*self.latency_seconds))
+            kernel.sleep(self.way_seconds.draw(kernel.random))
         return NoReply(kind) if kind in (HANGING, GATEWAY_503) else NotSent(kind)
 
     def _refuse_to_judge(self, pair: str, code: str) -> Answer:
-        self._kernel.sleep(self._kernel.random.uniform(*self.latency_seconds))
+        self._kernel.sleep(self.way_seconds.draw(self._kernel.random))
         if not self.limiter.admit(self._rate, self._kernel.now):
             self.throttled.append(self._kernel.now)
             return self._error(_THROTTLED_CODE)
@@ -143,25 +142,6 @@ class LastingFace(SimFace):
     def _error(self, code: str) -> Answer:
         self._kernel.sleep(self._kernel.random.uniform(0.1, 0.3))
         return Answer("error", code, "", "r")
-
-    def _answer_within(
-        self, seconds: float, pair: str, on_late_answer: Callable[[Answer], None]
-    ) -> Answer | NoReply:
-        """Call; what comes after so many seconds is a late answer."""
-        if self.call_seconds[1] + 1 < seconds:
-            return self.use(seconds, pair)
-        running = self._kernel.spawn(lambda: self.use(seconds, pair))
-        if running.wait(seconds):
-            answer: Answer = running.outcome()
-            return answer
-
-        def take_late() -> None:
-            running.wait()
-            on_late_answer(running.outcome())
-
-        self._kernel.spawn(take_late)
-        self.unanswered.add(pair)
-        return NoReply("late")
 
 
 class LastingStore(SimStore):

@@ -13,6 +13,7 @@ from liveness_sandbox.faceid.rate_limit import (
 
 from .baselines import naive, waiting_in_place
 from .burst_world import BurstWorld
+from .resources import Uniform
 
 RATE = 5
 
@@ -109,7 +110,7 @@ def test_the_hand_over_between_drainers_keeps_the_rate() -> None:
     world = BurstWorld(1, TokenBucket(), RATE)
     world.timeout = 120  # so that a drainer ends at a full minute
     world.handler = world.run_function
-    world.face.latency_seconds = (0.03, 0.03)  # calls arrive at the intervals of their starts
+    world.face.way_seconds = Uniform(0.03, 0.03)  # calls arrive at the intervals of their starts
     world.minute_timer()
     began = world.kernel.now
     for number in range(400):
