@@ -176,7 +176,7 @@ class Walk:
     def _is_settled(self, pair: CompletePair, ledger: Ledger) -> bool:
         """Whether the inputs are as they were, and what was just published is the last word.
 
-        Whoever publishes over it looks again, too, so that `result.json` need not be read back.
+        A walk that publishes over it looks again, too, so `result.json` need not be read back.
         """
         ctx = self._ctx
         if not is_unchanged(ctx.settings, ctx.store, ctx.concurrency, pair):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from liveness.cloud.connections import tls_context
 from liveness.cloud.credentials import Credentials
 from liveness.cloud.faceid import FaceId
 from liveness.cloud.system import ThreadConcurrency
@@ -222,6 +224,27 @@ def test_a_refused_handshake_counts_as_never_sent(
 
     assert connections
     assert isinstance(reply, NotSent)
+
+
+def test_connections_share_what_verifies_hosts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """To read the authorities takes more CPU than all requests of a pair."""
+    read: list[object] = []
+    load = ssl.SSLContext.load_verify_locations
+
+    def count(context: ssl.SSLContext, *args: Any, **options: Any) -> None:
+        read.append(context)
+        load(context, *args, **options)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", count)
+    with server(refuse_tls) as (url, connections):
+        monkeypatch.setenv("https_proxy", url)
+        for _ in range(3):
+            client(scheme="https").detect(REQUEST, 5, discard)
+
+    assert len(connections) == 3
+    assert len(read) <= 1
+    context = tls_context("faceid")
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 
 def test_a_handshake_that_hangs_counts_as_never_sent(monkeypatch: pytest.MonkeyPatch) -> None:
