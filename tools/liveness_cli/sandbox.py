@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 @click.option("--bucket", default=BUCKET, show_default=True, help="Name of the bucket to create.")
 @click.option("--no-function", is_flag=True, help="Do not deploy the function.")
 @click.option(
+    "--empty",
+    is_flag=True,
+    help="Start an account without bucket, function, users and roles, for `liveness deploy`.",
+)
+@click.option(
     "--instances",
     type=click.IntRange(1),
     help="Maximum number of concurrent invocations; default: what --reserved-mb allows, else 2.",
@@ -76,6 +81,7 @@ def sandbox(
     region: str,
     bucket: str,
     no_function: bool,
+    empty: bool,
     instances: int | None,
     reserved_mb: int | None,
     dead_letters: Path | None,
@@ -186,12 +192,14 @@ def sandbox(
         raise click.ClickException(
             f"--region {region}: give the name of a region, such as {REGION}"
         )
-    environment = function_environment(bucket)
-    code = None if no_function else function_code()
-    identities = _identities(environment, region, required=not no_function)
+    environment = {} if empty else function_environment(bucket)
+    code = None if no_function or empty else function_code()
+    identities = no_identities()
+    if not empty:
+        identities = _identities(environment, region, required=not no_function)
     try:
         serve(
-            bucket,
+            None if empty else bucket,
             code,
             DeployOptions(
                 environment=environment,

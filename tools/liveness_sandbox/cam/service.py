@@ -8,6 +8,7 @@ from typing import Any
 
 from ..account import UIN, role_resource
 from ..api.errors import ApiError
+from ..api.fields import Models
 from ..api.service import Action, ActionService, Params
 from ..credentials import KeyRing, Principal
 from .roles import Policy, Role, Roles
@@ -15,7 +16,6 @@ from .roles import Policy, Role, Roles
 SERVICE = "cam"
 VERSION = "2019-01-16"
 _MAX_ROWS = 200
-_ROLE = {"RoleId": str, "RoleName": str}
 # The values in the document's examples.
 _CUSTOM_POLICY = 1
 _BY_POLICY_SYNTAX = 2
@@ -26,16 +26,15 @@ class CamService(ActionService):
     def __init__(self, roles: Roles, keys: KeyRing) -> None:
         self._roles = roles
         actions = {
-            "GetRole": Action(self._get_role, {}, _ROLE, self._resource),
+            "GetRole": Action(self._get_role, (), self._resource),
             "ListAttachedRolePolicies": Action(
                 self._list_attached,
-                {"Page": int, "Rp": int},
-                {**_ROLE, "PolicyType": str},
+                ("Page", "Rp"),
                 self._resource,
             ),
-            "GetPolicy": Action(self._get_policy, {"PolicyId": int}, {}, _policy_resource),
+            "GetPolicy": Action(self._get_policy, ("PolicyId",), _policy_resource),
         }
-        super().__init__(SERVICE, VERSION, actions, keys)
+        super().__init__(SERVICE, VERSION, actions, Models("cam.v20190116"), keys)
 
     def _get_role(self, params: Params, caller: Principal) -> dict[str, Any]:
         role = self._role(params)
