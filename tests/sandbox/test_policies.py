@@ -535,7 +535,7 @@ def test_cam_actions_need_permission_for_the_role(
     for named in ({"RoleName": "a-role"}, {"RoleId": role.id}):
         assert code_of(lambda named=named: call(other, **named)) == UNAUTHORIZED  # type: ignore[misc]
         assert call(allow("cam:GetRole", name + "roleName/a-role"), **named)
-    policy_id = {"PolicyId": role.policies[0].id}
+    policy_id = {"PolicyId": next(iter(role.attached))}
     assert code_of(lambda: call(other, "GetPolicy", **policy_id)) == UNAUTHORIZED
     assert call(allow("cam:GetPolicy", name + "policyid/*"), "GetPolicy", **policy_id)
 

@@ -17,7 +17,8 @@ from typing import Any
 from .account import APPID
 from .blobs import BlobStore
 from .cam.identities import Identities
-from .cam.roles import Document, Role, Roles
+from .cam.policies import Document
+from .cam.roles import Role, Roles
 from .cam.service import CamService
 from .cam.trust import trusts_service
 from .cam.users import Users
