@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 FACEID_HOST = "faceid.intl.tencentcloudapi.com"
 _CONTROL_HOST = re.compile(
-    r"(?P<service>cam|scf|sts)(?:\.[a-z]+-[a-z]+(?:-\d+)?)?(?:\.intl)?\.tencentcloudapi\.com"
+    r"(?P<service>cam|cls|scf|sts)(?:\.[a-z]+-[a-z]+(?:-\d+)?)?(?:\.intl)?\.tencentcloudapi\.com"
 )
 
 _VIRTUAL_HOST = re.compile(
@@ -45,7 +45,7 @@ class FaceIdHost:
 
 @dataclass(frozen=True)
 class ControlHost:
-    """The API that manages roles (cam) or functions (scf), or issues temporary keys (sts)."""
+    """The API that manages roles (cam), logs (cls) or functions (scf), or issues keys (sts)."""
 
     service: str
 

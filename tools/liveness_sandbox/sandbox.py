@@ -23,6 +23,8 @@ from .cam.service import CamService
 from .cam.trust import trusts_service
 from .cam.users import Users
 from .clock import Clock
+from .cls.service import ClsService
+from .cls.topics import Topics
 from .cos.identifiers import request_id
 from .cos.index import DirectoryIndex
 from .cos.notifications import trigger_message
@@ -104,9 +106,13 @@ class Sandbox:
         cos = CosService(self._store, Authenticator(self._keys), self.clock)
         self._roles = Roles(self.clock, self._keys)
         self._users = Users(self._keys)
+        topics = Topics(self.clock, region)
         control = {
             "cam": CamService(self._roles, self._keys),
-            "scf": ScfService(self.platform, self._store, self._roles, self._keys, self.clock),
+            "cls": ClsService(topics, self._keys, self.clock),
+            "scf": ScfService(
+                self.platform, self._store, self._roles, topics, self._keys, self.clock
+            ),
             "sts": StsService(self._roles, self._keys, self.clock),
         }
         self._server = Server(cos, self.faceid, control, self._requests, self, self.clock)

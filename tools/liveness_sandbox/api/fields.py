@@ -5,15 +5,17 @@ from __future__ import annotations
 import functools
 import importlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .errors import ApiError
 
-# The type that the property of a field documents: `str`, `list of str`, `list of Filter`,
+# How a model documents the type of a field: `str`, `list of str`, `list of Filter`,
 # `:class:`tencentcloud.scf.v20180416.models.Code``, `list of int non-negative`.
 _TYPE = re.compile(
-    r":rtype: (?P<many>list of )?(?::class:`[\w.]+\.(?P<model>\w+)`|(?P<name>\w+))", re.ASCII
+    r"^\s*:type (?P<field>\w+): (?P<many>list of )?"
+    r"(?::class:`[\w.]+\.(?P<model>\w+)`|(?P<name>\w+))",
+    re.ASCII | re.MULTILINE,
 )
 _PLAIN: Mapping[str, tuple[str, tuple[type, ...]]] = {
     "str": ("String", (str,)),
@@ -82,14 +84,9 @@ def _mistyped(path: str, name: str) -> ApiError:
 
 @functools.cache
 def _fields(module: str, model: str) -> Mapping[str, Field]:
-    """Read the fields of a model from its properties, whose documentation has their types."""
+    """Read the fields of a model from the documentation of its constructor."""
     declared = getattr(importlib.import_module(module), model)
-    fields = {}
-    for name, member in vars(declared).items():
-        if isinstance(member, property):
-            getter: Callable[..., Any] | None = member.fget
-            match = _TYPE.search((getter and getter.__doc__) or "")
-            if match is None:
-                raise TypeError(f"{module}.{model}.{name} does not document its type")
-            fields[name] = Field(match["model"] or match["name"], bool(match["many"]))
-    return fields
+    return {
+        match["field"]: Field(match["model"] or match["name"], bool(match["many"]))
+        for match in _TYPE.finditer(declared.__init__.__doc__ or "")
+    }

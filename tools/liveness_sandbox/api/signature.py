@@ -40,7 +40,7 @@ def signature_of(
 def identify(request: WireRequest, body: bytes, service: str, keys: KeyRing) -> Principal:
     """Return the caller. Raise AuthFailure.* unless the signature is valid, fresh and complete.
 
-    A signature is valid for one service only (cam, faceid, scf, sts).
+    A signature is valid for one service only (cam, cls, faceid, scf, sts).
     """
     match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     timestamp = request.headers.get("x-tc-timestamp", "")

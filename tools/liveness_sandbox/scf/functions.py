@@ -11,6 +11,7 @@ from ..api.errors import ApiError
 from ..api.service import Action, Params
 from ..cam.roles import Roles
 from ..cam.trust import trusts_service
+from ..cls.topics import Topics
 from ..cos.store import Store
 from ..credentials import Principal
 from ..runtime.aliases import LATEST
@@ -31,11 +32,14 @@ _ORDERS = {"AddTime": "added", "ModTime": "modified", "FunctionName": "name"}
 
 
 class FunctionActions:
-    def __init__(self, platform: Platform, lookup: Lookup, store: Store, roles: Roles) -> None:
+    def __init__(
+        self, platform: Platform, lookup: Lookup, store: Store, roles: Roles, topics: Topics
+    ) -> None:
         self._platform = platform
         self._lookup = lookup
         self._store = store
         self._roles = roles
+        self._topics = topics
 
     def actions(self) -> Mapping[str, Action]:
         resource = self._lookup.resource
@@ -60,6 +64,7 @@ class FunctionActions:
         require_played(params)
         options = new_options(params)
         self._require_role(options)
+        self._require_topic(options)
         if self._platform.find(name) is not None:
             raise ApiError("ResourceInUse.FunctionName", f"There is already a function {name}.")
         if len(self._platform.functions) >= MAX_FUNCTIONS:
@@ -135,6 +140,8 @@ class FunctionActions:
         options = changed_options(function.deployment.options, params)
         if "Role" in params:
             self._require_role(options)
+        if "ClsTopicId" in params:
+            self._require_topic(options)
         deployment = replace(function.deployment, options=options)
         function.versions.change(deployment, self._platform.settling_seconds)
         return {}
@@ -171,6 +178,11 @@ class FunctionActions:
             raise ApiError(
                 "InvalidParameter.RoleCheck", f"The role {options.role} does not trust {_PLATFORM}."
             )
+
+    def _require_topic(self, options: DeployOptions) -> None:
+        logset, topic = options.log_topic
+        if (logset or topic) and not self._topics.has_topic(logset, topic):
+            raise ApiError("InvalidParameterValue.Cls", f"{logset} has no log topic {topic}.")
 
 
 def _passing_role(params: Params) -> Mapping[str, str]:

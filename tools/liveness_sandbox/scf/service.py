@@ -6,6 +6,7 @@ from ..api.fields import Models
 from ..api.service import ActionService
 from ..cam.roles import Roles
 from ..clock import Clock
+from ..cls.topics import Topics
 from ..cos.store import Store
 from ..credentials import KeyRing
 from ..runtime.platform import Platform
@@ -22,11 +23,17 @@ API_VERSION = "2018-04-16"
 
 class ScfService(ActionService):
     def __init__(
-        self, platform: Platform, store: Store, roles: Roles, keys: KeyRing, clock: Clock
+        self,
+        platform: Platform,
+        store: Store,
+        roles: Roles,
+        topics: Topics,
+        keys: KeyRing,
+        clock: Clock,
     ) -> None:
         lookup = Lookup(platform)
         actions = {
-            **FunctionActions(platform, lookup, store, roles).actions(),
+            **FunctionActions(platform, lookup, store, roles, topics).actions(),
             **VersionActions(platform, lookup, clock).actions(),
             **TriggerActions(platform, lookup, store, clock).actions(),
             **SettingActions(platform, lookup).actions(),
