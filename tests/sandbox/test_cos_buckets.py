@@ -126,7 +126,7 @@ def test_an_unimplemented_setting_changes_nothing(cos: CosS3Client, bucket: Buck
     bucket.put("a", b"body")
 
     assert refused(cos.get_bucket_referer, BUCKET) == (405, "MethodNotAllowed")
-    assert refused(cos.put_object_acl, BUCKET, "a", {"Owner": {}}) == (405, "MethodNotAllowed")
+    assert refused(cos.put_symlink, BUCKET, "b", "a") == (405, "MethodNotAllowed")
     stored = bucket.get("a")
     assert stored is not None and stored.body() == b"body"
 

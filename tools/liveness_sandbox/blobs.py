@@ -85,6 +85,7 @@ class BlobWriter:
         (self._file or self._memory).write(chunk)
 
     def finish(self) -> Blob:
+        self.write(b"")  # for an empty blob that has to be in a file
         checksums = self._md5.hexdigest(), self._crc64.value
         if self._file is None:
             return Blob(self.size, *checksums, self._memory.getvalue(), None)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..blobs import BlobStore
+from .acl import DEFAULT, PRIVATE, Acl
 from .encryption import Encryption
 from .store import Bucket, Index, Store, StoredObject
 
@@ -44,6 +45,7 @@ class DirectoryIndex(Index):
                     record.get("lifecycle"),
                     record.get("cors"),
                     _moment(record.get("created")),
+                    _acl(record.get("acl"), PRIVATE),
                     objects,
                 )
             )
@@ -54,7 +56,9 @@ class DirectoryIndex(Index):
         (folder / "objects").mkdir(parents=True, exist_ok=True)
         names = ("name", "region", "versioning", "encryption", "lifecycle", "cors")
         record = {name: getattr(bucket, name) for name in names}
-        _write(folder / "bucket.json", {**record, "created": bucket.created.isoformat()})
+        record["created"] = bucket.created.isoformat()
+        record["acl"] = asdict(bucket.acl)
+        _write(folder / "bucket.json", record)
 
     def save_object(self, bucket: Bucket, stored: StoredObject) -> None:
         _write(self._path(bucket, stored.key), _record(stored))
@@ -92,6 +96,7 @@ def _record(stored: StoredObject) -> dict[str, Any]:
         "object_type": stored.object_type,
         "storage_class": stored.storage_class,
         "encryption": asdict(stored.encryption) if stored.encryption else None,
+        "acl": asdict(stored.acl),
         "version_id": stored.version_id,
         "restored_until": stored.restored_until.isoformat() if stored.restored_until else None,
     }
@@ -105,8 +110,15 @@ def _stored(record: dict[str, Any], blobs: BlobStore) -> StoredObject:
             "last_modified": datetime.fromisoformat(record["last_modified"]),
             "restored_until": _moment(record.get("restored_until")),
             "encryption": Encryption(**record["encryption"]) if record["encryption"] else None,
+            "acl": _acl(record.get("acl"), DEFAULT),
         }
     )
+
+
+def _acl(record: dict[str, Any] | None, default: str) -> Acl:
+    if record is None:  # of an earlier release
+        return Acl(default)
+    return Acl(record["canned"], tuple((id, permission) for id, permission in record["grants"]))
 
 
 def _moment(text: str | None) -> datetime | None:

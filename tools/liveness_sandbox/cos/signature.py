@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, unquote
 
+from ..cam.permissions import Permissions
 from ..credentials import Credentials, KeyRing, Principal
 from ..wire import WireRequest
 from .errors import CosError
 
 TOKEN = "x-cos-security-token"
-_FIELDS = (
+FIELDS = (
     "q-sign-algorithm",
     "q-ak",
     "q-sign-time",
@@ -73,11 +74,17 @@ def presigned_query(
 
 @dataclass(frozen=True)
 class Identity:
-    """The caller of a request, and where the signature was: `header`, `query` or `form`."""
+    """The caller of a request, and where the signature was: `header`, `query`, `form` or `none`."""
 
     principal: Principal
     auth_location: str
     authorization: str
+
+
+def anonymous(appid: str) -> Identity:
+    """Return who sends a request without a signature, and may do only what everybody may."""
+    nobody = Principal(Credentials("", ""), appid, limits=(Permissions(()),))
+    return Identity(nobody, "none", "")
 
 
 class Authenticator:
@@ -88,7 +95,7 @@ class Authenticator:
         auth_location, claim = claim_in(request)
         if auth_location == "none":
             raise CosError(403, "AccessDenied", "Anonymous requests are not allowed here")
-        missing = [name for name in _FIELDS if name not in claim]
+        missing = [name for name in FIELDS if name not in claim]
         if missing:
             raise CosError(403, "AccessDenied", f"The signature lacks {missing[0]}")
         if claim["q-sign-algorithm"] != "sha1":
@@ -153,7 +160,7 @@ def claim_in(request: WireRequest) -> tuple[str, dict[str, str]]:
     if authorization := request.headers.get("authorization"):
         return "header", dict(item.partition("=")[::2] for item in authorization.split("&"))
     if "q-signature" in request.query:
-        return "query", {name: request.query[name] for name in _FIELDS if name in request.query}
+        return "query", {name: request.query[name] for name in FIELDS if name in request.query}
     return "none", {}
 
 
