@@ -80,6 +80,7 @@ def test_an_acl_in_xml_is_what_is_shown_afterwards(cos: CosS3Client, bucket: Buc
 
     assert cos.get_bucket_acl(BUCKET)["CannedACL"] == "public-read"
     assert cos.get_object_acl(BUCKET, "a")["CannedACL"] == "public-read"
+    malformed: dict[str, Any]
     for malformed in ({"Owner": {}}, {"AccessControlList": {"Grant": [{"Permission": "READ"}]}}):
         assert refused(cos.put_bucket_acl, BUCKET, malformed) == (400, "MalformedACLError")
 

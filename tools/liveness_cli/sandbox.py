@@ -171,6 +171,7 @@ def sandbox(
     """
     # Its HTTP server would slow every --help.
     from liveness_sandbox import (
+        DataError,
         DeployOptions,
         InvalidFault,
         RegionMismatch,
@@ -219,7 +220,7 @@ def sandbox(
         )
     except InvalidFault as error:
         raise click.ClickException(f"--scenario: {error}") from None
-    except RegionMismatch as error:
+    except (DataError, RegionMismatch) as error:
         raise click.ClickException(f"--data: {error}") from None
     except ReservationTooLarge as error:
         raise click.ClickException(f"--reserved-mb: {error}") from None

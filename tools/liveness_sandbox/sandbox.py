@@ -32,6 +32,7 @@ from .cos.service import CosService
 from .cos.signature import Authenticator
 from .cos.store import Bucket, CreationInfo, Index, Store
 from .credentials import Credentials, KeyRing
+from .data import DataFolder
 from .faceid.service import FaceIdService
 from .faults.active import Faults
 from .faults.staleness import StaleViews
@@ -95,13 +96,21 @@ class Sandbox:
             lambda: self.url,
             self._keys_of_function,
         )
-        blobs = BlobStore((data or self._scratch) / "blobs", durable=data is not None)
-        index = DirectoryIndex(data / "buckets") if data is not None else Index()
+        self._data = None if data is None else DataFolder(data)
+        try:
+            blobs, index = self._stored()
+        except BaseException:
+            self._release_folders()
+            raise
         self._store = Store(self.clock, blobs, index)
         self._store.created = self.platform.notify
         self._store.consistency = StaleViews(self.faults, self.clock)
         if isinstance(index, DirectoryIndex):
-            index.load(self._store, blobs)
+            try:
+                index.load(self._store, blobs)
+            except BaseException:
+                self._release_folders()
+                raise
         self.faceid = FaceIdService(self._store, blobs, self._keys, self.clock, lambda: self.url)
         cos = CosService(self._store, Authenticator(self._keys), self.clock)
         self._roles = Roles(self.clock, self._keys)
@@ -285,6 +294,17 @@ class Sandbox:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
         self._loop.close()
+        self._release_folders()
+
+    def _stored(self) -> tuple[BlobStore, Index]:
+        if self._data is None:
+            return BlobStore(self._scratch / "blobs", durable=False), Index()
+        blobs = BlobStore(self._data.folder("blobs"), durable=True)
+        return blobs, DirectoryIndex(self._data.folder("buckets"))
+
+    def _release_folders(self) -> None:
+        if self._data is not None:
+            self._data.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..blobs import BlobStore
+from ..data import DataError
 from .acl import DEFAULT, PRIVATE, Acl
 from .encryption import Encryption
 from .store import Bucket, Index, Store, StoredObject
@@ -31,6 +32,8 @@ class DirectoryIndex(Index):
         used: set[str] = set()
         for path in sorted(self._directory.glob("*/bucket.json")):
             record = json.loads(path.read_text())
+            if record["name"] != path.parent.name or path.parent.is_symlink():
+                raise DataError(f"{path} does not belong to the folder it is in")
             records = [json.loads(each.read_text()) for each in path.parent.glob("objects/*.json")]
             objects = {each["key"]: _stored(each, blobs) for each in records}
             used.update(each["blob"]["name"] for each in records)

@@ -20,7 +20,7 @@ from .operations import copying
 from .operations.acls import AclOperations, is_readable_by_all
 from .operations.archive import Archive
 from .operations.bucket_encryption import BucketEncryptionOperations
-from .operations.buckets import BucketOperations
+from .operations.buckets import BucketOperations, is_bucket_name
 from .operations.copying import CopySources
 from .operations.cors import CorsOperations, headers_for_page, preflight
 from .operations.deletion import delete_object, delete_objects
@@ -38,6 +38,7 @@ from .store import Bucket, Store
 # Parameters that any request may have: those of its signature.
 _OF_SIGNATURE = frozenset((*FIELDS, TOKEN))
 _OF_RESPONSE = tuple(f"response-{name}" for name in STORED_HEADERS)
+_ACCELERATION = "accelerate"
 _READS = ("GET", "HEAD")
 _OF_LISTING = ("prefix", "delimiter", "max-keys", "encoding-type")
 
@@ -159,6 +160,10 @@ class CosService:
         return self._buckets.list_all(identity, region, request.query)
 
     async def _dispatch(self, request: WireRequest, host: CosHost) -> Reply:
+        if host.region == _ACCELERATION:
+            raise CosError(405, "MethodNotAllowed", "The sandbox does not implement acceleration")
+        if not is_bucket_name(host.bucket):
+            raise CosError(400, "InvalidBucketName", "The specified bucket is not valid")
         key = request.path[1:]
         subresource = next((name for name in request.query if name in SUBRESOURCES), "")
         bucket = self._store.find(host.bucket)

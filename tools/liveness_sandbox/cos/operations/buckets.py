@@ -23,6 +23,12 @@ MAX_BUCKETS = 200
 """Of an account [doc 436/14518]."""
 
 
+def is_bucket_name(name: str) -> bool:
+    """Return whether a name, which includes an appid, is one that a bucket can have."""
+    is_short = len(name) <= MAX_NAME_CHARACTERS
+    return is_short and re.fullmatch(r"[a-z0-9](-?[a-z0-9])*-\d+", name) is not None
+
+
 class BucketOperations:
     def __init__(self, store: Store, has_uploads: Callable[[Bucket], bool]) -> None:
         self._store = store
@@ -62,10 +68,6 @@ class BucketOperations:
         """PUT Bucket (436/7738)."""
         if not host.bucket.endswith(f"-{identity.principal.appid}"):
             raise CosError(403, "AccessDenied", "The bucket's name must end with your own APPID")
-        if len(host.bucket) > MAX_NAME_CHARACTERS or not re.match(
-            r"[a-z0-9](-?[a-z0-9])*-\d+$", host.bucket
-        ):
-            raise CosError(400, "InvalidBucketName", "The specified bucket is not valid")
         if self._store.find(host.bucket) is not None:
             # Even in another region: names are unique across regions.
             raise CosError(
