@@ -1,7 +1,7 @@
 """Apache OpenDAL, whose COS service is written in Rust and signs requests in its own way.
 
-It signs no header, not even the host. It runs in a process of its own, because it takes the proxy
-from the environment when it is loaded.
+It never signs the host, and often no header at all. It runs in a process of its own, because it
+takes the proxy from the environment when it is loaded.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ seen.append([cos.exists(key), cos.exists("copy")])
     ]
     stored = bucket.get("copy")
     assert stored is not None and (stored.body(), bucket.keys()) == (b"body", ["copy"])
-    assert all("q-header-list=&" in each.headers["authorization"] for each in sandbox.requests)
+    signatures = [request.headers["authorization"] for request in sandbox.requests]
+    assert any("q-header-list=&" in signature for signature in signatures)
+    assert not any("host" in signature for signature in signatures)
 
 
 def test_a_large_object_is_uploaded_in_parts_and_read_in_ranges(
