@@ -89,7 +89,7 @@ def sandbox(
     scenario: Path | None,
     role: str | None,
 ) -> None:
-    """Run a local emulator of Tencent Cloud (COS, FaceID, SCF, CAM, STS) on one port.
+    """Run a local emulator of Tencent Cloud (COS, FaceID, SCF, CAM, STS, CLS) on one port.
 
     \b
     Emulates
@@ -101,10 +101,15 @@ def sandbox(
                 triggered by uploads under the input prefix and by its timers; a
                 failed event is retried twice, a minute apart, an event over the
                 quota every minute for 6 hours; limits: 128 MB and 60 seconds;
-                `liveness configure` changes quota, retries and age
+                `liveness configure` changes quota, retries and age; other functions
+                are created through its API, and run from what was uploaded
       CAM       enforces policies for every request: the function runs under the
-                role of `liveness policies`, and each other role of it has keys
+                role of `liveness policies`, and each other role of it has keys;
+                roles and policies can be created and changed
       STS       GetFederationToken, AssumeRole, GetCallerIdentity
+      CLS       configuration of log topics, indexes, alarms and dashboards
+    With --empty the account has none of these, only its owner's key: deploy into it.
+    What is not emulated is refused; docs/sandbox.md lists it.
 
     Runs until Ctrl-C or SIGTERM. Listens on 127.0.0.1 only and makes no outgoing connections.
     Other hosts get 502. There is no HTTPS.
