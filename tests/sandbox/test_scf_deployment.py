@@ -7,6 +7,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -44,6 +45,7 @@ def answering(word: str) -> str:
     return zipped(f"def main_handler(event, context):\n    return {word!r}\n")
 
 
+BUSY = ("Creating", "Updating", "Publishing")
 CREATION: dict[str, Any] = {
     "Code": {"ZipFile": answering("one")},
     "Handler": "index.main_handler",
@@ -67,9 +69,10 @@ class Scf:
         return reply
 
     def settle(self) -> None:
-        """Let the platform's time pass until the function is at rest."""
+        """Let the platform's time pass until every function is at rest."""
         self._sandbox.clock.advance(2)
-        wait_until(lambda: self("GetFunction")["Status"] not in ("Creating", "Updating"))
+        functions = self._sandbox.platform.functions
+        wait_until(lambda: all(each.versions.status()[0] not in BUSY for each in functions))
 
     def create(self, **params: Any) -> None:
         self("CreateFunction", **{**CREATION, **params})
@@ -184,6 +187,33 @@ def test_creation_and_changes_take_a_while(sandbox: Sandbox, scf: Scf) -> None:
     assert (scf("GetFunction")["Timeout"], scf.result()) == (9, "two")
 
 
+@pytest.mark.parametrize("action", ["CreateFunction", "UpdateFunctionCode"])
+def test_of_simultaneous_requests_one_succeeds(scf: Scf, action: str) -> None:
+    params: dict[str, Any] = {"Code": {"ZipFile": answering("new")}}
+    if action == "CreateFunction":
+        params = {**CREATION, **params}
+    else:
+        scf.create()
+
+    def send(number: int) -> str:
+        try:
+            scf(action, **params)
+        except TencentCloudSDKException as error:
+            return str(error.code)
+        return "done"
+
+    with ThreadPoolExecutor(8) as threads:
+        outcomes = sorted(threads.map(send, range(8)))
+
+    refusal = {
+        "CreateFunction": "ResourceInUse.FunctionName",
+        "UpdateFunctionCode": "FailedOperation.UpdateFunctionCode",
+    }[action]
+    assert outcomes == [*[refusal] * 7, "done"]
+    scf.settle()
+    assert scf.result() == "new"
+
+
 def test_code_without_the_handlers_file_fails_after_it_was_accepted(scf: Scf) -> None:
     scf("CreateFunction", **{**CREATION, "Code": {"ZipFile": zipped("", "other.py")}})
     scf.settle()
@@ -230,13 +260,8 @@ def publish_two(scf: Scf) -> None:
     scf.settle()
 
 
-def active(scf: Scf, version: str) -> bool:
-    return bool(scf("GetFunction", Qualifier=version)["Status"] == "Active")
-
-
 def test_aliases_route_events_to_versions(sandbox: Sandbox, scf: Scf, cos: CosS3Client) -> None:
     publish_two(scf)
-    wait_until(lambda: active(scf, "2"))
     scf(
         "CreateTrigger",
         TriggerName=HOST,
@@ -282,7 +307,6 @@ def test_aliases_route_events_to_versions(sandbox: Sandbox, scf: Scf, cos: CosS3
 
 def test_an_alias_shares_its_traffic_by_weight(scf: Scf) -> None:
     publish_two(scf)
-    wait_until(lambda: active(scf, "2"))
     weights = [{"Version": "2", "Weight": 0.5}]
     routing = {"AdditionalVersionWeights": weights}
     scf("UpdateAlias", Name="$DEFAULT", FunctionVersion="1", RoutingConfig=routing)
@@ -330,7 +354,6 @@ def test_an_alias_that_cannot_be_is_refused(
     scf.create()
     scf("PublishVersion")
     scf.settle()
-    wait_until(lambda: active(scf, "1"))
     assert scf.refused(action, **{"Name": "$DEFAULT", **params}) == code
 
 
@@ -457,7 +480,8 @@ def test_a_trigger_is_closed_opened_and_deleted(
     sandbox.clock.advance(61)
     wait_until(lambda: len(function.invocations) == 2)
 
-    scf("DeleteTrigger", **cos_trigger())
+    event = json.dumps({"event": "cos:ObjectCreated:*"})
+    scf("DeleteTrigger", **{**cos_trigger(), "TriggerDesc": event})
     scf("DeleteTrigger", TriggerName="minute", Type="timer")
     assert scf("ListTriggers")["TotalCount"] == 0
     assert scf.refused("DeleteTrigger", **cos_trigger()) == "ResourceNotFound.Trigger"

@@ -134,5 +134,8 @@ class Platform:
 
         function = Function(deployment, make_runner, quota, self._scheduler, self._clock)
         with self._lock:
-            self._functions[deployment.name] = function
+            is_new = self._functions.setdefault(deployment.name, function) is function
+        if not is_new:  # another request was faster
+            function.close()
+            raise ValueError(f"there is already a function {deployment.name}")
         return function

@@ -28,6 +28,10 @@ class VersionInUse(Exception):
     """An alias points to the version, so it cannot be deleted."""
 
 
+class NotAtRest(Exception):
+    """Another change of the function is under way; str() is its status."""
+
+
 @dataclass(frozen=True)
 class Revision:
     """One version of a function, and what runs it."""
@@ -111,6 +115,12 @@ class Versions:
         """Return the status of a version, and the reason for it if it failed."""
         return self._statuses[version]
 
+    def require_rest(self) -> None:
+        """Raise NotAtRest unless $LATEST works, or its last change has failed."""
+        status, _ = self._statuses[LATEST]
+        if status not in (ACTIVE, CREATE_FAILED, UPDATE_FAILED):
+            raise NotAtRest(status)
+
     def settle(self, seconds: float) -> None:
         """Let $LATEST be in creation for this long; then it works, or has failed."""
         with self._lock:
@@ -118,15 +128,20 @@ class Versions:
         self._later(seconds, self._created)
 
     def change(self, deployment: Deployment, seconds: float) -> None:
-        """Replace $LATEST after this long, unless it turns out that its code cannot start."""
+        """Replace $LATEST after this long, unless it turns out that its code cannot start.
+
+        Raise NotAtRest.
+        """
         with self._lock:
+            self.require_rest()
             self._changing = deployment
             self._statuses[LATEST] = ("Updating", "")
         self._later(seconds, self._changed)
 
     def publish(self, description: str, seconds: float) -> Revision:
-        """Publish $LATEST as a new version, which cannot be changed any more."""
+        """Publish $LATEST as a new version, which cannot be changed any more. Raise NotAtRest."""
         with self._lock:
+            self.require_rest()
             self._last_number += 1
             deployment = replace(self._latest.deployment, version=str(self._last_number))
             now = self._clock.now()

@@ -22,11 +22,13 @@ from ..runtime.platform import Platform
 from ..runtime.versions import VersionInUse
 from .code import package_of
 from .descriptions import describe_function, summarize_function
-from .lookup import Lookup, is_descending, page_of, require_namespace
+from .lookup import Lookup, is_descending, page_of, refusing_changes, require_namespace
 from .options import changed_options, new_options, require_name, require_played, tags_of
 
 MAX_FUNCTIONS = 50
 """In a namespace (583/11637)."""
+_UPDATE_CODE = "FailedOperation.UpdateFunctionCode"
+_UPDATE_CONFIGURATION = "FailedOperation.UpdateFunctionConfiguration"
 _PLATFORM = "scf.qcloud.com"
 _ORDERS = {"AddTime": "added", "ModTime": "modified", "FunctionName": "name"}
 
@@ -115,7 +117,7 @@ class FunctionActions:
 
     def _update_code(self, params: Params, caller: Principal) -> Mapping[str, Any]:
         require_played(params)
-        function = self._lookup.active(params, "FailedOperation.UpdateFunctionCode")
+        function = self._lookup.active(params, _UPDATE_CODE)
         of_request = ("ZipFile", "CosBucketName", "CosObjectName", "CosBucketRegion")
         code = {name: params[name] for name in of_request if name in params}
         if "Code" in params:
@@ -128,22 +130,22 @@ class FunctionActions:
             unpacked = self._platform.unpacked(function.name, package, options)
         except InvalidPackage as error:
             raise ApiError("InvalidParameterValue.ZipFile", str(error)) from None
-        function.versions.change(
-            replace(unpacked, options=replace(options, dependencies=())),
-            self._platform.settling_seconds,
-        )
+        deployment = replace(unpacked, options=replace(options, dependencies=()))
+        with refusing_changes(_UPDATE_CODE):
+            function.versions.change(deployment, self._platform.settling_seconds)
         return {}
 
     def _update_configuration(self, params: Params, caller: Principal) -> Mapping[str, Any]:
         require_played(params)
-        function = self._lookup.active(params, "FailedOperation.UpdateFunctionConfiguration")
+        function = self._lookup.active(params, _UPDATE_CONFIGURATION)
         options = changed_options(function.deployment.options, params)
         if "Role" in params:
             self._require_role(options)
         if "ClsTopicId" in params:
             self._require_topic(options)
         deployment = replace(function.deployment, options=options)
-        function.versions.change(deployment, self._platform.settling_seconds)
+        with refusing_changes(_UPDATE_CONFIGURATION):
+            function.versions.change(deployment, self._platform.settling_seconds)
         return {}
 
     def _delete(self, params: Params, caller: Principal) -> Mapping[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..api.errors import ApiError
 from ..runtime.environment import NAMESPACE
 from ..runtime.function import Function
 from ..runtime.platform import Platform
-from ..runtime.versions import ACTIVE
+from ..runtime.versions import NotAtRest
 
 Params = Mapping[str, Any]
 
@@ -45,14 +46,22 @@ class Lookup:
     def active(self, params: Params, code: str = "FailedOperation.FunctionStatusError") -> Function:
         """Return the function of a request that needs it to be at rest [obs]."""
         function = self.function(params)
-        status, _ = function.versions.status()
-        if status not in (ACTIVE, "CreateFailed", "UpdateFailed"):
-            raise ApiError(
-                code,
-                f"The function is in status {status}, which does not allow this operation. "
-                "Try again when the status is normal.",
-            )
+        with refusing_changes(code):
+            function.versions.require_rest()
         return function
+
+
+@contextmanager
+def refusing_changes(code: str) -> Iterator[None]:
+    """Report under this code that another change of the function is under way."""
+    try:
+        yield
+    except NotAtRest as status:
+        raise ApiError(
+            code,
+            f"The function is in status {status}, which does not allow this operation. "
+            "Try again when the status is normal.",
+        ) from None
 
 
 def require_namespace(params: Params) -> None:

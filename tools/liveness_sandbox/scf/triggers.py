@@ -170,11 +170,16 @@ class TriggerActions:
                     yield function, trigger
 
     def _existing(self, function: Function, params: Params) -> Trigger:
-        """Find a trigger; a COS trigger also by the rule in TriggerDesc, which is required."""
+        """Find a trigger; a COS trigger also by the rule in TriggerDesc, which is required.
+
+        Its filter may be missing, as in the example of the document.
+        """
         kind, name = params["Type"], params["TriggerName"]
         qualifier = params.get("Qualifier", LATEST)
         if kind == "cos":
-            event, prefix, suffix = _cos_rule(params.get("TriggerDesc", ""))
+            description = params.get("TriggerDesc", "")
+            event, prefix, suffix = _cos_rule(description)
+            has_filter = "filter" in _json_object(description)
         for trigger in function.triggers:
             if trigger.qualifier != qualifier or _kind(trigger) != kind:
                 continue
@@ -184,8 +189,7 @@ class TriggerActions:
             elif (
                 self._described(trigger)["TriggerName"] == name
                 and trigger.events == (event,)
-                and trigger.prefix == prefix
-                and trigger.suffix == suffix
+                and (not has_filter or (trigger.prefix, trigger.suffix) == (prefix, suffix))
             ):
                 return trigger
         raise ApiError("ResourceNotFound.Trigger", "The trigger does not exist.")

@@ -15,7 +15,7 @@ from ..runtime.aliases import DEFAULT, LATEST, Alias
 from ..runtime.function import Function
 from ..runtime.platform import Platform
 from ..runtime.versions import ACTIVE, Revision
-from .lookup import Lookup, is_descending, page_of, shown_time
+from .lookup import Lookup, is_descending, page_of, refusing_changes, shown_time
 
 MAX_VERSIONS = 20
 """Of a function (583/11637)."""
@@ -51,9 +51,10 @@ class VersionActions:
             )
         if len(function.versions.published) >= MAX_VERSIONS:
             raise ApiError("LimitExceeded.FunctionVersions", f"There are {MAX_VERSIONS} already.")
-        published = function.versions.publish(
-            params.get("Description", ""), self._platform.settling_seconds
-        )
+        with refusing_changes("FailedOperation.PublishVersion"):
+            published = function.versions.publish(
+                params.get("Description", ""), self._platform.settling_seconds
+            )
         options = published.deployment.options
         return {
             "FunctionVersion": published.version,
