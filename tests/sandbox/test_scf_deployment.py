@@ -45,6 +45,8 @@ def answering(word: str) -> str:
     return zipped(f"def main_handler(event, context):\n    return {word!r}\n")
 
 
+# Longer than any test takes, so that a change ends when the test says so.
+SETTLING_SECONDS = 600.0
 BUSY = ("Creating", "Updating", "Publishing")
 CREATION: dict[str, Any] = {
     "Code": {"ZipFile": answering("one")},
@@ -58,6 +60,7 @@ class Scf:
 
     def __init__(self, sandbox: Sandbox, credentials: Credentials | None = None) -> None:
         self._sandbox = sandbox
+        sandbox.platform.settling_seconds = SETTLING_SECONDS
         self._client = ScfClient(*profile_of(sandbox, credentials))
 
     def __call__(self, action: str, **params: Any) -> dict[str, Any]:
@@ -70,7 +73,7 @@ class Scf:
 
     def settle(self) -> None:
         """Let the platform's time pass until every function is at rest."""
-        self._sandbox.clock.advance(2)
+        self._sandbox.clock.advance(SETTLING_SECONDS)
         functions = self._sandbox.platform.functions
         wait_until(lambda: all(each.versions.status()[0] not in BUSY for each in functions))
 
