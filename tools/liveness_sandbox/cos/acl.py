@@ -18,9 +18,15 @@ from .markup import Markup, document, element
 HEADER = "x-cos-acl"
 PRIVATE, DEFAULT = "private", "default"
 PUBLIC_READ, PUBLIC_READ_WRITE = "public-read", "public-read-write"
-OF_BUCKET = (PRIVATE, PUBLIC_READ, PUBLIC_READ_WRITE)
-OF_OBJECT = (DEFAULT, PRIVATE, PUBLIC_READ)
+AUTHENTICATED_READ = "authenticated-read"
+OF_BUCKET = (PRIVATE, PUBLIC_READ, PUBLIC_READ_WRITE, AUTHENTICATED_READ)
+# The last two are about objects of another account than the bucket's, of which there is none.
+OF_OBJECT = (
+    *(DEFAULT, PRIVATE, PUBLIC_READ, AUTHENTICATED_READ),
+    *("bucket-owner-read", "bucket-owner-full-control"),
+)
 EVERYBODY = "http://cam.qcloud.com/groups/global/AllUsers"
+EVERY_ACCOUNT = "http://cam.qcloud.com/groups/global/AuthenticatedUsers"
 OWNER = f"qcs::cam::uin/{UIN}:uin/{UIN}"
 _GRANT_HEADERS = {
     "x-cos-grant-read": "READ",
@@ -32,7 +38,12 @@ _GRANT_HEADERS = {
 _PERMISSIONS = frozenset(_GRANT_HEADERS.values())
 _GRANTEE = re.compile(r'(?:id|uin)="([^"]+)"')
 _TYPE = "http://www.w3.org/2001/XMLSchema-instance"
-_PUBLIC = {PRIVATE: (), DEFAULT: (), PUBLIC_READ: ("READ",), PUBLIC_READ_WRITE: ("READ", "WRITE")}
+# What a canned ACL grants to groups; the others grant nothing.
+_TO_GROUPS: Mapping[str, frozenset[tuple[str, str]]] = {
+    PUBLIC_READ: frozenset([(EVERYBODY, "READ")]),
+    PUBLIC_READ_WRITE: frozenset([(EVERYBODY, "READ"), (EVERYBODY, "WRITE")]),
+    AUTHENTICATED_READ: frozenset([(EVERY_ACCOUNT, "READ")]),
+}
 
 
 @dataclass(frozen=True)
@@ -43,12 +54,15 @@ class Acl:
 
     @property
     def is_readable_by_all(self) -> bool:
-        return "READ" in _PUBLIC[self.canned]
+        return (EVERYBODY, "READ") in _granted_to_groups(self.canned)
 
     def reply(self) -> tuple[bytes, dict[str, str]]:
         """Return the XML, and the header that names the canned ACL."""
         grants = [
-            *(_grant(_group(EVERYBODY), permission) for permission in _PUBLIC[self.canned]),
+            *(
+                _grant(_group(uri), permission)
+                for uri, permission in sorted(_granted_to_groups(self.canned))
+            ),
             *(_grant(_account(id), permission) for id, permission in self.grants),
             _grant(_account(OWNER), "FULL_CONTROL"),
         ]
@@ -80,7 +94,7 @@ def parsed(tree: ElementTree.Element, canned: tuple[str, ...]) -> Acl:
     """Parse an AccessControlPolicy. Raise CosError."""
     if tree.find("AccessControlList") is None:
         raise _malformed("There is no AccessControlList")
-    public, grants = set(), []
+    to_groups, grants = set(), []
     for grant in tree.iter("Grant"):
         permission = grant.findtext("Permission", "")
         group, account = grant.findtext("Grantee/URI"), grant.findtext("Grantee/ID")
@@ -89,14 +103,18 @@ def parsed(tree: ElementTree.Element, canned: tuple[str, ...]) -> Acl:
         if account is not None:
             if account != OWNER:
                 grants.append((account, permission))
-        elif group == EVERYBODY:
-            public.add(permission)
+        elif group in (EVERYBODY, EVERY_ACCOUNT):
+            to_groups.add((group, permission))
         else:
             raise _malformed(f"There is no group {group}")
     for name in canned:
-        if set(_PUBLIC[name]) == public:
+        if _granted_to_groups(name) == to_groups:
             return Acl(name, tuple(grants))
-    raise _malformed(f"Everybody cannot be granted {', '.join(sorted(public))}")
+    raise CosError(405, "MethodNotAllowed", "The sandbox does not implement these grants to groups")
+
+
+def _granted_to_groups(canned: str) -> frozenset[tuple[str, str]]:
+    return _TO_GROUPS.get(canned, frozenset())
 
 
 def _grantees(header: str | None) -> list[str]:
