@@ -204,6 +204,18 @@ def test_the_faults_of_a_scenario_are_injected(start: Start, tmp_path: Path) -> 
     assert "SlowDown" in errors
 
 
+def test_a_data_folder_is_used_by_one_sandbox_at_a_time(
+    start: Start, liveness: Command, tmp_path: Path
+) -> None:
+    data = ("sandbox", "--data", str(tmp_path / "kept"), "--no-function")
+    printed_environment(start(*data))
+
+    result = liveness(*data)
+
+    assert result.exit_code == 1
+    assert_one_sentence(result, "--data: another sandbox is using")
+
+
 def test_an_empty_account_has_only_the_keys_of_its_owner(start: Start) -> None:
     process = start("sandbox", "--empty")
     assert process.stdout is not None

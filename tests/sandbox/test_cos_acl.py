@@ -67,7 +67,8 @@ def test_one_object_is_public_when_its_upload_says_so(
     assert (grants[0]["Grantee"]["ID"], grants[0]["Permission"]) == ("100000000003", "READ")
     cos.put_object_acl(BUCKET, "a", ACL="authenticated-read")
     assert http.get(f"{URL}a").status_code == 403
-    assert cos.get_object_acl(BUCKET, "a")["CannedACL"] == "authenticated-read"
+    (every_account, _) = cos.get_object_acl(BUCKET, "a")["AccessControlList"]["Grant"]
+    assert every_account["Grantee"]["URI"].endswith("/AuthenticatedUsers")
     cos.put_object(BUCKET, b"again", "a")
     assert http.get(f"{URL}a").status_code == 403
     assert cos.get_object_acl(BUCKET, "a")["CannedACL"] == "default"
