@@ -126,6 +126,9 @@ class InProcess:
         logs = [line.rstrip("\n") for line in self._instance.lines[first:]]
         return Invocation(event, result, error, status, logs, "", 0.0, False, request_id, 0)
 
+    def retire(self) -> None:
+        pass
+
     def kill(self, secret_id: str) -> bool:
         return False
 

@@ -42,6 +42,7 @@ COMMANDS = {
         "--region",
         "--bucket",
         "--no-function",
+        "--empty",
         "--instances",
         "--reserved-mb",
         "--dead-letters",

@@ -15,6 +15,12 @@ from typing import Any
 
 import pytest
 import requests
+from qcloud_cos import CosConfig, CosS3Client
+from tencentcloud.common.credential import Credential
+from tencentcloud.common.profile.client_profile import ClientProfile
+from tencentcloud.common.profile.http_profile import HttpProfile
+from tencentcloud.scf.v20180416.models import ListFunctionsRequest
+from tencentcloud.scf.v20180416.scf_client import ScfClient
 
 from liveness_cli.local_cloud import TIMERS
 from liveness_cli.permissions.roles import ROLES
@@ -196,6 +202,46 @@ def test_the_faults_of_a_scenario_are_injected(start: Start, tmp_path: Path) -> 
     errors = upload_one_input(printed_environment(process))
 
     assert "SlowDown" in errors
+
+
+def test_a_data_folder_is_used_by_one_sandbox_at_a_time(
+    start: Start, liveness: Command, tmp_path: Path
+) -> None:
+    data = ("sandbox", "--data", str(tmp_path / "kept"), "--no-function")
+    printed_environment(start(*data))
+
+    result = liveness(*data)
+
+    assert result.exit_code == 1
+    assert_one_sentence(result, "--data: another sandbox is using")
+
+
+def test_an_empty_account_has_only_the_keys_of_its_owner(start: Start) -> None:
+    process = start("sandbox", "--empty")
+    assert process.stdout is not None
+    address = process.stdout.readline().split()[-1]
+
+    with requests.Session() as session:
+        session.trust_env = False
+        environment = session.get(f"{address}/_sandbox/environment", timeout=10).json()
+        identities = session.get(f"{address}/_sandbox/cam", timeout=10).json()["identities"]
+
+    assert identities == []
+    assert "LIVENESS_BUCKET" not in environment
+    keys = Credential(environment["TENCENTCLOUD_SECRETID"], environment["TENCENTCLOUD_SECRETKEY"])
+    profile = HttpProfile(protocol="http")
+    profile.proxy = address
+    region = environment["TENCENTCLOUD_REGION"]
+    scf = ScfClient(keys, region, ClientProfile(httpProfile=profile))
+    assert scf.ListFunctions(ListFunctionsRequest()).TotalCount == 0
+    config = CosConfig(
+        Region=region,
+        SecretId=keys.secret_id,
+        SecretKey=keys.secret_key,
+        Scheme="http",
+        Proxies={"http": address},
+    )
+    assert CosS3Client(config, retry=0).list_buckets()["Buckets"] is None
 
 
 # Uploads each of the keys, and prints which of them are allowed.

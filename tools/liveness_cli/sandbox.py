@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 @click.option("--bucket", default=BUCKET, show_default=True, help="Name of the bucket to create.")
 @click.option("--no-function", is_flag=True, help="Do not deploy the function.")
 @click.option(
+    "--empty",
+    is_flag=True,
+    help="Start an account without bucket, function, users and roles, for `liveness deploy`.",
+)
+@click.option(
     "--instances",
     type=click.IntRange(1),
     help="Maximum number of concurrent invocations; default: what --reserved-mb allows, else 2.",
@@ -76,6 +81,7 @@ def sandbox(
     region: str,
     bucket: str,
     no_function: bool,
+    empty: bool,
     instances: int | None,
     reserved_mb: int | None,
     dead_letters: Path | None,
@@ -83,7 +89,7 @@ def sandbox(
     scenario: Path | None,
     role: str | None,
 ) -> None:
-    """Run a local emulator of Tencent Cloud (COS, FaceID, SCF, CAM, STS) on one port.
+    """Run a local emulator of Tencent Cloud (COS, FaceID, SCF, CAM, STS, CLS) on one port.
 
     \b
     Emulates
@@ -95,10 +101,15 @@ def sandbox(
                 triggered by uploads under the input prefix and by its timers; a
                 failed event is retried twice, a minute apart, an event over the
                 quota every minute for 6 hours; limits: 128 MB and 60 seconds;
-                `liveness configure` changes quota, retries and age
+                `liveness configure` changes quota, retries and age; other functions
+                are created through its API, and run from what was uploaded
       CAM       enforces policies for every request: the function runs under the
-                role of `liveness policies`, and each other role of it has keys
+                role of `liveness policies`, and each other role of it has keys;
+                roles and policies can be created and changed
       STS       GetFederationToken, AssumeRole, GetCallerIdentity
+      CLS       configuration of log topics, indexes, alarms and dashboards
+    With --empty the account has none of these, only its owner's key: deploy into it.
+    What is not emulated is refused; docs/sandbox.md lists it.
 
     Runs until Ctrl-C or SIGTERM. Listens on 127.0.0.1 only and makes no outgoing connections.
     Other hosts get 502. There is no HTTPS.
@@ -165,6 +176,7 @@ def sandbox(
     """
     # Its HTTP server would slow every --help.
     from liveness_sandbox import (
+        DataError,
         DeployOptions,
         InvalidFault,
         RegionMismatch,
@@ -186,12 +198,14 @@ def sandbox(
         raise click.ClickException(
             f"--region {region}: give the name of a region, such as {REGION}"
         )
-    environment = function_environment(bucket)
-    code = None if no_function else function_code()
-    identities = _identities(environment, region, required=not no_function)
+    environment = {} if empty else function_environment(bucket)
+    code = None if no_function or empty else function_code()
+    identities = no_identities()
+    if not empty:
+        identities = _identities(environment, region, required=not no_function)
     try:
         serve(
-            bucket,
+            None if empty else bucket,
             code,
             DeployOptions(
                 environment=environment,
@@ -211,7 +225,7 @@ def sandbox(
         )
     except InvalidFault as error:
         raise click.ClickException(f"--scenario: {error}") from None
-    except RegionMismatch as error:
+    except (DataError, RegionMismatch) as error:
         raise click.ClickException(f"--data: {error}") from None
     except ReservationTooLarge as error:
         raise click.ClickException(f"--reserved-mb: {error}") from None

@@ -26,7 +26,7 @@ class RegionMismatch(Exception):
 
 
 def serve(
-    bucket: str,
+    bucket: str | None,
     code: Path | None,
     options: DeployOptions,
     identities: Identities = _NOBODY,
@@ -40,9 +40,10 @@ def serve(
 ) -> None:
     """Emulate the cloud until SIGINT or SIGTERM. Call it in the main thread, which gets signals.
 
-    Without `code` no function is deployed; the environment in `options` is then only printed. The
-    function gets a trigger on the bucket in addition to those in `options`. After the environment
-    of the account's owner, the keys of each user and role are printed, as comments.
+    Without `code` no function is deployed; the environment in `options` is then only printed.
+    The function gets a trigger on the bucket in addition to those in `options`. After the
+    environment of the account's owner, the keys of each user and role are printed, as comments.
+    Without `bucket` the account has neither bucket nor function.
     """
     stop = threading.Event()
     previous_handlers = {
@@ -51,17 +52,17 @@ def serve(
     }
     try:
         with Sandbox(region=region, port=port, data=data, speed=speed) as sandbox:
-            _provide_bucket(sandbox, bucket)
-            settings = {
-                "LIVENESS_ENDPOINT_SCHEME": "http",
-                "LIVENESS_BUCKET": bucket,
-                **options.environment,
-            }
+            sandbox.platform.instances = options.instances
+            settings = {"LIVENESS_ENDPOINT_SCHEME": "http"}
+            if bucket is not None:
+                _provide_bucket(sandbox, bucket)
+                settings["LIVENESS_BUCKET"] = bucket
+            settings.update(options.environment)
             sandbox.client_settings = settings
             sandbox.put_identities(identities)
             if scenario is not None:
                 scenario.apply(sandbox)
-            if code is not None:
+            if code is not None and bucket is not None:
                 prefix = settings.get("LIVENESS_INPUT_PREFIX", DEFAULT_INPUT_PREFIX)
                 uploads = CosTrigger(bucket, prefix=prefix)
                 function_options = replace(

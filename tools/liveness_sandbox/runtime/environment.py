@@ -11,7 +11,6 @@ from ..credentials import Credentials
 from .deployment import Deployment
 
 NAMESPACE = "default"
-VERSION = "$LATEST"
 
 
 def worker_environment(deployment: Deployment, credentials: Credentials | None) -> dict[str, str]:
@@ -34,7 +33,7 @@ def worker_environment(deployment: Deployment, credentials: Credentials | None) 
         "TENCENTCLOUD_UIN": UIN,
         **keys,
         "SCF_FUNCTIONNAME": deployment.name,
-        "SCF_FUNCTIONVERSION": VERSION,
+        "SCF_FUNCTIONVERSION": deployment.version,
         "SCF_NAMESPACE": NAMESPACE,
         "USER_CODE_ROOT": f"{deployment.code}/",
         **deployment.options.environment,
@@ -46,7 +45,7 @@ def context(deployment: Deployment, request_id: str) -> dict[str, Any]:
     return {
         "request_id": request_id,
         "function_name": deployment.name,
-        "function_version": VERSION,
+        "function_version": deployment.version,
         "namespace": NAMESPACE,
         "memory_limit_in_mb": deployment.options.memory_mb,
         "time_limit_in_ms": int(deployment.options.timeout_seconds * 1000),
