@@ -130,7 +130,7 @@ class Environment:
         if stored is None:
             raise RunFailed(f"no result.json for {pair}")
         status = json.loads(stored.body())["status"]
-        if status != "passed" or len(self.bucket.keys(f"{results_of(pair)}/best-frame")) != 1:
+        if status != "passed" or len(self.bucket.keys(f"liveness/frames/{pair}/")) != 1:
             raise RunFailed(f"{pair} is {status}, or has no best frame")
 
     def run_handler(

@@ -2,11 +2,11 @@
 
 <input prefix><pair id><suffix>                         an input; the suffix says its role
 <result prefix><pair id>/result.json                    the verdict; written last
-<result prefix><pair id>/best-frame-<its MD5>.jpg       a key never holds other bytes
+<frame prefix><pair id>/best-frame-<its MD5>.jpg        a key never holds other bytes
 <ledger prefix>claims/<pair hash>/<fingerprint>/<name>  see ledger.py for the names
 <ledger prefix>submissions/<pair hash>/<n>              the n-th content of that pair
 <ledger prefix>packages/<MD5>/<n>                       the n-th content with that liveness package
-<ledger prefix>frames/<pair hash>/<fingerprint>-<n>     the URL of a best frame, until it is copied
+<ledger prefix>frame-urls/<pair hash>/<fingerprint>-<n> the URL of a best frame, until it is copied
 <ledger prefix>pending/<due>-<pair hash>-<token>        a marker; every one has its own name
     <ledger prefix>pending/<due>-<pair hash>-<token>-s  one of a pair with set-backs
 <ledger prefix>drain/<slot>                             who drains in that slot of time
@@ -42,8 +42,7 @@ FRAME_NONE = "none"  # the service gave none
 FRAME_MISSING = "missing"  # the service gave one, and it could not be copied
 _SETBACK_SUFFIX = "-s"
 _DUE_FORMAT = "%Y%m%dT%H%M%SZ"
-# "/best-frame-" + MD5 + ".jpg": the longest name that follows a pair id in a result key.
-_LONGEST_RESULT_NAME = len("/best-frame-.jpg") + 32
+_FRAME_NAME_BYTES = len("/best-frame-.jpg") + 32  # with an MD5
 _LEDGER_NAME = re.compile(
     r"(?P<attempt>\d+)\.(?P<of_attempt>claim|released)"
     r"|(?P<numbered>grant|late)-(?P<number>\d+)"
@@ -96,7 +95,10 @@ def pair_id_problem(settings: Settings, pair_id: str) -> str | None:
         size = len(pair_id.encode())
     except UnicodeEncodeError:
         return "has a pair id that is not valid Unicode"
-    room = MAX_KEY_BYTES - len(settings.result_prefix.encode()) - _LONGEST_RESULT_NAME
+    room = MAX_KEY_BYTES - max(
+        len(settings.result_prefix.encode()) + len(RESULT_NAME),
+        len(settings.frame_prefix.encode()) + _FRAME_NAME_BYTES,
+    )
     if size > room:
         return f"has a pair id of {size} bytes; its results would fit only up to {room}"
     return None
@@ -146,7 +148,15 @@ def result_key(settings: Settings, pair_id: str) -> str:
 
 def best_frame_key(settings: Settings, pair_id: str, md5: str) -> str:
     """Return the frame's key; the MD5 is in the name, so that a key never holds other bytes."""
-    return f"{settings.result_prefix}{pair_id}/best-frame-{md5}.jpg"
+    return f"{best_frames_prefix(settings, pair_id)}best-frame-{md5}.jpg"
+
+
+def best_frames_prefix(settings: Settings, pair_id: str) -> str:
+    """Return what the keys of all best frames of one pair begin with.
+
+    They have a prefix of their own, so that a lifecycle rule can remove them before results.
+    """
+    return f"{settings.frame_prefix}{pair_id}/"
 
 
 def pair_of_result(settings: Settings, key: str) -> str | None:
@@ -233,7 +243,7 @@ def package_key(settings: Settings, md5: str, number: int) -> str:
 
 def frame_url_key(settings: Settings, pair_id: str, fingerprint: str, attempt: int) -> str:
     """Return the key of the best frame's temporary URL, as one attempt was answered."""
-    return f"{settings.ledger_prefix}frames/{pair_hash(pair_id)}/{fingerprint}-{attempt}"
+    return f"{settings.ledger_prefix}frame-urls/{pair_hash(pair_id)}/{fingerprint}-{attempt}"
 
 
 # ---- markers
@@ -317,10 +327,10 @@ def package_uses_prefix(settings: Settings, md5: str) -> str:
     return f"{packages_prefix(settings)}{md5}/"
 
 
-def frames_prefix(settings: Settings) -> str:
-    return f"{settings.ledger_prefix}frames/"
+def frame_urls_prefix(settings: Settings) -> str:
+    return f"{settings.ledger_prefix}frame-urls/"
 
 
-def pair_frames_prefix(settings: Settings, pair_id: str) -> str:
+def pair_frame_urls_prefix(settings: Settings, pair_id: str) -> str:
     """Return what the keys of all live best-frame URLs of one pair begin with."""
-    return f"{frames_prefix(settings)}{pair_hash(pair_id)}/"
+    return f"{frame_urls_prefix(settings)}{pair_hash(pair_id)}/"

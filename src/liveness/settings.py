@@ -27,8 +27,8 @@ _LOOPBACK_PROXY = re.compile(
 REJECT, REPORT = "reject", "report"
 
 SETTING_NAMES = (
-    "INPUT_PREFIX", "RESULT_PREFIX", "LEDGER_PREFIX", "BUCKET", "RESULT_BUCKET", "LEDGER_BUCKET",
-    "LIVE_SUFFIXES", "IMAGE_SUFFIXES", "SIM_THRESHOLD", "RATE_LIMIT", "MAX_ATTEMPTS", "TRANSFER",
+    "INPUT_PREFIX", "RESULT_PREFIX", "FRAME_PREFIX", "LEDGER_PREFIX", "BUCKET", "RESULT_BUCKET",
+    "LEDGER_BUCKET", "LIVE_SUFFIXES", "IMAGE_SUFFIXES", "SIM_THRESHOLD", "RATE_LIMIT", "MAX_ATTEMPTS", "TRANSFER",
     "ENDPOINT_SCHEME", "MAX_LIVE_MB", "MAX_IMAGE_MB", "MAX_SUBMISSIONS", "REUSED_PACKAGE",
 )  # fmt: skip
 
@@ -42,6 +42,7 @@ class Settings(NamedTuple):
     ledger_bucket: str
     input_prefix: str
     result_prefix: str
+    frame_prefix: str  # in the result bucket
     ledger_prefix: str
     live_suffixes: tuple[str, ...]
     image_suffixes: tuple[str, ...]
@@ -76,6 +77,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         ledger_bucket=reader.bucket("LEDGER_BUCKET", bucket),
         input_prefix=reader.prefix("INPUT_PREFIX", "liveness/incoming/"),
         result_prefix=reader.prefix("RESULT_PREFIX", "liveness/results/"),
+        frame_prefix=reader.prefix("FRAME_PREFIX", "liveness/frames/"),
         ledger_prefix=reader.prefix("LEDGER_PREFIX", "liveness/ledger/"),
         live_suffixes=reader.suffixes("LIVE_SUFFIXES", "/live.bin"),
         image_suffixes=reader.suffixes(
@@ -230,6 +232,7 @@ class _Reader:
         locations = (
             ("INPUT_PREFIX", settings.bucket, settings.input_prefix),
             ("RESULT_PREFIX", settings.result_bucket, settings.result_prefix),
+            ("FRAME_PREFIX", settings.result_bucket, settings.frame_prefix),
             ("LEDGER_PREFIX", settings.ledger_bucket, settings.ledger_prefix),
         )
         for index, (name, bucket, prefix) in enumerate(locations):

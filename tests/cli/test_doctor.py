@@ -35,7 +35,7 @@ RECONCILE = TimerTrigger("reconcile", "reconcile", "0 17 * * * * *")
 CHECKS = [
     "clock", "region", "versioning", "function", "settings", "uploads", "own writes", "drain",
     "reconcile", "role", "policy", "quota", "retries", "markers", "claims", "submissions",
-    "packages", "slots", "frames", "results", "link",
+    "packages", "slots", "frame URLs", "results", "link",
 ]  # fmt: skip
 
 
@@ -49,7 +49,7 @@ SLOTS = rule("liveness/ledger/drain/", 1, ID="liveness-drain")
 OTHERS = [
     rule("liveness/ledger/submissions/", 30, ID="liveness-submissions"),
     rule("liveness/ledger/packages/", 30, ID="liveness-packages"),
-    rule("liveness/ledger/frames/", 1, ID="liveness-frames"),
+    rule("liveness/ledger/frame-urls/", 1, ID="liveness-frame-urls"),
 ]
 
 
@@ -179,7 +179,7 @@ def test_configure_fixes_retries_and_lifecycle_rules(
 
     configured = liveness("configure")
 
-    ledger = {"claims", "submissions", "packages", "slots", "frames"}
+    ledger = {"claims", "submissions", "packages", "slots", "frame URLs"}
     assert in_state(before, "failed") == {"retries", *ledger}
     assert configured.exit_code == 0
     installation.findings(0)
@@ -434,8 +434,8 @@ def clock_ahead(seconds: float) -> Break:
             lambda installation: installation.put_rules(
                 CLAIMS, SLOTS, {**OTHERS[2], "Status": "Disabled"}
             ),
-            "frames",
-            "no rule removes liveness/ledger/frames/",
+            "frame URLs",
+            "no rule removes liveness/ledger/frame-urls/",
         ),
         (
             lambda installation: installation.put_rules(
@@ -533,14 +533,14 @@ def clock_ahead(seconds: float) -> Break:
                 rule("liveness/incoming/test/", 1, ID="test"),
             ),
             "results",
-            "inputs are kept forever, results 7 days",
+            "inputs are kept forever, best frames forever, results 7 days",
         ),
         (
             lambda installation: installation.put_rules(
                 CLAIMS, SLOTS, rule("liveness/results/", 7)
             ),
             "results",
-            "inputs are kept forever, results 7 days: reconcile publishes removed results again",
+            "inputs are kept forever, best frames forever, results 7 days: reconcile publishes removed results again",
         ),
         (refuse_links, "link", "is answered with 403"),
     ],
@@ -809,7 +809,7 @@ def refusing_inputs(request: RequestRecord, phase: str) -> Reply | None:
         (refusing_bucket("versioning"), {"versioning"}, "AccessDenied"),
         (
             refusing_bucket("lifecycle"),
-            {"markers", "claims", "submissions", "packages", "slots", "frames", "results"},
+            {"markers", "claims", "submissions", "packages", "slots", "frame URLs", "results"},
             "AccessDenied",
         ),
         (refusing_inputs, {"link"}, "check the policy of your key"),

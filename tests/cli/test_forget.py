@@ -27,7 +27,7 @@ THROTTLED = {"code": "RequestLimitExceeded", "channel": "error", "times": 1}
 DETECT = "DetectReflectLivenessAndCompare"
 Forget = Callable[..., Result]
 PACKAGE_MD5 = hashlib.md5(PACKAGE).hexdigest()
-FRAMES = "liveness/ledger/frames/"
+FRAMES = "liveness/ledger/frame-urls/"
 PACKAGES = "liveness/ledger/packages/"
 SUBMISSIONS = "liveness/ledger/submissions/"
 FINGERPRINT = "f" * 64
@@ -99,7 +99,7 @@ def test_all_of_one_pair_and_nothing_of_others_is_erased(cloud: Cloud, forget: F
         key
         for key in cloud.bucket.keys("")
         if hashed in key
-        or key.rpartition("/")[0] in ("liveness/incoming/anna", "liveness/results/anna")
+        or key.rpartition("/")[0] in ("liveness/incoming/anna", "liveness/results/anna", "liveness/frames/anna")
         or (key.startswith(PACKAGES) and b'"anna"' in cloud.stored(key).body())
     }
     before = set(cloud.bucket.keys(""))
@@ -190,15 +190,16 @@ def test_the_json_document_lists_keys_by_kind(cloud: Cloud, forget: Forget) -> N
 
     assert len(value.pop("not_erased")) == 6
     assert value == {
-        "schema": "liveness-forgotten/3",
+        "schema": "liveness-forgotten/4",
         "pair_id": "anna",
         "dry_run": False,
         "complete": True,
         "objects": {
             "inputs": ["liveness/incoming/anna/live.bin"],
             "markers": [],
-            "frames": [],
+            "frame_urls": [],
             "packages": [],
+            "frames": [],
             "results": [],
             "submissions": [],
             "ledger": [],
@@ -320,7 +321,7 @@ def test_what_a_pair_submitted_and_what_people_decided_is_erased(
     assert set(cloud.bucket.keys("")) == before - removed
     assert value["objects"]["packages"] == [f"{PACKAGES}{PACKAGE_MD5}/3"]
     assert len(value["objects"]["submissions"]) == 2
-    assert len(value["objects"]["frames"]) == 1
+    assert len(value["objects"]["frame_urls"]) == 1
     assert "liveness/results/anna/review-1.json" in value["objects"]["results"]
 
 
@@ -412,7 +413,7 @@ def test_objects_that_a_running_invocation_writes_are_erased(
     value = json.loads(result.stdout)
     assert result.exit_code == 0 and value["complete"]
     assert any(key.endswith("/response") for key in value["objects"]["ledger"])
-    assert any("best-frame" in key for key in value["objects"]["results"])
+    assert any("best-frame" in key for key in value["objects"]["frames"])
     assert cloud.bucket.keys("") == []
     assert sleep.seconds > QUIESCENCE_SECONDS
 

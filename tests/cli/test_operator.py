@@ -113,7 +113,7 @@ def passed(cloud: Cloud, function: Instance) -> None:
 
 def frame_removed(cloud: Cloud, function: Instance) -> None:
     passed(cloud, function)
-    (frame,) = (key for key in cloud.bucket.keys("liveness/results/") if "best-frame" in key)
+    (frame,) = cloud.bucket.keys("liveness/frames/")
     remove(cloud, frame)
 
 

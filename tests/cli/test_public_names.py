@@ -12,6 +12,7 @@ COMMANDS = {
         "--retries",
         "--max-event-age",
         "--inputs-days",
+        "--frames-days",
         "--results-days",
         "--dry-run",
         "--function-name",

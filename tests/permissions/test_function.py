@@ -27,6 +27,7 @@ LAYOUTS: Mapping[str, Mapping[str, str]] = {
     "flat": {
         "INPUT_PREFIX": "in/人/",
         "RESULT_PREFIX": "out/",
+        "FRAME_PREFIX": "pictures/",
         "LEDGER_PREFIX": "notes/",
         "LIVE_SUFFIXES": ".live",
         "IMAGE_SUFFIXES": ".jpg,.png",
@@ -151,7 +152,7 @@ def test_the_policy_allows_no_record_to_be_rewritten() -> None:
 def test_the_policy_allows_nothing_to_be_published(headers: dict[str, str]) -> None:
     settings = read_settings({"TENCENTCLOUD_REGION": REGION, "LIVENESS_BUCKET": BUCKET})
     policies = [policy_of("function", settings)]
-    for key in ("results/anna/best-frame-0.jpg", "results/anna/result.json", "ledger/frames/a/b"):
+    for key in ("frames/anna/best-frame-0.jpg", "results/anna/result.json", "ledger/frame-urls/a/b"):
         assert allows(policies, cos("PutObject", BUCKET, f"liveness/{key}"))
         assert not allows(policies, cos("PutObject", BUCKET, f"liveness/{key}", **headers))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -83,6 +84,15 @@ def test_a_pair_id_too_long_for_its_results_is_rejected() -> None:
     assert isinstance(
         read_input_key(FOLDERS, f"liveness/incoming/{'x' * (room + 1)}/live.bin"), NotAnInput
     )
+
+
+@pytest.mark.parametrize("prefix", ["RESULT_PREFIX", "FRAME_PREFIX"])
+def test_a_pair_id_leaves_room_under_the_longest_prefix(prefix: str) -> None:
+    settings = read_settings(GOOD | {f"LIVENESS_{prefix}": "p" * 300 + "/"})
+    longest = next(n for n in range(850, 0, -1) if pair_id_problem(settings, "x" * n) is None)
+
+    keys = result_key(settings, "x" * longest), best_frame_key(settings, "x" * longest, "0" * 32)
+    assert max(map(len, keys)) == MAX_KEY_BYTES
 
 
 def test_the_fingerprint_depends_on_content_but_not_on_order() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from liveness.cloud.system import SystemRandom
 from liveness.context import SHUTDOWN_RESERVE_SECONDS, Context
-from liveness.keys import InputKey, read_input_key, result_key
+from liveness.keys import InputKey, best_frame_key, read_input_key, result_key
 from liveness.logs import Log
 from liveness.pacing import Unpaced
 from liveness.reconcile import LEDGER_KEPT_SECONDS, Reconciled, reconcile
@@ -182,7 +182,7 @@ class World:
         results: dict[str, float] = {}
         for pair_id, pair in self.pairs.items():
             for frame in range(pair.frames):  # of earlier contents, too
-                key = f"{self.settings.result_prefix}{pair_id}/best-frame-{frame:032x}.jpg"
+                key = best_frame_key(self.settings, pair_id, f"{frame:032x}")
                 results[key] = NOW - 1
             if pair.result is not None:
                 results[result_key(self.settings, pair_id)] = NOW - pair.result

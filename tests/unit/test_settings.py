@@ -27,8 +27,8 @@ def test_the_bucket_is_the_only_required_setting() -> None:
     assert settings.warnings == ()
 
 
-def test_there_are_at_most_seventeen_settings() -> None:
-    assert len(SETTING_NAMES) <= 17
+def test_there_are_at_most_eighteen_settings() -> None:
+    assert len(SETTING_NAMES) <= 18
 
 
 def test_every_problem_is_reported_at_once() -> None:
@@ -140,6 +140,9 @@ def test_a_proxy_does_not_matter_with_https() -> None:
     [
         ("INPUT_PREFIX", "RESULT_PREFIX"),
         ("INPUT_PREFIX", "LEDGER_PREFIX"),
+        ("INPUT_PREFIX", "FRAME_PREFIX"),
+        ("RESULT_PREFIX", "FRAME_PREFIX"),
+        ("FRAME_PREFIX", "LEDGER_PREFIX"),
         ("RESULT_PREFIX", "LEDGER_PREFIX"),
     ],
 )

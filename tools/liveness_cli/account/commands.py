@@ -51,7 +51,10 @@ _DAYS = _NumberOrWord("DAYS", "never", 1, 3650)
     help="Maximum time an event may wait.",
 )
 @click.option("--inputs-days", type=_DAYS, help="Delete inputs N days after upload.")
-@click.option("--results-days", type=_DAYS, help="Delete results N days after publication.")
+@click.option("--frames-days", type=_DAYS, help="Delete best frames N days after publication.")
+@click.option(
+    "--results-days", type=_DAYS, help="Delete results and decisions N days after publication."
+)
 @click.option("--dry-run", is_flag=True, help="Change nothing: show what would be set.")
 @function_name_option
 @json_option
@@ -60,12 +63,16 @@ def configure(
     retries: int | None,
     max_event_age_seconds: int | None,
     inputs_days: Any,
+    frames_days: Any,
     results_days: Any,
     dry_run: bool,
     function_name: str,
     as_json: bool,
 ) -> None:
     """Apply settings that serverless.yml cannot express: quota, retries, lifecycle rules.
+
+    Best frames and inputs are pictures of people, and may be deleted earlier than the results, with
+    the decisions on them: --inputs-days 7 --frames-days 7 --results-days 365.
 
     With options, applies exactly those. Without options, applies the defaults: 2 retries of an
     event, up to 6 hours; deletion of the ledger's claims, submissions and packages after 30 days,
@@ -86,6 +93,7 @@ def configure(
         retries=retries,
         max_event_age_seconds=max_event_age_seconds,
         inputs_days=inputs_days,
+        frames_days=frames_days,
         results_days=results_days,
     )
     if request == ConfigureRequest():

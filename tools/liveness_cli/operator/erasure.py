@@ -24,11 +24,12 @@ from liveness.keys import (
     LIVE,
     RESPONSE,
     InputKey,
+    best_frames_prefix,
     candidate_keys,
     marker_prefix,
     package_uses_prefix,
     pair_claims_prefix,
-    pair_frames_prefix,
+    pair_frame_urls_prefix,
     pair_hash,
     pair_submissions_prefix,
     read_input_key,
@@ -58,8 +59,9 @@ class PairObjects(NamedTuple):
 
     inputs: Sequence[ListedObject] = ()
     markers: Sequence[ListedObject] = ()
-    frames: Sequence[ListedObject] = ()
+    frame_urls: Sequence[ListedObject] = ()
     packages: Sequence[ListedObject] = ()
+    frames: Sequence[ListedObject] = ()
     results: Sequence[ListedObject] = ()
     submissions: Sequence[ListedObject] = ()
     ledger: Sequence[ListedObject] = ()
@@ -94,18 +96,15 @@ class Erasure:
         Listings say where to look, HEADs what exists: a listed object may be gone already.
         """
         settings, hashed = self._settings, pair_hash(self._pair_id)
-        folder = f"{settings.result_prefix}{self._pair_id}/"
         bucket = settings.ledger_bucket
-        published, markers, ledger, submissions, frames = self._gather(
-            lambda: self._list(settings.result_bucket, folder),
+        results, frames, markers, ledger, submissions, frame_urls = self._gather(
+            lambda: self._list_folder(f"{settings.result_prefix}{self._pair_id}/"),
+            lambda: self._list_folder(best_frames_prefix(settings, self._pair_id)),
             lambda: self._list(bucket, marker_prefix(settings)),
             lambda: self._list(bucket, pair_claims_prefix(settings, self._pair_id)),
             lambda: self._list(bucket, pair_submissions_prefix(settings, self._pair_id)),
-            lambda: self._list(bucket, pair_frames_prefix(settings, self._pair_id)),
+            lambda: self._list(bucket, pair_frame_urls_prefix(settings, self._pair_id)),
         )
-        # A pair id may contain slashes: a key in a deeper folder belongs to another pair.
-        results = {key for key in published if "/" not in key[len(folder) :]}
-        results.add(result_key(settings, self._pair_id))
         inputs = self._existing(
             settings.bucket, [each.key for each in candidate_keys(settings, self._pair_id)]
         )
@@ -113,9 +112,12 @@ class Erasure:
         return PairObjects(
             inputs=inputs,
             markers=self._existing(bucket, [key for key in markers if f"-{hashed}-" in key]),
-            frames=self._existing(bucket, frames),
+            frame_urls=self._existing(bucket, frame_urls),
             packages=self._existing(bucket, self._package_uses()),
-            results=self._existing(settings.result_bucket, sorted(results)),
+            frames=self._existing(settings.result_bucket, frames),
+            results=self._existing(
+                settings.result_bucket, sorted({*results, result_key(settings, self._pair_id)})
+            ),
             submissions=self._existing(bucket, submissions),
             ledger=self._existing(bucket, ledger),
         )
@@ -167,7 +169,11 @@ class Erasure:
     def run(self, objects: PairObjects) -> bool:
         """Delete the objects; returns False if new ones kept appearing."""
         settings = self._settings
-        buckets = {"inputs": settings.bucket, "results": settings.result_bucket}
+        buckets = {
+            "inputs": settings.bucket,
+            "frames": settings.result_bucket,
+            "results": settings.result_bucket,
+        }
         known: set[ListedObject] = set()
         for _ in range(_MAX_PASSES):
             if not objects.all:
@@ -223,6 +229,11 @@ class Erasure:
         key = read_input_key(self._settings, head.key)
         if isinstance(key, InputKey) and key.role == LIVE:
             self._md5s |= valid_md5s([head.md5])
+
+    def _list_folder(self, folder: str) -> list[str]:
+        """List a folder of results or frames; a key in a deeper one belongs to another pair."""
+        keys = self._list(self._settings.result_bucket, folder)
+        return [key for key in keys if "/" not in key[len(folder) :]]
 
     def _list(self, bucket: str, prefix: str) -> list[str]:
         keys: list[str] = []

@@ -17,7 +17,7 @@ from ..text import pluralize
 from .actions import session, validate_pair_ids
 from .erasure import Erasure, PairObjects
 
-_SCHEMA = "liveness-forgotten/3"
+_SCHEMA = "liveness-forgotten/4"
 _NOT_ERASED = (
     "copies elsewhere: in your next step, in an export, with anyone who read them",
     "the local files of results on other machines, until `liveness forget` runs there, too",
@@ -30,8 +30,9 @@ _NOT_ERASED = (
 _KINDS = {
     "inputs": ("input", True),
     "markers": ("marker", False),
-    "frames": ("live best-frame URL", False),
+    "frame_urls": ("live best-frame URL", False),
     "packages": ("use of a package", False),
+    "frames": ("best frame", True),
     "results": ("result object", True),
     "submissions": ("submission", False),
     "ledger": ("ledger object", False),
