@@ -540,7 +540,7 @@ def clock_ahead(seconds: float) -> Break:
                 CLAIMS, SLOTS, rule("liveness/results/", 7)
             ),
             "results",
-            "inputs are kept forever, best frames forever, results 7 days: reconcile publishes removed results again",
+            "best frames forever, results 7 days: reconcile publishes removed results again",
         ),
         (refuse_links, "link", "is answered with 403"),
     ],

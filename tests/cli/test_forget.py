@@ -99,7 +99,8 @@ def test_all_of_one_pair_and_nothing_of_others_is_erased(cloud: Cloud, forget: F
         key
         for key in cloud.bucket.keys("")
         if hashed in key
-        or key.rpartition("/")[0] in ("liveness/incoming/anna", "liveness/results/anna", "liveness/frames/anna")
+        or key.rpartition("/")[0]
+        in ("liveness/incoming/anna", "liveness/results/anna", "liveness/frames/anna")
         or (key.startswith(PACKAGES) and b'"anna"' in cloud.stored(key).body())
     }
     before = set(cloud.bucket.keys(""))

@@ -268,7 +268,7 @@ Arrange = Callable[[Cloud, Instance], None]
 # For each situation: the state, a part of the timeline, and a part of the outlook.
 SITUATIONS: dict[Arrange, tuple[str, str, str]] = {
     passed: ("passed", "passed: Success; best frame exists", "the result is final"),
-    frame_removed: ("passed", "BEST FRAME IS MISSING", "that it names was deleted"),
+    frame_removed: ("passed", "best frame was deleted", "that it names was deleted"),
     frame_lost: ("passed", "no best frame: its URL answered", "could not be copied"),
     unpublished: ("answered", "so passed; 1 call possibly billed", "without another call"),
     damaged: ("damaged", "damaged: not as the function wrote it", "Every walk of this pair fails"),

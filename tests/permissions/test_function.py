@@ -152,7 +152,11 @@ def test_the_policy_allows_no_record_to_be_rewritten() -> None:
 def test_the_policy_allows_nothing_to_be_published(headers: dict[str, str]) -> None:
     settings = read_settings({"TENCENTCLOUD_REGION": REGION, "LIVENESS_BUCKET": BUCKET})
     policies = [policy_of("function", settings)]
-    for key in ("frames/anna/best-frame-0.jpg", "results/anna/result.json", "ledger/frame-urls/a/b"):
+    for key in (
+        "frames/anna/best-frame-0.jpg",
+        "results/anna/result.json",
+        "ledger/frame-urls/a/b",
+    ):
         assert allows(policies, cos("PutObject", BUCKET, f"liveness/{key}"))
         assert not allows(policies, cos("PutObject", BUCKET, f"liveness/{key}", **headers))
 

@@ -42,7 +42,7 @@ def test_results_are_read_once_and_later_only_what_is_new_or_changed(
     for number in range(40):
         put_result(cloud, f"pair-{number}", published=PUBLISHED + number)
     cloud.put("pair-1", "live.bin", b"no result")
-    cloud.bucket.put("liveness/results/pair-1/notes.txt", b"of somebody's own")
+    cloud.bucket.put("liveness/results/pair-1/notes.txt", b"a foreign object")
 
     assert read_results() == (40, 40, 0, 0)
     assert gets(cloud) == 40
