@@ -467,7 +467,10 @@ def test_after_a_failed_change_no_other_is_tried(
     value = json.loads(result.stdout)
     states = [row["state"] for row in value["settings"]]
     assert states == ["set", "failed", "unchanged", "not tried"]
-    assert value["error"] == "UpdateFunctionEventInvokeConfig: UnauthorizedOperation"
+    assert value["error"] == (
+        "UpdateFunctionEventInvokeConfig: UnauthorizedOperation: check the policy of your key, see "
+        "`liveness policies`"
+    )
     assert function.rules.retries == 0
 
 

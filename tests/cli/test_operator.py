@@ -705,16 +705,27 @@ def test_retry_need_not_wait_for_a_pause_but_for_a_lease(cloud: Cloud, operator:
 def test_retry_does_not_ask_when_nothing_can_be_billed(cloud: Cloud, operator: Operator) -> None:
     unpublished(cloud, cloud.instance())
 
-    retried = operator.run("retry", "anna", "nobody", "--log")
+    retried = operator.run("retry", "anna", "--log")
 
     assert retried.exit_code == 0, retried.output
-    assert [line.split()[:3] for line in retried.stdout.splitlines()[2:]] == [
-        ["anna", "answered", "passed"],
-        ["nobody", "unknown", "waiting"],
-    ]
-    logged = [json.loads(line)["event"] for line in retried.stderr.splitlines()]
-    assert logged.count("invocation.started") == 2
+    (line,) = retried.stdout.splitlines()[2:]
+    assert line.split()[:3] == ["anna", "answered", "passed"]
+    logged = [json.loads(line)["event"] for line in retried.stderr.splitlines()[1:]]
+    assert logged.count("invocation.started") == 1
     assert cloud.calls == 1
+
+
+def test_retry_of_an_unknown_id_invokes_nothing_and_says_so(
+    cloud: Cloud, operator: Operator
+) -> None:
+    unpublished(cloud, cloud.instance())
+
+    retried = operator.run("retry", "anna", "nobody", "--log")
+
+    assert retried.exit_code == 1
+    assert "nobody  unknown   error   there is no such pair" in retried.stdout
+    logged = [json.loads(line)["event"] for line in retried.stderr.splitlines()[1:]]
+    assert logged.count("invocation.started") == 1
 
 
 def test_retry_reports_the_error_of_a_pair(cloud: Cloud, operator: Operator) -> None:

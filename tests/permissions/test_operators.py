@@ -38,11 +38,11 @@ VIEWING = (
     ("cost",),
 )
 INVOKING = (("retry", "anna", "--yes"), ("reconcile",))
-ERASING = (("forget", "anna", "--yes"), ("forget", "bert", "--yes"))
+ERASING = tuple(("forget", name, "--yes") for name in ("anna", "bert", "dora"))
 CONFIGURING = (
     ("configure", "--dry-run"),
     ("configure", "--reserved-mb", "1024", "--retries", "1", "--max-event-age", "3600"),
-    ("configure", "--inputs-days", "90"),
+    ("configure", "--inputs-days", "90", "--frames-days", "30"),
     ("configure", "--reserved-mb", "none", "--results-days", "never"),
 )
 
@@ -242,7 +242,7 @@ def test_a_reviewer_may_read_what_explain_reads(commands: Commands) -> None:
 
     requests = [
         request
-        for arguments in (("status",), ("explain", "anna"), ("explain", "nobody"))
+        for arguments in (("status",), ("explain", "dora"), ("explain", "nobody"))
         for request in commands.requests_of(*arguments)
     ]
 

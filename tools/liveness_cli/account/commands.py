@@ -33,6 +33,8 @@ class _NumberOrWord(click.ParamType[int | str]):
         return number
 
 
+# Distinct from a failed check, 1, and from wrong usage, 2.
+_NOT_CHECKED = 3
 _DAYS = _NumberOrWord("DAYS", "never", 1, 3650)
 
 
@@ -113,8 +115,8 @@ def doctor(function_name: str, as_json: bool) -> None:
     Changes nothing. Each check passes, fails (with a fix), or is skipped (with the reason). A key
     with the policy that `liveness policies --role viewer` prints can run every check.
 
-    Exit status: 0 if no check failed; 1 if one did; 2 for invalid usage or settings. Skipped checks
-    do not count.
+    Exit status: 0 if every check passed; 1 if one failed; 2 for invalid usage or settings; 3 if
+    none failed, but one could not look, so that nothing is known about it.
     """
     from ..console import output
     from .examine import examine
@@ -124,6 +126,8 @@ def doctor(function_name: str, as_json: bool) -> None:
     output(value, as_json=as_json, render=print_findings)
     if value["failed"]:
         sys.exit(1)
+    if value["skipped"]:
+        sys.exit(_NOT_CHECKED)
 
 
 COMMANDS = (configure, doctor)

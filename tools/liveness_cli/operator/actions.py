@@ -30,6 +30,7 @@ from .remote import find_function, invoke, reason_of
 from .status import status_of
 
 _RETRIED_SCHEMA = "liveness-retried/2"
+_UNKNOWN = "there is no such pair: no input, no result and no ledger entry has this id"
 _RECONCILED_SCHEMA = "liveness-reconciled/3"
 
 
@@ -67,7 +68,10 @@ def retry_pairs(
     pairs: list[dict[str, Any]] = []
     with session() as update:
         for pair_id, outlook in outlooks.items():
-            result = _retry(function, pair_id, log)
+            if outlook.state == "unknown":
+                result = _retried("error", reason=_UNKNOWN)
+            else:
+                result = _retry(function, pair_id, log)
             pairs.append({"pair_id": pair_id, "before": outlook.state, **result})
             update("retrying", len(pairs), len(outlooks))
     return {"schema": _RETRIED_SCHEMA, "pairs": pairs}

@@ -6,12 +6,15 @@ Each command imports its implementation itself: both SDKs and the tables would s
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
 from ..options import function_name_option, json_option
+from ..terminal import echo
 
 _LIMIT = 200
+_NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
@@ -106,24 +109,44 @@ def reconcile(prefix: str, dry_run: bool, function_name: str, as_json: bool) -> 
 
 
 @click.command()
-@click.argument("pair_id")
+@click.argument("pair_ids", metavar="PAIR_ID...", nargs=-1)
+@click.option("--from", "file", metavar="FILE", help="Read more pair ids, one a line; - is stdin.")
+@click.option("--receipt", metavar="FILE", type=_NEW_FILE, help="Write what --json prints to FILE.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Change nothing: show what would be removed.")
 @json_option
-def forget(pair_id: str, yes: bool, dry_run: bool, as_json: bool) -> None:
-    """Erase one person: inputs, results, best frames, markers and ledger of one pair.
+def forget(
+    pair_ids: tuple[str, ...],
+    file: str | None,
+    receipt: Path | None,
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Erase one person: inputs, results, best frames, markers and ledger of one or more pairs.
 
     Waits if an invocation may still be processing the pair, and repeats until nothing is left.
     Afterwards the ledger no longer protects the pair: if it is uploaded again, it is paid for
-    again. Exit status: 0; 1 if something keeps writing.
+    again. Interrupted, it says what is gone and what is left; run it again.
+
+    Exit status: 0; 1 if something is left; 2 for invalid usage; 3 if nothing was found under one of
+    the ids, and all of the others are erased; 130 if it was interrupted.
     """
     from ..console import output
-    from .forget import forget_pair, print_forgotten
+    from ..errors import InvalidUsage
+    from .forget import forget_pairs, print_forgotten, read_pair_ids
 
-    value = forget_pair(pair_id, ask=not yes, dry_run=dry_run)
+    if file == "-" and not yes and not dry_run:
+        raise InvalidUsage("--from - reads the ids from where the answer would come: add --yes")
+    all_ids = [*pair_ids, *(read_pair_ids(file) if file else ())]
+    if not all_ids:
+        raise InvalidUsage("give a pair id, or --from FILE")
+    value = forget_pairs(all_ids, ask=not yes, dry_run=dry_run, receipt=receipt)
     output(value, as_json=as_json, render=print_forgotten)
-    if not value["complete"]:
-        sys.exit(1)
+    if value["error"]:
+        echo(f"Error: {value['error']}", err=True)
+    if value["exit_status"]:
+        sys.exit(value["exit_status"])
 
 
 COMMANDS = (status, explain, retry, reconcile, forget)
