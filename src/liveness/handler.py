@@ -141,7 +141,10 @@ def _handle_pairs(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
             if ctx.seconds_for_calls() < MIN_CALL_SECONDS and results:
                 results.append(_park_unwalked(ctx, pair_id))
                 continue
-            walk = Walk(ctx, pair_id, log, urgent=trigger.kind == "retry")
+            as_configured = trigger.kind == "cos" and pair_id not in trigger.in_other_case
+            walk = Walk(
+                ctx, pair_id, log, urgent=trigger.kind == "retry", as_configured=as_configured
+            )
             if trigger.kind == "retry":
                 walk.grant()
             result = walk.run()

@@ -20,6 +20,7 @@ import calendar
 import hashlib
 import json
 import re
+import string
 import time
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -41,6 +42,7 @@ NEXT_PROBE_META = "liveness-next-probe"  # of breaker.json
 FRAME_NONE = "none"  # the service gave none
 FRAME_MISSING = "missing"  # the service gave one, and it could not be copied
 _SETBACK_SUFFIX = "-s"
+_SMALL_LETTERS = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
 _DUE_FORMAT = "%Y%m%dT%H%M%SZ"
 _FRAME_NAME_BYTES = len("/best-frame-.jpg") + 32  # with an MD5
 _LEDGER_NAME = re.compile(
@@ -67,24 +69,51 @@ class NotAnInput(NamedTuple):
 
     key: str
     reason: str
+    is_stray: bool = True
+    """Whether it may have been meant as an input: it is below the input prefix, and no folder."""
 
 
 def read_input_key(settings: Settings, key: str) -> InputKey | NotAnInput:
-    """Split `<input prefix><pair id><suffix>`; the longest suffix that matches wins."""
+    """Split `<input prefix><pair id><suffix>`; the longest suffix that matches wins.
+
+    A key that matches none is read once more without regard to the case of ASCII letters, so that
+    `reference.JPG` is a photo; see `inspection.inspect` for when such a key is looked for.
+    """
     if not key.startswith(settings.input_prefix):
-        return NotAnInput(key, f"is outside the input prefix {settings.input_prefix!r}")
+        return NotAnInput(key, f"is outside the input prefix {settings.input_prefix!r}", False)
     if key.endswith("/"):
-        return NotAnInput(key, "is a folder placeholder")
+        return NotAnInput(key, "is a folder placeholder", False)
     name = key[len(settings.input_prefix) :]
     roles = {suffix: LIVE for suffix in settings.live_suffixes}
     roles |= {suffix: IMAGE for suffix in settings.image_suffixes}
     matching = [suffix for suffix in roles if name.endswith(suffix)]
+    if not matching:
+        folded = fold(name)
+        matching = [suffix for suffix in roles if folded.endswith(fold(suffix))]
     if not matching:
         return NotAnInput(key, f"ends in none of {', '.join(sorted(roles))}")
     suffix = max(matching, key=len)
     pair_id = name[: -len(suffix)]
     problem = pair_id_problem(settings, pair_id)
     return NotAnInput(key, problem) if problem else InputKey(key, pair_id, roles[suffix])
+
+
+def fold(text: str) -> str:
+    """Make ASCII letters small; no other character, so that the length stays the same."""
+    return text.translate(_SMALL_LETTERS)
+
+
+def is_spelled_as_configured(settings: Settings, key: InputKey) -> bool:
+    """Whether the key ends in one of the suffixes in their own case."""
+    start = settings.input_prefix + key.pair_id
+    return any(
+        key.key == start + suffix for suffix in settings.live_suffixes + settings.image_suffixes
+    )
+
+
+def inputs_prefix(settings: Settings, pair_id: str) -> str:
+    """Return what the keys of all inputs of one pair begin with, and those of other pairs may."""
+    return settings.input_prefix + pair_id
 
 
 def pair_id_problem(settings: Settings, pair_id: str) -> str | None:
@@ -110,7 +139,7 @@ def control_key(settings: Settings) -> str:
 
 
 def candidate_keys(settings: Settings, pair_id: str) -> list[InputKey]:
-    """List every key under which an input of this pair may be stored.
+    """List every key, spelled as configured, under which an input of this pair may be stored.
 
     A key that by its longest suffix belongs to another pair is left out, so that two people's
     inputs are never mixed up by suffixes that end alike.

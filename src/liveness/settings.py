@@ -246,8 +246,12 @@ class _Reader:
                         f"bucket {bucket!r}: what is written there would trigger or mislead "
                         "the function; give prefixes of which none begins with another",
                     )
-        for suffix in set(settings.live_suffixes) & set(settings.image_suffixes):
-            self._problem("LIVE_SUFFIXES", f"and LIVENESS_IMAGE_SUFFIXES both contain {suffix!r}")
+        image_suffixes = {suffix.lower() for suffix in settings.image_suffixes}
+        for suffix in settings.live_suffixes:
+            if suffix.lower() in image_suffixes:  # suffixes match whatever their case
+                self._problem(
+                    "LIVE_SUFFIXES", f"and LIVENESS_IMAGE_SUFFIXES both contain {suffix!r}"
+                )
         appids = {
             bucket.rpartition("-")[2]
             for bucket in (settings.bucket, settings.result_bucket, settings.ledger_bucket)

@@ -221,6 +221,7 @@ def test_the_json_document_lists_keys_by_kind(cloud: Cloud, forget: Forget) -> N
                     "ledger": [],
                 },
                 "left": {},
+                "strays": [],
                 "local_file": "absent",
                 "problem": None,
             }
@@ -329,6 +330,26 @@ def test_wrong_use_is_reported(forget: Forget, arguments: tuple[str, ...], messa
 
     assert result.exit_code == 2
     assert_one_sentence(result, message)
+
+
+def test_inputs_in_another_case_are_erased_and_keys_of_no_pair_are_named(
+    cloud: Cloud, forget: Forget
+) -> None:
+    for name in ("LIVE.bin", "reference.JPG", "selfie.mp4"):
+        cloud.put("anna", name, PACKAGE)
+    cloud.put("anna2", "selfie.mp4", PACKAGE)
+    backdate_all(cloud)
+
+    result = forget("anna", "--yes")
+
+    assert result.exit_code == 0
+    assert "delete them yourself" in result.stdout
+    assert "liveness/incoming/anna/selfie.mp4" in result.stdout
+    assert "anna2" not in result.stdout
+    assert cloud.bucket.keys("liveness/incoming/") == [
+        "liveness/incoming/anna/selfie.mp4",
+        "liveness/incoming/anna2/selfie.mp4",
+    ]
 
 
 def test_interrupted_it_says_what_is_gone_and_what_is_left(

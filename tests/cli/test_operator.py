@@ -18,7 +18,7 @@ from liveness.settings import read_settings
 from liveness_cli.console import progress
 from liveness_cli.environment import with_platform_names
 from liveness_sandbox import Drop, Fault, FaultAction, Reply
-from tests.conftest import BUCKET, PACKAGE, Cloud, Instance
+from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud, Instance
 from tests.function.test_one_call import LAST_PAUSE
 from tests.function.test_outages import open_breaker
 
@@ -534,7 +534,7 @@ def test_status_summarizes_the_bucket(cloud: Cloud, operator: Operator) -> None:
     assert "draining invocation drainer-7 of liveness" in operator.words
     assert "results 3 of 3 read: passed 2, failed 1" in operator.words
     assert "billed twice 1 pair, 2 extra calls" in operator.words
-    assert "Not checked inputs: pairs that wait for a partner" in operator.words
+    assert "Not checked inputs: pairs that wait, and keys that belong to no pair" in operator.words
 
 
 def test_status_of_an_empty_bucket_is_empty(operator: Operator) -> None:
@@ -996,3 +996,53 @@ def test_progress_is_shown_on_a_terminal(
     assert captured.out == ""
     assert "200 of 200" in captured.err
     assert "1,000" in captured.err
+
+
+# ---- pairs that wait, and keys that are no inputs
+
+
+@pytest.fixture
+def misnamed(cloud: Cloud) -> None:
+    """A pair whose package has another name, one that waits, one that is finished, and a folder."""
+    cloud.put("anna", "reference.jpg", JPEG)
+    cloud.put("anna", "live.mp4", PACKAGE)
+    cloud.put("anna-10", "live.mp4", PACKAGE)
+    cloud.put("bert", "live.bin", PACKAGE)
+    cloud.put_pair("cleo")
+    cloud.instance().walk("cleo")
+    cloud.bucket.delete("liveness/incoming/cleo/live.bin")
+    cloud.put("", "", b"")
+    cloud.bucket.backdate("liveness/incoming/bert/live.bin", 3600)
+
+
+def test_explain_shows_what_was_meant_to_be_an_input(
+    cloud: Cloud, operator: Operator, misnamed: None
+) -> None:
+    value = operator.view("explain", "anna")
+
+    assert value["missing"] == ["live"]
+    (stray,) = value["strays"]
+    assert stray["key"] == "liveness/incoming/anna/live.mp4"
+    assert "not inputs liveness/incoming/anna/live.mp4 ends in none of" in operator.words
+
+
+def test_status_lists_pairs_that_wait_with_their_age_and_keys_of_no_pair(
+    cloud: Cloud, operator: Operator, misnamed: None
+) -> None:
+    value = operator.view("status", "--waiting")
+
+    (pair,) = value["waiting"]["pairs"]  # anna's photo is younger
+    assert (pair["pair_id"], pair["missing"]) == ("bert", ["image"])
+    assert 3600 <= pair["seconds"] < 4000
+    assert [
+        row["key"].removeprefix("liveness/incoming/") for row in value["waiting"]["strays"]
+    ] == [
+        "anna-10/live.mp4",
+        "anna/live.mp4",
+    ]
+    assert "waiting 1 pair for 15 minutes or longer; 2 keys of no pair" in operator.words
+    assert not any("--waiting" in remark for remark in value["not_checked"])
+
+    younger = operator.view("status", "--waiting", "0")
+    assert [row["pair_id"] for row in younger["waiting"]["pairs"]] == ["bert", "anna"]
+    assert operator.view("status")["waiting"] is None

@@ -50,7 +50,7 @@ COMMANDS = {
         "--scenario",
         "--role",
     ],
-    "status": ["--limit", "--all", "--json"],
+    "status": ["--limit", "--all", "--waiting", "--json"],
     "threshold": ["--at", "--since", "--until", "--offline", "--json"],
     "token": ["PAIR_ID", "--minutes", "--json"],
     "upload": ["PAIR_ID", "--live", "--reference", "--wait", "--timeout", "--json"],

@@ -66,7 +66,7 @@ def test_an_overlong_pair_id_is_rejected_and_logged(cloud: Cloud) -> None:
     summary = function(cloud.sandbox.trigger_event(BUCKET, key))
 
     assert summary["pairs"] == []
-    assert "would fit only up to" in function.logged("record.ignored")[0]["reason"]
+    assert "would fit only up to" in function.logged("record.stray")[0]["reason"]
 
 
 def test_many_records_process_each_pair_once(cloud: Cloud) -> None:

@@ -46,6 +46,7 @@ LOG_EVENTS = {
     "invocation.failed",
     "settings.warning",
     "record.ignored",
+    "record.stray",
     "record.rejected",
     "record.malformed",
     "pair.inspected",

@@ -152,6 +152,10 @@ def test_prefixes_may_not_overlap_in_one_bucket(one: str, other: str) -> None:
     assert "overlap" in problems(**{one: "a/", other: "a/"})[0]
 
 
+def test_suffixes_of_both_inputs_must_differ_in_more_than_their_case() -> None:
+    assert "both contain '.JPG'" in problems(LIVE_SUFFIXES=".JPG", IMAGE_SUFFIXES=".jpg")[0]
+
+
 def test_the_same_prefix_is_allowed_in_another_bucket() -> None:
     read_settings(
         GOOD

@@ -34,10 +34,12 @@ _UNKNOWN = "there is no such pair: no input, no result and no ledger entry has t
 _RECONCILED_SCHEMA = "liveness-reconciled/3"
 
 
-def bucket_status(limit: int | None) -> dict[str, Any]:
+def bucket_status(limit: int | None, waiting_minutes: int | None) -> dict[str, Any]:
+    """Make the value of `status`; with `waiting_minutes`, of pairs that wait for so long, too."""
     target = load_target()
     with session() as update:
-        return status_of(Reader(target, update).read_bucket(limit))
+        snapshot = Reader(target, update).read_bucket(limit, waiting_minutes is not None)
+        return status_of(snapshot, waiting_minutes or 0)
 
 
 def explain_pair(pair_id: str) -> dict[str, Any]:

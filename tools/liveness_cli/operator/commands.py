@@ -14,6 +14,7 @@ from ..options import function_name_option, json_option
 from ..terminal import echo
 
 _LIMIT = 200
+_WAITING_MINUTES = 15
 _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -26,8 +27,18 @@ _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
     help="Number of latest results and earliest-due markers to read.",
 )
 @click.option("--all", "read_all", is_flag=True, help="Read all of them.")
+@click.option(
+    "--waiting",
+    "waiting_minutes",
+    type=click.IntRange(0),
+    is_flag=False,
+    flag_value=_WAITING_MINUTES,
+    metavar="[MINUTES]",
+    help=f"Also list all inputs, and show pairs that have had no result for so long (default: "
+    f"{_WAITING_MINUTES}), and keys that belong to no pair.",
+)
 @json_option
-def status(limit: int, read_all: bool, as_json: bool) -> None:
+def status(limit: int, read_all: bool, waiting_minutes: int | None, as_json: bool) -> None:
     """Show the state of the bucket. Changes nothing.
 
     Shows the backlog, its oldest marker, the current drainer, results by status, pairs that
@@ -40,7 +51,7 @@ def status(limit: int, read_all: bool, as_json: bool) -> None:
     from .actions import bucket_status
     from .printing import print_status
 
-    value = bucket_status(None if read_all else limit)
+    value = bucket_status(None if read_all else limit, waiting_minutes)
     output(value, as_json=as_json, render=print_status)
 
 

@@ -26,6 +26,7 @@ from liveness.keys import (
     InputKey,
     best_frames_prefix,
     candidate_keys,
+    inputs_prefix,
     marker_prefix,
     package_uses_prefix,
     pair_claims_prefix,
@@ -42,6 +43,7 @@ from liveness.store import UNPARSABLE, ListedObject, ObjectHead, RetryingStore
 
 from ..console import ProgressCallback
 from ..environment import CONCURRENT_REQUESTS, Target
+from .listed_inputs import strays_of
 from .packages import md5s_of_response, md5s_of_result, md5s_of_submission, valid_md5s
 
 # After its last write a walk may make its call, which ends within its lease, store the response,
@@ -88,6 +90,8 @@ class Erasure:
         self._pair_id = pair_id
         self._progress = progress
         self._md5s: set[str] = set()  # of the pair's packages
+        self.strays: list[str] = []
+        """Keys that may have been meant for this pair, and are no input's: they stay."""
         self.removed: dict[str, list[str]] = {kind: [] for kind in PairObjects().by_kind}
 
     def find(self) -> PairObjects:
@@ -97,7 +101,8 @@ class Erasure:
         """
         settings, hashed = self._settings, pair_hash(self._pair_id)
         bucket = settings.ledger_bucket
-        results, frames, markers, ledger, submissions, frame_urls = self._gather(
+        own_inputs, results, frames, markers, ledger, submissions, frame_urls = self._gather(
+            self._input_keys,
             lambda: self._list_folder(f"{settings.result_prefix}{self._pair_id}/"),
             lambda: self._list_folder(best_frames_prefix(settings, self._pair_id)),
             lambda: self._list(bucket, marker_prefix(settings)),
@@ -105,9 +110,7 @@ class Erasure:
             lambda: self._list(bucket, pair_submissions_prefix(settings, self._pair_id)),
             lambda: self._list(bucket, pair_frame_urls_prefix(settings, self._pair_id)),
         )
-        inputs = self._existing(
-            settings.bucket, [each.key for each in candidate_keys(settings, self._pair_id)]
-        )
+        inputs = self._existing(settings.bucket, own_inputs)
         self._learn_packages(ledger, submissions)
         return PairObjects(
             inputs=inputs,
@@ -121,6 +124,18 @@ class Erasure:
             submissions=self._existing(bucket, submissions),
             ledger=self._existing(bucket, ledger),
         )
+
+    def _input_keys(self) -> list[str]:
+        """Return every key an input has or may have, and learn what else begins as they do."""
+        settings = self._settings
+        listed = self._list_items(settings.bucket, inputs_prefix(settings, self._pair_id))
+        self.strays = [stray.key for stray in strays_of(settings, self._pair_id, listed)]
+        keys = [each.key for each in candidate_keys(settings, self._pair_id)]
+        for item in listed:
+            key = read_input_key(settings, item.key)
+            if isinstance(key, InputKey) and key.pair_id == self._pair_id:
+                keys.append(key.key)
+        return list(dict.fromkeys(keys))
 
     def _learn_packages(self, ledger: Sequence[str], submissions: Sequence[str]) -> None:
         """Add the MD5s of the pair's packages that its records name."""
@@ -236,13 +251,16 @@ class Erasure:
         return [key for key in keys if "/" not in key[len(folder) :]]
 
     def _list(self, bucket: str, prefix: str) -> list[str]:
-        keys: list[str] = []
+        return [item.key for item in self._list_items(bucket, prefix)]
+
+    def _list_items(self, bucket: str, prefix: str) -> list[ListedObject]:
+        items: list[ListedObject] = []
         after = ""
         while True:
             page = self._store.list(bucket, prefix, after)
-            keys += [item.key for item in page.items]
+            items += page.items
             if page.next_marker is None:
-                return keys
+                return items
             after = page.next_marker
 
 

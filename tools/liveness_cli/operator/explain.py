@@ -16,7 +16,7 @@ from .snapshot import LedgerRecord, PairSnapshot
 from .submissions import package_of, submissions_of
 from .timeline import timeline_of
 
-SCHEMA = "liveness-explanation/4"
+SCHEMA = "liveness-explanation/5"
 # The states of a content that has no answer yet.
 _UNJUDGED = ("ready", "running", "exhausted")
 
@@ -44,6 +44,10 @@ def explanation_of(snapshot: PairSnapshot, language: str = ENGLISH) -> dict[str,
             for item in snapshot.inputs
         ],
         "missing": list(snapshot.inspection.missing),
+        "strays": [
+            {"key": stray.key, "reason": stray.reason, "written": format_time(stray.written_at)}
+            for stray in snapshot.strays
+        ],
         "fingerprint": pair.fingerprint if pair else None,
         "attempts": [_attempt(attempt, snapshot.now) for attempt in ledger.attempts],
         "attempts_allowed": ledger.attempts_allowed,

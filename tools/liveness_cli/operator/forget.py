@@ -65,9 +65,10 @@ _LOCAL_FILE = (
 class _Erased:
     """What became of one pair so far."""
 
-    def __init__(self, pair_id: str, found: PairObjects) -> None:
+    def __init__(self, pair_id: str, found: PairObjects, strays: Sequence[str]) -> None:
         self.pair_id = pair_id
         self.found = found
+        self.strays = list(strays)
         self.state = NOT_TRIED
         self.removed: Mapping[str, list[str]] = {kind: [] for kind in found.by_kind}
         self.local_file = "unchanged"
@@ -88,6 +89,7 @@ class _Erased:
             "state": self.state,
             "objects": shown,
             "left": self.left if self.state in (INCOMPLETE, NOT_TRIED) else {},
+            "strays": self.strays,
             "local_file": self.local_file,
             "problem": self.problem or None,
         }
@@ -117,8 +119,9 @@ def forget_pairs(
         with session() as update:
             pairs = []
             for pair_id in unique_ids:
-                found = Erasure(target, pair_id, update, dry_run=True).find()
-                pairs.append(_Erased(pair_id, found))
+                erasure = Erasure(target, pair_id, update, dry_run=True)
+                found = erasure.find()
+                pairs.append(_Erased(pair_id, found, erasure.strays))
                 update("finding pairs", len(pairs), len(unique_ids))
         if not dry_run and ask and any(pair.found.all for pair in pairs):
             _confirm(pairs)
@@ -194,6 +197,10 @@ def _print_pair(pair: Mapping[str, Any]) -> None:
         count = pluralize(sum(map(len, pair["objects"].values())), "object")
         echo(f"Pair {pair['pair_id']}: {count} {verb}")
         _print_keys(pair["objects"])
+    if pair["strays"]:
+        echo("  No inputs, so they stay; delete them yourself if they are of this person:")
+        for key in pair["strays"]:
+            echo(f"  {'':<{_LABEL_WIDTH}}{key}")
     if pair["local_file"] == "removed":
         echo(f"  {'locally':<{_LABEL_WIDTH}}what this machine had read of its result")
     if pair["state"] == INCOMPLETE:
