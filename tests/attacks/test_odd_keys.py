@@ -102,5 +102,5 @@ def test_a_pair_id_that_leaves_no_room_for_a_result_is_refused(anna: Cast, pair_
     summary = anna.function(anna.cloud.sandbox.trigger_event(anna.cloud.bucket, key))
 
     assert summary["pairs"] == []
-    assert summary["skipped"][0]["kind"] == "ignored"
+    assert summary["skipped"][0]["kind"] == "stray"
     assert (anna.cloud.calls, anna.cloud.markers()) == (1, [])

@@ -48,6 +48,8 @@ COMMANDS = {
         "--dead-letters",
         "--speed",
         "--scenario",
+        "--quiet",
+        "--log",
         "--role",
     ],
     "status": ["--limit", "--all", "--waiting", "--json"],

@@ -217,6 +217,10 @@ class Sandbox:
         """The names of all users and roles."""
         return [each.name for each in (*self._users, *self._roles)]
 
+    @property
+    def functions(self) -> list[Function]:
+        return list(self._functions.values())
+
     def deploy(
         self,
         name: str,
