@@ -68,13 +68,14 @@ def do_everything(cloud: Cloud, function: Instance) -> None:
         ("bert", scripted(**THROTTLED)),
         ("cleo", scripted(drop="after", times=3)),
         ("dora", b""),
+        ("fred", scripted(frame="missing")),
         ("lost", PACKAGE + b" of lost"),
         ("twin", PACKAGE),
     ):
         upload(cloud, settings, name, live)
     upload(cloud, settings, "emil", None)
     upload_in_parts(cloud, settings.input_prefix + "emil" + settings.live_suffixes[0])
-    for name in ("anna", "bert", "cleo", "dora", "emil", "twin"):
+    for name in ("anna", "bert", "cleo", "dora", "emil", "fred", "twin"):
         key = settings.input_prefix + name + settings.live_suffixes[0]
         function(cloud.sandbox.trigger_event(BUCKET, key))
     states = []
@@ -101,6 +102,7 @@ def do_everything(cloud: Cloud, function: Instance) -> None:
         ("cleo", "passed"),
         ("dora", "invalid"),
         ("emil", "passed"),
+        ("fred", "passed"),
         ("lost", "passed"),
         ("twin", "rejected"),
         *((name, "passed") for name in UNANSWERED),
