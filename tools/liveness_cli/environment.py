@@ -128,10 +128,10 @@ class Target(NamedTuple):
         return RetryingStore(store, self.clock, SystemRandom())
 
 
-def load_target() -> Target:
+def load_target(*, announce: bool = True) -> Target:
     """Read the target from the environment, without making a request.
 
-    Says on standard error which bucket it is, and whether the sandbox has it.
+    With `announce`, says on standard error which bucket it is, and whether the sandbox has it.
 
     Raises InvalidUsage that reports every missing or invalid variable at once.
     """
@@ -149,7 +149,8 @@ def load_target() -> Target:
         problems = [*error.problems, *problems]
     if problems:
         raise InvalidUsage("the environment does not name a bucket:\n  " + "\n  ".join(problems))
-    echo(place_of(settings, environ), err=True)
+    if announce:
+        echo(place_of(settings, environ), err=True)
     silence_vendors()
     clock, concurrency = SystemClock(), ThreadConcurrency(CONCURRENT_REQUESTS)
     credentials = Credentials(secret_id, secret_key, token or None)
