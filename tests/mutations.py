@@ -119,8 +119,8 @@ MUTATIONS = (
     Mutation(
         "the best frame has a fixed key",
         "keys",
-        'return f"{settings.result_prefix}{pair_id}/best-frame-{md5}.jpg"',
-        'return f"{settings.result_prefix}{pair_id}/best-frame.jpg"',
+        'return f"{best_frames_prefix(settings, pair_id)}best-frame-{md5}.jpg"',
+        'return f"{best_frames_prefix(settings, pair_id)}best-frame.jpg"',
     ),
     Mutation(
         "the lease is measured by the local clock",

@@ -148,8 +148,15 @@ def _handle_pairs(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
             if ctx.seconds_for_calls() < MIN_CALL_SECONDS and results:
                 results.append(_park_unwalked(ctx, pair_id))
                 continue
-            urgent, image = trigger.kind == "retry", trigger.image_of(pair_id)
-            walk = Walk(ctx, pair_id, log, urgent=urgent, image=image)
+            is_event = trigger.kind == "cos"
+            walk = Walk(
+                ctx,
+                pair_id,
+                log,
+                urgent=trigger.kind == "retry",
+                image=trigger.image_of(pair_id),
+                as_configured=is_event and pair_id not in trigger.in_other_case,
+            )
             if trigger.kind == "retry":
                 walk.grant()
             result = walk.run()

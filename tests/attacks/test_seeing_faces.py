@@ -26,7 +26,7 @@ from .cast import (
     without_condition,
 )
 
-LIVE_URL = "liveness/ledger/frames/a/b-1"
+LIVE_URL = "liveness/ledger/frame-urls/a/b-1"
 SEEN_BY: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(USERS, ()),
     "reader-with-frames": ("frame",),
@@ -93,7 +93,7 @@ def test_the_live_url_of_a_best_frame_is_gone_once_the_frame_is_safe(cast: Cast)
     kept: list[str] = []
 
     def look(request: Any, phase: str) -> None:
-        if (request.method, phase) == ("DELETE", "before") and "/frames/" in request.key:
+        if (request.method, phase) == ("DELETE", "before") and "/frame-urls/" in request.key:
             kept.append(cast.cloud.stored(request.key).body().decode())
 
     cast.cloud.sandbox.hooks.append(look)
@@ -154,9 +154,9 @@ def test_nobody_makes_the_bucket_public(judged: Cast, role: str) -> None:
 @pytest.mark.parametrize(
     ("role", "key"),
     [
-        ("function", "liveness/results/anna/best-frame-0.jpg"),
+        ("function", "liveness/frames/anna/best-frame-0.jpg"),
         ("function", "liveness/results/anna/result.json"),
-        ("function", "liveness/ledger/frames/a/b-2"),
+        ("function", "liveness/ledger/frame-urls/a/b-2"),
         ("reviewer", "liveness/results/anna/review-1.json"),
     ],
 )

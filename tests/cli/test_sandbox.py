@@ -94,8 +94,22 @@ def test_the_sandbox_serves_another_process_until_it_is_stopped(start: Start, nu
     _, errors = process.communicate(timeout=10)
 
     assert process.returncode == 0
-    assert errors == ""
+    assert "uploaded  liveness/incoming/one/live.bin" in errors
+    assert "woken     by liveness/incoming/one/" in errors
+    assert "one published rejected" in errors
+    assert "pair.published" not in errors  # the log is shown on request
     assert still_running(workers) == set()
+
+
+def test_on_request_it_shows_the_functions_log_or_nothing(start: Start) -> None:
+    for option, shown in (("--log", True), ("--quiet", False)):
+        process = start("sandbox", option)
+        run_client(printed_environment(process))
+        process.terminate()
+        _, errors = process.communicate(timeout=10)
+
+        assert ('"event": "pair.published"' in errors) == shown
+        assert shown or errors == ""
 
 
 def test_data_is_kept_for_the_next_start(start: Start, tmp_path: Path) -> None:

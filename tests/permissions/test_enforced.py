@@ -251,7 +251,7 @@ def test_what_must_not_work_gets_403(account: Account, role: str, name: str) -> 
 @pytest.mark.parametrize("role", ["reader", "viewer", "operator", "eraser"])
 def test_faces_and_live_links_are_not_shown(account: Account, role: str) -> None:
     cos = account.cos(role)
-    frame = account.key("liveness/results/anna/best-frame-")
+    frame = account.key("liveness/frames/anna/best-frame-")
 
     with pytest.raises(CosServiceError, match="AccessDenied"):
         cos.get_object(BUCKET, frame)

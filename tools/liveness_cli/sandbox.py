@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +17,7 @@ from .sandbox_identities import ROLE_NAMES, identities_for, no_identities, print
 from .terminal import echo
 
 if TYPE_CHECKING:
-    from liveness_sandbox import Identities
+    from liveness_sandbox import Identities, Sandbox
 
 
 @click.command()
@@ -69,6 +71,8 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="JSON file of faults to inject from the start.",
 )
+@click.option("--quiet", is_flag=True, help="Do not show what happens.")
+@click.option("--log", is_flag=True, help="Show the function's log, too.")
 @click.option(
     "--role",
     type=click.Choice(ROLE_NAMES),
@@ -87,6 +91,8 @@ def sandbox(
     dead_letters: Path | None,
     speed: float,
     scenario: Path | None,
+    quiet: bool,
+    log: bool,
     role: str | None,
 ) -> None:
     """Run a local emulator of Tencent Cloud (COS, FaceID, SCF, CAM, STS, CLS) on one port.
@@ -113,6 +119,9 @@ def sandbox(
 
     Runs until Ctrl-C or SIGTERM. Listens on 127.0.0.1 only and makes no outgoing connections.
     Other hosts get 502. There is no HTTPS.
+
+    Shows on standard error what happens: uploads, what woke the function and what came of it,
+    verdicts, requests that were refused, faults; in a terminal as a view that keeps up.
 
     \b
     Connecting a client
@@ -222,6 +231,7 @@ def sandbox(
             speed=speed,
             scenario=None if scenario is None else load_scenario(scenario),
             print=echo,
+            watch=(lambda _: nullcontext()) if quiet else partial(_watching, environment, log),
         )
     except InvalidFault as error:
         raise click.ClickException(f"--scenario: {error}") from None
@@ -231,6 +241,17 @@ def sandbox(
         raise click.ClickException(f"--reserved-mb: {error}") from None
     except OSError as error:
         raise click.ClickException(f"cannot start: {error.strerror or error}") from None
+
+
+def _watching(
+    environment: dict[str, str], log: bool, sandbox: Sandbox
+) -> AbstractContextManager[None]:
+    from liveness_sandbox.serving import DEFAULT_INPUT_PREFIX
+
+    from .sandbox_activity import watching
+
+    prefix = environment.get("LIVENESS_INPUT_PREFIX", DEFAULT_INPUT_PREFIX)
+    return watching(sandbox, prefix, log=log)
 
 
 def _identities(environment: dict[str, str], region: str, *, required: bool) -> Identities:

@@ -47,5 +47,15 @@ def _printable_errors() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        vars(error)["message"] = printable_lines(error.message)
+        vars(error)["message"] = printable_lines(error.message + _hint(error))
         raise
+
+
+def _hint(error: click.ClickException) -> str:
+    """Say how an argument is given that looks like an option, as a pair id may."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+        return ""
+    command = error.ctx.command
+    if not any(isinstance(each, click.Argument) for each in command.params):
+        return ""
+    return f" Before an argument that begins with a dash write --: {error.ctx.command_path} -- …"

@@ -236,6 +236,10 @@ class Sandbox:
         """The names of all users and roles."""
         return [each.name for each in (*self._users, *self._roles)]
 
+    @property
+    def functions(self) -> list[Function]:
+        return self.platform.functions
+
     def deploy(
         self,
         name: str,

@@ -6,6 +6,7 @@ import shlex
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,13 +38,15 @@ def serve(
     speed: float = 1,
     scenario: ScenarioFile | None = None,
     print: Callable[[str], object] = print,
+    watch: Callable[[Sandbox], AbstractContextManager[None]] = lambda sandbox: nullcontext(),
 ) -> None:
     """Emulate the cloud until SIGINT or SIGTERM. Call it in the main thread, which gets signals.
 
-    Without `code` no function is deployed; the environment in `options` is then only printed.
-    The function gets a trigger on the bucket in addition to those in `options`. After the
-    environment of the account's owner, the keys of each user and role are printed, as comments.
-    Without `bucket` the account has neither bucket nor function.
+    Without `code` no function is deployed; the environment in `options` is then only printed. The
+    function gets a trigger on the bucket in addition to those in `options`. After the environment
+    of the account's owner, the keys of each user and role are printed, as comments. Without
+    `bucket` the account has neither bucket nor function. Then `watch` is entered, and left when it
+    ends.
     """
     stop = threading.Event()
     previous_handlers = {
@@ -76,7 +79,8 @@ def serve(
                 print(f"export {name}={shlex.quote(value)}")
             for identity in sandbox.identities:
                 print(f"# {identity}: {_keys(sandbox.client_environment(identity))}")
-            stop.wait()
+            with watch(sandbox):
+                stop.wait()
     finally:
         for number, handler in previous_handlers.items():
             signal.signal(number, handler)

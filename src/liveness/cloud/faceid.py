@@ -291,7 +291,7 @@ def _gated_adapter(gate: _Gate) -> Any:
             """Leave the pool as it was made."""
 
         def connect(self, request: Any, verify: Any, proxies: Any) -> None:
-            pool = self.get_connection_with_tls_context(request, verify, proxies)
+            pool: Any = self.get_connection_with_tls_context(request, verify, proxies)
             connection = pool._get_conn()
             try:
                 # A proxy's tunnel is opened by the request itself.

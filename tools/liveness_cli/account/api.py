@@ -12,6 +12,7 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 
 from liveness.cloud.credentials import Credentials
 
+from ..errors import meaning_of_exception
 from ..text import redact
 from .errors import RequestFailed, RequestRefused
 
@@ -51,7 +52,8 @@ class Api:
         except TencentCloudSDKException as error:
             code = str(error.code)
             if code.startswith(_SDK_CODES):
-                raise RequestFailed(f"{action}: no intelligible reply") from None
+                meaning = meaning_of_exception(code) or "no intelligible reply"
+                raise RequestFailed(f"{action}: {meaning}") from None
             raise RequestRefused(action, redact(code)) from None
         except Exception as error:  # the SDK fails in many ways on a malformed reply
             raise RequestFailed(f"{action}: {type(error).__name__}") from None

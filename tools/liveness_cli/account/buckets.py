@@ -15,6 +15,7 @@ from liveness.cloud.cos import sdk_config
 from liveness.cloud.credentials import Credentials
 from liveness.settings import Settings
 
+from ..errors import meaning_of_exception
 from ..text import redact
 from .errors import RequestFailed, RequestRefused
 
@@ -92,7 +93,9 @@ class Buckets:
             raise RequestRefused(request, _code(error)) from None
         except _NO_VALID_REPLY as error:
             cause = type(error.__context__ or error).__name__
-            raise RequestFailed(f"{request}: no intelligible reply ({cause})") from None
+            meaning = meaning_of_exception(cause)
+            reason = f"({cause}): {meaning}" if meaning else f"({cause})"
+            raise RequestFailed(f"{request}: no intelligible reply {reason}") from None
 
 
 def _code(error: CosServiceError) -> str:

@@ -19,7 +19,7 @@ from liveness.keys import (
     claims_prefix,
     control_key,
     drain_prefix,
-    frames_prefix,
+    frame_urls_prefix,
     marker_prefix,
     packages_prefix,
     reconcile_state_key,
@@ -78,7 +78,8 @@ def function(settings: Settings) -> Policy:
         faceid.append("faceid:CreateUploadUrl")
     markers = _ledger(settings, marker_prefix(settings))
     slots = _ledger(settings, drain_prefix(settings))
-    frames = _ledger(settings, frames_prefix(settings))
+    frame_urls = _ledger(settings, frame_urls_prefix(settings))
+    written = [*_results(settings), *_frames(settings)]
     breaker = _ledger_object(settings, breaker_key(settings))
     records = [
         resource
@@ -87,20 +88,20 @@ def function(settings: Settings) -> Policy:
     ]
     return policy(
         allow(cos(*_READ), [*_inputs(settings), *_ledger(settings, settings.ledger_prefix)]),
-        allow(cos("HeadObject"), _results(settings)),
+        allow(cos("HeadObject"), written),
         allow(
             cos("PutObject"),
             [
-                *_results(settings),
+                *written,
                 *markers,
-                *frames,
+                *frame_urls,
                 _ledger_object(settings, reconcile_state_key(settings)),
                 breaker,
             ],
             PRIVATE,
         ),
         allow(cos("PutObject"), [*records, *slots], all_of(CREATE_ONLY, PRIVATE)),
-        allow(cos("DeleteObject"), [*markers, *slots, *frames, breaker]),
+        allow(cos("DeleteObject"), [*markers, *slots, *frame_urls, breaker]),
         allow(cos("GetBucket"), _buckets(settings)),
         allow(faceid, ["*"]),
     )
@@ -161,18 +162,12 @@ def backend_of_pair(settings: Settings, pair_id: str) -> Policy:
 
 def reader(settings: Settings) -> Policy:
     """Read results and decisions, but no face and not the ledger."""
-    return policy(
-        allow(
-            cos(*_READ),
-            [*_results(settings, "*/result.json"), *_results(settings, "*/review-*.json")],
-        ),
-        deny(cos("GetObject"), _results(settings, "*/best-frame-*.jpg")),
-    )
+    return policy(allow(cos(*_READ), _results(settings)))
 
 
 def reader_with_frames(settings: Settings) -> Policy:
-    """Read all of the results, but not the ledger: it contains live URLs of best frames."""
-    return policy(allow(cos(*_READ), _results(settings)))
+    """Read results, decisions and best frames, but not the ledger."""
+    return policy(allow(cos(*_READ), [*_results(settings), *_frames(settings)]))
 
 
 def reviewer(settings: Settings) -> Policy:
@@ -184,17 +179,14 @@ def reviewer(settings: Settings) -> Policy:
             [*_keys_ending_in(settings, settings.image_suffixes), _control_object(settings)],
         ),
         *_deny(cos("GetObject"), settings, settings.live_suffixes, settings.image_suffixes),
-        allow(cos(*_READ), _results(settings)),
+        allow(cos(*_READ), [*_results(settings), *_frames(settings)]),
         allow(cos("GetObject"), _readable_ledger(settings)),
         allow(
             cos("PutObject"),
             _results(settings, "*/review-*.json"),
             all_of(TLS, CREATE_ONLY, PRIVATE),
         ),
-        deny(
-            cos("PutObject"),
-            [*_results(settings, "*/result.json"), *_results(settings, "*/best-frame-*.jpg")],
-        ),
+        deny(cos("PutObject"), _results(settings, "*/result.json")),
         allow(cos("GetBucket"), _buckets(settings)),
         allow(["sts:GetCallerIdentity"], ["*"]),
     )
@@ -221,25 +213,25 @@ def eraser(settings: Settings) -> Policy:
             cos("GetObject"),
             [
                 _control_object(settings),
-                *_results(settings, "*/result.json"),
+                *_results(settings),
                 *_ledger(settings, claims_prefix(settings)),
                 *_ledger(settings, submissions_prefix(settings)),
                 *_ledger(settings, packages_prefix(settings)),
             ],
         ),
-        deny(cos("GetObject"), _results(settings, "*/best-frame-*.jpg")),
         allow(
             cos("DeleteObject"),
             [
                 *_inputs(settings),
                 *_results(settings),
+                *_frames(settings),
                 *(
                     resource
                     for prefix in (
                         claims_prefix,
                         submissions_prefix,
                         packages_prefix,
-                        frames_prefix,
+                        frame_urls_prefix,
                         marker_prefix,
                     )
                     for resource in _ledger(settings, prefix(settings))
@@ -292,6 +284,7 @@ def _look_at_objects(settings: Settings) -> Statement:
     resources = (
         *_inputs(settings),
         *_results(settings),
+        *_frames(settings),
         *_ledger(settings, settings.ledger_prefix),
     )
     return allow(cos("HeadObject"), resources)
@@ -305,12 +298,10 @@ def _viewer_statements(settings: Settings, uin: str) -> list[Statement]:
             cos("GetObject"),
             [
                 _control_object(settings),
-                *_results(settings, "*/result.json"),
-                *_results(settings, "*/review-*.json"),
+                *_results(settings),
                 *_readable_ledger(settings),
             ],
         ),
-        deny(cos("GetObject"), _results(settings, "*/best-frame-*.jpg")),
         allow(
             cos("GetBucket", "HeadBucket", "GetBucketVersioning", "GetBucketLifecycle"),
             _buckets(settings),
@@ -354,6 +345,10 @@ def _control_object(settings: Settings) -> str:
 
 def _results(settings: Settings, pattern: str = "*") -> list[str]:
     return [key(settings.region, settings.result_bucket, settings.result_prefix + pattern)]
+
+
+def _frames(settings: Settings) -> list[str]:
+    return [key(settings.region, settings.result_bucket, f"{settings.frame_prefix}*")]
 
 
 def _ledger(settings: Settings, prefix: str) -> list[str]:

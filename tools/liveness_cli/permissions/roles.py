@@ -162,6 +162,7 @@ def _reject_wildcards(settings: Settings) -> None:
     texts = (
         settings.input_prefix,
         settings.result_prefix,
+        settings.frame_prefix,
         settings.ledger_prefix,
         *settings.live_suffixes,
         *settings.image_suffixes,
