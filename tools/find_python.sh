@@ -21,6 +21,6 @@ for name in python3 python3.13 python3.12 python3.11 python3.10 python; do
 		[ -f "$python" ] && [ -x "$python" ] && suits "$python" && { echo "$python"; exit; }
 	done
 done
-found=$(python3 -c 'import platform; print(platform.python_version())' 2> /dev/null)
-echo "Python 3.10 or newer is needed, and the path has ${found:+only Python $found}${found:-none}: install one, or name it, as in \`PYTHON=/path/to/python3.11 make run\`." >&2
+found=$(python3 -c 'import platform; print("only Python " + platform.python_version())' 2> /dev/null)
+echo "Python 3.10 or newer is needed, and the path has ${found:-none}: install one, or name it, as in \`PYTHON=/path/to/python3.11 make run\`." >&2
 exit 1

@@ -13,6 +13,7 @@ This runs before anything is installed: nothing but the standard library is impo
 from __future__ import annotations
 
 import ast
+import errno
 import hashlib
 import json
 import os
@@ -55,7 +56,7 @@ def main() -> None:
         packages = _install(environment, wanted["extras"])
         record.write_text(json.dumps(wanted))
     except OSError as error:
-        if not isinstance(error, PermissionError) and error.errno not in (30, 28):
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
             raise
         _fail(
             f"{error.filename or environment} cannot be written ({error.strerror}): use a copy of "
@@ -106,13 +107,12 @@ def _create(environment: Path) -> None:
     python = os.path.realpath(sys.executable) if sys.prefix != sys.base_prefix else sys.executable
     if environment.exists():
         shutil.rmtree(environment)
+    environment.mkdir()
     made = subprocess.run(
         [python, "-I", "-m", "venv", str(environment)], capture_output=True, text=True
     )
     if made.returncode != 0:
         shutil.rmtree(environment, ignore_errors=True)
-        if not os.access(environment.parent, os.W_OK):
-            raise PermissionError(13, "Permission denied", str(environment.parent))
         if "ensurepip" in made.stdout + made.stderr:
             _fail(
                 f"{python} lacks its modules venv and ensurepip, which some distributions "
@@ -148,7 +148,7 @@ def _install(environment: Path, extras: list[str]) -> int:
     if sys.stdout.isatty():
         print("\r\033[K", end="")
     if process.wait() != 0:
-        sys.stderr.writelines(line for line in lines[-200:] if not line.startswith("Collecting "))
+        sys.stderr.writelines(line for line in lines[-40:] if not line.startswith("Collecting "))
         _fail(
             "pip could not install the packages; its messages are above. Without a connection to a "
             "package index only what is installed already runs."
