@@ -37,7 +37,7 @@ def test_a_netrc_replaces_no_signature(
     tmp_path: Path,
 ) -> None:
     cloud.deploy()
-    (tmp_path / ".netrc").write_text("default login somebody password secret\n")
+    (tmp_path / ".netrc").write_text("default login mallory password secret\n")
     monkeypatch.setenv("HOME", str(tmp_path))
 
     liveness("doctor")
@@ -65,7 +65,7 @@ def test_no_proxy_does_not_lead_out_of_the_sandbox(
 
 
 def test_a_run_works_whatever_the_proxies_and_the_netrc(tmp_path: Path) -> None:
-    (tmp_path / ".netrc").write_text("default login somebody password secret\n")
+    (tmp_path / ".netrc").write_text("default login mallory password secret\n")
     proxies = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), f"http://{ELSEWHERE}")
 
     status, errors = output_to(

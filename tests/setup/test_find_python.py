@@ -15,7 +15,11 @@ SCRIPT = ROOT / "tools/find_python.sh"
 NEW = f'#!/bin/sh\nexec {sys.executable} "$@"\n'
 # Python 3.9, as far as the script asks.
 OLD = """#!/bin/sh
-case "$2" in *version_info*) exit 1 ;; *"only Python"*) echo only Python 3.9.18 ;; *) echo 3.9.18 ;; esac
+case "$2" in
+*version_info*) exit 1 ;;
+*"only Python"*) echo only Python 3.9.18 ;;
+*) echo 3.9.18 ;;
+esac
 """
 BROKEN = "#!/bin/sh\necho 'python3: command not found' >&2\nexit 127\n"
 
