@@ -7,7 +7,7 @@ suits() {
 
 if [ -n "$PYTHON" ]; then
 	suits "$PYTHON" && { command -v "$PYTHON"; exit; }
-	version=$("$PYTHON" -c 'import platform; print(platform.python_version())' 2> /dev/null)
+	version=$("$PYTHON" -c 'import platform; print("Python " + platform.python_version())' 2> /dev/null)
 	echo "PYTHON=$PYTHON is ${version:-no Python that runs}: give Python 3.10 or newer, as in \`PYTHON=/path/to/python3.11 make run\`." >&2
 	exit 1
 fi

@@ -59,7 +59,7 @@ def main() -> None:
         if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC):
             raise
         _fail(
-            f"{error.filename or environment} cannot be written ({error.strerror}): use a copy of "
+            f"{environment} cannot be written ({error.strerror}): use a copy of "
             "this folder that belongs to you."
         )
     print(f"Installed {packages} packages into {folder} in {time.monotonic() - began:.0f} s.")

@@ -18,7 +18,7 @@ OLD = """#!/bin/sh
 case "$2" in
 *version_info*) exit 1 ;;
 *"only Python"*) echo only Python 3.9.18 ;;
-*) echo 3.9.18 ;;
+*) echo Python 3.9.18 ;;
 esac
 """
 BROKEN = "#!/bin/sh\necho 'python3: command not found' >&2\nexit 127\n"
@@ -79,7 +79,7 @@ def test_no_python_at_all_is_one_sentence(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "found"),
-    [(OLD, "3.9.18"), (BROKEN, "no Python that runs")],
+    [(OLD, "Python 3.9.18"), (BROKEN, "no Python that runs")],
     ids=["older", "broken"],
 )
 def test_an_unsuited_python_that_was_asked_for_is_one_sentence(
