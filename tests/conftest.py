@@ -37,7 +37,7 @@ hypothesis.settings.load_profile("liveness")
 
 # Where `make test` has two Pythons, a test runs on one of them: what ships on 3.10, the function's
 # runtime, and tools on the default one. Both get the pure parts and a few tools, which are quick.
-_FUNCTION = ("attacks", "function", "fuzz", "simulation")
+_FUNCTION = ("function", "fuzz", "simulation")
 _BOTH = ("unit", "package", "review", "test_mutations.py", "test_doctor.py", "test_run.py")
 
 ROOT = Path(__file__).parent.parent

@@ -48,6 +48,8 @@ COMMANDS = {
         "--speed",
         "--scenario",
         "--role",
+        "--shell",
+        "[-- COMMAND...]",
     ],
     "status": ["--limit", "--all", "--json"],
     "threshold": ["--at", "--since", "--until", "--offline", "--json"],

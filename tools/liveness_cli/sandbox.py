@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 
 @click.command(context_settings={"allow_interspersed_args": False})
-@click.argument("command", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
-@click.option("--shell", is_flag=True, help="Run your shell inside it, and end with it.")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -80,11 +78,11 @@ if TYPE_CHECKING:
     help="Run the command or the shell as this role in the sandbox that runs (on --port, or as "
     "http_proxy says); without either print the role's environment.",
 )
+@click.option("--shell", is_flag=True, help="Run your shell inside it, and end with it.")
+@click.argument("command", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
 @click.pass_context
 def sandbox(
     context: click.Context,
-    command: tuple[str, ...],
-    shell: bool,
     port: int,
     data: Path | None,
     region: str,
@@ -96,6 +94,8 @@ def sandbox(
     speed: float,
     scenario: Path | None,
     role: str | None,
+    shell: bool,
+    command: tuple[str, ...],
 ) -> None:
     """Run a local emulator of Tencent Cloud (COS, FaceID, SCF, CAM, STS) on one port.
 
