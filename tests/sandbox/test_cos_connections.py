@@ -208,12 +208,14 @@ def test_no_connection_outlives_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> 
     gc.collect()
     monkeypatch.setattr("sys.unraisablehook", lambda problem: left.append(problem.exc_value))
     with ExitStack() as stack:
-        with Sandbox() as sandbox:
-            sandbox.create_bucket(BUCKET).put("big", b"x" * 16 * MEGABYTE)
-            cos = cos_client(sandbox)
-            stack.enter_context(opened(sandbox, request(cos, "GET", "big")))
-            wait_until(lambda: any(each.bytes_out for each in sandbox.requests))
-        del sandbox, cos
+        stop_while_a_reader_stalls(stack)
         gc.collect()
 
     assert left == []
+
+
+def stop_while_a_reader_stalls(stack: ExitStack) -> None:
+    with Sandbox() as sandbox:
+        sandbox.create_bucket(BUCKET).put("big", b"x" * 16 * MEGABYTE)
+        stack.enter_context(opened(sandbox, request(cos_client(sandbox), "GET", "big")))
+        wait_until(lambda: any(each.bytes_out for each in sandbox.requests))
