@@ -52,6 +52,8 @@ COMMANDS = {
         "--quiet",
         "--log",
         "--role",
+        "--shell",
+        "[-- COMMAND...]",
     ],
     "status": ["--limit", "--all", "--waiting", "--json"],
     "threshold": ["--at", "--since", "--until", "--offline", "--json"],

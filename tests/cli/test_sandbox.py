@@ -40,7 +40,7 @@ client, bucket = CosS3Client(config, retry=0), os.environ["LIVENESS_BUCKET"]
 package = json.dumps({"sandbox": True, "code": "FailedOperation.CompareLowSimilarity", "sim": 12.5})
 client.put_object(Bucket=bucket, Key="liveness/incoming/one/live.bin", Body=package.encode())
 client.put_object(Bucket=bucket, Key="liveness/incoming/one/reference.jpg", Body=b"\\xff\\xd8\\xff")
-deadline = time.monotonic() + 15
+deadline = time.monotonic() + 150
 while True:
     try:
         reply = client.get_object(Bucket=bucket, Key="liveness/results/one/result.json")
@@ -74,7 +74,7 @@ def run_client(environment: dict[str, str]) -> dict[str, Any]:
         env={**environment, "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
         encoding="utf-8",
-        timeout=20,
+        timeout=200,
     )
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
@@ -91,7 +91,7 @@ def test_the_sandbox_serves_another_process_until_it_is_stopped(start: Start, nu
     workers = await_children(process.pid)
 
     process.send_signal(number)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=100)
 
     assert process.returncode == 0
     assert "uploaded  liveness/incoming/one/live.bin" in errors
@@ -117,7 +117,7 @@ def test_data_is_kept_for_the_next_start(start: Start, tmp_path: Path) -> None:
     first = start(*arguments)
     run_client(printed_environment(first))
     first.terminate()
-    assert first.wait(timeout=10) == 0
+    assert first.wait(timeout=100) == 0
 
     second = start(*arguments, "--no-function")
     result = run_client(printed_environment(second))
@@ -132,7 +132,7 @@ def test_data_of_another_region_is_rejected(
     first = start(*data)
     printed_environment(first)
     first.terminate()
-    assert first.wait(timeout=10) == 0
+    assert first.wait(timeout=100) == 0
 
     result = liveness(*data, "--region", "ap-hongkong")
 
@@ -155,7 +155,7 @@ DENIED = {"status": 403, "code": "AccessDenied"}
 def upload_one_input(environment: dict[str, str]) -> str:
     """Upload with another process; returns its error output."""
     command = [sys.executable, "-c", UPLOAD_ONE_INPUT]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
     return done.stderr
 
 
@@ -176,7 +176,7 @@ def test_an_event_that_always_fails_becomes_a_dead_letter(start: Start, tmp_path
 
     upload_one_input(environment)
 
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while not list(dead.glob("*.json")):
         assert time.monotonic() < deadline, "no dead letter"
         time.sleep(0.05)
@@ -190,7 +190,7 @@ def test_the_timers_fire(start: Start) -> None:
 
     with requests.Session() as session:
         session.trust_env = False
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         listed: set[str] = set()
         while not {"liveness/ledger/pending/", "liveness/incoming/"} <= listed:
             assert time.monotonic() < deadline, listed
@@ -316,7 +316,7 @@ def test_each_role_has_keys_with_its_policy(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
 
     assert (done.returncode, done.stdout.split()) == (0, list(allowed)), done.stderr
@@ -368,7 +368,7 @@ def test_settings_that_allow_no_policy_leave_that_role_without_keys(
     printed_environment(process)
     process.terminate()
 
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=100)
 
     assert "no keys for the role app: '/a*b' contains a *" in errors
 

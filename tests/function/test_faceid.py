@@ -284,7 +284,7 @@ def test_nothing_is_sent_after_the_deadline(monkeypatch: pytest.MonkeyPatch) -> 
         reply = face.detect(REQUEST, 0.3, late.append)
         assert resolving.is_set()
         resolved.set()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 100
         while not received and time.monotonic() < deadline:
             time.sleep(0.01)
 
@@ -309,7 +309,7 @@ def test_a_request_sent_before_the_deadline_may_be_billed(
             assert isinstance(client().detect(REQUEST, 0.3, late.append), NoReply)
         finally:
             end_of_test.set()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 100
         while not late and time.monotonic() < deadline:
             time.sleep(0.01)
 

@@ -25,7 +25,7 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data).hexdigest()
 
 
-def wait_until(condition: Callable[[], object], timeout_seconds: float = 10) -> None:
+def wait_until(condition: Callable[[], object], timeout_seconds: float = 100) -> None:
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         assert time.monotonic() < deadline, "the condition was not met in time"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from liveness_review.commands import COMMANDS as REVIEW_COMMANDS
@@ -14,6 +16,7 @@ from .permissions.commands import policies
 from .review import review
 from .run import run
 from .sandbox import sandbox
+from .surroundings import ignore_surroundings
 from .terminal import Commands
 
 
@@ -21,6 +24,7 @@ from .terminal import Commands
 @click.version_option(package_name="liveness-scf")
 def main() -> None:
     """Try, deploy and operate the liveness function."""
+    ignore_surroundings(os.environ)
 
 
 for command in (

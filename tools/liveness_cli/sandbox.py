@@ -13,14 +13,21 @@ import click
 from .checkout import function_code
 from .local_cloud import BUCKET, REGION, TIMERS, function_environment, function_settings
 from .permissions import policies
-from .sandbox_identities import ROLE_NAMES, identities_for, no_identities, print_environment
+from .sandbox_command import run_inside, run_shell
+from .sandbox_identities import (
+    ROLE_NAMES,
+    environment_of,
+    identities_for,
+    no_identities,
+    print_environment,
+)
 from .terminal import echo
 
 if TYPE_CHECKING:
     from liveness_sandbox import Identities, Sandbox
 
 
-@click.command()
+@click.command(context_settings={"allow_interspersed_args": False})
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -76,10 +83,14 @@ if TYPE_CHECKING:
 @click.option(
     "--role",
     type=click.Choice(ROLE_NAMES),
-    help="Print the environment of this role in the sandbox that runs (on --port, or as "
-    "http_proxy says), and exit.",
+    help="Run the command or the shell as this role in the sandbox that runs (on --port, or as "
+    "http_proxy says); without either print the role's environment.",
 )
+@click.option("--shell", is_flag=True, help="Run your shell inside it, and end with it.")
+@click.argument("command", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
+@click.pass_context
 def sandbox(
+    context: click.Context,
     port: int,
     data: Path | None,
     region: str,
@@ -94,6 +105,8 @@ def sandbox(
     quiet: bool,
     log: bool,
     role: str | None,
+    shell: bool,
+    command: tuple[str, ...],
 ) -> None:
     """Run a local emulator of Tencent Cloud (COS, FaceID, SCF, CAM, STS, CLS) on one port.
 
@@ -117,19 +130,20 @@ def sandbox(
     With --empty the account has none of these, only its owner's key: deploy into it.
     What is not emulated is refused; docs/sandbox.md lists it.
 
-    Runs until Ctrl-C or SIGTERM. Listens on 127.0.0.1 only and makes no outgoing connections.
-    Other hosts get 502. There is no HTTPS.
+    Runs until Ctrl-C or SIGTERM, or until COMMAND ends, which runs inside it and whose exit status
+    is returned. Listens on 127.0.0.1 only and makes no outgoing connections. Other hosts get 502.
+    There is no HTTPS.
 
     Shows on standard error what happens: uploads, what woke the function and what came of it,
     verdicts, requests that were refused, faults; in a terminal as a view that keeps up.
 
     \b
     Connecting a client
-      The first line on standard output says that the sandbox is ready. The lines
-      after it are the environment that a client needs:
-        liveness sandbox > sandbox.env &
-        until grep -qs LIVENESS_BUCKET sandbox.env; do sleep 1; done
-        source <(grep ^export sandbox.env)
+        liveness sandbox -- python my_client.py
+        liveness sandbox --shell
+      COMMAND has the environment that leads there, and nothing of the surrounding one
+      that leads elsewhere: no other keys, settings or proxies. Without COMMAND that
+      environment is printed after a first line that says that the sandbox is ready.
       Every HTTP client that respects http_proxy then reaches it under the real
       host names, over plain HTTP: CosConfig(Scheme="http", ...) for the COS SDK,
       HttpProfile(protocol="http") for the API SDK. Or give the SDK the address:
@@ -138,8 +152,8 @@ def sandbox(
       it. The keys are new at every start. LIVENESS_* settings in the sandbox's
       own environment apply to the function.
       These are the keys of the account's owner, who may do everything. To work as
-      the app, the backend, an operator and so on, from another terminal:
-        source <(liveness sandbox --port PORT --role app)
+      the app, the backend, an operator and so on, from inside:
+        liveness sandbox --role app -- python my_app.py
 
     \b
     Scripting the face API
@@ -196,9 +210,15 @@ def sandbox(
         serve,
     )
 
+    work = run_shell if shell else partial(run_inside, command) if command else None
+    if shell and command:
+        raise click.UsageError("give either --shell or a command")
     if role is not None:
-        print_environment(role, port)
-        return
+        variables = environment_of(role, port)
+        if work is None:
+            print_environment(variables)
+            return
+        context.exit(work(variables))
     if not re.fullmatch(rf"[a-z0-9][a-z0-9-]*-{Sandbox.appid}", bucket):
         raise click.ClickException(
             f"--bucket {bucket}: give a full bucket name in the sandbox's account, such as {BUCKET}"
@@ -213,7 +233,7 @@ def sandbox(
     if not empty:
         identities = _identities(environment, region, required=not no_function)
     try:
-        serve(
+        status = serve(
             None if empty else bucket,
             code,
             DeployOptions(
@@ -232,6 +252,7 @@ def sandbox(
             scenario=None if scenario is None else load_scenario(scenario),
             print=echo,
             watch=(lambda _: nullcontext()) if quiet else partial(_watching, environment, log),
+            work=work,
         )
     except InvalidFault as error:
         raise click.ClickException(f"--scenario: {error}") from None
@@ -241,6 +262,7 @@ def sandbox(
         raise click.ClickException(f"--reserved-mb: {error}") from None
     except OSError as error:
         raise click.ClickException(f"cannot start: {error.strerror or error}") from None
+    context.exit(status)
 
 
 def _watching(

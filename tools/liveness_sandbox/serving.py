@@ -39,8 +39,12 @@ def serve(
     scenario: ScenarioFile | None = None,
     print: Callable[[str], object] = print,
     watch: Callable[[Sandbox], AbstractContextManager[None]] = lambda sandbox: nullcontext(),
-) -> None:
+    work: Callable[[Mapping[str, str]], int] | None = None,
+) -> int:
     """Emulate the cloud until SIGINT or SIGTERM. Call it in the main thread, which gets signals.
+
+    With `work`, print nothing, call it with the environment of the account's owner, and end with it
+    and with its exit status.
 
     Without `code` no function is deployed; the environment in `options` is then only printed. The
     function gets a trigger on the bucket in addition to those in `options`. After the environment
@@ -74,6 +78,8 @@ def serve(
                     triggers=(uploads, *options.triggers),
                 )
                 sandbox.deploy(FUNCTION, code, function_options)
+            if work is not None:
+                return work(sandbox.client_environment())
             print(f"liveness sandbox ready on {sandbox.url}")
             for name, value in sandbox.client_environment().items():
                 print(f"export {name}={shlex.quote(value)}")
@@ -81,6 +87,7 @@ def serve(
                 print(f"# {identity}: {_keys(sandbox.client_environment(identity))}")
             with watch(sandbox):
                 stop.wait()
+            return 0
     finally:
         for number, handler in previous_handlers.items():
             signal.signal(number, handler)

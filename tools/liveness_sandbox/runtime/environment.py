@@ -27,6 +27,7 @@ def worker_environment(deployment: Deployment, credentials: Credentials | None) 
         "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "x",
         "http_proxy": deployment.proxy_url,
+        "NETRC": os.devnull,  # an instance has no ~/.netrc with passwords, unlike this machine
         "TENCENTCLOUD_RUNENV": "SCF",
         "TENCENTCLOUD_REGION": deployment.region,
         "TENCENTCLOUD_APPID": deployment.appid,
