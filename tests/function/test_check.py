@@ -12,7 +12,7 @@ from liveness_sandbox.hooks import Outcome
 from liveness_sandbox.requestlog import RequestRecord
 from tests.conftest import Cloud
 
-CHECK = {"check": {}}
+CHECK: dict[str, object] = {"check": {}}
 
 
 def answer(cloud: Cloud, code: str) -> None:

@@ -126,12 +126,12 @@ class Target(NamedTuple):
         return RetryingStore(store, self.clock, SystemRandom())
 
 
-def load_target() -> Target:
+def load_target(environ: Mapping[str, str] = os.environ) -> Target:
     """Read the target from the environment, without making a request.
 
     Raises InvalidUsage that reports every missing or invalid variable at once.
     """
-    environ = with_platform_names(os.environ)
+    environ = with_platform_names(environ)
     problems: list[str] = []
     secret_id, secret_key, token = (environ.get(name, "").strip() for name in _PLATFORM_NAMES)
     if not secret_id or not secret_key:
