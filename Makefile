@@ -102,6 +102,9 @@ bench: $(VENV)/.ready
 lasting: $(VENV)/.ready
 	$(BIN)/python -m bench.lasting
 
+# What is packaged is the code of this folder, whatever checkout the virtual environment refers to.
+package package-consumer ready-to-deploy: export PYTHONPATH := $(CURDIR)/src:$(CURDIR)/tools
+
 package: $(VENV)/.run-ready
 	@$(BIN)/python -m liveness_package $(if $(PYTHON310),--compile-with "$(PYTHON310)")
 

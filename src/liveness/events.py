@@ -21,7 +21,7 @@ from .keys import (
 from .settings import Settings
 
 # What a direct invocation may ask for.
-DIRECT_EVENTS = ("pairs", "retry", "reconcile", "drain")
+DIRECT_EVENTS = ("pairs", "retry", "reconcile", "drain", "check")
 
 
 class SkippedRecord(NamedTuple):
@@ -36,7 +36,7 @@ class SkippedRecord(NamedTuple):
 
 
 class Trigger(NamedTuple):
-    """What to do; `kind` is cos, pairs, retry, reconcile or drain."""
+    """What to do; `kind` is cos, pairs, retry, reconcile, drain or check."""
 
     kind: str
     pair_ids: tuple[str, ...] = ()
@@ -75,7 +75,7 @@ def _read_timer(message: object) -> Trigger:
 
 
 def _read_direct(settings: Settings, kind: str, value: object) -> Trigger:
-    if kind in ("drain", "reconcile"):
+    if kind in ("drain", "reconcile", "check"):
         prefix = value.get("prefix", "") if isinstance(value, dict) else None
         if not isinstance(prefix, str):
             raise EventError(f'"{kind}" must hold an object, like {{}}')

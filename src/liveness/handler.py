@@ -13,6 +13,7 @@ from typing import Any
 
 from . import __version__
 from .call import MIN_CALL_SECONDS
+from .check import check
 from .cloud.clients import ClientFactory, CloudClients
 from .cloud.credentials import read_credentials
 from .cloud.system import SystemClock, SystemRandom, ThreadConcurrency
@@ -204,12 +205,17 @@ def _handle_reconcile(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any
     return {"reconcile": summary}
 
 
+def _handle_check(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
+    return {"check": {"version": __version__, **check(ctx)}}
+
+
 _HANDLERS: Mapping[str, Callable[[Context, Trigger, Log], dict[str, Any]]] = {
     "cos": _handle_pairs,
     "pairs": _handle_pairs,
     "retry": _handle_pairs,
     "drain": _handle_drain,
     "reconcile": _handle_reconcile,
+    "check": _handle_check,
 }
 
 

@@ -7,6 +7,15 @@ import click
 from liveness_cli.main import main
 
 COMMANDS = {
+    "accept": [
+        "--live",
+        "--reference",
+        "--timeout",
+        "--report",
+        "--yes",
+        "--manifest",
+        "--json",
+    ],
     "configure": [
         "--reserved-mb",
         "--retries",
@@ -27,6 +36,16 @@ COMMANDS = {
         "--offline",
         "--json",
     ],
+    "deploy": [
+        "--dry-run",
+        "--yes",
+        "--create-bucket",
+        "--mend",
+        "--notify",
+        "--package",
+        "--manifest",
+        "--json",
+    ],
     "doctor": ["--function-name", "--json"],
     "explain": ["PAIR_ID", "--json"],
     "export": ["DIRECTORY", "--format", "--status", "--since", "--until", "--offline", "--json"],
@@ -34,8 +53,10 @@ COMMANDS = {
     "invoke": ["EVENT.json", "--sandbox", "--no-sample", "--yes"],
     "policies": ["--role", "--pair"],
     "reconcile": ["--prefix", "--dry-run", "--function-name", "--json"],
+    "remove": ["--yes", "--delete-data", "--abandon-backlog", "--manifest", "--json"],
     "retry": ["PAIR_ID...", "--yes", "--log", "--function-name", "--json"],
     "review": ["--port", "--no-browser"],
+    "rollback": ["--yes", "--manifest", "--json"],
     "run": ["--live", "--reference", "--pair-id"],
     "sandbox": [
         "--port",

@@ -301,9 +301,11 @@ def test_aliases_route_events_to_versions(sandbox: Sandbox, scf: Scf, cos: CosS3
     names = [alias["Name"] for alias in scf("ListAliases")["Aliases"]]
     assert names == ["$DEFAULT", "previous"]
 
-    assert scf.refused("DeleteFunction", Qualifier="1") == "UnsupportedOperation.AliasBind"
+    for action in ("DeleteFunction", "DeleteFunctionVersion"):
+        assert scf.refused(action, Qualifier="1") == "UnsupportedOperation.AliasBind"
     scf("DeleteAlias", Name="previous")
-    scf("DeleteFunction", Qualifier="1")
+    scf("DeleteFunctionVersion", Qualifier="1")
+    assert scf.refused("DeleteFunction", Qualifier="1") == "ResourceNotFound.FunctionVersion"
     assert scf.refused("InvokeFunction", Qualifier="1") == "ResourceNotFound.FunctionVersion"
     assert scf("ListVersionByFunction")["FunctionVersion"] == ["$LATEST", "2"]
 

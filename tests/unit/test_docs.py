@@ -305,7 +305,7 @@ def test_the_make_targets_and_modules_it_names_exist(name: str) -> None:
 def test_the_readme_names_every_command() -> None:
     readme = page("README.md")
     assert {words[0] for words in readme.commands("liveness")} == set(main.commands)
-    assert {"run", "package"} <= {words[0] for words in readme.commands("make")}
+    assert {"run"} <= {words[0] for words in readme.commands("make")}
 
 
 @every_page

@@ -82,6 +82,7 @@ DIRECT_EVENTS = [
     ({"retry": ["anna"]}, "retry"),
     ({"drain": {}}, "drain"),
     ({"reconcile": {}}, "reconcile"),
+    ({"check": {}}, "check"),
     ({"Type": "Timer", "Message": "drain"}, "drain"),
     ({"Type": "Timer", "Message": "reconcile"}, "reconcile"),
 ]

@@ -128,14 +128,14 @@ class Target(NamedTuple):
         return RetryingStore(store, self.clock, SystemRandom())
 
 
-def load_target(*, announce: bool = True) -> Target:
+def load_target(environ: Mapping[str, str] = os.environ, *, announce: bool = True) -> Target:
     """Read the target from the environment, without making a request.
 
     With `announce`, says on standard error which bucket it is, and whether the sandbox has it.
 
     Raises InvalidUsage that reports every missing or invalid variable at once.
     """
-    environ = with_platform_names(os.environ)
+    environ = with_platform_names(environ)
     problems: list[str] = []
     secret_id, secret_key, token = (environ.get(name, "").strip() for name in _PLATFORM_NAMES)
     if not secret_id or not secret_key:

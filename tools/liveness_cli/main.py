@@ -10,6 +10,7 @@ from liveness_review.commands import COMMANDS as REVIEW_COMMANDS
 
 from .account.commands import COMMANDS as ACCOUNT_COMMANDS
 from .customer.commands import COMMANDS as CUSTOMER_COMMANDS
+from .deploy.commands import COMMANDS as DEPLOY_COMMANDS
 from .invoke import invoke
 from .operator.commands import COMMANDS as OPERATOR_COMMANDS
 from .permissions.commands import policies
@@ -37,5 +38,6 @@ for command in (
     *OPERATOR_COMMANDS,
     *REVIEW_COMMANDS,
     *ACCOUNT_COMMANDS,
+    *DEPLOY_COMMANDS,
 ):
     main.add_command(command)

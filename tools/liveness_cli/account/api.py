@@ -1,10 +1,11 @@
-"""Calls of API 3.0 with the vendor's SDK."""
+"""Calls of API 3.0 with the vendor's generated clients, whose models say which fields exist."""
 
 from __future__ import annotations
 
+import json
+from importlib import import_module
 from typing import Any
 
-from tencentcloud.common.common_client import CommonClient
 from tencentcloud.common.credential import Credential
 from tencentcloud.common.exception import TencentCloudSDKException
 from tencentcloud.common.profile.client_profile import ClientProfile
@@ -17,7 +18,7 @@ from ..text import redact
 from .errors import RequestFailed, RequestRefused
 
 # The SDK derives the host name from the product.
-_VERSIONS = {"scf": "2018-04-16", "cam": "2019-01-16", "sts": "2018-08-13"}
+_VERSIONS = {"scf": "v20180416", "cam": "v20190116", "cls": "v20201016", "sts": "v20180813"}
 _TIMEOUT_SECONDS = 15
 # The prefixes of the SDK's own error codes, used when the service did not answer.
 _SDK_CODES = ("Client", "ServerNetworkError")
@@ -34,17 +35,19 @@ class Api:
         credentials: Credentials,
         timeout_seconds: int = _TIMEOUT_SECONDS,
     ) -> None:
+        package = f"tencentcloud.{product}.{_VERSIONS[product]}"
+        self._models = import_module(f"{package}.models")
+        client = getattr(import_module(f"{package}.{product}_client"), f"{product.title()}Client")
         http = HttpProfile(protocol=scheme, reqTimeout=timeout_seconds)
-        self._client = CommonClient(
-            product,
-            _VERSIONS[product],
-            Credential(*credentials),
-            region,
-            ClientProfile(httpProfile=http, language="en-US"),
-        )
+        profile = ClientProfile(httpProfile=http, language="en-US")
+        self._client = client(Credential(*credentials), region, profile)
 
     def __call__(self, action: str, **params: Any) -> dict[str, Any]:
-        """Return the content of `Response`. Raises RequestRefused, RequestFailed."""
+        """Return the content of `Response`. Raises RequestRefused, RequestFailed.
+
+        The vendor's model of the request warns of a field that it does not have.
+        """
+        getattr(self._models, f"{action}Request")().from_json_string(json.dumps(params))
         try:
             reply = self._client.call_json(action, params)
             response: dict[str, Any] = dict(reply["Response"])

@@ -33,11 +33,8 @@ from .language import Policy, Statement, allow, cos, deny, key, owned, policy
 # The same as in serverless.yml.
 FUNCTION_ROLE = "liveness-function"
 FUNCTION = "namespace/default/function/liveness"
-APP = "appname/liveness/*"
-# The role under which the Serverless Cloud Framework deploys (1040/36819).
-DEPLOYING_ROLE = "SLS_QcsRole"
 
-# The actions of `doctor`, and below those of `configure`.
+# The actions of `doctor`, of `configure`, and of `deploy` on a function that exists.
 _READ_FUNCTION = (
     "scf:GetFunction",
     "scf:ListTriggers",
@@ -51,6 +48,19 @@ _CONFIGURE_FUNCTION = (
     "scf:GetReservedConcurrencyConfig",
     "scf:PutReservedConcurrencyConfig",
     "scf:DeleteReservedConcurrencyConfig",
+)
+_DEPLOY_FUNCTION = (
+    "scf:ListVersionByFunction",
+    "scf:GetAlias",
+    "scf:UpdateFunctionCode",
+    "scf:UpdateFunctionConfiguration",
+    "scf:PublishVersion",
+    "scf:InvokeFunction",
+    "scf:UpdateAlias",
+    "scf:DeleteFunctionVersion",
+    "scf:CreateTrigger",
+    "scf:UpdateTriggerStatus",
+    "scf:DeleteTrigger",
 )
 _READ = ("HeadObject", "GetObject")
 # A sub-account cannot call it otherwise. The keys never allow more than the sub-account itself may.
@@ -243,15 +253,87 @@ def eraser(settings: Settings) -> Policy:
 
 
 def deployer(settings: Settings, uin: str) -> Policy:
-    """Run `scf deploy` and `liveness configure`, without access to objects."""
+    """Run `deploy` where the function and its role exist, `rollback`, and `configure`.
+
+    It reads roles and policies and changes none, so that it cannot give itself more. What the
+    function may do, its code may do: a deployer decides about that.
+    """
     region = settings.region
-    roles = (FUNCTION_ROLE, DEPLOYING_ROLE)
     return policy(
-        allow(["sls:*"], [owned("sls", region, uin, APP)]),
-        allow(["cam:PassRole"], [owned("cam", "", uin, f"roleName/{name}") for name in roles]),
-        allow(_CONFIGURE_FUNCTION, [owned("scf", region, uin, FUNCTION)]),
-        allow(cos("GetBucketLifecycle", "PutBucketLifecycle"), _buckets(settings)),
+        allow(
+            sorted({*_READ_FUNCTION, *_CONFIGURE_FUNCTION, *_DEPLOY_FUNCTION}),
+            [owned("scf", region, uin, FUNCTION)],
+        ),
+        # Another function's trigger on the same prefix, which COS would refuse.
+        allow(["scf:ListTriggers"], [owned("scf", region, uin, "*")]),
+        allow(["scf:GetAccount", "cam:ListPolicies"], ["*"]),
+        allow(["cls:DescribeTopics", "cls:DescribeIndex"], [owned("cls", region, uin, "topic/*")]),
+        allow(
+            ["cam:PassRole", "cam:GetRole", "cam:ListAttachedRolePolicies"],
+            [owned("cam", "", uin, f"roleName/{FUNCTION_ROLE}")],
+        ),
+        allow(["cam:GetPolicy"], [owned("cam", "", uin, "policyid/*")]),
+        allow(
+            cos(
+                "HeadBucket",
+                "GetBucketACL",
+                "GetBucketVersioning",
+                "GetBucketLifecycle",
+                "PutBucketLifecycle",
+            ),
+            _buckets(settings),
+        ),
+        allow(cos("GetObject"), [_control_object(settings)]),
     )
+
+
+def installer(settings: Settings, uin: str) -> Policy:
+    """With `deployer`: the first `deploy`, changes of policies and the role, and `remove`.
+
+    The right to write policies is the right to give any other, so this is an administrator's.
+    """
+    return policy(
+        allow(
+            ["scf:CreateFunction", "scf:DeleteFunction"],
+            [owned("scf", settings.region, uin, FUNCTION)],
+        ),
+        *_install_logs(settings.region, uin),
+        allow(["cam:CreatePolicy"], ["*"]),
+        allow(["cam:UpdatePolicy", "cam:DeletePolicy"], [owned("cam", "", uin, "policyid/*")]),
+        allow(
+            [
+                "cam:CreateRole",
+                "cam:UpdateAssumeRolePolicy",
+                "cam:AttachRolePolicy",
+                "cam:DetachRolePolicy",
+                "cam:DeleteRole",
+            ],
+            [owned("cam", "", uin, f"roleName/{FUNCTION_ROLE}")],
+        ),
+        allow(
+            cos("PutBucket", "PutBucketEncryption", "DeleteBucketLifecycle", "GetBucket"),
+            _buckets(settings),
+        ),
+        allow(
+            cos("DeleteObject"),
+            [*_inputs(settings), *_results(settings), *_ledger(settings, settings.ledger_prefix)],
+        ),
+    )
+
+
+def _install_logs(region: str, uin: str) -> list[Statement]:
+    logsets, topics, notices, alarms = (
+        [owned("cls", region, uin, f"{kind}/*")]
+        for kind in ("logset", "topic", "alarmNotice", "alarm")
+    )
+    return [
+        allow(["cls:DescribeLogsets", "cls:CreateLogset", "cls:CreateTopic"], logsets),
+        allow(["cls:CreateIndex", "cls:ModifyIndex"], topics),
+        allow([f"cls:{verb}AlarmNotice" for verb in ("Create", "Modify", "Delete")], notices),
+        allow(["cls:DescribeAlarmNotices"], notices),
+        allow([f"cls:{verb}Alarm" for verb in ("Create", "Modify", "Delete")], alarms),
+        allow(["cls:DescribeAlarms"], alarms),
+    ]
 
 
 # ---- statements that several policies share

@@ -57,6 +57,9 @@ class FunctionActions:
                 self._update_configuration, name, resource, _passing_role
             ),
             "DeleteFunction": Action(self._delete, name, resource, is_slow=True),
+            "DeleteFunctionVersion": Action(
+                self._delete_version, ("FunctionName", "Qualifier"), resource
+            ),
         }
 
     def _create(self, params: Params, caller: Principal) -> Mapping[str, Any]:
@@ -155,6 +158,14 @@ class FunctionActions:
             self._lookup.active(params, "FailedOperation.DeleteFunction")
             self._platform.remove(function)
             return {}
+        return self._remove_version(function, version)
+
+    def _delete_version(self, params: Params, caller: Principal) -> Mapping[str, Any]:
+        if params.get("ForceDelete", "false") != "false":
+            raise ApiError("UnsupportedOperation", "The sandbox does not implement ForceDelete.")
+        return self._remove_version(self._lookup.function(params), params["Qualifier"])
+
+    def _remove_version(self, function: Function, version: str) -> Mapping[str, Any]:
         if version == LATEST:
             raise ApiError("InvalidParameterValue.Qualifier", "$LATEST cannot be deleted.")
         try:
