@@ -203,9 +203,11 @@ MUTATIONS = (
         "reconcile compares times only",
         "reconcile",
         "        outdated = _check(ctx, log, candidates, needs_work)\n",
-        "        written = _results_of(ctx, candidates)\n"
+        "        written = _results_of(ctx, [pair.pair_id for pair in candidates])\n"
         "        outdated = [\n"
-        "            pair for pair in candidates if changed[pair] > written.get(pair, 0.0)\n"
+        "            pair.pair_id\n"
+        "            for pair in candidates\n"
+        "            if pair.last_change > written.get(pair.pair_id, 0.0)\n"
         "        ]\n",
     ),
     Mutation(
@@ -235,7 +237,7 @@ MUTATIONS = (
     Mutation(
         "a write that may land late is not rechecked",
         "publish",
-        "                on_first_failure=self._schedule_recheck,\n",
+        "                on_first_failure=self.schedule_recheck,\n",
         "",
     ),
     Mutation(

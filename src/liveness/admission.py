@@ -99,6 +99,7 @@ class AdmissionControl:
             ),
             settings.max_submissions,
             first_attempt,
+            reads_second=False,
         )
         self._uses = package_md5 and _Numbers(
             ctx,
@@ -107,6 +108,7 @@ class AdmissionControl:
             lambda number: package_record(pair.pair_id, number, pair.fingerprint, owner),
             _MAX_PACKAGE_USES,
             first_attempt,
+            reads_second=True,
         )
 
     # ---- beside the claim, and beside its read-back
@@ -252,12 +254,16 @@ class _Numbers:
         record: Callable[[int], bytes],
         limit: int,
         first_attempt: bool,
+        reads_second: bool,
     ) -> None:
+        """`reads_second` if a second number matters to whoever has just created the first."""
         self._ctx = ctx
         self._fingerprint = fingerprint
         self._key = key
         self._record = record
         self._first_attempt = first_attempt
+        self._reads_second = reads_second
+        self._has_created = False
         self.limit = limit
         self.entries: dict[int, _Entry] = {}
 
@@ -295,7 +301,7 @@ class _Numbers:
         """Return how to read number 1, and whether there is another."""
         first = self._read_existing if self._first_attempt else self._read
         tasks: list[Callable[[], Any]] = [lambda: first(1)]
-        if self.limit > 1:
+        if self.limit > 1 and (self._reads_second or not self._has_created):
             tasks.append(lambda: self._read(2))
         return tasks
 
@@ -319,7 +325,8 @@ class _Numbers:
 
     def _create(self, number: int) -> None:
         bucket = self._ctx.settings.ledger_bucket
-        self._ctx.store.create(bucket, self._key(number), self._record(number))
+        result = self._ctx.store.create(bucket, self._key(number), self._record(number))
+        self._has_created = self._has_created or result.created
 
     def _read_existing(self, number: int) -> bool:
         def read() -> bool:

@@ -2,7 +2,7 @@
 
 reply                         owner      billed?   then
 business verdict                         maybe     record it
-throttled                     account    no        give the attempt back, and slow down
+throttled                     account    no        a drain sends it again; give the attempt back
 credentials, arrears ...      account    no        give the attempt back, and raise
 never sent                    service    no        once more at once, then give the attempt back
 answered without a verdict    service    no        once more at once, then a set-back
@@ -108,7 +108,7 @@ def call(
     failures = 0
     set_back: SetBack | None = None  # by a try before, which counts whatever stops the next one
     while True:
-        if not ctx.pacer.await_start():
+        if not ctx.pacer.await_start(permit):
             return set_back or Deferral(0, ParkReason.DRAIN_ENDING)
         seconds = seconds_for_call(ctx, claim)
         if seconds < MIN_CALL_SECONDS:
@@ -123,6 +123,8 @@ def call(
             return FinalAnswer(reply)
         if isinstance(reply, NoReply):
             return OutcomeUnknown(disposition.detail)
+        if disposition.category == THROTTLED and ctx.pacer.may_resend(permit):
+            continue
         if disposition.owner is Owner.ACCOUNT:
             return set_back or account_deferral(disposition)
         if disposition.category == BAD_LINK and _inputs_changed(ctx, pair):

@@ -18,10 +18,10 @@ from .errors import (
     LivenessError,
     PairNotFinishedError,
 )
-from .keys import pair_id_problem
+from .keys import drain_shard_of, drain_shards, pair_id_problem
 from .logs import Log
 from .markers import MAX_DELIVERIES, MAX_MARKER_BYTES, Marker, park, read_marker
-from .pacing import TokenBucket
+from .pacing import SteeredPacer
 from .walk import Walk
 
 # A marker that is being processed is due again after this long, should its instance die.
@@ -30,12 +30,20 @@ _REDELIVERY_SECONDS = 150.0
 _PAUSE_SECONDS = 60.0
 # The minimum time left to start processing a pair: one call, and its bookkeeping.
 _MIN_PAIR_SECONDS = 35.0
-_MAX_WORKERS = 16
+# For calls that take long: threads are started as they are needed.
+_MAX_WORKERS = 128
+# Walks begin this long before their turn: they read the marker, requeue it and inspect the pair.
+_AHEAD_SECONDS = 1.0
 # One pair may be refused for a reason of its own; this many in a row stop the drain.
 _MAX_REFUSALS = 5
 # One pair's link may be bad for a reason of its own; a row of them is the installation's.
 _MAX_BAD_LINKS = 5
 _FINISHED_STATES = ("published", "done")
+
+
+def _share(rate: float, shards: int, shard: int) -> float:
+    """Return a shard's part of the rate: whole calls, all of which come to the rate."""
+    return rate if shards == 1 else int(rate) // shards + (shard < int(rate) % shards)
 
 
 class Drained(NamedTuple):
@@ -48,22 +56,38 @@ class Drained(NamedTuple):
         return {"began": self.began, "ended": self.ended}
 
 
-class Drainer:
-    """Processes markers for as long as it holds the slot and its invocation has time."""
+def drain(ctx: Context, log: Log) -> Drained:
+    """Drain each shard that nobody drains, one after another."""
+    began, ended = False, Counter[str]()
+    for shard in range(drain_shards(ctx.settings)):
+        drained = Drainer(ctx, log, shard).run()
+        began = began or drained.began
+        ended.update(drained.ended)
+    return Drained(began, dict(ended))
 
-    def __init__(self, ctx: Context, log: Log) -> None:
-        rate = ctx.settings.rate_limit
-        # More would wait for a permit that comes too late, park, and come again at once.
-        self._workers = min(_MAX_WORKERS, math.ceil(rate * _MIN_PAIR_SECONDS))
-        self._lease = SlotLease(ctx, _MIN_PAIR_SECONDS, handover_seconds=self._workers / rate)
+
+class Drainer:
+    """Processes a shard's markers for as long as it holds the slot and its invocation has time."""
+
+    def __init__(self, ctx: Context, log: Log, shard: int) -> None:
+        rate = _share(ctx.settings.rate_limit, drain_shards(ctx.settings), shard)
+        # So many walks may be on their way to a call. More would wait for a permit in vain, and
+        # park when the drain ends.
+        self._ahead = math.ceil(rate * _AHEAD_SECONDS) + 2
+        self._poll_seconds = min(max(0.5 / rate, 0.02), 0.2)
+        self._lease = SlotLease(ctx, shard, _MIN_PAIR_SECONDS, handover_seconds=self._ahead / rate)
         self._breaker = Breaker(ctx.settings, ctx.store, ctx.concurrency.lock())
-        self._pacer = TokenBucket(
+        self._pacer = SteeredPacer(
             rate, ctx.clock, ctx.concurrency.lock(), self._lease, self._breaker
         )
         self._ctx = ctx._replace(pacer=self._pacer)
         self._log = log
-        self._markers = DueMarkers(ctx, self._workers)
+        self._markers = DueMarkers(
+            ctx, _MAX_WORKERS, lambda pair: drain_shard_of(ctx.settings, pair) == shard
+        )
         self._ended: Counter[str] = Counter()
+        self._running: set[object] = set()  # one of each task
+        self._is_busy = False
         self._refusals = 0  # in a row
         self._last_refusal: ConfigurationError | None = None
         self._stopped = False
@@ -81,7 +105,7 @@ class Drainer:
                 before = self._breaker.state
                 is_probing = before is not None
                 tasks = self._probes() if is_probing else self._tasks()
-                workers = 1 if is_probing else self._workers
+                workers = 1 if is_probing else _MAX_WORKERS
                 self._ctx.concurrency.run_pool(tasks, workers=workers)
                 self._save_breaker()
                 if not self._should_continue():
@@ -91,8 +115,7 @@ class Drainer:
                 # Events that parked while the slot was ours relied on us: list once more without.
                 if not self._release():
                     break
-                self._markers.refresh(whole=True)
-                if not self._markers.any_due or not self._lease.acquire_current():
+                if not self._markers.look_again() or not self._lease.acquire_current():
                     break
         finally:
             self._release()
@@ -100,7 +123,7 @@ class Drainer:
             self._log("drain.links-unreadable", calls=self._breaker.most_bad_links)
         self._log(
             "drain.finished",
-            overdue_seconds=round(self._markers.oldest_overdue_seconds),
+            overdue_seconds=round(self._markers.oldest_overdue_seconds or 0.0),
             **self._ended,
         )
         if self._last_refusal and (self._stopped or set(self._ended) == {"refused"}):
@@ -121,15 +144,40 @@ class Drainer:
         return self._lease.release()
 
     def _tasks(self) -> Iterator[Callable[[], None]]:
-        """Yield one task per due marker, until none is left and none is being processed."""
+        """Yield tasks until no marker is left and none is being processed."""
         while self._should_continue():
-            marker = self._markers.next()
-            if marker is not None:
-                yield partial(self._handle, marker)
-            elif self._markers.any_running:
-                self._ctx.clock.sleep(0.5)
-            elif not self._markers.any_done:
+            self._announce()
+            if self._markers.begin_listing():
+                yield self._task(self._markers.list_page)
+            elif len(self._running) - self._pacer.under_way >= self._ahead:
+                self._ctx.clock.sleep(self._poll_seconds)
+            elif marker := self._markers.next():
+                yield self._task(partial(self._handle, marker))
+            elif self._markers.any_pending:
+                self._ctx.clock.sleep(self._poll_seconds)
+            else:
                 return
+
+    def _task(self, work: Callable[[], None]) -> Callable[[], None]:
+        """Count a task among the running ones until it ends."""
+        ticket = object()
+        self._running.add(ticket)
+
+        def run() -> None:
+            try:
+                work()
+            finally:
+                self._running.discard(ticket)
+
+        return run
+
+    def _announce(self) -> None:
+        """Let events park while pairs wait for us, or else call by themselves."""
+        is_busy = self._markers.waiting > 0
+        if is_busy != self._is_busy:
+            self._is_busy = is_busy
+            self._pacer.steer(is_alone=is_busy)
+        self._lease.announce(is_busy)
 
     def _probes(self) -> Iterator[Callable[[], None]]:
         """Yield tasks until one of them has made a call, and so closed the breaker or not."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from .context import Context
 from .errors import StoreUnavailableError
-from .keys import SLOT_SECONDS, drain_slot_key
+from .keys import SLOT_SECONDS, drain_busy_key, drain_slot_key
 from .records import slot_record
-from .store import CLOCK_RESOLUTION_SECONDS
+from .store import CLOCK_RESOLUTION_SECONDS, JSON
 
 # The next slot is taken this long before it begins.
 _EARLY_SECONDS = 6.0
@@ -27,13 +27,17 @@ _MAX_SLOT_BYTES = 16 * 1024
 class SlotLease:
     """Our lease on the slot that is running, renewed slot by slot until it retires."""
 
-    def __init__(self, ctx: Context, min_seconds: float, handover_seconds: float) -> None:
+    def __init__(
+        self, ctx: Context, shard: int, min_seconds: float, handover_seconds: float
+    ) -> None:
         """Retire `min_seconds` before calls must end, or that long before a full minute."""
         self._ctx = ctx
+        self._shard = shard
         self._min_seconds = min_seconds
         self._handover_seconds = handover_seconds
         self._nonce = ctx.rng.token()
         self._keys: list[str] = []
+        self._announced: list[str] = []  # of our slots: where events find that we are busy
         self._ends = 0.0
         self._retires: float | None = None
 
@@ -71,6 +75,21 @@ class SlotLease:
         """Whether a call may start now: in a slot of ours that is not about to end."""
         return self._ctx.store.now() < self._ends - _LAST_CALL_SECONDS
 
+    def announce(self, is_busy: bool) -> None:
+        """Have events leave the rate to us while we are busy: they park their pairs meanwhile.
+
+        Unlike the slots this excludes nobody, and may be late: it ends with the slot at the latest.
+        """
+        bucket = self._ctx.settings.ledger_bucket
+        if not is_busy:
+            while self._announced:
+                self._ctx.store.delete(bucket, self._announced.pop())
+            return
+        for key in self._keys[-2:]:
+            if (busy := drain_busy_key(key)) not in self._announced:
+                self._ctx.store.put(bucket, busy, b"{}", JSON, {})
+                self._announced.append(busy)
+
     def release(self) -> bool:
         """Delete the current slot and, if it was taken early, the next: events wait for us.
 
@@ -81,6 +100,7 @@ class SlotLease:
         self._keys.clear()
         self._ends = 0.0
         try:
+            self.announce(False)
             for key in keys:
                 self._ctx.store.delete_once(self._ctx.settings.ledger_bucket, key)
         except StoreUnavailableError:
@@ -102,7 +122,7 @@ class SlotLease:
         return True
 
     def _slot_at(self, moment: float) -> str:
-        return drain_slot_key(self._ctx.settings, moment)
+        return drain_slot_key(self._ctx.settings, moment, self._shard)
 
     def _retires_before(self, moment: float) -> bool:
         return self._retires is not None and self._retires <= moment

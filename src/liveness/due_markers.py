@@ -1,28 +1,42 @@
 """The markers that are due, as one drainer sees them: at most one of each pair at a time.
 
-Markers are drawn from the oldest and the newest end in turn: the backlog moves, and a person who
-arrives now need not wait for all of it. Those of pairs with set-backs stand behind: while fresh
-ones wait they get every fourth draw and a quarter of the workers, else three quarters of them.
+They are drawn oldest first, so that near the limit of the rate the waiting times are a queue's. Once
+some have waited for long, every third draw is the newest, and every other one once the backlog is
+old: a person who arrives now need not wait for all of it. The markers of pairs with set-backs stand
+behind: while others wait they get every fourth draw.
+
+A backlog may be long, and listing it slow, so it is listed a page at a time, beside the walks: the
+oldest markers for as long as few are held, and every second those that fell due lately.
 
 Further markers of a pair come after it was processed. If that finished the pair, or parked it anew,
 those that were listed before are obsolete: whatever they announced was in the bucket already. If it
 did neither, they are drawn between the others, and so are those that were found later: when leases
 end, hundreds fall due at once, and must not delay the markers that arrived meanwhile.
+
+Where several drainers share the rate, each draws the markers of its own shard. Once it has none left
+it helps the others, from their newest on.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from .context import Context
 from .keys import marker_prefix, markers_due_at, read_marker_key
 from .store import CLOCK_RESOLUTION_SECONDS
 
-_MAX_MARKERS_HELD = 20_000
-_REFRESH_SECONDS = 2.0
+# The oldest markers are listed on while fewer are held.
+_MIN_MARKERS_HELD = 500
+_REFRESH_SECONDS = 1.0
 # Markers are looked for again this far back: the listing is eventually consistent.
 _LOOK_BACK_SECONDS = 20.0
+# Those that have waited longer are not fresh any more; with one that has, the backlog is old.
+_FRESH_SECONDS = 8.0
+_OLD_SECONDS = 60.0
+# Of other shards' markers so many are held: most are gone by the time this shard has none left.
+_MAX_OTHERS = 100
 
 
 class DueMarker(NamedTuple):
@@ -47,57 +61,67 @@ class _Done(NamedTuple):
 class DueMarkers:
     """Lists the markers that are due, and hands them out.
 
-    One worker at a time calls `next`; any worker may call `done` meanwhile.
+    One worker at a time calls `next`; any worker may call `done` or list a page meanwhile.
     """
 
-    def __init__(self, ctx: Context, workers: int) -> None:
+    def __init__(
+        self, ctx: Context, workers: int, is_ours: Callable[[str], bool] = lambda pair_hash: True
+    ) -> None:
         self._ctx = ctx
         self._workers = workers
-        self._due: deque[str] = deque()  # one of each pair
+        self._is_ours = is_ours
+        # One of each pair: those that have waited, the fresh ones, those with set-backs.
+        self._waited: deque[str] = deque()
+        self._fresh: deque[str] = deque()
+        self._set_back: deque[str] = deque()
         self._repeats: dict[str, list[str]] = {}  # by pair: its other markers
-        self._set_back: deque[str] = deque()  # of pairs with set-backs; one of each pair
         self._ready_repeats: deque[str] = deque()
         self._obsolete: deque[str] = deque()
+        self._others: deque[str] = deque(maxlen=_MAX_OTHERS)
         self._running: dict[str, _Running] = {}  # by pair
         self._done: deque[_Done] = deque()
         self._finished: set[str] = set()  # pairs
-        self._seen_keys: set[str] = set()
-        self._refreshed = 0.0
-        self._seen_until = 0.0
-        self._draws = 0
-        self.oldest_overdue_seconds = 0.0
-        """How long the oldest marker had waited when this drainer began."""
+        self._held: set[str] = set()  # keys
+        self._listed: deque[list[str]] = deque()  # pages that no draw has sorted yet
+        self._drawn: set[str] = set()  # keys that a listing may show which began before they ended
+        self._is_listing = False
+        self._after: str | None = marker_prefix(ctx.settings)  # where to list on; None at the end
+        self._refreshed = ctx.clock.monotonic()
+        self._seen_until = ctx.store.now()
+        self._draws = self._draws_of_both = 0
+        self.oldest_overdue_seconds: float | None = None
+        """How long the oldest marker had waited when this drainer began; None if there is none."""
+
+    @property
+    def waiting(self) -> int:
+        """How many are held of pairs that were not processed yet, and have no set-backs."""
+        return len(self._waited) + len(self._fresh)
 
     @property
     def any_due(self) -> bool:
-        return bool(self._due or self._set_back or self._ready_repeats)
+        return bool(self.waiting or self._set_back or self._ready_repeats or self._others)
 
     @property
-    def any_running(self) -> bool:
-        return bool(self._running)
+    def any_pending(self) -> bool:
+        """Whether there may be more to draw: once a walk or a listing has ended."""
+        is_listing = self._is_listing or self._after is not None
+        return bool(self._running or is_listing or self._done or self._listed)
 
-    @property
-    def any_done(self) -> bool:
-        """Whether a marker was processed since the last draw, so that others may be ready."""
-        return bool(self._done)
+    # ---- draws
 
     def next(self) -> DueMarker | None:
         """Draw the next marker whose pair is not being processed; None if there is none now."""
-        self._settle_done()
-        if self._ctx.clock.monotonic() - self._refreshed > _REFRESH_SECONDS:
-            self.refresh(whole=not self.any_due)
+        self._sort()
         if self._obsolete:
             return DueMarker(self._obsolete.popleft(), is_obsolete=True)
-        for _ in range(len(self._due) + len(self._set_back) + len(self._ready_repeats)):
-            key = self._pop_next()
-            if key is None:
-                return None
-            self._seen_keys.discard(key)
+        while (key := self._pop_next()) is not None:
+            self._held.discard(key)
             pair = _pair_of(key)
             if pair not in self._running:
                 self._running[pair] = _Running(key, tuple(self._repeats.get(pair, ())))
+                self._drawn.add(key)
                 return DueMarker(key)
-            # A later refresh finds this marker again.
+            # A later listing finds this marker again.
         return None
 
     def done(self, key: str, finished: bool, has_new_marker: bool = False) -> None:
@@ -108,42 +132,8 @@ class DueMarkers:
         self._done.append(_Done(pair, finished, has_new_marker, known_repeats))
         del self._running[pair]
 
-    def refresh(self, whole: bool) -> None:
-        """List what is due; only the latest markers if the others are known already."""
-        settings, now = self._ctx.settings, self._ctx.store.now()
-        prefix = marker_prefix(settings)
-        seen_until = min(now, self._seen_until) - _LOOK_BACK_SECONDS
-        after = prefix if whole else markers_due_at(settings, seen_until)
-        # The clock of an instance that parked a moment ago may be a moment ahead.
-        end = markers_due_at(settings, now + CLOCK_RESOLUTION_SECONDS) + "~"
-        known = self._seen_keys | {running.key for running in list(self._running.values())}
-        found: list[str] = []
-        while len(self._seen_keys) + len(found) < _MAX_MARKERS_HELD:
-            page = self._ctx.store.list(settings.ledger_bucket, prefix, after)
-            keys = [item.key for item in page.items if item.key < end]
-            found += [key for key in keys if read_marker_key(key) and key not in known]
-            if page.next_marker is None or len(keys) < len(page.items):
-                break
-            after = page.next_marker
-        if found and not self._seen_until:
-            self.oldest_overdue_seconds = max(0.0, now - (_due_time(found[0]) or now))
-        self._add(found)
-        self._refreshed, self._seen_until = self._ctx.clock.monotonic(), now
-
-    def _add(self, keys: list[str]) -> None:
-        self._seen_keys.update(keys)
-        for key in keys:
-            pair = _pair_of(key)
-            if pair in self._repeats:
-                self._repeats[pair].append(key)
-            elif pair in self._finished:
-                self._ready_repeats.append(key)
-            else:
-                self._repeats[pair] = []
-                (self._set_back if _has_setbacks(key) else self._due).append(key)
-
-    def _settle_done(self) -> None:
-        """Sort the repeats of the pairs that were processed since the last draw."""
+    def _sort(self) -> None:
+        """Sort what was processed and what was listed since the last draw."""
         while self._done:
             done = self._done.popleft()
             # By key: an earlier walk that ended late may have taken the known ones from the list.
@@ -153,24 +143,109 @@ class DueMarkers:
                 (self._obsolete if key in obsolete else self._ready_repeats).append(key)
             if done.finished:
                 self._finished.add(done.pair)
+        while self._listed:
+            self._add(self._listed.popleft())
 
     def _pop_next(self) -> str | None:
-        """Pop a repeat every other time, a set-back every fourth, else the newest and oldest."""
         self._draws += 1
-        if self._ready_repeats and (self._draws % 2 or not self.any_due_first):
+        now = self._ctx.store.now()
+        while self._fresh and _age(self._fresh[0], now) > _FRESH_SECONDS:
+            self._waited.append(self._fresh.popleft())
+        if self._ready_repeats and (self._draws % 2 or not (self.waiting or self._set_back)):
             return self._ready_repeats.popleft()
-        if self._set_back and (self._draws % 4 == 0 or not self._due):
+        if self._set_back and (self._draws % 4 == 0 or not self.waiting):
             running = sum(_has_setbacks(item.key) for item in list(self._running.values()))
-            if running < max(1, self._workers // 4 if self._due else 3 * self._workers // 4):
+            if running < max(1, self._workers // 4 if self.waiting else 3 * self._workers // 4):
                 return self._set_back.popleft()
-        if not self._due:
-            return None
-        return self._due.pop() if self._draws % 4 < 2 else self._due.popleft()
+        if self._waited and self._fresh:
+            is_old = _age(self._waited[0], now) > _OLD_SECONDS
+            self._draws_of_both += 1
+            is_for_fresh = self._draws_of_both % (2 if is_old else 3) == 1
+            return self._fresh.pop() if is_for_fresh else self._waited.popleft()
+        if self.waiting:
+            return (self._waited or self._fresh).popleft()
+        return self._others.pop() if self._others and not self._set_back else None
 
-    @property
-    def any_due_first(self) -> bool:
-        """Whether there is a marker of a pair that was not processed yet."""
-        return bool(self._due or self._set_back)
+    # ---- listings
+
+    def begin_listing(self) -> bool:
+        """Whether a page is to be listed now: by `list_page`, once."""
+        if self._is_listing:
+            return False
+        lists_on = self._after is not None and len(self._held) < _MIN_MARKERS_HELD
+        if not lists_on and self._ctx.clock.monotonic() - self._refreshed <= _REFRESH_SECONDS:
+            return False
+        self._sort()
+        if self._after is None and not self.any_due:
+            self._list_from_the_oldest()
+        self._is_listing = True
+        self._drawn = {running.key for running in list(self._running.values())}
+        return True
+
+    def look_again(self) -> bool:
+        """List from the oldest marker on, at once; return whether any is due."""
+        self._list_from_the_oldest()
+        self.list_page()
+        self._sort()
+        return self.any_due
+
+    def _list_from_the_oldest(self) -> None:
+        self._after = marker_prefix(self._ctx.settings)
+        self._others.clear()
+
+    def list_page(self) -> None:
+        """List the next page of the oldest markers or, if enough are held, the latest ones."""
+        settings, now = self._ctx.settings, self._ctx.store.now()
+        try:
+            if self._after is not None and len(self._held) < _MIN_MARKERS_HELD:
+                self._after = self._list(self._after, now)
+                return
+            seen_until = min(now, self._seen_until) - _LOOK_BACK_SECONDS
+            after: str | None = markers_due_at(settings, seen_until)
+            while after is not None:
+                after = self._list(after, now)
+            self._refreshed, self._seen_until = self._ctx.clock.monotonic(), now
+        finally:
+            self._is_listing = False
+
+    def _list(self, after: str, now: float) -> str | None:
+        """List a page of what is due; return where to list on, None at the end."""
+        settings = self._ctx.settings
+        # The clock of an instance that parked a moment ago may be a moment ahead.
+        end = markers_due_at(settings, now + CLOCK_RESOLUTION_SECONDS) + "~"
+        page = self._ctx.store.list(settings.ledger_bucket, marker_prefix(settings), after)
+        keys = [item.key for item in page.items if item.key < end]
+        found = [key for key in keys if read_marker_key(key)]
+        if self.oldest_overdue_seconds is None and found:
+            self.oldest_overdue_seconds = max(0.0, _age(found[0], now))
+        self._listed.append(found)
+        if page.next_marker is None or len(keys) < len(page.items):
+            self._refreshed = self._ctx.clock.monotonic()
+            return None
+        return page.next_marker
+
+    def _add(self, keys: list[str]) -> None:
+        now = self._ctx.store.now()
+        for key in keys:
+            if key in self._held or key in self._drawn:
+                continue
+            pair = _pair_of(key)
+            if not self._is_ours(pair):
+                self._others.append(key)
+                continue
+            self._held.add(key)
+            if pair in self._repeats:
+                self._repeats[pair].append(key)
+            elif pair in self._finished:
+                self._ready_repeats.append(key)
+            else:
+                self._repeats[pair] = []
+                self._queue_of(key, now).append(key)
+
+    def _queue_of(self, key: str, now: float) -> deque[str]:
+        if _has_setbacks(key):
+            return self._set_back
+        return self._fresh if _age(key, now) <= _FRESH_SECONDS else self._waited
 
 
 def _has_setbacks(key: str) -> bool:
@@ -185,6 +260,7 @@ def _pair_of(key: str) -> str:
     return marker.pair_hash
 
 
-def _due_time(key: str) -> float | None:
+def _age(key: str, now: float) -> float:
+    """Return the seconds for which a marker has been due; 0 if its key does not tell."""
     marker = read_marker_key(key)
-    return marker.due if marker else None
+    return now - marker.due if marker and marker.due is not None else 0.0

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, unquote_plus
 
 from .errors import EventError
-from .keys import NotAnInput, pair_id_problem, read_input_key
+from .keys import IMAGE, InputKey, NotAnInput, pair_id_problem, read_input_key
 from .settings import Settings
 
 # What a direct invocation may ask for.
@@ -35,6 +35,12 @@ class Trigger(NamedTuple):
     pair_ids: tuple[str, ...] = ()
     skipped: tuple[SkippedRecord, ...] = ()
     prefix: str = ""  # for reconcile: only pair ids that begin with it
+    uploads: tuple[InputKey, ...] = ()  # for cos: the objects that it is about
+
+    def image_of(self, pair_id: str) -> InputKey | None:
+        """Return the one reference image that the event is about, if about nothing else of it."""
+        uploads = [upload for upload in self.uploads if upload.pair_id == pair_id]
+        return uploads[0] if len(uploads) == 1 and uploads[0].role == IMAGE else None
 
 
 def read_event(settings: Settings, event: object) -> Trigger:
@@ -85,7 +91,7 @@ def _read_direct(settings: Settings, kind: str, value: object) -> Trigger:
 def _read_records(settings: Settings, records: object) -> Trigger:
     if not isinstance(records, list):
         raise EventError(f"Records is {_describe(records)}; it must be a list")
-    pair_ids: list[str] = []
+    uploads: list[InputKey] = []
     skipped: list[SkippedRecord] = []
     for index, record in enumerate(records):
         where = f"Records[{index}]"
@@ -101,10 +107,11 @@ def _read_records(settings: Settings, records: object) -> Trigger:
                     SkippedRecord("ignored", where, f"key {read.key!r:.900} {read.reason}")
                 )
             else:
-                pair_ids.append(read.pair_id)
+                uploads.append(read)
     if not records:
         skipped.append(SkippedRecord("ignored", "Records", "is empty"))
-    return Trigger("cos", _unique(pair_ids), tuple(skipped))
+    pair_ids = [upload.pair_id for upload in uploads]
+    return Trigger("cos", _unique(pair_ids), tuple(skipped), uploads=tuple(dict.fromkeys(uploads)))
 
 
 class _RecordSkipped(Exception):

@@ -62,6 +62,12 @@ class FaceApi(Protocol):
         thread; NotSent means that connecting had not ended.
         """
 
+    def reserve_connection(self) -> Callable[[], None] | None:
+        """Count on one call more; return what opens a connection for it, if none is left for it.
+
+        A call then starts when it may, and not a handshake later.
+        """
+
     def upload_target(self, seconds: float) -> UploadTarget | Answer | NotSent:
         """Call CreateUploadUrl once; an Answer is an API error."""
 

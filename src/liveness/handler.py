@@ -17,7 +17,7 @@ from .cloud.clients import ClientFactory, CloudClients
 from .cloud.credentials import read_credentials
 from .cloud.system import SystemClock, SystemRandom, ThreadConcurrency
 from .context import Context
-from .drain import Drainer
+from .drain import Drainer, drain
 from .errors import (
     ConfigurationError,
     LivenessError,
@@ -27,6 +27,7 @@ from .errors import (
 )
 from .events import Trigger, read_event
 from .invocation import Invocation, read_invocation
+from .keys import drain_shard_of, pair_hash
 from .logs import Log, silence_vendors, write_stdout
 from .markers import Marker, ParkReason, park, try_park
 from .pacing import CallPacer, Unpaced
@@ -52,7 +53,9 @@ class Function:
         clients: ClientFactory | None = None,
         environ: Mapping[str, str] = os.environ,
         write: Callable[[str], Any] = write_stdout,
+        cpu_share: float | None = None,
     ) -> None:
+        """`cpu_share` is how much of a core this instance has, if that was measured."""
         silence_vendors()
         self._clock = clock or SystemClock()
         self._rng = rng or SystemRandom()
@@ -61,6 +64,7 @@ class Function:
         self._environ = environ
         self._write = write
         self._trusted_buckets: set[str] = set()
+        self._unlogged_cpu_share = cpu_share
 
     def __call__(self, event: object, context: object) -> dict[str, Any]:
         """Handle one event and return a summary.
@@ -71,6 +75,9 @@ class Function:
         invocation = read_invocation(context, self._environ, self._clock.monotonic())
         request_id = invocation.info.request_id
         log = Log(self._write, {"request_id": request_id, "version": __version__})
+        if self._unlogged_cpu_share is not None:
+            log("instance.started", cpu_share=round(self._unlogged_cpu_share, 2))
+            self._unlogged_cpu_share = None
         with _logging_failure(log):
             ctx, trigger = self._prepare(event, invocation)
             _log_trigger(log, ctx, trigger)
@@ -141,7 +148,8 @@ def _handle_pairs(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
             if ctx.seconds_for_calls() < MIN_CALL_SECONDS and results:
                 results.append(_park_unwalked(ctx, pair_id))
                 continue
-            walk = Walk(ctx, pair_id, log, urgent=trigger.kind == "retry")
+            urgent, image = trigger.kind == "retry", trigger.image_of(pair_id)
+            walk = Walk(ctx, pair_id, log, urgent=urgent, image=image)
             if trigger.kind == "retry":
                 walk.grant()
             result = walk.run()
@@ -153,8 +161,9 @@ def _handle_pairs(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
             continue
         results.append(result)
         log("pair.finished", pair_id=pair_id, state=result.state, status=result.status)
-    if trigger.kind == "cos" and any(result.is_due for result in results):
-        _drain_after_event(ctx, log)
+    due = [result.pair_id for result in results if result.is_due]
+    if trigger.kind == "cos" and due:
+        _drain_after_event(ctx, due[0], log)
     if failures:
         raise PairsNotFinishedError(failures)
     return {
@@ -176,7 +185,7 @@ def _is_refusal(error: Exception) -> bool:
 
 
 def _handle_drain(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
-    return {"drain": Drainer(ctx, log).run().to_summary()}
+    return {"drain": drain(ctx, log).to_summary()}
 
 
 def _handle_reconcile(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
@@ -197,10 +206,10 @@ _HANDLERS: Mapping[str, Callable[[Context, Trigger, Log], dict[str, Any]]] = {
 }
 
 
-def _drain_after_event(ctx: Context, log: Log) -> None:
-    """Drain once an event's own pairs are done; its failures are not theirs."""
+def _drain_after_event(ctx: Context, pair_id: str, log: Log) -> None:
+    """Drain the shard of a pair once an event's own are done; its failures are not theirs."""
     try:
-        Drainer(ctx, log).run()
+        Drainer(ctx, log, drain_shard_of(ctx.settings, pair_hash(pair_id))).run()
     except Exception as error:
         log("drain.failed", error=type(error).__name__, reason=_describe(error))
 

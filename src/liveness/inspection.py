@@ -19,8 +19,11 @@ from .keys import (
     breaker_key,
     candidate_keys,
     control_key,
+    drain_busy_key,
+    drain_shard_of,
     drain_slot_key,
     fingerprint_of,
+    pair_hash,
     result_key,
 )
 from .records import Response
@@ -31,8 +34,9 @@ from .verdicts import REFUSALS, outcome_of_response
 
 # The local outcomes that need no call; see verdict_table.py.
 ARCHIVED, ENCRYPTED, UNREADABLE = "InputArchived", "InputEncrypted", "InputUnreadable"
+AMBIGUOUS = "InputAmbiguous"
 INVALID_REASONS = (
-    "InputAmbiguous",
+    AMBIGUOUS,
     "InputEmpty",
     "InputTooLarge",
     ARCHIVED,
@@ -97,7 +101,7 @@ class Inspection(NamedTuple):
 
     inputs: CompletePair | IncompletePair | InvalidPair
     result: ObjectHead | None
-    drain_active: bool = False  # whether an instance drains now, if that was asked
+    drain_active: bool = False  # whether a drainer is busy now, if that was asked
     breaker: ObjectHead | None = None  # the head of breaker.json, if that was asked
 
     @property
@@ -150,6 +154,16 @@ class Inspection(NamedTuple):
         reason = self.result.metadata.get(REASON_META) if self.result else None
         return self.result_status == "failed" or reason in REFUSALS
 
+    @property
+    def result_is_final(self) -> bool:
+        """Whether the result is of the current inputs, and nothing else can make it outdated."""
+        return (
+            self.result_is_current
+            and not self.invalid_result_is_outdated()
+            and not self.result_may_be_revised
+            and not self.result_lacks_frame
+        )
+
     def invalid_result_is_outdated(self) -> bool:
         """Whether the result says `invalid` of inputs that are valid, since a limit was raised."""
         return self.result_is_invalid and isinstance(self.inputs, CompletePair)
@@ -178,14 +192,16 @@ def inspect(
 ) -> Inspection:
     """HEAD every key an input may have, and `result.json`, in one round trip.
 
-    With `with_drain`, HEAD the drain's slot and breaker as well. Keys are computed, never listed:
+    With `with_drain`, HEAD whether a drainer is busy, and the breaker as well. Keys are computed, never listed:
     GET Bucket is eventually consistent (document 436/30614), and two simultaneous events would each
     miss the other's input.
     """
     keys = candidate_keys(settings, pair_id)
-    drain_keys = (
-        (drain_slot_key(settings, store.now()), breaker_key(settings)) if with_drain else ()
-    )
+    drain_keys: tuple[str, ...] = ()
+    if with_drain:
+        shard = drain_shard_of(settings, pair_hash(pair_id))
+        slot = drain_slot_key(settings, store.now(), shard)
+        drain_keys = drain_busy_key(slot), breaker_key(settings)
     inputs: list[Any] = [lambda key=key: _read_input(settings, store, key) for key in keys]
     *found, result = concurrency.gather(
         *inputs,
@@ -199,8 +215,36 @@ def inspect(
     classified = classify(settings, pair_id, [item for item in objects if item])
     if not with_drain:
         return Inspection(classified, result)
-    slot, breaker = drain
-    return Inspection(classified, result, slot is not None, breaker)
+    busy, breaker = drain
+    return Inspection(classified, result, busy is not None, breaker)
+
+
+def inspect_image(
+    settings: Settings, store: RetryingStore, concurrency: Concurrency, image: InputKey
+) -> IncompletePair | None:
+    """HEAD what an event of a reference image is about, and the package.
+
+    Return None if there may be a package, so that the pair has to be inspected. As a rule the image
+    comes first: then these two HEADs are all.
+    """
+    keys = [key for key in candidate_keys(settings, image.pair_id) if key.role == LIVE]
+    found, *packages = concurrency.gather(
+        *(lambda key=key: _read_input(settings, store, key) for key in (image, *keys))
+    )
+    if found is None or any(packages):
+        return None
+    return IncompletePair(image.pair_id, (LIVE,), (found,))
+
+
+def is_unchanged(
+    settings: Settings, store: RetryingStore, concurrency: Concurrency, pair: CompletePair
+) -> bool:
+    """HEAD the inputs of the pair again; other keys that an input may have are not looked at."""
+    keys = [InputKey(item.key, pair.pair_id, item.role) for item in pair.inputs]
+    inputs = concurrency.gather(
+        *(lambda key=key: _read_input(settings, store, key) for key in keys)
+    )
+    return tuple(inputs) == pair.inputs
 
 
 def _read_input(settings: Settings, store: RetryingStore, key: InputKey) -> Input | None:
@@ -244,7 +288,7 @@ def classify(
 def _invalid(pair: CompletePair, limits: Mapping[str, int]) -> InvalidPair | None:
     if len(pair.inputs) > 2:
         keys = ", ".join(repr(item.key) for item in pair.inputs)
-        return InvalidPair(pair, "InputAmbiguous", f"expected one of each, found: {keys}")
+        return InvalidPair(pair, AMBIGUOUS, f"expected one of each, found: {keys}")
     for item in pair.inputs:
         if item.problem:
             return InvalidPair(pair, item.problem, f"{item.key!r} {_PROBLEMS[item.problem]}")

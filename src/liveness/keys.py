@@ -9,7 +9,8 @@
 <ledger prefix>frames/<pair hash>/<fingerprint>-<n>     the URL of a best frame, until it is copied
 <ledger prefix>pending/<due>-<pair hash>-<token>        a marker; every one has its own name
     <ledger prefix>pending/<due>-<pair hash>-<token>-s  one of a pair with set-backs
-<ledger prefix>drain/<slot>                             who drains in that slot of time
+<ledger prefix>drain/<slot>-<shard>                     who drains in that slot of time
+    <ledger prefix>drain/<slot>-<shard>-busy            exists while events should leave it the rate
 <ledger prefix>reconcile.json                           how far reconcile has come
     <ledger prefix>breaker.json                         exists while the breaker is open
 """
@@ -19,8 +20,10 @@ from __future__ import annotations
 import calendar
 import hashlib
 import json
+import math
 import re
 import time
+import zlib
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -29,6 +32,8 @@ from .settings import MAX_KEY_BYTES, Settings
 LIVE = "live"
 IMAGE = "image"
 SLOT_SECONDS = 10
+# What one drainer keeps on a core with room to spare, in calls a second.
+MAX_DRAINER_RATE = 25
 RESULT_NAME = "/result.json"
 CLAIM, RELEASED, RESPONSE, GRANT, LATE = "claim", "released", "response", "grant", "late"
 # The metadata of `result.json`, without x-cos-meta-; COS allows no underscore in a name.
@@ -283,9 +288,25 @@ def drain_prefix(settings: Settings) -> str:
     return f"{settings.ledger_prefix}drain/"
 
 
-def drain_slot_key(settings: Settings, moment: float) -> str:
-    """Return the key of the slot at that moment (seconds since 1970 by the store's clock)."""
-    return f"{drain_prefix(settings)}{int(moment // SLOT_SECONDS)}"
+def drain_shards(settings: Settings) -> int:
+    """Return how many drainers share the rate: as many as it takes, and one for any usual rate."""
+    return math.ceil(settings.rate_limit / MAX_DRAINER_RATE)
+
+
+def drain_shard_of(settings: Settings, pair_hash: str) -> int:
+    """Return the shard of a pair's markers; of what is no such hash, the first."""
+    shards = drain_shards(settings)
+    return zlib.crc32(pair_hash.encode()) % shards if shards > 1 else 0
+
+
+def drain_slot_key(settings: Settings, moment: float, shard: int = 0) -> str:
+    """Return the key of a shard's slot at that moment (seconds since 1970, the store's clock)."""
+    return f"{drain_prefix(settings)}{int(moment // SLOT_SECONDS)}-{shard}"
+
+
+def drain_busy_key(slot_key: str) -> str:
+    """Return the key that is there while that slot's drainer has more than it can do at once."""
+    return f"{slot_key}-busy"
 
 
 def breaker_key(settings: Settings) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 
 # Every event this function logs; docs/operating.md lists them in the same words.
 EVENTS: Mapping[str, str] = {
+    "instance.started": "an instance handles its first event; `cpu_share` is its part of a core "
+    "while it started",
     "invocation.started": "an event arrived: its kind, and the number of pairs it names",
     "invocation.finished": "an invocation finished: the number of pairs per final state, and the "
     "duration",

@@ -1,47 +1,68 @@
-"""When the next call may start: a token bucket whose rate follows the service, by AIMD.
+"""When the next call may start: evenly or in groups, at a distance that follows the service.
 
-A permit is taken before a claim, so that no worker waits while holding a lease. The bucket holds
-one permit and starts empty: permits are at least 1/rate seconds apart, counting those of the
-drainer before. They are granted in FIFO order, but never reserved ahead of time: reservations made
-at a low rate would outlive it. Between permit and call lie round trips of varying length, so a call
-also waits until fewer than `rate` others have started in the second before it.
+The service admits `rate` calls in a second, and how it counts them is not known, nor how long a
+request is on its way. So the distance between one second's calls and the next second's is steered:
+each refusal widens it, each admission narrows it a little, until a small share of the calls is
+refused. Such a call was not billed, and is sent again at once under its claim. A second client under
+the same limit widens the distance exponentially, and it returns by a share of itself.
 
-A throttled call means that the limit is shared: the rate is halved, and each call that is admitted
-raises it by a quarter of the configured rate (additive increase, multiplicative decrease), whatever
-the answer. For a second after that, another throttled call is no news: the service counts by the
-second, and that second was full. It may also mean that two calls came closer together on their way
-than they were sent: so with every cut the spacing grows a little, for good.
+A permit is a turn: a moment at which its call may start. It is granted a little ahead, before the
+claim, so that no worker waits while holding a lease. While the way is narrow, a second's calls start
+together: the n-th arrival of a group follows the n-th of the group before, and varies less than any
+single call does. Where the way has a tail, or preparing a call takes long, they start evenly.
+
+Whatever the distance, no more calls than the rate allows start in any second, those not counted
+that were refused.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections import deque
+from bisect import insort
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from .breaker import CallOutcome
 from .runtime import Clock
 
-# Fractions of the configured rate: what a success gives back, and what a cut always leaves.
-_ADDITIVE_INCREASE = 1 / 4
-_MIN_RATE_FRACTION = 1 / 8
-# Seconds added to each second of spacing, for what the network does to it: one step, and the most.
-_MARGIN_STEP = 0.02
-_MAX_SPACING_MARGIN = 0.05
+# The share of calls that may be refused.
+_REFUSED_SHARE = 0.03
+# Seconds: at the beginning, for one refusal, and at most.
+_FIRST_DISTANCE = 0.02
+_DISTANCE_STEP = 0.004
+_MAX_DISTANCE = 7.0
+# Refusals within a second double the step, so often at most.
+_MAX_DOUBLINGS = 5
+# Up to this distance calls start in groups; what is more returns by this share at each admission.
+_MAX_GROUP_DISTANCE = 0.06
+_RETURN_SHARE = 0.01
+# A call that is refused is sent again so often before its pair is parked, and then none is sent.
+_MAX_RESENDS = 2
+_PAUSE_SECONDS = 0.2
+# A permit is granted ahead of its turn by twice the time from permit to start, seen so far.
+_FIRST_LEAD = 0.08
+_MAX_LEAD = 1.0
+_LEAD_WEIGHT = 0.1
+# Turns that are so close to each other become a group again.
+_MAX_GROUP_SPREAD = 0.5
+# When events have begun to leave the rate to a drainer, the calls of some are still under way.
 _SETTLING_SECONDS = 2.0
-_CUT_HOLDS_SECONDS = 1.0
-_REPEATED_CUT_SECONDS = 10.0
-# A permit granted this little too late counts as punctual, or else the delays would add up.
-_LATENESS_TOLERANCE_SECONDS = 0.05
+# Calls whose preparation takes longer are not ready at one moment.
+_MAX_GROUP_LEAD = 0.4
 # A worker that waits longer renews the slot meanwhile: all workers may be waiting.
 _RENEW_SECONDS = 1.0
+_ADMITTED = (CallOutcome.VERDICT, CallOutcome.ANSWERED, CallOutcome.BAD_LINK)
 
 
-class Permit(NamedTuple):
-    """Permission to make one call, granted at this moment (monotonic)."""
+class Permit:
+    """Permission to make one call at its turn (monotonic)."""
 
-    granted: float
+    def __init__(self, granted: float, turn: float) -> None:
+        self.granted = granted
+        self.turn = turn
+        self.start: float | None = None  # once the call was admitted to start
+        self.resends = 0
 
 
 class CallPacer(Protocol):
@@ -52,14 +73,17 @@ class CallPacer(Protocol):
     def acquire(self, timeout: float) -> Permit | None:
         """Wait for a permit; None if there will be none within that many seconds."""
 
-    def put_back(self) -> None:
-        """Return a permit under which no call is made: contents that are refused delay no one."""
+    def close(self, permit: Permit) -> None:
+        """Take note that a permit's walk is done with it: an unused turn is free again."""
 
-    def await_start(self) -> bool:
-        """Wait until one more call may start; False if none may any more."""
+    def await_start(self, permit: Permit) -> bool:
+        """Wait until the permit's call may start; False if none may any more."""
 
     def on_outcome(self, outcome: CallOutcome, permit: Permit | None) -> None:
         """Take note of what became of the call made under that permit."""
+
+    def may_resend(self, permit: Permit) -> bool:
+        """Whether a call that was refused for its rate may be sent again under its permit."""
 
 
 class Unpaced:
@@ -70,14 +94,18 @@ class Unpaced:
         self._clock = clock
 
     def acquire(self, timeout: float) -> Permit | None:
-        return Permit(self._clock.monotonic())
+        now = self._clock.monotonic()
+        return Permit(now, now)
 
-    def put_back(self) -> None: ...
+    def close(self, permit: Permit) -> None: ...
 
-    def await_start(self) -> bool:
+    def await_start(self, permit: Permit) -> bool:
         return True
 
     def on_outcome(self, outcome: CallOutcome, permit: Permit | None) -> None: ...
+
+    def may_resend(self, permit: Permit) -> bool:
+        return False
 
 
 class Slot(Protocol):
@@ -100,7 +128,7 @@ class CallGuard(Protocol):
     def observe(self, outcome: CallOutcome) -> None: ...
 
 
-class TokenBucket:
+class SteeredPacer:
     """For a drainer: at most `rate` calls per second, and none outside its slot."""
 
     defers_to_drain = False
@@ -117,17 +145,25 @@ class TokenBucket:
         self._lock = lock
         self._slot = slot
         self._breaker = breaker
-        # As many starts as one second may hold, or one in a longer time; permits come no faster.
-        self._starts: deque[float] = deque(maxlen=max(1, int(rate)))
+        # As many starts as one second may hold, or one in a longer time.
+        self._calls = max(1, int(rate))
         self._window = max(1.0, 1 / rate)
-        self._target_rate = self._rate = max(1, int(rate)) / self._window
-        self._latest_permit = clock.monotonic()
+        self._distance = _FIRST_DISTANCE
+        self._lead = _FIRST_LEAD
+        # Sorted, the latest ones: of permits that hold a place, and of calls.
+        self._turns: list[float] = []
+        self._starts: list[float] = []
+        self._granted = 0  # permits, as many as turns were given
+        self._refused: list[float] = []  # the moments of refusals within the last second
+        self._not_before = clock.monotonic()
+        self._steers_from = math.inf
         self._queue: list[object] = []  # the workers that wait for a permit
-        self._has_spare = False  # a permit that was put back; of several, one
-        self._cut_until = -math.inf
-        # Until then, throttling is due to the burst of calls that filled the backlog.
-        self._settled = clock.monotonic() + _SETTLING_SECONDS
-        self._spacing_margin = 0.0
+        self._open: set[Permit] = set()
+
+    @property
+    def under_way(self) -> int:
+        """How many permits are held: of walks that are about to call, or call."""
+        return len(self._open)
 
     def acquire(self, timeout: float) -> Permit | None:
         ticket = object()
@@ -139,37 +175,43 @@ class TokenBucket:
             while self._slot.renew() and not self._breaker.blocks:
                 with self._lock:
                     now = self._clock.monotonic()
+                    turn, free = self._next_turn(now)
                     ahead = self._queue.index(ticket)
-                    due = self._latest_permit + (1 + self._spacing_margin) / self._rate
-                    expected = max(now, due) + ahead / self._target_rate
-                    if self._has_spare and ahead == 0:
-                        self._has_spare = False
-                        return Permit(now)
-                    if expected > latest:
+                    if ahead >= free:  # not with the next ones
+                        later = 1 + (ahead - free) // self._calls if self._groups else ahead
+                        turn += later * (self._period if self._groups else self._interval)
+                    if turn > latest:
                         return None
-                    if expected <= now:
-                        punctual = now - due < _LATENESS_TOLERANCE_SECONDS
-                        self._latest_permit = due if punctual else now
-                        return Permit(now)
-                # It may come sooner, should the rate rise meanwhile.
-                wait = min(expected - now, (ahead + 1) / self._target_rate, _RENEW_SECONDS)
-                self._clock.sleep(wait)
+                    wait = turn - self._lead - now
+                    if ahead < free and wait <= 0:
+                        return self._grant(now, turn)
+                self._clock.sleep(min(max(wait, 0.001), _RENEW_SECONDS))
             return None
         finally:
             with self._lock:
                 self._queue.remove(ticket)
 
-    def put_back(self) -> None:
+    def close(self, permit: Permit) -> None:
         with self._lock:
-            self._has_spare = True
+            self._open.discard(permit)
+            if permit.start is None:
+                self._give_up_turn(permit)
 
-    def await_start(self) -> bool:
+    def await_start(self, permit: Permit) -> bool:
         with self._lock:
             now = self._clock.monotonic()
-            full = len(self._starts) == self._starts.maxlen
-            window = self._window * (1 + self._spacing_margin)
-            start = max(now, self._starts[0] + window) if full else now
-            self._starts.append(start)
+            earliest = max(now, self._not_before)
+            if permit.start is None:
+                self._lead += _LEAD_WEIGHT * (2 * (now - permit.granted) - self._lead)
+                self._lead = min(self._lead, _MAX_LEAD)
+                self._give_up_turn(permit)
+                earliest = max(earliest, permit.turn)
+            start = self._first_free(earliest)
+            self._hold(permit, start)
+            self._open.add(permit)
+            permit.start = start
+            insort(self._starts, start)
+            del self._starts[: -2 * self._calls]
         self._clock.sleep(start - now)
         return self._slot.is_valid() and not self._breaker.blocks
 
@@ -181,24 +223,100 @@ class TokenBucket:
 
     def on_outcome(self, outcome: CallOutcome, permit: Permit | None) -> None:
         self._breaker.observe(outcome)
+        if permit is not None:
+            self._open.discard(permit)
         if outcome is CallOutcome.THROTTLED and permit is not None:
-            self._slow_down(permit)
-        elif outcome in (CallOutcome.VERDICT, CallOutcome.ANSWERED, CallOutcome.BAD_LINK):
-            self._speed_up()  # it was admitted, whatever came of it
+            self._widen(permit)
+        elif outcome in _ADMITTED and permit is not None:
+            self._narrow()  # it was admitted, whatever came of it
 
-    def _slow_down(self, permit: Permit) -> None:
+    def steer(self, is_alone: bool) -> None:
+        """Learn from refusals, or no longer: those beside the calls of events are due to them."""
         with self._lock:
-            if permit.granted <= self._cut_until:
-                return  # the last cut was the reaction to it already
             now = self._clock.monotonic()
-            if self._settled < now < self._cut_until + _REPEATED_CUT_SECONDS:
-                margin = self._spacing_margin + _MARGIN_STEP
-                self._spacing_margin = min(margin, _MAX_SPACING_MARGIN)
-            self._has_spare = False
-            self._cut_until = now + _CUT_HOLDS_SECONDS
-            self._rate = max(self._rate / 2, self._target_rate * _MIN_RATE_FRACTION)
+            self._steers_from = now + _SETTLING_SECONDS if is_alone else math.inf
 
-    def _speed_up(self) -> None:
+    def may_resend(self, permit: Permit) -> bool:
+        permit.resends += 1
+        if permit.resends <= _MAX_RESENDS:
+            return True
         with self._lock:
-            increased = self._rate + self._target_rate * _ADDITIVE_INCREASE
-            self._rate = min(increased, self._target_rate)
+            self._not_before = self._clock.monotonic() + _PAUSE_SECONDS
+        return False
+
+    # ---- turns
+
+    @property
+    def _period(self) -> float:
+        return self._window + self._distance
+
+    @property
+    def _interval(self) -> float:
+        return self._period / self._calls
+
+    @property
+    def _groups(self) -> bool:
+        return self._distance <= _MAX_GROUP_DISTANCE and self._lead <= _MAX_GROUP_LEAD
+
+    def _next_turn(self, now: float) -> tuple[float, int]:
+        """Return the next turn, and how many permits may have it."""
+        turns, calls = self._turns, self._calls
+        turn = max(now, self._not_before)
+        if len(turns) >= calls:
+            turn = max(turn, turns[-calls] + self._period)
+        if not self._groups:
+            return max(turn, turns[-1] + self._interval if turns else turn), 1
+        in_group = self._granted % calls
+        if in_group:
+            return max([turn, *turns[-1:]]), calls - in_group
+        if turns and turns[-1] - turns[-calls:][0] < _MAX_GROUP_SPREAD:
+            turn = max(turn, turns[-1] + self._period)  # together again
+        return turn, calls
+
+    def _grant(self, now: float, turn: float) -> Permit:
+        permit = Permit(now, turn)
+        self._granted += 1
+        self._hold(permit, turn)
+        self._open.add(permit)
+        return permit
+
+    def _hold(self, permit: Permit, turn: float) -> None:
+        permit.turn = turn
+        insort(self._turns, turn)
+        del self._turns[: -2 * self._calls]
+
+    def _give_up_turn(self, permit: Permit) -> None:
+        with contextlib.suppress(ValueError):  # it is long past
+            self._turns.remove(permit.turn)
+
+    def _first_free(self, earliest: float) -> float:
+        """Return the first moment at which one call more exceeds the rate in no window."""
+        starts, calls, moment = self._starts, self._calls, earliest
+        first = 0
+        while first + calls <= len(starts):
+            begin, end = starts[first], starts[first + calls - 1]
+            if max(end, moment) - min(begin, moment) < self._window:
+                moment = begin + self._window
+            first += 1
+        return moment
+
+    # ---- distance
+
+    def _widen(self, permit: Permit) -> None:
+        with self._lock:
+            now = self._clock.monotonic()
+            self._give_up_turn(permit)
+            with contextlib.suppress(ValueError):
+                self._starts.remove(permit.turn)
+            if now < self._steers_from:
+                return
+            self._refused = [*(one for one in self._refused if one > now - 1), now]
+            doublings = min(len(self._refused) - 1, _MAX_DOUBLINGS)
+            step = _DISTANCE_STEP * (1 - _REFUSED_SHARE) * 2**doublings
+            self._distance = min(self._distance + step, _MAX_DISTANCE)
+
+    def _narrow(self) -> None:
+        with self._lock:
+            step = _DISTANCE_STEP * _REFUSED_SHARE
+            step = max(step, _RETURN_SHARE * (self._distance - _MAX_GROUP_DISTANCE))
+            self._distance = max(0.0, self._distance - step)

@@ -24,7 +24,7 @@ from .keys import best_frame_key, result_key
 from .markers import Marker, ParkReason, try_park
 from .records import Response
 from .result import Finding, build_result
-from .store import JPEG, JSON
+from .store import JPEG, JSON, ObjectHead
 from .verdict_table import Outcome
 from .verdicts import TOO_MANY_SUBMISSIONS, local_outcome, outcome_of_response
 
@@ -49,6 +49,8 @@ class Publisher:
         self._log = log
         self._frame_write_unconfirmed = False
         self._recheck_scheduled = False
+        self.published: ObjectHead | None = None
+        """What a HEAD would tell of the result that was published last."""
 
     def publish_result(
         self, pair: CompletePair, response: Response, frame: StoredFrame | NoFrame | None
@@ -74,7 +76,7 @@ class Publisher:
             if found:
                 self._put(finding._replace(frame=found))
             elif self._frame_write_unconfirmed:
-                self._schedule_recheck()
+                self.schedule_recheck()
         return outcome
 
     def publish_invalid(self, inputs: InvalidPair) -> Outcome:
@@ -134,7 +136,7 @@ class Publisher:
                 result.body,
                 JSON,
                 result.metadata,
-                on_first_failure=self._schedule_recheck,
+                on_first_failure=self.schedule_recheck,
             )
 
         tasks, response, pair = [put], finding.response, finding.pair
@@ -145,14 +147,16 @@ class Publisher:
             ctx.concurrency.gather(*tasks)
         except StoreUnavailableError as error:
             raise PairNotFinishedError(error, marker_written=self._recheck_scheduled) from error
+        now, key = ctx.store.now(), result_key(ctx.settings, self._pair_id)
+        self.published = ObjectHead(key, len(result.body), "", None, now, now, result.metadata)
 
-    def _schedule_recheck(self) -> None:
+    def schedule_recheck(self, extra_seconds: float = 0.0) -> None:
         """Park the pair: an unacknowledged write may take effect over a newer result."""
-        marker = Marker(self._pair_id, ParkReason.LATE_WRITE)
-        self._recheck_scheduled = try_park(self._ctx, marker, _LATE_WRITE_SECONDS)
+        marker, seconds = Marker(self._pair_id, ParkReason.LATE_WRITE), _LATE_WRITE_SECONDS
+        seconds += extra_seconds
+        self._recheck_scheduled = try_park(self._ctx, marker, seconds)
         if self._recheck_scheduled:
-            reason = ParkReason.LATE_WRITE.code
-            self._log("pair.parked", seconds=_LATE_WRITE_SECONDS, reason=reason)
+            self._log("pair.parked", seconds=seconds, reason=ParkReason.LATE_WRITE.code)
 
 
 def _detail(response: Response) -> str:

@@ -1,9 +1,14 @@
 """Reconcile: find pairs that no event finished, and park them.
 
-The inputs are listed page by page; for the pairs of a page the results are listed as well. Both
-listings cost one request for about a thousand keys, whatever order pair ids and suffixes give them,
-and only one page of either is held. Times and listings only choose which pairs to inspect; what is
-true of a pair is decided by HEADs.
+The inputs are listed page by page, and pairs that changed since the last pass are looked at. What
+the listing shows of their inputs is compared with the metadata of `result.json`, which takes one
+HEAD; only where the two differ are all HEADs made. Once a day a full pass lists the results as
+well, and finds those that are missing or were written late. Every listing costs one request for
+about a thousand keys, whatever order pair ids and suffixes give them, and only one page of either
+is held.
+
+Times and listings only choose which pairs to look at. Listings are eventually consistent
+(436/30614): what one does not show yet is recent, and so is looked at again in the next pass.
 """
 
 from __future__ import annotations
@@ -15,6 +20,7 @@ from typing import NamedTuple
 
 from .context import Context
 from .errors import LivenessError, StoreUnavailableError
+from .inspection import IncompletePair, Input, Inspection, classify
 from .keys import (
     InputKey,
     marker_prefix,
@@ -35,6 +41,10 @@ STATE_SCHEMA = "liveness-reconcile/1"
 LEDGER_KEPT_SECONDS = 30 * 24 * 3600.0
 # A pass looks back beyond the start of the one before it: listings lag, and so do clocks.
 _OVERLAP_SECONDS = 3600.0
+# By how much a listing may lag, and instances' clocks may differ.
+_LISTING_SECONDS = 600.0
+# How far the start of a full pass is from that of the one before it.
+_FULL_PASS_SECONDS = 23.5 * 3600.0
 _WORKERS = 8
 # One pair may fail for a reason of its own; this many in a row, with no success, are the store's.
 _MAX_FAILURES = 8
@@ -42,15 +52,28 @@ _MAX_FAILURES = 8
 _MAX_MARKER_PAGES = 50
 # A page and its candidates must be finished before the invocation ends.
 _MIN_PAGE_SECONDS = 20.0
+# So many are listed again if an invocation crashes.
+_PAGES_PER_STATE = 100
 _MAX_STATE_BYTES = 16 * 1024
 
 
 class State(NamedTuple):
-    """Between two runs: when the last finished pass began, and where an unfinished one is."""
+    """Between two runs: when the last finished passes began, and where an unfinished one is."""
 
     finished_pass_began: float = 0.0  # seconds since 1970
     pass_began: float = 0.0
     cursor: str = ""
+    full_pass_began: float = 0.0  # the last finished one that listed the results, too
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the pass that is under way lists the results, too."""
+        return self.pass_began - self.full_pass_began >= _FULL_PASS_SECONDS
+
+    def finished(self) -> State:
+        """Return the state after the pass that is under way."""
+        full_pass_began = self.pass_began if self.is_full else self.full_pass_began
+        return State(finished_pass_began=self.pass_began, full_pass_began=full_pass_began)
 
 
 class Reconciled(NamedTuple):
@@ -82,19 +105,26 @@ def reconcile(ctx: Context, log: Log, prefix: str, needs_work: NeedsWork) -> Rec
     state = read_state(ctx) if not prefix else State()
     if not state.cursor:
         state = state._replace(pass_began=ctx.store.now())
-    since = state.finished_pass_began - _OVERLAP_SECONDS
     parked_already = _pairs_with_markers(ctx)
     input_prefix = ctx.settings.input_prefix + prefix
-    cursor, keys, checked, parked = state.cursor or input_prefix, 0, 0, 0
+    after = cursor = state.cursor or input_prefix
+    tail: tuple[ListedObject, ...] = ()
+    pages = keys = checked = parked = 0
     while True:
-        if ctx.seconds_for_calls() < _MIN_PAGE_SECONDS:
+        is_late = ctx.seconds_for_calls() < _MIN_PAGE_SECONDS
+        if not prefix and pages and (is_late or pages % _PAGES_PER_STATE == 0):
+            write_state(ctx, state._replace(cursor=cursor))
+        if is_late:
             return Reconciled(False, keys, checked, parked)
-        page = ctx.store.list(ctx.settings.bucket, input_prefix, cursor)
-        keys += len(page.items)
-        changed = _pairs_on(ctx, page.items)
+        page = ctx.store.list(ctx.settings.bucket, input_prefix, after)
+        pages, keys = pages + 1, keys + len(page.items)
+        items = tail + page.items
+        tail = _unfinished_tail(ctx, items) if page.next_marker else ()
+        items = items[: len(items) - len(tail)]
+        listed = _pairs_on(ctx, items)
         candidates = [
-            pair_id
-            for pair_id in _candidates(ctx, changed, _results_of(ctx, changed), since)
+            listed[pair_id]
+            for pair_id in _candidates(ctx, listed, state)
             if pair_hash(pair_id) not in parked_already
         ]
         outdated = _check(ctx, log, candidates, needs_work)
@@ -104,22 +134,46 @@ def reconcile(ctx: Context, log: Log, prefix: str, needs_work: NeedsWork) -> Rec
         checked, parked = checked + len(candidates), parked + len(outdated)
         if page.next_marker is None:
             break
-        cursor = page.next_marker
-        if not prefix:
-            write_state(ctx, state._replace(cursor=cursor))  # a later page may fail
+        after, cursor = page.next_marker, items[-1].key
     if not prefix:
-        write_state(ctx, State(finished_pass_began=state.pass_began))
+        write_state(ctx, state.finished())
     return Reconciled(True, keys, checked, parked)
 
 
-def _pairs_on(ctx: Context, items: Iterable[ListedObject]) -> dict[str, float]:
-    """Return when each pair of a page was last written to; one may be on two pages."""
-    pairs: dict[str, float] = {}
+class _Listed(NamedTuple):
+    """What one page shows of a pair; the rest of it may be on another page."""
+
+    pair_id: str
+    inputs: tuple[Input, ...] = ()
+
+    @property
+    def last_change(self) -> float:
+        return max(item.last_modified for item in self.inputs)
+
+
+def _pairs_on(ctx: Context, items: Iterable[ListedObject]) -> dict[str, _Listed]:
+    """Return the pairs of a page."""
+    pairs: dict[str, _Listed] = {}
     for item in items:
         key = read_input_key(ctx.settings, item.key)
         if isinstance(key, InputKey):
-            pairs[key.pair_id] = max(pairs.get(key.pair_id, 0.0), item.last_modified)
+            found = Input(key.role, key.key, item.etag, item.size, item.last_modified, None)
+            known = pairs.get(key.pair_id) or _Listed(key.pair_id)
+            pairs[key.pair_id] = known._replace(inputs=(*known.inputs, found))
     return pairs
+
+
+def _unfinished_tail(ctx: Context, items: tuple[ListedObject, ...]) -> tuple[ListedObject, ...]:
+    """Return the last keys if they are of one pair, the rest of which the next page may show."""
+    if not items or not isinstance(last := read_input_key(ctx.settings, items[-1].key), InputKey):
+        return ()
+    roles, start = set(), len(items)
+    while start and isinstance(key := read_input_key(ctx.settings, items[start - 1].key), InputKey):
+        if key.pair_id != last.pair_id:
+            break
+        roles.add(key.role)
+        start -= 1
+    return items[start:] if start and len(roles) == 1 else ()
 
 
 def _results_of(ctx: Context, pairs: Iterable[str]) -> dict[str, float]:
@@ -147,16 +201,27 @@ def _results_of(ctx: Context, pairs: Iterable[str]) -> dict[str, float]:
     return written
 
 
-def _candidates(
-    ctx: Context, changed: dict[str, float], written: dict[str, float], since: float
-) -> list[str]:
-    """Choose the pairs to check: recent ones without a result, and those changed since `since`."""
+def _candidates(ctx: Context, listed: dict[str, _Listed], state: State) -> list[str]:
+    """Choose the pairs to check.
+
+    Those whose inputs changed since the last pass began; in a full pass also those without a
+    result, and those whose result was written so late that no pass has seen it since.
+    """
     oldest = ctx.store.now() - LEDGER_KEPT_SECONDS
+    changed_since = max(oldest, state.finished_pass_began - _OVERLAP_SECONDS)
+    recent = {name for name, pair in listed.items() if pair.last_change >= changed_since}
+    if not state.is_full:
+        return list(recent)
+    written_since = max(oldest, state.full_pass_began - _OVERLAP_SECONDS)
+    written = _results_of(ctx, listed)
     return [
         pair_id
-        for pair_id, last_change in changed.items()
-        if max(last_change, written.get(pair_id, 0.0)) >= max(since, oldest)
-        or (pair_id not in written and last_change >= oldest)
+        for pair_id, pair in listed.items()
+        if pair_id in recent
+        or (pair_id not in written and pair.last_change >= oldest)
+        # Each pair is checked at least once an overlap after its last change.
+        or written.get(pair_id, 0.0)
+        >= max(written_since, pair.last_change + _OVERLAP_SECONDS - _LISTING_SECONDS)
     ]
 
 
@@ -174,30 +239,43 @@ def _pairs_with_markers(ctx: Context) -> set[str]:
     return pairs
 
 
-def _check(ctx: Context, log: Log, candidates: list[str], needs_work: NeedsWork) -> list[str]:
-    """Return the candidates whose published result is not the current one.
+def _check(ctx: Context, log: Log, candidates: list[_Listed], needs_work: NeedsWork) -> list[str]:
+    """Return the candidates whose published result is not the current one, or may not be.
 
     Raises StoreUnavailableError if that can be found out of none of them.
     """
     outdated: list[str] = []
     failures: list[LivenessError] = []  # in a row
 
-    def check(pair_id: str) -> None:
+    def check(pair: _Listed) -> None:
+        pair_id = pair.pair_id
         try:
-            if needs_work(pair_id):
+            if not _is_finished(ctx, pair) and needs_work(pair_id):
                 outdated.append(pair_id)
         except LivenessError as error:
             # This pair's own trouble must not keep the others from being found.
             log("reconcile.pair-failed", pair_id=pair_id, reason=str(error))
             failures.append(error)
-            if isinstance(error, StoreUnavailableError) and len(failures) >= _MAX_FAILURES:
-                raise
+            if isinstance(error, StoreUnavailableError):
+                if len(failures) >= _MAX_FAILURES:
+                    raise
+                outdated.append(pair_id)  # no later pass looks at it
         else:
             failures.clear()
 
-    tasks = (partial(check, pair_id) for pair_id in candidates)
+    tasks = (partial(check, pair) for pair in candidates)
     ctx.concurrency.run_pool(tasks, workers=_WORKERS)
     return sorted(outdated)
+
+
+def _is_finished(ctx: Context, pair: _Listed) -> bool:
+    """Whether the result is plainly the last word on what the listing shows. One HEAD at most."""
+    classified = classify(ctx.settings, pair.pair_id, pair.inputs)
+    if isinstance(classified, IncompletePair):
+        return False
+    key = result_key(ctx.settings, pair.pair_id)
+    result = ctx.store.head(ctx.settings.result_bucket, key)
+    return Inspection(classified, result).result_is_final
 
 
 def read_state(ctx: Context) -> State:
@@ -209,14 +287,18 @@ def read_state(ctx: Context) -> State:
     try:
         record = json.loads(stored.body)
         state = State(
-            float(record["finished_pass_began"]), float(record["pass_began"]), str(record["cursor"])
+            float(record["finished_pass_began"]),
+            float(record["pass_began"]),
+            str(record["cursor"]),
+            float(record.get("full_pass_began", 0)),
         )
         cursor_bytes = len(state.cursor.encode())
     except UNPARSABLE:
         return State()
     # A time in the future would hide what changes until then; false for NaN, too.
     latest = ctx.store.now() + _OVERLAP_SECONDS
-    if not (0 <= state.finished_pass_began <= latest and 0 <= state.pass_began <= latest):
+    times = (state.finished_pass_began, state.pass_began, state.full_pass_began)
+    if not all(0 <= time <= latest for time in times):
         return State()
     is_ours = state.cursor.startswith(ctx.settings.input_prefix) and cursor_bytes <= MAX_KEY_BYTES
     return state if is_ours else state._replace(cursor="")
@@ -228,6 +310,7 @@ def write_state(ctx: Context, state: State) -> None:
         "finished_pass_began": state.finished_pass_began,
         "pass_began": state.pass_began,
         "cursor": state.cursor,
+        "full_pass_began": state.full_pass_began,
     }
     body = json.dumps(record, ensure_ascii=False).encode()
     ctx.store.put(ctx.settings.ledger_bucket, reconcile_state_key(ctx.settings), body, JSON, {})

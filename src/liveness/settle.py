@@ -77,6 +77,7 @@ class Settlement:
         self._pair = pair
         self._urgent = urgent
         self.giving_up = giving_up
+        self._permit: Permit | None = None
 
     # ---- 2: claim
 
@@ -84,9 +85,17 @@ class Settlement:
         self,
     ) -> RecordedResponse | Deferral | Parked | InputsChanged | InvalidPair:
         """Find the recorded response, or make the one call that may be made."""
+        try:
+            return self._run()
+        finally:
+            if self._permit is not None:
+                self._ctx.pacer.close(self._permit)
+
+    def _run(
+        self,
+    ) -> RecordedResponse | Deferral | Parked | InputsChanged | InvalidPair:
         history = self._journal.history_of(self._pair)
         prepared: Prepared | None = None
-        permit: Permit | None = None
         while True:
             if history != History() and (step := self._before_next_attempt(history)):
                 return step
@@ -100,17 +109,18 @@ class Settlement:
                     return outcome
                 prepared = outcome
                 # One permit is one call: what is found out on the way to an attempt costs none.
-                permit = permit or self._ctx.pacer.acquire(self._seconds_for_permit())
-                if permit is None:
+                if self._permit is None:
+                    self._permit = self._ctx.pacer.acquire(self._seconds_for_permit())
+                if self._permit is None:
                     return Deferral(0, ParkReason.NO_CALL_SLOT)
             admission = self._admission_control(prepared, history)
-            match self._ledger.claim(history, admission):
+            match self._claim(history, admission):
                 case Response() as response:
                     return RecordedResponse(response)
                 case Mine() as mine:
-                    if prepared is None or permit is None:  # no call begins while we give up
+                    if prepared is None or self._permit is None:  # no call begins while we give up
                         return self._give_up_under(mine, admission, history.released(mine.number))
-                    return self._call_under(mine, admission, prepared, permit, history)
+                    return self._call_under(mine, admission, prepared, self._permit, history)
                 case Unread(mine, error):
                     self._raise_unfinished(mine, history, error)
                 case Theirs(claim):
@@ -118,6 +128,19 @@ class Settlement:
                     self._journal.learn(self._pair, history)
                     if lease_left > 0:
                         return Deferral(lease_left, ParkReason.LEASE_HELD)
+
+    def _claim(
+        self, history: History, admission: AdmissionControl
+    ) -> Mine | Theirs | Unread | Response:
+        """Claim; meanwhile open a connection for the call, if that is needed."""
+        connect = None if self.giving_up else self._ctx.face.reserve_connection()
+        if connect is None:
+            return self._ledger.claim(history, admission)
+        claim: Mine | Theirs | Unread | Response
+        _, claim = self._ctx.concurrency.gather(
+            connect, lambda: self._ledger.claim(history, admission)
+        )
+        return claim
 
     @property
     def _limit(self) -> int:
@@ -315,14 +338,13 @@ class Settlement:
     def _admit(
         self, claim: Mine, control: AdmissionControl, prepared: Prepared, history: History
     ) -> Admission | RecordedResponse | Parked | InputsChanged:
-        """Decide whether to call; if not, give the claim back, and the permit too."""
+        """Decide whether to call; if not, give the claim back."""
         try:
             admission = control.decide()
         except Exception as error:
             self._raise_unfinished(claim, history, error)
         if isinstance(admission, Admission):
             return admission
-        self._ctx.pacer.put_back()
         later = history.released(claim.number)
         match admission:
             case Refusal():

@@ -79,6 +79,7 @@ class ListedObject(NamedTuple):
     key: str
     last_modified: float
     etag: str = ""  # without quotes
+    size: int = -1  # unless the listing shows it
 
 
 class Page(NamedTuple):

@@ -15,12 +15,23 @@ from typing import NamedTuple
 from .call import Deferral, InputsChanged
 from .context import Context
 from .errors import ConfigurationError, LivenessError, PairNotFinishedError
-from .inspection import CompletePair, Inspection, InvalidPair, inspect
+from .inspection import (
+    AMBIGUOUS,
+    CompletePair,
+    IncompletePair,
+    Inspection,
+    InvalidPair,
+    inspect,
+    inspect_image,
+    is_unchanged,
+)
 from .journal import Journal, Parked
+from .keys import InputKey
 from .ledger import Ledger
 from .logs import Log
 from .markers import Marker, ParkReason
 from .publish import Publisher
+from .records import MAX_INVOCATION_SECONDS
 from .settle import RecordedResponse, Settlement
 from .verdict_table import Outcome
 
@@ -57,11 +68,16 @@ class Walk:
         log: Log,
         marker: Marker | None = None,
         urgent: bool = False,
+        image: InputKey | None = None,
     ) -> None:
-        """Walk because of `marker`, if any; `urgent` if an operator waits: no pause counts."""
+        """Walk because of `marker`, if any; `urgent` if an operator waits: no pause counts.
+
+        `image` if all that is known is that this object was uploaded.
+        """
         self._ctx = ctx
         self._pair_id = pair_id
         self._urgent = urgent
+        self._image = image
         self._giving_up = False
         self._journal = Journal(ctx, pair_id, log, marker)
         self._publisher = Publisher(ctx, pair_id, self._journal.log)
@@ -100,14 +116,16 @@ class Walk:
             self._ledger(inputs).grant()
 
     def _walk(self) -> WalkResult:
+        if self._image and (incomplete := self._inspect_image(self._image)):
+            return self._waiting(incomplete)
         published: WalkResult | None = None
         unreadable = ""  # the fingerprint of inputs that HEAD describes and GET refuses
         for _ in range(_MAX_ROUNDS):
             inspection = self._inspect()
             pair, inputs = inspection.pair, inspection.inputs
-            if pair is None:
-                missing = f"no {' and '.join(inspection.missing)} input yet"
-                return published or self._result("waiting", detail=missing)
+            if isinstance(inputs, IncompletePair):
+                return published or self._waiting(inputs)
+            assert pair is not None
             ledger = self._ledger(pair)
             if published and pair.fingerprint == unreadable:
                 return published
@@ -128,6 +146,8 @@ class Walk:
                 return self._parked(step)
             if isinstance(step, RecordedResponse):
                 published = self._publish(pair, step)
+                if self._is_settled(pair, ledger):
+                    return published
         return self._parked(self._journal.park(Deferral(0, ParkReason.INPUTS_UNSTABLE)))
 
     # ---- 1 and 6: inspect
@@ -144,6 +164,26 @@ class Walk:
             result=inspection.result_fingerprint,
         )
         return inspection
+
+    def _inspect_image(self, image: InputKey) -> IncompletePair | None:
+        """Inspect no more than tells that there is no package yet, if that is so."""
+        ctx = self._ctx
+        incomplete = inspect_image(ctx.settings, ctx.store, ctx.concurrency, image)
+        if incomplete:
+            self._journal.log("pair.inspected", inputs="incomplete", result=None)
+        return incomplete
+
+    def _is_settled(self, pair: CompletePair, ledger: Ledger) -> bool:
+        """Whether the inputs are as they were, and what was just published is the last word.
+
+        Whoever publishes over it looks again, too, so that `result.json` need not be read back.
+        """
+        ctx = self._ctx
+        if not is_unchanged(ctx.settings, ctx.store, ctx.concurrency, pair):
+            return False
+        inspection = Inspection(pair, self._publisher.published)
+        self._journal.log("pair.inspected", inputs="complete", result=inspection.result_fingerprint)
+        return self._is_up_to_date(inspection, ledger)
 
     def _ledger(self, pair: CompletePair) -> Ledger:
         self._journal.turn_to(pair)
@@ -189,7 +229,12 @@ class Walk:
         return self._published(outcome)
 
     def _publish_invalid(self, inputs: InvalidPair) -> WalkResult:
-        return self._published(self._publisher.publish_invalid(inputs), inputs.detail)
+        outcome = self._publisher.publish_invalid(inputs)
+        if inputs.reason == AMBIGUOUS:
+            # A walk that began before there was another key publishes what it knows, and does not
+            # look for other keys again.
+            self._publisher.schedule_recheck(MAX_INVOCATION_SECONDS)
+        return self._published(outcome, inputs.detail)
 
     def _published(self, outcome: Outcome, detail: str | None = None) -> WalkResult:
         self._journal.log("pair.published", status=outcome.status)
@@ -197,10 +242,15 @@ class Walk:
 
     # ---- results
 
+    def _waiting(self, inputs: IncompletePair) -> WalkResult:
+        return self._result("waiting", detail=f"no {' and '.join(inputs.missing)} input yet")
+
     def _parked(self, parked: Parked) -> WalkResult:
         deferral = parked.deferral
         detail = deferral.detail or deferral.reason.text
-        return self._result("parked", detail=detail, is_due=deferral.seconds <= 0)
+        # A pair that was parked because a drainer is busy is that drainer's.
+        is_due = deferral.seconds <= 0 and deferral.reason is not ParkReason.DRAIN_ACTIVE
+        return self._result("parked", detail=detail, is_due=is_due)
 
     def _result(
         self,

@@ -33,8 +33,8 @@ UPLOADS = CosTrigger(BUCKET, prefix="liveness/incoming/")
 DRAIN = TimerTrigger("drain", "drain", "0 * * * * * *")
 RECONCILE = TimerTrigger("reconcile", "reconcile", "0 17 * * * * *")
 CHECKS = [
-    "clock", "region", "versioning", "function", "settings", "uploads", "own writes", "drain",
-    "reconcile", "role", "policy", "quota", "retries", "markers", "claims", "submissions",
+    "clock", "region", "versioning", "function", "settings", "cpu", "uploads", "own writes",
+    "drain", "reconcile", "role", "policy", "quota", "retries", "markers", "claims", "submissions",
     "packages", "slots", "frames", "results", "link",
 ]  # fmt: skip
 
@@ -403,6 +403,11 @@ def clock_ahead(seconds: float) -> Break:
             ),
             "policy",
             "may not do what is needed",
+        ),
+        (
+            lambda installation: installation.deploy(memory_mb=128),
+            "cpu",
+            "128 MB are about 0.07 of a core, enough for 3.6 pairs/s in one instance",
         ),
         (lambda installation: installation.deploy(reserved_mb=0), "quota", "is stopped"),
         (
@@ -792,7 +797,7 @@ def refusing_inputs(request: RequestRecord, phase: str) -> Reply | None:
     [
         (
             refusing("GetFunction", "UnauthorizedOperation.CAM"),
-            {"function", "settings", "role", "policy"},
+            {"function", "settings", "cpu", "role", "policy"},
             "GetFunction: UnauthorizedOperation.CAM",
         ),
         (
@@ -891,8 +896,8 @@ def test_a_missing_function_skips_the_checks_that_need_it(installation: Installa
     findings = installation.findings(1)
 
     assert in_state(findings, "skipped") == {
-        "settings", "uploads", "own writes", "drain", "reconcile", "role", "policy", "quota",
-        "retries",
+        "settings", "cpu", "uploads", "own writes", "drain", "reconcile", "role", "policy",
+        "quota", "retries",
     }  # fmt: skip
 
 

@@ -346,7 +346,10 @@ def test_reconcile_skips_pairs_older_than_the_ledger(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("flat", [False, True])
-def test_reconcile_needs_one_request_per_thousand_keys(cloud: Cloud, flat: bool) -> None:
+@pytest.mark.parametrize("full", [False, True])
+def test_reconcile_needs_one_request_per_thousand_keys(
+    cloud: Cloud, flat: bool, full: bool
+) -> None:
     names = [f"{number:04}" for number in range(1500)]
     function = cloud.instance(
         **({"LIVE_SUFFIXES": ".live", "IMAGE_SUFFIXES": ".jpg"} if flat else {})
@@ -360,11 +363,13 @@ def test_reconcile_needs_one_request_per_thousand_keys(cloud: Cloud, flat: bool)
             cloud.bucket.backdate(f"liveness/incoming/{key}", 100_000)
         result = f"liveness/results/{name}/result.json"
         cloud.bucket.put(result, b"{}")
-        cloud.bucket.backdate(result, 90_000)
+        cloud.bucket.backdate(result, 99_000)
+    now = cloud.sandbox.clock.now().timestamp()
     state = {
-        "finished_pass_began": cloud.sandbox.clock.now().timestamp() - 7200,
+        "finished_pass_began": now - 7200,
         "pass_began": 0,
         "cursor": "",
+        "full_pass_began": now - (90_000 if full else 7200),
     }
     cloud.bucket.put("liveness/ledger/reconcile.json", json.dumps(state).encode())
     request_count = len(cloud.requests_of(function))
@@ -372,8 +377,38 @@ def test_reconcile_needs_one_request_per_thousand_keys(cloud: Cloud, flat: bool)
     run = function(RECONCILE)["reconcile"]
 
     assert (run["keys"], run["checked"]) == (3000, 0)
-    # Inputs, results, state, markers.
-    assert len(cloud.requests_of(function)) - request_count <= 3 + 5 + 2 + 1
+    # Inputs, state, markers; once a day the results, too.
+    assert len(cloud.requests_of(function)) - request_count <= 3 + 2 + 1 + 5 * full
+
+
+def test_reconcile_makes_one_request_for_a_pair_that_is_finished(cloud: Cloud) -> None:
+    function = cloud.instance()
+    for name in ("anna", "bert"):
+        cloud.put_pair(name)
+        function.walk(name)
+    request_count = len(cloud.requests_of(function))
+
+    run = function(RECONCILE)["reconcile"]
+
+    assert (run["checked"], run["parked"]) == (2, 0)
+    made = [f"{item.method} {item.key}" for item in cloud.requests_of(function)[request_count:]]
+    assert sorted(item for item in made if "liveness/ledger" not in item and item != "GET ") == [
+        "HEAD liveness/results/anna/result.json",
+        "HEAD liveness/results/bert/result.json",
+    ]
+
+
+@pytest.mark.parametrize("hours", [0, 30])
+def test_reconcile_finds_a_result_that_was_removed(cloud: Cloud, hours: int) -> None:
+    """A pass every hour sees it as long as the inputs are new, and the daily one later, too."""
+    cloud.put_pair("anna")
+    function = cloud.instance()
+    function.walk("anna")
+    function(RECONCILE)
+    cloud.bucket.delete("liveness/results/anna/result.json")
+    cloud.advance(hours * 3600)
+
+    assert function(RECONCILE)["reconcile"]["parked"] == 1
 
 
 def test_reconcile_resumes_where_it_stopped(cloud: Cloud) -> None:

@@ -69,6 +69,8 @@ def test_a_second_invocation_reuses_the_warm_instance(cloud: Cloud) -> None:
 
     cold, warm = function.invocations
     assert (cold.cold, warm.cold) == (True, False)
+    assert "instance.started" in cold.logs[0] and '"cpu_share": ' in cold.logs[0]
+    assert not any("instance.started" in line for line in warm.logs)
     assert warm.result["pairs"][0]["status"] == "passed"
 
 

@@ -161,6 +161,33 @@ def test_connections_are_reused_only_for_a_short_time(monkeypatch: pytest.Monkey
         assert len(connections) == 2
 
 
+def test_a_connection_is_opened_before_its_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    with server(answer) as (url, connections):
+        monkeypatch.setenv("http_proxy", url)
+        face = client()
+        for _ in range(2):
+            connect = face.reserve_connection()
+            assert connect is not None, "each call has a connection of its own"
+            connect()
+        assert face.reserve_connection() is not None, "both are reserved"
+        assert isinstance(face.detect(REQUEST, 5, discard), Answer)
+
+    assert len(connections) == 2
+
+
+def test_what_fails_ahead_of_a_call_is_left_to_the_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
+    face = client()
+    connect = face.reserve_connection()
+    assert connect is not None
+
+    connect()
+
+    assert isinstance(face.detect(REQUEST, 5, discard), NotSent)
+
+
 # ---- connecting is a step of its own: what failed before it ended was never sent
 
 

@@ -6,12 +6,13 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
 
-from liveness.cloud.cos import CosStore, new_session
+from liveness.cloud.connections import Connections
+from liveness.cloud.cos import CosStore
 from liveness.cloud.credentials import read_credentials
 from liveness.errors import (
     LivenessError,
@@ -491,7 +492,7 @@ def test_only_the_inspected_content_is_hashed(
     cloud.on("GET", "live.bin", reply)
     cloud.on("PUT", "elsewhere", Reply(200))
 
-    with new_session() as session:
-        store = CosStore(read_settings(environ), read_credentials(environ), session)
+    with closing(Connections()) as connections:
+        store = CosStore(read_settings(environ), read_credentials(environ), connections)
         with pytest.raises(error):
             HASHING[verb](store, "liveness/incoming/anna/live.bin", "0" * 32)

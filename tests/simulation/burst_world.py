@@ -216,6 +216,9 @@ class SimFace:
     ) -> Answer | NotSent | NoReply:
         return self.use_within(seconds, request.live_url.split("/")[-2], on_late_answer)
 
+    def reserve_connection(self) -> None:
+        return None
+
     def upload_target(self, seconds: float) -> UploadTarget | Answer | NotSent:
         raise NotImplementedError
 
@@ -268,9 +271,8 @@ class InstanceFace:
             kernel, cpu, resources, face.way_seconds, resources.face_connections
         )
 
-    def connect(self) -> None:
-        """Open a connection for a call to come, unless there is one that is idle."""
-        self.connections.open_ahead()
+    def reserve_connection(self) -> Callable[[], None] | None:
+        return self.connections.reserve()
 
     def detect(
         self, request: DetectRequest, seconds: float, on_late_answer: Callable[[Answer], None]

@@ -158,26 +158,47 @@ class SimConcurrency:
         return [task.outcome() for task in running] + [last]
 
     def run_pool(self, tasks: Iterator[Callable[[], Any]], workers: int) -> None:
-        drawing: list[bool] = []
-        ended: list[bool] = []
+        queue: list[greenlet] = []  # the workers that wait to draw
+        running: list[Task] = []
+        state = {"drawing": False, "ended": False, "busy": 0}
 
         def work() -> None:
-            while not ended:
-                while drawing:  # another worker is in the iterator, which may itself wait
-                    self._kernel.sleep(0.01)
-                if ended:
-                    return
-                drawing.append(True)
+            while True:
+                while state["drawing"]:  # another worker is in the iterator, which may itself wait
+                    queue.append(getcurrent())
+                    self._kernel.suspend()
+                if state["ended"]:
+                    break
+                state["drawing"] = True
+                task = None
                 try:
                     task = next(tasks, None)
                 finally:
-                    drawing.clear()
+                    state["drawing"] = False
+                    state["ended"] = task is None
+                    if task is not None and len(running) - state["busy"] <= 1:
+                        start()
+                    if queue:
+                        self._kernel.wake(queue.pop(0), 0)
                 if task is None:
-                    ended.append(True)
-                    return
-                task()
+                    break
+                state["busy"] += 1
+                try:
+                    task()
+                finally:
+                    state["busy"] -= 1
+            while queue:
+                self._kernel.wake(queue.pop(0), 0)
 
-        self.gather(*(work for _ in range(workers)))
+        def start() -> None:
+            if len(running) < workers:
+                running.append(self._kernel.spawn(work))
+
+        start()
+        for task in running:  # which grow meanwhile
+            task.wait()
+        for task in running:
+            task.outcome()
 
     def lock(self) -> AbstractContextManager[Any]:
         return nullcontext()

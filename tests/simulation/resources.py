@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from .kernel import Kernel
@@ -153,13 +154,15 @@ class Connections:
         self._promised = 0  # of the idle ones: those opened ahead, for calls to come
         self.opened = 0
 
-    def open_ahead(self) -> None:
-        """Open a connection for a call to come, unless an idle one is left for it."""
+    def reserve(self) -> Callable[[], None] | None:
+        """Return what opens a connection for a call to come, unless an idle one is left for it."""
         self._forget_old()
         self._promised += 1
-        if len(self._idle) < self._promised:
-            self._open()
-            self._idle.append(self._kernel.now)
+        return self._open_ahead if len(self._idle) < self._promised else None
+
+    def _open_ahead(self) -> None:
+        self._open()
+        self._idle.append(self._kernel.now)
 
     def take(self) -> None:
         """Take an idle connection, or else open a new one."""

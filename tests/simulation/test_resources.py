@@ -70,15 +70,22 @@ def test_a_new_connection_costs_round_trips_unless_it_was_opened_before() -> Non
     assert ends(kernel, connections.take) == [pytest.approx(0.16)]
     connections.give_back()
     assert ends(kernel, connections.take, within=29) == [0]
-    assert ends(kernel, connections.open_ahead) == [pytest.approx(0.16)]
+    assert ends(kernel, reserved(connections)) == [pytest.approx(0.16)]
     assert connections.opened == 2
+
+
+def reserved(connections: Connections) -> Callable[[], None]:
+    """Return what opens the connection of a call to come."""
+    connect = connections.reserve()
+    assert connect is not None
+    return connect
 
 
 def test_a_connection_that_was_idle_for_long_is_not_used_again() -> None:
     kernel = Kernel(1)
     resources = Resources(handshake_round_trips=2)
     connections = Connections(kernel, Cpu(kernel, resources), resources, _WAY, kept=10)
-    ends(kernel, connections.open_ahead, within=31)
+    ends(kernel, reserved(connections), within=31)
 
     assert ends(kernel, connections.take) == [pytest.approx(0.16)]
 
@@ -87,8 +94,8 @@ def test_calls_to_come_get_a_connection_each() -> None:
     kernel = Kernel(1)
     resources = Resources(handshake_round_trips=2)
     connections = Connections(kernel, Cpu(kernel, resources), resources, _WAY, kept=10)
-    ends(kernel, connections.open_ahead, within=1)
-    ends(kernel, connections.open_ahead, within=1)
+    ends(kernel, reserved(connections), within=1)
+    ends(kernel, reserved(connections), within=1)
 
     assert ends(kernel, connections.take, connections.take, within=1) == [0, 0]
     assert connections.opened == 2

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from liveness.due_markers import DueMarker, DueMarkers
-from liveness.keys import marker_key
+from liveness.keys import marker_key, pair_hash
 from liveness.settings import read_settings
 from liveness.store import ListedObject, Page, RetryingStore
 from tests.clocks import ManualClock
@@ -26,6 +26,7 @@ class Backlog:
     def __init__(self) -> None:
         self.clock = ManualClock(NOW)
         self.keys: list[str] = []
+        self.pages = 0
         self.during_next_listing: Callable[[], None] | None = None
         ctx: Any = self
         self.settings = SETTINGS
@@ -36,8 +37,10 @@ class Backlog:
         if interruption := self.during_next_listing:
             self.during_next_listing = None
             interruption()
-        listed = [ListedObject(key, NOW) for key in sorted(self.keys) if key > after]
-        return Page(tuple(listed), None)
+        self.pages += 1
+        keys = [key for key in sorted(self.keys) if key > after]
+        page = tuple(ListedObject(key, NOW, "", 0) for key in keys[:1000])
+        return Page(page, page[-1].key if len(keys) > 1000 else None)
 
     def park(self, pair_id: str, waited: float, has_setbacks: bool = False) -> str:
         token = f"{len(self.keys):024}"
@@ -45,9 +48,21 @@ class Backlog:
         self.keys.append(key)
         return key
 
+    def due_next(self) -> DueMarker | None:
+        """Draw and be done with it, and list a page if that is due."""
+        if self.due.begin_listing():
+            self.due.list_page()
+        marker = self.due.next()
+        if marker is not None:
+            self.keys.remove(marker.key)
+            self.due.done(marker.key, finished=True)
+        return marker
+
     def next(self) -> DueMarker | None:
         """Draw, after the time in which the drainer lists again."""
         self.clock.time += 3
+        if self.due.begin_listing():
+            self.due.list_page()
         return self.due.next()
 
 
@@ -56,12 +71,63 @@ def backlog() -> Backlog:
     return Backlog()
 
 
-def test_the_newest_and_the_oldest_pair_are_drawn_in_turn(backlog: Backlog) -> None:
+def test_pairs_are_drawn_oldest_first(backlog: Backlog) -> None:
+    """Near the limit of the rate their waiting times are those of a queue."""
     keys = [backlog.park(f"pair-{number}", waited=100 - number) for number in range(6)]
 
-    drawn = [backlog.next() for _ in range(6)]
+    assert [backlog.next() for _ in range(6)] == [DueMarker(key) for key in keys]
 
-    assert drawn == [DueMarker(keys[n]) for n in (5, 0, 1, 4, 5 - 2, 2)]
+
+@pytest.mark.parametrize(("waited", "draws"), [(30, 3), (3000, 2)])
+def test_the_newest_gets_a_share_beside_those_that_have_waited(
+    backlog: Backlog, waited: int, draws: int
+) -> None:
+    for number in range(40):
+        backlog.park(f"old-{number}", waited=waited - number / 10)
+    backlog.next()
+    fresh = {backlog.park(f"fresh-{number}", waited=-3.5 * number) for number in range(12)}
+
+    drawn = [marker.key for _ in range(12) if (marker := backlog.next())]
+
+    assert len(fresh & set(drawn)) == pytest.approx(12 / draws, abs=1)
+
+
+def test_what_the_first_page_shows_is_drawn_before_the_next_is_listed(backlog: Backlog) -> None:
+    for number in range(3000):
+        backlog.park(f"pair-{number}", waited=5000 - number)
+
+    drawn = {marker.key for _ in range(100) if (marker := backlog.due_next())}
+
+    assert len(drawn) == 100
+    assert backlog.pages == 1
+    drawn |= {marker.key for _ in range(2900) if (marker := backlog.due_next())}
+    assert len(drawn) == 3000, "and the next ones beside the walks"
+
+
+def test_a_listing_is_sorted_by_the_draw_that_follows_it(backlog: Backlog) -> None:
+    """A marker that is processed while a page is listed is not drawn once more."""
+    key = backlog.park("anna", waited=20)
+    assert backlog.next() == DueMarker(key)
+    backlog.clock.time += 3
+    assert backlog.due.begin_listing()
+    assert not backlog.due.begin_listing(), "one page at a time"
+    backlog.due.list_page()
+    backlog.due.done(key, finished=False)
+
+    assert backlog.due.next() is None
+
+
+def test_a_shard_draws_its_own_markers_and_then_helps(backlog: Backlog) -> None:
+    names = [f"pair-{number}" for number in range(40)]
+    keys = {name: backlog.park(name, waited=100) for name in names}
+    ours = {pair_hash(name) for name in names[::4]}
+    ctx: Any = backlog
+    backlog.due = DueMarkers(ctx, WORKERS, lambda pair: pair in ours)
+
+    drawn = [marker.key for _ in names if (marker := backlog.next())]
+
+    assert set(drawn[:10]) == {keys[name] for name in names[::4]}
+    assert len(set(drawn)) == 40
 
 
 def test_one_marker_of_a_pair_is_processed_at_a_time(backlog: Backlog) -> None:
@@ -70,7 +136,7 @@ def test_one_marker_of_a_pair_is_processed_at_a_time(backlog: Backlog) -> None:
 
     assert backlog.next() == DueMarker(first)
     assert backlog.next() is None
-    assert backlog.due.any_running
+    assert backlog.due.any_pending
 
 
 def test_markers_listed_before_a_finished_walk_are_obsolete(backlog: Backlog) -> None:
@@ -131,6 +197,7 @@ def test_markers_of_an_unfinished_pair_are_processed_one_after_another(backlog: 
     repeat = backlog.park("anna", waited=10)
     assert backlog.next() == DueMarker(first)
 
+    backlog.keys.remove(first)
     backlog.due.done(first, finished=False)
 
     assert backlog.next() == DueMarker(repeat)
@@ -150,6 +217,7 @@ def test_repeats_take_at_most_every_other_turn(backlog: Backlog) -> None:
         marker = backlog.next()
         assert marker is not None
         drawn.append(marker.key)
+        backlog.keys.remove(marker.key)
         backlog.due.done(marker.key, finished=False)
     assert sum(key in repeats for key in drawn) == 2
     assert sum(key in others for key in drawn) == 2

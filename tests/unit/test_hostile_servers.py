@@ -7,12 +7,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
 from liveness.best_frame import FETCH_POLICY, FETCH_SECONDS, fetch_frame
-from liveness.cloud.cos import CosStore, Session, new_session
+from liveness.cloud.connections import Connections
+from liveness.cloud.cos import CosStore
 from liveness.cloud.credentials import Credentials
 from liveness.cloud.system import SystemRandom, ThreadConcurrency
 from liveness.context import SHUTDOWN_RESERVE_SECONDS, Context
@@ -37,8 +39,8 @@ def _collect_garbage() -> Iterator[None]:
     gc.collect()
 
 
-def store_of(session: Session) -> CosStore:
-    return CosStore(SETTINGS, Credentials("AKIDexample", "key", "token"), session)
+def store_of(connections: Connections) -> CosStore:
+    return CosStore(SETTINGS, Credentials("AKIDexample", "key", "token"), connections)
 
 
 def fetch_from(store: CosStore) -> object:
@@ -75,10 +77,10 @@ def test_the_frame_timeout_covers_the_whole_download(monkeypatch: pytest.MonkeyP
 
     started = time.monotonic()
 
-    with server(drip) as (url, _), new_session() as session:
+    with server(drip) as (url, _), closing(Connections()) as connections:
         monkeypatch.setenv("http_proxy", url)
         try:
-            assert isinstance(fetch_from(store_of(session)), NoFrame)
+            assert isinstance(fetch_from(store_of(connections)), NoFrame)
         finally:
             end_of_test.set()
 
@@ -154,11 +156,11 @@ def test_malformed_replies_raise_only_the_functions_own_errors(
         connection.recv(65536)
         connection.sendall(reply)
 
-    with server(talk) as (url, _), new_session() as session:
+    with server(talk) as (url, _), closing(Connections()) as connections:
         monkeypatch.setenv("http_proxy", url)
         for verb, call in VERBS.items():
             try:
-                outcome = call(store_of(session))
+                outcome = call(store_of(connections))
             except LivenessError as error:
                 assert "://" not in str(error)
             else:

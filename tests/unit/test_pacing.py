@@ -1,4 +1,4 @@
-"""The token bucket of a drain: call starts, throttling and recovery (AIMD)."""
+"""The pacer of a drain: turns, call starts, and the distance that refusals steer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from liveness.breaker import CallOutcome
-from liveness.pacing import TokenBucket
+from liveness.pacing import Permit, SteeredPacer
 from tests.clocks import ManualClock
 
 START = 1000.0
@@ -37,115 +37,256 @@ class Observations:
         self.outcomes.append(outcome)
 
 
+def pacer_of(
+    rate: float, clock: ManualClock, breaker: Observations | None = None
+) -> SteeredPacer:
+    return SteeredPacer(rate, clock, threading.Lock(), EndlessSlot(), breaker or Observations())
+
+
+def acquire(pacer: SteeredPacer, timeout: float = 1000.0) -> Permit:
+    permit = pacer.acquire(timeout)
+    assert permit is not None
+    return permit
+
+
+def start(pacer: SteeredPacer, permit: Permit) -> float:
+    """Start the permit's call; return when."""
+    assert pacer.await_start(permit)
+    assert permit.start is not None
+    return permit.start
+
+
+def admit(pacer: SteeredPacer, calls: int) -> list[float]:
+    """Make calls that are admitted; return when they started."""
+    starts = []
+    for _ in range(calls):
+        permit = acquire(pacer)
+        starts.append(start(pacer, permit))
+        pacer.on_outcome(CallOutcome.VERDICT, permit)
+    return starts
+
+
+def refuse(pacer: SteeredPacer, calls: int) -> None:
+    """Make calls that are refused, and not sent again."""
+    for _ in range(calls):
+        permit = acquire(pacer)
+        start(pacer, permit)
+        pacer.on_outcome(CallOutcome.THROTTLED, permit)
+
+
+def alone(pacer: SteeredPacer, clock: ManualClock) -> SteeredPacer:
+    """Let the pacer learn from refusals."""
+    pacer.steer(is_alone=True)
+    clock.time += 10
+    return pacer
+
+
 def test_nothing_starts_while_the_breaker_blocks() -> None:
     """Workers may have waited for long when it opens."""
     breaker = Observations()
-    bucket = TokenBucket(5, ManualClock(START), threading.Lock(), EndlessSlot(), breaker)
-    assert bucket.acquire(10) is not None
-    assert bucket.await_start()
+    pacer = pacer_of(5, ManualClock(START), breaker)
+    permit = acquire(pacer)
+    assert pacer.await_start(permit)
     breaker.blocks = True
 
-    assert bucket.acquire(10) is None
-    assert not bucket.await_start()
+    assert pacer.acquire(10) is None
+    assert not pacer.await_start(permit)
 
 
 def test_every_outcome_reaches_the_breaker() -> None:
     breaker = Observations()
-    bucket = TokenBucket(5, ManualClock(START), threading.Lock(), EndlessSlot(), breaker)
-    permit = bucket.acquire(10)
-    assert permit is not None
+    pacer = pacer_of(5, ManualClock(START), breaker)
+    permit = acquire(pacer)
+    start(pacer, permit)
 
     for outcome in CallOutcome:
-        bucket.on_outcome(outcome, permit)
+        pacer.on_outcome(outcome, permit)
 
     assert breaker.outcomes == list(CallOutcome)
 
 
-def bucket_of(rate: float, clock: ManualClock) -> TokenBucket:
-    return TokenBucket(rate, clock, threading.Lock(), EndlessSlot(), Observations())
-
-
-@given(st.sampled_from([1.0, 2.0, 5.0, 7.5]), DELAYS)
-def test_call_starts_never_exceed_the_rate_in_any_second(rate: float, delays: list[float]) -> None:
-    """Between a permit and the start of its call there are round trips of any length."""
+@given(st.sampled_from([0.5, 1.0, 2.0, 5.0, 7.5]), DELAYS)
+def test_call_starts_never_exceed_the_rate_in_any_second(
+    rate: float, delays: list[float]
+) -> None:
+    """Between a permit and its call pass round trips of any length, and some calls are refused."""
     clock = ManualClock(START)
-    bucket = bucket_of(rate, clock)
-    starts = []
+    pacer = alone(pacer_of(rate, clock), clock)
+    held: list[float] = []
+    permits: list[Permit] = []
 
-    for delay in delays:
+    for number, delay in enumerate(delays):
         clock.time += delay / 10
-        assert bucket.acquire(1000) is not None
-        clock.time += delay
-        assert bucket.await_start()
-        starts.append(clock.time)
+        permits.append(acquire(pacer))
+        if number % 3:
+            continue  # several are held at once
+        for permit in permits:
+            clock.time += delay / len(permits)
+            begun = start(pacer, permit)
+            if int(delay * 100) % 4 == 0:
+                pacer.on_outcome(CallOutcome.THROTTLED, permit)
+                if not pacer.may_resend(permit):
+                    continue
+                begun = start(pacer, permit)
+            held.append(begun)
+            pacer.on_outcome(CallOutcome.VERDICT, permit)
+        permits.clear()
 
-    for window_start in starts:
-        assert sum(window_start <= start < window_start + 0.999 for start in starts) <= rate
+    window = max(1.0, 1 / rate) - 1e-6
+    for first in held:
+        assert sum(first <= begun < first + window for begun in held) <= max(1, int(rate))
 
 
-def test_the_bucket_starts_empty() -> None:
-    """The previous drainer may have used up the rate a moment ago."""
-    permit = bucket_of(5, ManualClock(START)).acquire(10)
-
-    assert permit is not None and permit.granted == START + 0.2
-
-
-def test_a_permit_that_was_put_back_is_granted_at_once() -> None:
+def test_the_calls_of_a_second_start_together() -> None:
     clock = ManualClock(START)
-    bucket = bucket_of(0.1, clock)
-    assert bucket.acquire(20) is not None
-    bucket.put_back()
-    bucket.put_back()
+    starts = admit(pacer_of(5, clock), 10)
+
+    assert max(starts[:5]) - min(starts[:5]) < 0.001
+    assert max(starts[5:]) - min(starts[5:]) < 0.001
+    assert 1.0 <= starts[5] - starts[0] < 1.05
+
+
+def test_calls_whose_preparation_takes_long_start_evenly() -> None:
+    """Those of one group would not be ready at one moment."""
+    clock = ManualClock(START)
+    pacer = pacer_of(5, clock)
+    for _ in range(40):
+        permit = acquire(pacer)
+        clock.time += 0.5
+        start(pacer, permit)
+        pacer.on_outcome(CallOutcome.VERDICT, permit)
+    permits = [acquire(pacer) for _ in range(3)]
+
+    turns = [permit.turn for permit in permits]
+
+    assert 0.19 < turns[1] - turns[0] < 0.25
+    assert 0.19 < turns[2] - turns[1] < 0.25
+
+
+def test_a_permit_is_granted_ahead_of_its_turn() -> None:
+    """By as much as it takes to claim: the call then starts at its turn."""
+    clock = ManualClock(START)
+    pacer = pacer_of(5, clock)
+    admit(pacer, 5)
+
+    permit = acquire(pacer)
+
+    assert 0 < permit.turn - permit.granted < 0.2
+    clock.time += 0.01
+    assert start(pacer, permit) == permit.turn
+
+
+def test_a_turn_that_was_not_used_is_free_again() -> None:
+    """Contents that are refused delay no one."""
+    clock = ManualClock(START)
+    pacer = pacer_of(0.1, clock)
+    permit = acquire(pacer)
+    pacer.close(permit)
+    pacer.close(permit)
+
+    assert acquire(pacer, 1).turn == permit.turn
+    assert pacer.acquire(5) is None, "many that were given back make no burst"
+
+
+def test_a_turn_that_would_come_too_late_is_refused() -> None:
+    clock = ManualClock(START)
+    pacer = pacer_of(0.1, clock)
+    admit(pacer, 1)
     before = clock.time
 
-    assert bucket.acquire(1) is not None
+    assert pacer.acquire(5) is None
     assert clock.time == before
-    assert bucket.acquire(5) is None  # one at a time: many that were put back make no burst
 
 
-def test_throttling_takes_a_permit_that_was_put_back() -> None:
-    bucket = bucket_of(0.1, ManualClock(START))
-    permit = bucket.acquire(20)
-    assert permit is not None
-    bucket.put_back()
-    bucket.on_outcome(CallOutcome.THROTTLED, permit)
-
-    assert bucket.acquire(1) is None
-
-
-def test_a_permit_that_would_come_too_late_is_refused() -> None:
+def test_a_refused_call_is_sent_again_at_once() -> None:
     clock = ManualClock(START)
-
-    assert bucket_of(0.1, clock).acquire(5) is None
-    assert clock.time == START
-
-
-def test_concurrent_throttled_calls_halve_the_rate_once() -> None:
-    clock = ManualClock(START)
-    bucket = bucket_of(4, clock)
-    permits = [bucket.acquire(10) for _ in range(4)]
-
+    pacer = alone(pacer_of(5, clock), clock)
+    permits = [acquire(pacer) for _ in range(5)]
     for permit in permits:
-        assert permit is not None
-        bucket.on_outcome(CallOutcome.THROTTLED, permit)
+        start(pacer, permit)
+    clock.time += 0.08
 
-    before = clock.time
-    bucket.acquire(10)
-    bucket.acquire(10)
-    assert 0.5 <= clock.time - before <= 1.1  # two per second rather than one in four seconds
+    pacer.on_outcome(CallOutcome.THROTTLED, permits[0])
+
+    assert pacer.may_resend(permits[0])
+    assert start(pacer, permits[0]) == clock.time
 
 
-def test_successful_calls_restore_the_rate() -> None:
+def test_a_call_is_sent_again_twice_and_then_none_starts_for_a_moment() -> None:
     clock = ManualClock(START)
-    bucket = bucket_of(4, clock)
-    permit = bucket.acquire(10)
-    assert permit is not None
-    bucket.on_outcome(CallOutcome.THROTTLED, permit)
+    pacer = alone(pacer_of(5, clock), clock)
+    permit = acquire(pacer)
+    for _ in range(2):
+        start(pacer, permit)
+        pacer.on_outcome(CallOutcome.THROTTLED, permit)
+        assert pacer.may_resend(permit)
+    start(pacer, permit)
+    pacer.on_outcome(CallOutcome.THROTTLED, permit)
 
-    for _ in range(8):
-        bucket.on_outcome(CallOutcome.VERDICT, permit)
+    assert not pacer.may_resend(permit)
+    now = clock.time
+    assert start(pacer, acquire(pacer)) >= now + 0.2
 
-    bucket.acquire(10)
-    before = clock.time
-    bucket.acquire(10)
-    assert clock.time - before <= 0.26
+
+def seconds_for(pacer: SteeredPacer, calls: int) -> float:
+    starts = admit(pacer, calls)
+    return starts[-1] - starts[0]
+
+
+def test_refusals_widen_the_distance_and_admissions_narrow_it() -> None:
+    clock = ManualClock(START)
+    pacer = alone(pacer_of(5, clock), clock)
+    before = seconds_for(pacer, 11)
+    refuse(pacer, 5)
+    clock.time += 3
+    after = seconds_for(pacer, 11)
+    admit(pacer, 1000)
+    clock.time += 3
+
+    assert after > before + 0.05
+    assert seconds_for(pacer, 11) < before
+
+
+def test_refusals_in_a_row_widen_it_exponentially() -> None:
+    """A second user of the limit is made room for within seconds."""
+    clock = ManualClock(START)
+    few, many = alone(pacer_of(5, clock), clock), alone(pacer_of(5, clock), clock)
+    for pacer, refusals in ((few, 3), (many, 6)):
+        permits = [acquire(pacer) for _ in range(5)]
+        for permit in (permits * 2)[:refusals]:
+            start(pacer, permit)
+            pacer.on_outcome(CallOutcome.THROTTLED, permit)
+        clock.time += 10
+
+    assert seconds_for(many, 11) - 2 > 4 * (seconds_for(few, 11) - 2)
+
+
+def test_refusals_beside_the_calls_of_events_teach_nothing() -> None:
+    clock = ManualClock(START)
+    pacer = pacer_of(5, clock)
+    refuse(pacer, 20)
+    clock.time += 3
+
+    assert seconds_for(pacer, 11) < 2.1
+
+
+def test_the_next_drainer_waits_until_the_last_call_is_a_second_old() -> None:
+    clock = ManualClock(START)
+    pacer = pacer_of(5, clock)
+    assert pacer.seconds_until_quiet() == 0
+    admit(pacer, 1)
+    clock.time += 0.25
+
+    assert 0.74 < pacer.seconds_until_quiet() <= 0.75
+
+
+def test_permits_are_under_way_until_their_calls_have_ended() -> None:
+    clock = ManualClock(START)
+    pacer = pacer_of(5, clock)
+    called, unused = acquire(pacer), acquire(pacer)
+    start(pacer, called)
+    assert pacer.under_way == 2
+    pacer.on_outcome(CallOutcome.VERDICT, called)
+    pacer.close(unused)
+
+    assert pacer.under_way == 0

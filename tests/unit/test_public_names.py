@@ -40,6 +40,7 @@ SETTINGS = {
 LOG_EVENTS = {
     "invocation.clock-off",
     "drain.links-unreadable",
+    "instance.started",
     "invocation.started",
     "invocation.finished",
     "invocation.failed",

@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 
 from liveness.cloud.system import SystemRandom
 from liveness.context import SHUTDOWN_RESERVE_SECONDS, Context
-from liveness.keys import InputKey, read_input_key, result_key
+from liveness.keys import (
+    FINGERPRINT_META,
+    STATUS_META,
+    InputKey,
+    fingerprint_of,
+    read_input_key,
+    result_key,
+)
 from liveness.logs import Log
 from liveness.pacing import Unpaced
 from liveness.reconcile import LEDGER_KEPT_SECONDS, Reconciled, reconcile
@@ -28,6 +35,7 @@ DAY = 24 * 3600.0
 KEYS_PER_PAGE = 3
 SECONDS_PER_LISTING = 1.0
 OVERLAP_SECONDS = 3600
+LISTING_SECONDS = 600
 STATE_KEY = "liveness/ledger/reconcile.json"
 LAYOUTS = {
     "folders": (("/live.bin",), ("/reference.jpg", "/reference.png")),
@@ -62,6 +70,8 @@ class Store:
         self.clock = clock
         self.written = dict(objects)
         self.bodies: dict[str, bytes] = {}
+        self.metadata: dict[str, Mapping[str, str]] = {}
+        self.heads: list[str] = []
         self.listings = 0
         self.during_next_listing: Callable[[], None] | None = None
 
@@ -77,7 +87,7 @@ class Store:
             (key for key in self.written if key.startswith(prefix) and key > after),
             key=str.encode,
         )
-        items = tuple(ListedObject(key, self.written[key]) for key in keys[:KEYS_PER_PAGE])
+        items = tuple(ListedObject(key, self.written[key], "e", 1) for key in keys[:KEYS_PER_PAGE])
         return Page(items, items[-1].key if len(keys) > KEYS_PER_PAGE else None)
 
     def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
@@ -85,6 +95,13 @@ class Store:
             return None
         body = self.bodies[key]
         return StoredObject(ObjectHead(key, len(body), "e", None, NOW, NOW, {}), body)
+
+    def head(self, bucket: str, key: str) -> ObjectHead | None:
+        self.heads.append(key)
+        if key not in self.written:
+            return None
+        written, metadata = self.written[key], self.metadata.get(key, {})
+        return ObjectHead(key, 1, "e", None, written, NOW, metadata)
 
     def put(
         self, bucket: str, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]
@@ -142,6 +159,7 @@ class World:
         self.objects = self._inputs(*LAYOUTS[layout]) | self._results()
         self.clock = ManualClock(wall_time=NOW)
         self.store = Store(self.clock, self.objects)
+        self.store.metadata = self._metadata()
         self._ctx = context_of(self.settings, self.store, self.clock)
 
     def reconcile(
@@ -152,16 +170,48 @@ class World:
         log = Log(lambda line: None, {})
         return reconcile(self._ctx._replace(deadline=limit), log, prefix, needs_work)
 
-    def expected(self, since: float) -> set[str]:
-        """Apply the rule itself: recent without a result, or changed since the previous pass."""
+    def expected(self, previous_pass: float, full_pass: float) -> set[str]:
+        """Apply the rule itself: changed since the previous pass.
+
+        If the full pass is due, too, also without a result, or with one that was written late.
+        """
         oldest = NOW - LEDGER_KEPT_SECONDS
         expected = set()
-        for pair_id, written in self.changed.items():
-            result = self.objects.get(result_key(self.settings, pair_id))
-            latest = max(written, result or 0.0)
-            if (result is None and written >= oldest) or latest >= max(since, oldest):
+        for pair_id, changed in self.changed.items():
+            written = self.objects.get(result_key(self.settings, pair_id))
+            is_recent = changed >= max(oldest, previous_pass - OVERLAP_SECONDS)
+            is_missing = written is None and changed >= oldest
+            is_late = written is not None and (
+                written >= changed + OVERLAP_SECONDS - LISTING_SECONDS
+                and written >= max(oldest, full_pass - OVERLAP_SECONDS)
+            )
+            if is_recent or (NOW - full_pass >= DAY and (is_missing or is_late)):
                 expected.add(pair_id)
         return expected
+
+    @property
+    def looked_at(self) -> list[str]:
+        """The pairs whose results were asked for."""
+        pairs = {result_key(self.settings, pair_id): pair_id for pair_id in self.changed}
+        return [pairs[key] for key in self.store.heads]
+
+    def _metadata(self) -> dict[str, Mapping[str, str]]:
+        """Give every pair that needs no work the metadata of a result of its inputs."""
+        metadata: dict[str, Mapping[str, str]] = {}
+        inputs: dict[str, list[tuple[str, str, int]]] = {}
+        for key in self.objects:
+            input_key = read_input_key(self.settings, key)
+            if isinstance(input_key, InputKey):
+                inputs.setdefault(input_key.pair_id, []).append((key, "e", 1))
+        for pair_id, found in inputs.items():
+            if not self.is_stale(pair_id):
+                fingerprint = fingerprint_of(pair_id, found)
+                key = result_key(self.settings, pair_id)
+                metadata[key] = {FINGERPRINT_META: fingerprint, STATUS_META: "passed"}
+        return metadata
+
+    def is_stale(self, pair_id: str) -> bool:
+        return pair_id in self.pairs and self.pairs[pair_id].stale
 
     def _inputs(
         self, live_suffixes: tuple[str, ...], image_suffixes: tuple[str, ...]
@@ -225,17 +275,27 @@ WORLDS = st.builds(
 )
 
 
-@given(WORLDS, st.sampled_from([None, NOW - 7200]), st.integers(1, 4))
+@given(
+    WORLDS,
+    st.sampled_from([(0.0, 0.0), (NOW - 7200, NOW - 7200), (NOW - 7200, NOW - DAY)]),
+    st.integers(1, 4),
+)
 def test_reconcile_checks_and_parks_exactly_the_pairs_it_must(
-    world: World, previous_pass: float | None, pages_per_run: int
+    world: World, previous_passes: tuple[float, float], pages_per_run: int
 ) -> None:
-    state = {"finished_pass_began": previous_pass or 0.0, "pass_began": 0.0, "cursor": ""}
+    previous_pass, full_pass = previous_passes
+    state = {
+        "finished_pass_began": previous_pass,
+        "pass_began": 0.0,
+        "cursor": "",
+        "full_pass_began": full_pass,
+    }
     world.store.bodies[STATE_KEY] = json.dumps(state).encode()
     checked: list[str] = []
 
     def needs_work(pair_id: str) -> bool:
         checked.append(pair_id)
-        return pair_id in world.pairs and world.pairs[pair_id].stale
+        return world.is_stale(pair_id)
 
     runs, complete = 0, False
     while not complete:
@@ -243,14 +303,17 @@ def test_reconcile_checks_and_parks_exactly_the_pairs_it_must(
         runs += 1
         assert runs <= len(world.objects) + 2, "the pass does not end"
 
-    expected = world.expected((previous_pass or 0.0) - OVERLAP_SECONDS)
-    assert set(checked) == expected
+    expected = world.expected(previous_pass, full_pass)
+    assert {*checked, *world.looked_at} == expected
     # The keys of a pair, at most three, are spread over at most two pages.
     assert all(checked.count(pair_id) <= 2 for pair_id in expected)
+    assert all(world.looked_at.count(pair_id) <= 2 for pair_id in expected)
     stale = {pair_id for pair_id, pair in world.pairs.items() if pair.stale}
     assert world.store.parked == expected & stale
     final_state = json.loads(world.store.bodies[STATE_KEY])
     assert (final_state["finished_pass_began"], final_state["cursor"]) == (NOW, "")
+    is_full = NOW - full_pass >= DAY
+    assert final_state["full_pass_began"] == (NOW if is_full else full_pass)
     # One listing per page of inputs; of results, at least three keys or one expected pair each.
     inputs = sum(key.startswith("liveness/incoming/") for key in world.objects)
     assert world.store.listings <= (inputs // KEYS_PER_PAGE + 1) + inputs + runs
@@ -262,7 +325,7 @@ def test_reconcile_checks_and_parks_exactly_the_pairs_it_must(
 )
 def test_concurrent_runs_skip_no_pair(world: World, runs: list[tuple[int, int | None]]) -> None:
     """Each run stops after some pages; in the middle of it another run may start and finish."""
-    expected = world.expected(-OVERLAP_SECONDS)
+    expected = world.expected(0.0, 0.0)
     checked: set[str] = set()
 
     def needs_work(pair_id: str) -> bool:
@@ -271,7 +334,8 @@ def test_concurrent_runs_skip_no_pair(world: World, runs: list[tuple[int, int | 
 
     def run(pages: float) -> None:
         if world.reconcile(needs_work, pages).complete:
-            assert expected <= checked, "a pass is reported as finished that skipped a pair"
+            seen = {*checked, *world.looked_at}
+            assert expected <= seen, "a pass is reported as finished that skipped a pair"
 
     for pages, interrupting_pages in runs:
         if interrupting_pages is not None:
@@ -279,7 +343,7 @@ def test_concurrent_runs_skip_no_pair(world: World, runs: list[tuple[int, int | 
         run(pages)
     run(1e6)
 
-    assert checked == expected
+    assert {*checked, *world.looked_at} == expected
 
 
 @given(WORLDS, PAIR_IDS)
@@ -293,6 +357,20 @@ def test_no_pair_that_starts_with_the_prefix_is_skipped(world: World, prefix: st
     run = world.reconcile(needs_work, prefix=prefix)
 
     assert run.complete
-    candidates = world.expected(-1e12)
+    candidates = world.expected(0.0, 0.0)
     matching = {pair_id for pair_id in candidates if pair_id.startswith(prefix)}
-    assert matching <= checked <= candidates
+    assert matching <= {*checked, *world.looked_at} <= candidates
+
+
+def test_a_pair_on_two_pages_takes_one_head() -> None:
+    finished = Pair(live=0.0, image=0.0, result=0.0, frames=1, stale=False)
+    world = World("folders", {"anna": finished, "bert": finished})  # four keys, three a page
+    checked: list[str] = []
+
+    def needs_work(pair_id: str) -> bool:
+        checked.append(pair_id)
+        return False
+
+    assert world.reconcile(needs_work).complete
+
+    assert (sorted(world.looked_at), checked) == (["anna", "bert"], [])

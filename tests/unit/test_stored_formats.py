@@ -242,9 +242,12 @@ def opened_breaker() -> Bucket:
     return bucket
 
 
+RECONCILED = State(NOW - 3600, NOW, "liveness/incoming/anna/live.bin", NOW - 7200)
+
+
 def reconciled() -> bytes:
     bucket = Bucket()
-    write_state(context(bucket), State(NOW - 3600, NOW, "liveness/incoming/anna/live.bin"))
+    write_state(context(bucket), RECONCILED)
     return bucket.body
 
 
@@ -376,7 +379,17 @@ def test_a_golden_reconcile_state_is_read() -> None:
     bucket.key = "liveness/ledger/reconcile.json"
     bucket.body = (GOLDEN / "reconcile.json").read_bytes()
 
-    assert read_state(context(bucket)) == State(NOW - 3600, NOW, "liveness/incoming/anna/live.bin")
+    assert read_state(context(bucket)) == RECONCILED
+
+
+def test_a_reconcile_state_of_before_there_were_full_passes_leads_to_one() -> None:
+    bucket = Bucket()
+    bucket.key = "liveness/ledger/reconcile.json"
+    record = json.loads((GOLDEN / "reconcile.json").read_bytes())
+    del record["full_pass_began"]
+    bucket.body = json.dumps(record).encode()
+
+    assert read_state(context(bucket)).is_full
 
 
 if __name__ == "__main__":

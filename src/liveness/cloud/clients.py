@@ -8,7 +8,8 @@ from ..face_api import FaceApi, FrameSource
 from ..runtime import Clock, Concurrency
 from ..settings import Settings
 from ..store import ObjectStore
-from .cos import CosStore, new_session
+from .connections import Connections
+from .cos import CosStore
 from .credentials import Credentials
 from .faceid import FaceId
 
@@ -32,10 +33,10 @@ class CloudClients:
     """COS and FaceID; connections are kept, credentials are not."""
 
     def __init__(self, clock: Clock, concurrency: Concurrency) -> None:
-        self._session = new_session()
+        self._connections = Connections()
         self._face = FaceId(clock, concurrency)
 
     def connect(self, settings: Settings, credentials: Credentials) -> Clients:
-        cos = CosStore(settings, credentials, self._session)
+        cos = CosStore(settings, credentials, self._connections)
         self._face.configure(settings, credentials)
         return Clients(cos, self._face, cos)

@@ -1,27 +1,28 @@
-"""COS over cos-python-sdk-v5: the only file that knows that SDK.
+"""COS: requests that cos-python-sdk-v5 addresses and signs, on connections of our own.
 
-Whatever looks odd avoids a trap of the SDK: its retries and logs are off, the session token is put
-into pre-signed URLs by hand, the ETag is required because any status below 400 counts as success,
-and a 409 says nothing about whose object it was that existed.
+The SDK's client would make them, too, at five times the CPU per request. What else the SDK's users
+have to know: its retries are off by this, the session token is put into pre-signed URLs by hand,
+the ETag is required because a success without one is none, and a 409 says nothing about whose
+object it was that existed.
 """
 
 from __future__ import annotations
 
-import contextlib
+import base64
 import hashlib
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
-from xml.etree.ElementTree import ParseError
+from functools import lru_cache
+from types import SimpleNamespace
+from urllib.parse import quote, unquote, urlencode
+from xml.etree import ElementTree
 
-import requests
-import urllib3
-from qcloud_cos import CosConfig, CosS3Client
-from qcloud_cos.cos_exception import CosClientError, CosServiceError
+from qcloud_cos import CosConfig, CosS3Auth
 
+from .. import __version__
 from ..errors import (
     ConfigurationError,
     LivenessError,
@@ -33,18 +34,13 @@ from ..errors import (
 from ..face_api import NoFrame
 from ..settings import Settings
 from ..store import JSON, CreateResult, Digests, ListedObject, ObjectHead, Page, StoredObject
+from .connections import CHUNK_BYTES, NETWORK_ERRORS, Connections, Reply
 from .credentials import Credentials
 
-T = TypeVar("T")
-
-# Seconds to connect, and between two reads.
-_TIMEOUT = (3.0, 10.0)
-_CHUNK_BYTES = 64 * 1024
 _MD5 = re.compile(r"[0-9a-f]{32}")
 # What codes and ETags of COS are made of; anything else is neither logged nor sent back.
 _CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
-# The SDK reads no code at all where any other element of the body is missing.
-_CODE_ELEMENT = re.compile(r"<Code>([A-Za-z0-9.]{1,64})</Code>")
+_CODE_ELEMENT = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
 _ETAG = re.compile(r"[!#-~]{1,256}")
 _META_PREFIX = "x-cos-meta-"
 # A damaged or slow transfer, which passes by itself.
@@ -53,81 +49,65 @@ _TEMPORARY_CODES = ("BadDigest", "IncompleteBody", "EntitySizeNotMatch", "Reques
 _ARCHIVE_CLASSES = ("ARCHIVE", "DEEP_ARCHIVE")
 # COS refuses a signature whose time is further from its own clock than about this.
 _MAX_SIGNATURE_OFFSET_SECONDS = 60.0
+_SIGNATURE_SECONDS = 10_000  # the SDK's own
 _CREATE_VERB = "create-only PUT"
+# A page has at most 1,000 keys of at most 850 bytes, each written in up to three characters.
+_MAX_LISTING_BYTES = 16 * 1024 * 1024
+_AGENT = f"liveness-scf/{__version__}"
 
 
-class Session(requests.Session):
-    """The connections that an instance keeps between invocations; they compare our clock."""
-
-    clock_offset = 0.0
-    """Seconds by which the clock of the host that replied last is ahead of ours."""
-
-    def observe_clock(self, reply: requests.Response, **_: Any) -> None:
-        with contextlib.suppress(*_UNREADABLE):
-            self.clock_offset = _time(reply.headers["date"]) - time.time()
-
-
-def new_session() -> Session:
-    session = Session()
-    session.hooks["response"].append(session.observe_clock)
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, requests.adapters.HTTPAdapter(pool_maxsize=16))
-    return session
-
-
-def new_client(
-    settings: Settings, credentials: Credentials, session: requests.Session
-) -> CosS3Client:
-    """Return the SDK's client, without its retries; retry.py says why."""
-    config = CosConfig(
+def sdk_config(settings: Settings, credentials: Credentials) -> CosConfig:
+    """Return what the SDK needs to address and sign a request."""
+    return CosConfig(
         Region=settings.region,
         SecretId=credentials.secret_id,
         SecretKey=credentials.secret_key,
         Token=credentials.token,
         Scheme=settings.endpoint_scheme,
-        Timeout=_TIMEOUT,
+        Timeout=(3.0, 10.0),
     )
-    return CosS3Client(config, retry=0, session=session)
 
 
 class CosStore:
     """An ObjectStore on COS. One try per verb; store.RetryingStore adds more."""
 
-    def __init__(self, settings: Settings, credentials: Credentials, session: Session) -> None:
+    def __init__(
+        self, settings: Settings, credentials: Credentials, connections: Connections
+    ) -> None:
         self._token = credentials.token
-        self._session = session
-        self._client = new_client(settings, credentials, session)
+        self._connections = connections
+        self._config = sdk_config(settings, credentials)
+        connections.read_environment()
 
     def head(self, bucket: str, key: str) -> ObjectHead | None:
         try:
-            headers = self._request("HEAD", bucket, key, self._client.head_object)
+            with self._request("HEAD", bucket, key) as reply:
+                return _read_head(key, reply.headers)
         except ObjectGoneError:
             return None
         except _BadRequestError:
             # A reply to HEAD has no body, so no code: ask again by GET.
             stored = self.get(bucket, key, max_bytes=0)
             return stored.head if stored else None
-        return _read_head(key, headers)
 
     def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
         try:
-            headers = self._request("GET", bucket, key, self._client.get_object)
+            with self._request("GET", bucket, key) as reply:
+                body = _read_all("GET", key, reply, max_bytes)
+                return StoredObject(_read_head(key, reply.headers), body[:max_bytes])
         except ObjectGoneError:
             return None
-        body = b"".join(_chunks(headers.pop("body"), max_bytes))
-        return StoredObject(_read_head(key, headers), body[:max_bytes])
 
     def put(
         self, bucket: str, key: str, body: bytes, content_type: str, metadata: Mapping[str, str]
     ) -> None:
         headers = {_META_PREFIX + name: value for name, value in metadata.items()}
-        self._put(bucket, key, body, content_type, headers)
+        self._put("PUT", bucket, key, body, content_type, headers)
 
     def create(self, bucket: str, key: str, body: bytes) -> CreateResult:
         try:
-            # A header unknown to the SDK is passed on, and signed.
             extra = {"x-cos-forbid-overwrite": "true"}
-            headers = self._put(bucket, key, body, JSON, extra, verb=_CREATE_VERB)
+            headers = self._put(_CREATE_VERB, bucket, key, body, JSON, extra)
         except _KeyExists:
             return CreateResult(created=False, versioned=False, date=None)
         try:
@@ -137,124 +117,144 @@ class CosStore:
         return CreateResult(created=True, versioned="x-cos-version-id" in headers, date=date)
 
     def delete(self, bucket: str, key: str) -> None:
-        self._request("DELETE", bucket, key, self._client.delete_object)
+        self._request("DELETE", bucket, key).close()
 
     def list(self, bucket: str, prefix: str, after: str) -> Page:
-        reply = self._request(
-            "GET Bucket", bucket, prefix, self._list, Prefix=prefix, Marker=after, MaxKeys=1000
-        )
+        # Without encoding, a key that is no XML would make the whole page unreadable.
+        params = {"prefix": prefix, "marker": after, "max-keys": "1000", "encoding-type": "url"}
+        with self._request("GET Bucket", bucket, prefix, params=params) as reply:
+            body = _read_all("GET Bucket", prefix, reply, _MAX_LISTING_BYTES)
         try:
-            items = tuple(_listed(item, prefix, after) for item in reply.get("contents", ()))
-            more = reply["istruncated"] == "true"
-        except _UNREADABLE:
+            return _read_page(body, prefix, after)
+        except (*_UNREADABLE, ElementTree.ParseError):
             raise StoreUnavailableError(
                 f"COS GET Bucket {prefix!r}: the reply is incomplete"
             ) from None
-        return Page(items, items[-1].key if more and items else None)
-
-    def _list(self, Bucket: str, Key: str, **options: Any) -> dict[str, Any]:
-        """Call the SDK's listing as its verbs on objects are called."""
-        listing: dict[str, Any] = self._client.list_objects(Bucket=Bucket, **options)
-        return listing
 
     def _put(
         self,
+        verb: str,
         bucket: str,
         key: str,
         body: bytes,
         content_type: str,
-        extra: dict[str, str],
-        verb: str = "PUT",
-    ) -> dict[str, Any]:
-        headers = self._request(
-            verb,
-            bucket,
-            key,
-            self._client.put_object,
-            Body=body,
-            EnableMD5=True,  # COS refuses a body damaged in transit
-            ContentType=content_type,
-            Metadata=extra,
-        )
-        if "etag" not in headers:
-            raise StoreUnavailableError(f"COS {verb} {key!r}: the reply carries no ETag")
-        return headers
+        extra: Mapping[str, str],
+    ) -> Mapping[str, str]:
+        md5 = hashlib.md5(body, usedforsecurity=False).digest()
+        headers = {
+            "content-type": content_type,
+            "content-md5": base64.b64encode(md5).decode(),  # a body damaged in transit is refused
+            "content-length": str(len(body)),
+            **extra,
+        }
+        with self._request(verb, bucket, key, headers, body=body) as reply:
+            if "etag" not in reply.headers:
+                raise StoreUnavailableError(f"COS {verb} {key!r}: the reply carries no ETag")
+            return reply.headers
 
     def digest(self, bucket: str, key: str, etag: str) -> Digests:
         hashes = _Hashes()
-        body, remaining = self._open_exact(bucket, key, etag)
-        for chunk in _chunks(body):
-            hashes.update(chunk)
-            remaining -= len(chunk)
+        with self._open_exact(bucket, key, etag) as reply:
+            remaining = _read_head(key, reply.headers).size
+            try:
+                while chunk := reply.read():
+                    hashes.update(chunk)
+                    remaining -= len(chunk)
+            except NETWORK_ERRORS as error:
+                raise _unreachable("COS GET", key, error) from None
         if remaining:
             raise StoreUnavailableError(f"COS GET {key!r}: the body was truncated")
         return hashes.digests()
 
-    def _open_exact(self, bucket: str, key: str, etag: str) -> tuple[Any, int]:
-        """Return body and size of exactly that content.
-
-        Raises ObjectChangedError, ObjectGoneError.
-        """
-        headers = self._request("GET", bucket, key, self._client.get_object, IfMatch=f'"{etag}"')
-        head = _read_head(key, headers)
-        if head.etag != etag:
-            raise ObjectChangedError(f"COS GET {key!r}: a different content was returned")
-        return headers["body"], head.size
+    def _open_exact(self, bucket: str, key: str, etag: str) -> Reply:
+        """Open exactly that content. Raises ObjectChangedError, ObjectGoneError."""
+        reply = self._request("GET", bucket, key, {"if-match": f'"{etag}"'})
+        try:
+            if _read_head(key, reply.headers).etag != etag:
+                raise ObjectChangedError(f"COS GET {key!r}: a different content was returned")
+        except LivenessError:
+            reply.close()
+            raise
+        return reply
 
     def presign(self, bucket: str, key: str, seconds: int) -> str:
+        url = self._config.uri(bucket=bucket, path=key)
         # The SDK leaves the token out, without which a URL under temporary credentials is refused.
         params = {"x-cos-security-token": self._token} if self._token else {}
-        url: str = self._client.get_presigned_url(bucket, key, "GET", seconds, Params=params)
-        return url
+        headers: dict[str, str] = {}
+        self._sign("GET", url, key, headers, params, seconds)
+        fields = (field.partition("=")[::2] for field in headers["Authorization"].split("&"))
+        return f"{url}?{urlencode([*fields, *params.items()])}"
 
     def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> Digests:
-        stream, size = self._open_exact(bucket, key, etag)
-        body = _HashingReader(stream.get_raw_stream(), size)
-        try:
-            reply = self._session.put(url, data=body, timeout=_TIMEOUT, allow_redirects=False)
-        except _NETWORK as error:
-            raise _unreachable("upload of", key, error) from None
-        if reply.status_code != 200:
-            raise StoreUnavailableError(f"upload of {key!r}: status {reply.status_code}")
+        with self._open_exact(bucket, key, etag) as source:
+            size = _read_head(key, source.headers).size
+            body = _HashingReader(source)
+            headers = {"content-length": str(size), "user-agent": _AGENT}
+            try:
+                with self._connections.request("PUT", _quoted(url), headers, body) as reply:
+                    if reply.status != 200:
+                        raise StoreUnavailableError(f"upload of {key!r}: status {reply.status}")
+            except NETWORK_ERRORS as error:
+                raise _unreachable("upload of", key, error) from None
         return body.hashes.digests()
 
     def fetch(self, url: str, max_bytes: int) -> bytes | NoFrame:
         """Read a best frame (see FrameSource): a plain GET of a temporary COS URL."""
         try:
-            with self._session.get(
-                url, timeout=_TIMEOUT, allow_redirects=False, stream=True
-            ) as reply:
-                if reply.status_code >= 500:
-                    raise StoreUnavailableError(
-                        f"the best frame's host answered {reply.status_code}"
-                    )
-                if reply.status_code != 200:
-                    return NoFrame(f"its URL answered {reply.status_code}")
-                body = b""
-                for chunk in reply.iter_content(_CHUNK_BYTES):
-                    body += chunk
-                    if len(body) > max_bytes:
-                        break
-                return body
-        except _NETWORK as error:
+            with self._connections.request("GET", _quoted(url), {"user-agent": _AGENT}) as reply:
+                if reply.status >= 500:
+                    raise StoreUnavailableError(f"the best frame's host answered {reply.status}")
+                if reply.status != 200:
+                    return NoFrame(f"its URL answered {reply.status}")
+                return reply.read_all(max_bytes)
+        except NETWORK_ERRORS as error:
             raise _unreachable("GET of", "the best frame", error) from None
 
     def _request(
-        self, verb: str, bucket: str, key: str, call: Callable[..., dict[str, Any]], **options: Any
-    ) -> dict[str, Any]:
-        """Call the SDK; return the headers, their names in lower case, and the body as `body`.
+        self,
+        verb: str,
+        bucket: str,
+        key: str,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Reply:
+        """Send a signed request and return a successful reply.
 
-        Raises ObjectGoneError, ObjectChangedError, StoreUnavailableError, ConfigurationError.
+        With `params` it is about the bucket, not the key. Raises ObjectGoneError,
+        ObjectChangedError, StoreUnavailableError, ConfigurationError.
         """
+        url = self._config.uri(bucket=bucket, path=None if params else key)
+        method = "PUT" if verb == _CREATE_VERB else verb.partition(" ")[0]
+        signed = {"host": self._config.get_host(bucket), "user-agent": _AGENT, **(headers or {})}
+        if self._token:
+            signed["x-cos-security-token"] = self._token
+        self._sign(method, url, "" if params else key, signed, params or {}, _SIGNATURE_SECONDS)
+        if params:
+            url = f"{url}?{urlencode(params, quote_via=quote)}"
         try:
-            reply = call(Bucket=bucket, Key=key, **options)
-        except CosServiceError as error:
-            raise _service_error(verb, bucket, key, error, self._session.clock_offset) from None
-        except CosClientError as error:
-            raise _unreachable(f"COS {verb}", key, error.__context__ or error) from None
-        except _NETWORK as error:
+            reply = self._connections.request(method, url, signed, body)
+            if reply.status < 300:
+                return reply
+            with reply:
+                text = b"" if method == "HEAD" else reply.read_all(CHUNK_BYTES)
+        except NETWORK_ERRORS as error:
             raise _unreachable(f"COS {verb}", key, error) from None
-        return {name.lower(): value for name, value in reply.items()}
+        raise _service_error(verb, bucket, key, reply, text)
+
+    def _sign(
+        self,
+        method: str,
+        url: str,
+        key: str,
+        headers: dict[str, str],
+        params: Mapping[str, str],
+        seconds: int,
+    ) -> None:
+        """Add the SDK's signature to the headers."""
+        request = SimpleNamespace(method=method, url=url, headers=headers)
+        CosS3Auth(self._config, key, params, seconds)(request)
 
 
 class _BadRequestError(LivenessError):
@@ -266,18 +266,14 @@ class _KeyExists(LivenessError):
 
 
 class _HashingReader:
-    """A body of known length that is hashed as it is sent, chunk by chunk."""
+    """A body that is hashed as it is sent on, chunk by chunk."""
 
-    def __init__(self, raw: Any, size: int) -> None:
-        self._raw = raw
-        self._size = size
+    def __init__(self, source: Reply) -> None:
+        self._source = source
         self.hashes = _Hashes()
 
-    def __len__(self) -> int:
-        return self._size
-
-    def read(self, size: int = _CHUNK_BYTES) -> bytes:
-        chunk: bytes = self._raw.read(min(size, _CHUNK_BYTES) if size >= 0 else _CHUNK_BYTES)
+    def read(self, size: int) -> bytes:
+        chunk = self._source.read(size)
         self.hashes.update(chunk)
         return chunk
 
@@ -299,56 +295,37 @@ class _Hashes:
 
 # What reading a field raises if it is missing or malformed.
 _UNREADABLE = (LookupError, ValueError, TypeError, AttributeError, OverflowError)
-# What the libraries raise for a broken connection or for HTTP that cannot be understood. The SDK
-# evaluates a listing as Python, so this includes whatever an evaluation may raise.
-_NETWORK = (
-    requests.RequestException,
-    urllib3.exceptions.HTTPError,
-    OSError,
-    ParseError,
-    *_UNREADABLE,
-    SyntaxError,
-    RecursionError,
-    MemoryError,
-)
 
 
-def _chunks(body: Any, limit: int | None = None) -> Iterator[bytes]:
-    """Read a reply's body chunk by chunk; at most one chunk past `limit` bytes."""
-    raw = body.get_raw_stream()
-    size = 0
+def _quoted(url: str) -> str:
+    """Return a URL from outside as it can be sent: what is quoted already stays."""
+    return quote(url, safe="!#$%&'()*+,/:;=?@[]~")
+
+
+def _read_all(verb: str, key: str, reply: Reply, max_bytes: int) -> bytes:
     try:
-        while limit is None or size <= limit:
-            chunk = raw.read(_CHUNK_BYTES)
-            if not chunk:
-                break
-            size += len(chunk)
-            yield chunk
-    except _NETWORK as error:
-        raise _unreachable("COS GET", "an object", error) from None
-    finally:
-        if limit is not None and size > limit:
-            raw.close()
-        else:
-            raw.release_conn()
+        return reply.read_all(max_bytes)
+    except NETWORK_ERRORS as error:
+        raise _unreachable(f"COS {verb}", key, error) from None
 
 
-def _code_of(error: CosServiceError) -> str:
+def _code_of(verb: str, reply: Reply, text: bytes) -> str:
     """Return the code of a refusal; none if there is no body, as in every reply to HEAD."""
-    digest = error.get_digest_msg()
-    if hasattr(digest, "get"):
-        code = str(digest.get("code") or digest.get("Code") or "")
-        return code if _CODE.fullmatch(code) else ""
-    element = _CODE_ELEMENT.search(str(error.get_origin_msg())[:_CHUNK_BYTES])
-    return element[1] if element else ""
+    if verb == "HEAD" and reply.status == 404:
+        return ""
+    in_header = reply.headers.get("x-cos-error-code")
+    if in_header is not None:
+        return in_header if _CODE.fullmatch(in_header) else ""
+    element = _CODE_ELEMENT.search(text)
+    return element[1].decode() if element else ""
 
 
-def _service_error(
-    verb: str, bucket: str, key: str, error: CosServiceError, clock_offset: float
-) -> LivenessError:
-    status = int(error.get_status_code())
-    code = _code_of(error)
+def _service_error(verb: str, bucket: str, key: str, reply: Reply, body: bytes) -> LivenessError:
+    status = reply.status
+    code = _code_of(verb, reply, body)
     text = f"COS {verb} {key!r} in {bucket!r}: {status} {code}".rstrip()
+    if status < 400:
+        return StoreUnavailableError(text)  # a redirect, which is not for a signed request
     if status == 404 and code == "NoSuchBucket":
         return ConfigurationError(f"{text}: no such bucket in this region")
     if status == 404:
@@ -365,6 +342,7 @@ def _service_error(
         return ObjectUnreadableError("InputEncrypted", text)
     if code == "FileAlreadyExists" and verb == _CREATE_VERB:
         return _KeyExists(text)
+    clock_offset = _clock_offset(reply.headers)
     if status == 403 and abs(clock_offset) > _MAX_SIGNATURE_OFFSET_SECONDS:
         direction = "behind" if clock_offset > 0 else "ahead of"
         return ConfigurationError(
@@ -376,6 +354,14 @@ def _service_error(
     if status >= 500 or status in (408, 409, 429):  # a conflict with another request is temporary
         return StoreUnavailableError(text)
     return ConfigurationError(text)
+
+
+def _clock_offset(headers: Mapping[str, str]) -> float:
+    """Return the seconds by which the clock of the host that replied is ahead of ours."""
+    try:
+        return _time(headers["date"]) - time.time()
+    except _UNREADABLE:
+        return 0.0
 
 
 def _unreachable(verb: str, key: str, error: BaseException) -> StoreUnavailableError:
@@ -408,23 +394,44 @@ def _read_head(key: str, headers: Mapping[str, str]) -> ObjectHead:
         ) from None
 
 
+@lru_cache(maxsize=64)
 def _time(text: str) -> float:
     """`Sun, 22 Nov 2026 12:00:00 GMT`. Raises what is in _UNREADABLE."""
     return parsedate_to_datetime(text).timestamp()
 
 
-def _listed(item: dict[str, str], prefix: str, after: str) -> ListedObject:
+def _read_page(body: bytes, prefix: str, after: str) -> Page:
+    """Read a listing. Raises what is in _UNREADABLE, and ParseError."""
+    text = body.decode()
+    if "<!DOCTYPE" in text:  # it may define entities without end
+        raise ValueError
+    root = ElementTree.fromstring(text)
+    items = tuple(_listed(item, prefix, after) for item in root.iterfind("Contents"))
+    more = _text(root, "IsTruncated") == "true"
+    return Page(items, items[-1].key if more and items else None)
+
+
+def _listed(item: ElementTree.Element, prefix: str, after: str) -> ListedObject:
     """Read one object of a listing. Raises what is in _UNREADABLE.
 
     A key that was not asked for must not be processed, and one from before `after` would have the
     listing go round in circles.
     """
-    key, modified = item["Key"], item["LastModified"]
+    key = unquote(_text(item, "Key"))
     if not key.startswith(prefix) or key <= after:
         raise ValueError
     # `2026-11-22T12:00:00.000Z`; Python 3.10 does not read the Z.
-    written_at = datetime.fromisoformat(modified[:19] + "+00:00").timestamp()
-    return ListedObject(key, written_at, (item.get("ETag") or "").strip('"'))
+    modified = _text(item, "LastModified")[:19]
+    written_at = datetime.fromisoformat(modified + "+00:00").timestamp()
+    size = int(item.findtext("Size") or -1)
+    return ListedObject(key, written_at, (item.findtext("ETag") or "").strip('"'), size)
+
+
+def _text(element: ElementTree.Element, name: str) -> str:
+    text = element.findtext(name)
+    if text is None:
+        raise ValueError
+    return text
 
 
 def _is_archived(headers: Mapping[str, str]) -> bool:

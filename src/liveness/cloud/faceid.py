@@ -9,6 +9,7 @@ so the SDK gets connections that ask before they send.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -43,6 +44,7 @@ class FaceId:
         self._clock = clock
         self._concurrency = concurrency
         self._idle_clients: list[_Client] = []
+        self._reserved = 0  # of the idle clients
         self._credentials: Credentials | None = None
         self._settings: Settings | None = None
 
@@ -50,6 +52,7 @@ class FaceId:
         """Take the settings and credentials of this invocation."""
         self._settings = settings
         self._credentials = credentials
+        self._reserved = 0
 
     def detect(
         self, request: DetectRequest, seconds: float, on_late_answer: Callable[[Answer], None]
@@ -68,6 +71,17 @@ class FaceId:
 
         reply = self._call(ACTION, params, seconds, take_late)
         return reply if isinstance(reply, (NotSent, NoReply)) else read_detect_reply(reply)
+
+    def reserve_connection(self) -> Callable[[], None] | None:
+        self._reserved += 1
+        return self._connect if self._reserved > len(self._idle_clients) else None
+
+    def _connect(self) -> None:
+        """Connect a new client, and keep it for the next call. One that fails has no effect."""
+        client = self._new_client()
+        with contextlib.suppress(Exception):  # of any kind: the call itself will meet it, too
+            client.connect(f"{self._endpoint[1]}://{ENDPOINT}")
+            self._idle_clients.append(client._replace(last_used=self._clock.monotonic()))
 
     def upload_target(self, seconds: float) -> UploadTarget | Answer | NotSent:
         reply = self._call("CreateUploadUrl", {"TargetAction": ACTION}, seconds)
@@ -119,18 +133,28 @@ class FaceId:
         """Take an idle client out of the list, or make a new one: each has one user at a time."""
         from tencentcloud.common.credential import Credential
 
-        assert self._settings is not None and self._credentials is not None
-        endpoint = (self._settings.region, self._settings.endpoint_scheme)
+        assert self._credentials is not None
+        self._reserved = max(0, self._reserved - 1)
         oldest = self._clock.monotonic() - _MAX_IDLE_SECONDS
         client: _Client | None = None
         while self._idle_clients and client is None:
             idle = self._idle_clients.pop()
-            client = idle if idle.endpoint == endpoint and idle.last_used >= oldest else None
-        client = client or _new_client(endpoint, _Gate(self._clock, self._concurrency))
+            is_usable = idle.endpoint == self._endpoint and idle.last_used >= oldest
+            client = idle if is_usable else None
+        client = client or self._new_client()
         # Keys explicitly: the SDK looks for other names in the environment than SCF sets.
         client.sdk.credential = Credential(*self._credentials)
         client.sdk.request.conn.timeout = (_CONNECT_SECONDS, seconds + LATE_ANSWER_SECONDS)
         return client
+
+
+    @property
+    def _endpoint(self) -> tuple[str, str]:
+        assert self._settings is not None
+        return self._settings.region, self._settings.endpoint_scheme
+
+    def _new_client(self) -> _Client:
+        return _new_client(self._endpoint, _Gate(self._clock, self._concurrency))
 
 
 class _DeadlineOver(OSError):
@@ -180,6 +204,16 @@ class _Client(NamedTuple):
     gate: _Gate
     endpoint: tuple[str, str]  # region and scheme
     last_used: float  # monotonic
+
+    def connect(self, url: str) -> None:
+        """Open the connection on which the next request will be sent."""
+        from requests import Request
+
+        kept = self.sdk.request.conn
+        session = kept._session
+        # As the SDK has it for every request; only the same pool's connection is used again.
+        how = session.merge_environment_settings(url, {}, None, kept.certification, None)
+        session.get_adapter(url).connect(Request("GET", url).prepare(), how["verify"], how["proxies"])
 
 
 def _new_client(endpoint: tuple[str, str], gate: _Gate) -> _Client:
@@ -242,6 +276,17 @@ def _gated_adapter(gate: _Gate) -> Any:
     pools = {"http": HTTPPool, "https": HTTPSPool}
 
     class Adapter(requests.adapters.HTTPAdapter):
+        def connect(self, request: Any, verify: Any, proxies: Any) -> None:
+            pool = self.get_connection_with_tls_context(request, verify, proxies)
+            connection = pool._get_conn()
+            try:
+                # A proxy's tunnel is opened by the request itself.
+                if connection.sock is None and not (pool.proxy and pool.scheme == "https"):
+                    connection.timeout = _CONNECT_SECONDS
+                    connection.connect()
+            finally:
+                pool._put_conn(connection)
+
         def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
             super().init_poolmanager(*args, **kwargs)
             self.poolmanager.pool_classes_by_scheme = pools

@@ -58,22 +58,30 @@ class ThreadConcurrency:
     def run_pool(self, tasks: Iterator[Callable[[], Any]], workers: int) -> None:
         drawing = threading.Lock()
         errors: list[BaseException] = []
+        threads: list[threading.Thread] = []
+        busy: set[Any] = set()
 
         def work() -> None:
             try:
                 while not errors:
                     with drawing:
                         task = next(tasks, None)
-                    if task is None:
-                        return
+                        if task is None:
+                            return
+                        busy.add(task)
+                        if len(busy) == len(threads) < workers:
+                            start()  # nobody is left to draw the next one
                     task()
+                    busy.discard(task)
             except BaseException as error:
                 errors.append(error)
 
-        threads = [threading.Thread(target=work) for _ in range(workers)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
+        def start() -> None:
+            threads.append(threading.Thread(target=work))
+            threads[-1].start()
+
+        start()
+        for thread in threads:  # which grow meanwhile
             thread.join()
         if errors:
             raise errors[0]

@@ -203,11 +203,37 @@ class Instance:
             ended = task is None
             return task
 
-        def work() -> None:
-            while (task := draw()) is not None:
-                task()
+        started = busy = ended_workers = 0
+        errors: list[Exception] = []
+        wake: Callable[[], None] | None = None
 
-        self.gather(*(work for _ in range(workers)))
+        def work() -> None:
+            nonlocal busy, ended, ended_workers
+            try:
+                while (task := draw()) is not None:
+                    busy += 1
+                    if busy == started < workers:
+                        start()  # nobody is left to draw the next one
+                    task()
+                    busy -= 1
+            except Exception as error:
+                errors.append(error)
+                ended = True
+            ended_workers += 1
+            if wake and ended_workers == started:
+                self.kernel.call(wake)
+
+        def start() -> None:
+            nonlocal started
+            started += 1
+            self.run(work)
+
+        start()
+        if ended_workers < started:
+            wake = self._sleeper(getcurrent())
+            self.suspend()
+        if errors:
+            raise errors[0]
 
     def lock(self) -> AbstractContextManager[Any]:
         return nullcontext()

@@ -409,7 +409,7 @@ class InvariantChecker:
 
     def check_i7_drain_calls_are_within_the_rate(self) -> None:
         """I7: A drainer's own call starts never exceed the set rate in any window of one second,
-        hand-over included.
+        hand-over included; those not counted that were refused for the rate.
 
         It counts every drain, whatever woke it; calls that handle an event at once are not paced.
         Where faults delay requests on their way, the moment that is observed here is not the moment
@@ -806,7 +806,7 @@ class InvariantChecker:
 
     def before_delete(self, invocation: Invocation, key: str) -> None:
         """A DELETE is about to be sent."""
-        if key.startswith(drain_prefix(self._settings)):
+        if key.startswith(drain_prefix(self._settings)) and not key.endswith("-busy"):
             self.check_i7_slot_is_deleted_once(invocation, key)
 
     def on_delete(self, invocation: Invocation, key: str, stored: Stored | None) -> None:
@@ -853,7 +853,7 @@ class InvariantChecker:
         self.check_i12_submissions_are_within_the_limit(call)
         call.drained = self.observations.drains(invocation)
         if call.drained:
-            self.observations.drain_calls.append(self._now())
+            self.observations.drain_calls.append(call.started_at)
             self.check_i7_drain_calls_are_within_the_rate()
         return call
 
@@ -865,6 +865,8 @@ class InvariantChecker:
     def on_reply(self, call: Call) -> None:
         """The caller knows what became of the call."""
         call.reply_arrived = True
+        if call.drained and call.judgement and call.judgement.is_throttled:
+            self.observations.drain_calls.remove(call.started_at)
         call.in_hand = call.judgement is not None and call.judgement.is_verdict
 
     def on_late_answer(self, call: Call) -> None:

@@ -383,6 +383,9 @@ class Invocation:
         self._simulation.checker.on_judgement(call, judgement)
         return judgement.answer
 
+    def reserve_connection(self) -> None:
+        return None
+
     def upload_target(self, seconds: float) -> UploadTarget | Answer | NotSent:
         request, fault = self._request("upload_target", "")
         if fault.kind in (FAIL, DENIED):

@@ -47,6 +47,11 @@ class Judgement(NamedTuple):
     package: str = ""  # the MD5 of what was judged
 
     @property
+    def is_throttled(self) -> bool:
+        """Tell whether the request was refused for the rate."""
+        return self.answer.code == _ERRORS[THROTTLED]
+
+    @property
     def is_failure(self) -> bool:
         """Tell whether it ends a pair as `failed`: a code or an answer that nobody documented."""
         return bool(self.answer.contract_violation) or self.answer.code == VERDICTS[b"odd"][0]

@@ -8,9 +8,10 @@ from xml.etree.ElementTree import ParseError
 
 import requests
 import urllib3
+from qcloud_cos import CosS3Client
 from qcloud_cos.cos_exception import CosClientError, CosServiceError
 
-from liveness.cloud.cos import new_client, new_session
+from liveness.cloud.cos import sdk_config
 from liveness.cloud.credentials import Credentials
 from liveness.settings import Settings
 
@@ -35,7 +36,7 @@ class Buckets:
     """Each method makes one request. All raise RequestRefused and RequestFailed."""
 
     def __init__(self, settings: Settings, credentials: Credentials) -> None:
-        self._client = new_client(settings, credentials, new_session())
+        self._client = CosS3Client(sdk_config(settings, credentials), retry=0)
 
     def require(self, bucket: str) -> None:
         """Raise RequestRefused with the code NO_BUCKET if the region has no such bucket."""

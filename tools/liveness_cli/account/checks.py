@@ -8,6 +8,7 @@ from liveness.errors import SettingsError
 from liveness.invocation import MIN_TIMEOUT_SECONDS
 
 from ..text import format_duration
+from .check_cpu import check_cpu
 from .check_lifecycle import check_lifecycle
 from .check_role import check_policy, check_trust
 from .check_triggers import check_triggers
@@ -29,6 +30,7 @@ def check(facts: Facts) -> list[Finding]:
         _versioning(facts),
         _function(facts),
         _settings(facts),
+        check_cpu(facts),
         *check_triggers(facts),
         check_trust(facts),
         check_policy(facts),

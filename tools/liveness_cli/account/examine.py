@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 
 import requests
 
-from liveness.cloud.cos import new_session
 from liveness.errors import LivenessError
 from liveness.keys import control_key
 
@@ -49,7 +48,7 @@ def _facts(installation: Installation) -> Facts:
     settings, function = installation.settings, installation.function
     buckets = dict.fromkeys((settings.bucket, settings.result_bucket, settings.ledger_bucket))
     deployed = _read(function.configuration)
-    with new_session() as session:
+    with requests.Session() as session:
         return Facts(
             settings=settings,
             function_name=installation.function_name,

@@ -1,0 +1,195 @@
+"""HTTP on kept connections: the standard library's client, with what it leaves to its users.
+
+That is: a connection is kept for the next request, proxies are read from the environment, hosts are
+verified against certifi's authorities, and connecting has a time limit of its own. The HTTP library
+of the SDKs does this, too, at several times the CPU per request: it reads the environment for each.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import os
+import ssl
+import weakref
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+from urllib.request import (  # type: ignore[attr-defined]  # the second is in no stub
+    getproxies_environment,
+    proxy_bypass_environment,
+)
+
+import certifi
+from urllib3.util.wait import wait_for_read
+
+CHUNK_BYTES = 64 * 1024
+_CONNECT_SECONDS = 3.0
+_READ_SECONDS = 10.0  # between two reads
+_MAX_IDLE = 128
+# What is raised for a broken connection, or for HTTP that cannot be understood.
+NETWORK_ERRORS = (HTTPException, OSError, ValueError)
+
+
+class Origin(NamedTuple):
+    """A host, and the URL of the proxy through which it is reached, if any."""
+
+    scheme: str
+    host: str
+    proxy: str = ""
+
+
+class Reply:
+    """A reply, whose body is read piece by piece; closing it keeps a connection that is usable."""
+
+    def __init__(
+        self, connections: Connections, origin: Origin, connection: HTTPConnection
+    ) -> None:
+        self._connections = connections
+        self._origin = origin
+        self._connection = connection
+        self._response: HTTPResponse = connection.getresponse()
+        if self._response.length == 0:
+            self._response.close()
+        self.status = self._response.status
+        self.headers: dict[str, str] = {}
+        """Names in lower case; the values of a repeated header are joined."""
+        for name, value in self._response.headers.items():
+            name = name.lower()
+            known = self.headers.get(name)
+            self.headers[name] = value if known is None else f"{known}, {value}"
+
+    def read(self, size: int = CHUNK_BYTES) -> bytes:
+        """Read the next piece of the body; empty at its end. Raises what is in NETWORK_ERRORS."""
+        chunk = self._response.read(size)
+        if not chunk and self._response.length:
+            raise ConnectionError("the body ended early")
+        return chunk
+
+    def read_all(self, max_bytes: int) -> bytes:
+        """Read the body, but hardly more than `max_bytes`. Raises what is in NETWORK_ERRORS."""
+        body = b""
+        while len(body) <= max_bytes and (chunk := self.read()):
+            body += chunk
+        return body
+
+    def close(self) -> None:
+        if self._response.isclosed() and self._connection.sock is not None:
+            self._connections.keep(self._origin, self._connection)
+        else:  # the rest of the body is in the way
+            self._response.close()
+            self._connection.close()
+
+    def __enter__(self) -> Reply:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Connections:
+    """The connections that an instance keeps from one invocation to the next."""
+
+    def __init__(self) -> None:
+        self._idle: dict[Origin, list[HTTPConnection]] = {}
+        self._proxies: dict[str, str] = {}
+        self._origins: dict[tuple[str, str], Origin] = {}
+        self._tls: ssl.SSLContext | None = None
+        self.close = weakref.finalize(self, _close, self._idle)
+        """Closes the idle connections."""
+
+    def read_environment(self) -> None:
+        """Read which proxies to use from now on; no request does."""
+        self._proxies, self._origins = getproxies_environment(), {}
+
+    def request(self, method: str, url: str, headers: Mapping[str, str], body: Any = None) -> Reply:
+        """Send a request; follow no redirect. Raises what is in NETWORK_ERRORS.
+
+        A body that is not bytes has a method `read`, and its length is in the headers.
+        """
+        parts = urlsplit(url)
+        origin = self._origin(parts.scheme, parts.hostname or "")
+        if parts.port is not None or parts.username is not None or not origin.host:
+            raise ValueError("the URL is not on a host's own port")
+        target = url if origin.proxy and parts.scheme == "http" else url[url.index("/", 8) :]
+        if origin.proxy and parts.scheme == "http":
+            headers = {**headers, **_authorization(origin.proxy)}
+        connection = self._connection(origin)
+        try:
+            with contextlib.suppress(BrokenPipeError):  # a reply may say why
+                connection.request(method, target, body, dict(headers))
+            return Reply(self, origin, connection)
+        except BaseException:
+            connection.close()
+            raise
+
+    def _origin(self, scheme: str, host: str) -> Origin:
+        origin = self._origins.get((scheme, host))
+        if origin is None:
+            proxy = self._proxies.get(scheme) or self._proxies.get("all", "")
+            bypassed = proxy and proxy_bypass_environment(host, self._proxies)
+            origin = Origin(scheme, host, "" if bypassed else proxy)
+            self._origins[scheme, host] = origin
+        return origin
+
+    def _connection(self, origin: Origin) -> HTTPConnection:
+        """Return an idle connection, or a new one."""
+        idle = self._idle.get(origin, [])
+        while True:
+            try:
+                connection = idle.pop()
+            except IndexError:
+                return self._connect(origin)
+            if not wait_for_read(connection.sock, timeout=0.0):  # else it was closed, or is noisy
+                return connection
+            connection.close()
+
+    def _connect(self, origin: Origin) -> HTTPConnection:
+        proxy = urlsplit(origin.proxy if "://" in origin.proxy else f"http://{origin.proxy}")
+        if proxy.scheme != "http":
+            raise ValueError("a proxy's URL must begin with http://")
+        host, port = (
+            (proxy.hostname or "", proxy.port or 80) if origin.proxy else (origin.host, None)
+        )
+        connection: HTTPConnection
+        if origin.scheme == "https":
+            self._tls = self._tls or tls_context()
+            connection = HTTPSConnection(host, port, timeout=_CONNECT_SECONDS, context=self._tls)
+            if origin.proxy:
+                connection.set_tunnel(origin.host, 443, _authorization(origin.proxy))
+        else:
+            connection = HTTPConnection(host, port, timeout=_CONNECT_SECONDS)
+        connection.connect()
+        connection.sock.settimeout(_READ_SECONDS)
+        return connection
+
+    def keep(self, origin: Origin, connection: HTTPConnection) -> None:
+        """Take back a connection that can be used again."""
+        if sum(map(len, self._idle.values())) < _MAX_IDLE:
+            self._idle.setdefault(origin, []).append(connection)
+        else:
+            connection.close()
+
+
+def _close(idle: Mapping[Origin, list[HTTPConnection]]) -> None:
+    for connections in idle.values():
+        while connections:
+            connections.pop().close()
+
+
+def tls_context() -> ssl.SSLContext:
+    """Return a context that verifies hosts against certifi's authorities, or the environment's."""
+    # What the FaceID client's HTTP library reads.
+    bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    if bundle and os.path.isdir(bundle):
+        return ssl.create_default_context(capath=bundle)
+    return ssl.create_default_context(cafile=bundle or certifi.where())
+
+
+def _authorization(proxy: str) -> dict[str, str]:
+    parts = urlsplit(proxy)
+    if parts.username is None:
+        return {}
+    plain = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(plain.encode()).decode()}"}

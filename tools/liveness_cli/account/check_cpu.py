@@ -1,0 +1,36 @@
+"""Check that an instance has CPU enough for the rate. Pure."""
+
+from __future__ import annotations
+
+import math
+
+from .facts import Facts, Unavailable
+from .findings import Finding, failed, passed, skipped
+
+# SCF documents that CPU grows with memory (583/9207) and not how. Assumed is what other platforms
+# publish; `cpu_share` in the function's log is what an instance really has.
+_MB_PER_CORE = 1769
+# Of a core that is slower than the one measured: a drained pair took 13 ms there (make bench).
+_CPU_SECONDS_PER_PAIR = 0.02
+
+
+def check_cpu(facts: Facts) -> Finding:
+    deployed, rate = facts.deployed, facts.settings.rate_limit
+    if isinstance(deployed, Unavailable):
+        return skipped("cpu", deployed)
+    if deployed is None:
+        return skipped("cpu", "the function does not exist")
+    share = deployed.memory_mb / _MB_PER_CORE
+    kept = share / _CPU_SECONDS_PER_PAIR
+    finding = (
+        f"{deployed.memory_mb} MB are about {share:.2f} of a core, enough for {kept:.1f} pairs/s"
+    )
+    if kept >= rate:
+        return passed("cpu", finding)
+    needed = math.ceil(rate * _CPU_SECONDS_PER_PAIR * _MB_PER_CORE)
+    return failed(
+        "cpu",
+        f"{finding} in one instance, and LIVENESS_RATE_LIMIT is {rate:g}",
+        f"set memorySize in serverless.yml to {needed} or more, unless cpu_share in the event "
+        "instance.started of the function's log shows that its share is larger",
+    )
