@@ -37,9 +37,7 @@ class Observations:
         self.outcomes.append(outcome)
 
 
-def pacer_of(
-    rate: float, clock: ManualClock, breaker: Observations | None = None
-) -> SteeredPacer:
+def pacer_of(rate: float, clock: ManualClock, breaker: Observations | None = None) -> SteeredPacer:
     return SteeredPacer(rate, clock, threading.Lock(), EndlessSlot(), breaker or Observations())
 
 
@@ -106,9 +104,7 @@ def test_every_outcome_reaches_the_breaker() -> None:
 
 
 @given(st.sampled_from([0.5, 1.0, 2.0, 5.0, 7.5]), DELAYS)
-def test_call_starts_never_exceed_the_rate_in_any_second(
-    rate: float, delays: list[float]
-) -> None:
+def test_call_starts_never_exceed_the_rate_in_any_second(rate: float, delays: list[float]) -> None:
     """Between a permit and its call pass round trips of any length, and some calls are refused."""
     clock = ManualClock(START)
     pacer = alone(pacer_of(rate, clock), clock)
