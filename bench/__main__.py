@@ -8,6 +8,7 @@ import platform
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 from liveness_sandbox import Sandbox
@@ -94,7 +95,7 @@ def main() -> int:
     print("Measuring: pacing and capacity ...", file=sys.stderr, flush=True)
     jobs = os.cpu_count() or 1
     compared = compare(
-        cases(costs.OURS, options.quick), jobs, baseline.arguments(options.quick, jobs)
+        cases(costs.OURS, options.quick), jobs, partial(baseline.figures, options.quick, jobs)
     )
     print(f"\n{pages.as_text(compared.section)}")
     if options.write_docs:

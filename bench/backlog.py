@@ -56,7 +56,10 @@ def measure(environment: Environment, number: int = MARKERS) -> list[Row]:
     written = [
         request.ended - began
         for request in sandbox.requests
-        if request.method == "PUT" and request.key.endswith("/result.json") and request.ended
+        if request.method == "PUT"
+        and request.key.endswith("/result.json")
+        and request.ended
+        and request.ended >= began
     ]
     if not written:
         raise RunFailed(f"no result: {run.report['result']}")

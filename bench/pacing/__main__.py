@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import liveness
@@ -53,9 +54,8 @@ def main() -> int:
         report = {"source": str(Path(liveness.__file__)), "figures": measure(chosen, options.jobs)}
         print(json.dumps(report))
         return 0
-    only = [part for text in options.only or () for part in ("--only", text)]
-    earlier = None if options.no_baseline else baseline.arguments(options.quick, options.jobs, only)
-    compared = compare(chosen, options.jobs, earlier)
+    earlier = partial(baseline.figures, options.quick, options.jobs, options.only or ())
+    compared = compare(chosen, options.jobs, None if options.no_baseline else earlier)
     print(pages.as_text(compared.section))
     if options.write_docs:
         write_docs(compared)

@@ -36,29 +36,26 @@ def source(commit: str) -> Path:
     return folder / "src"
 
 
-def arguments(quick: bool, jobs: int, only: Sequence[str] = ()) -> list[str]:
-    """Return the arguments of the same cases, in half as many runs at a time."""
-    return [*only, *(["--quick"] if quick else []), "--jobs", str(max(1, jobs // 2))]
+def figures(quick: bool, jobs: int, only: Sequence[str] = (), commit: str = COMMIT) -> Any:
+    """Measure the same cases with that commit's function.
 
-
-def start(arguments: Sequence[str], commit: str = COMMIT) -> subprocess.Popen[str]:
-    """Start measuring the same cases with that commit's function. Raises RunFailed."""
-    path = os.pathsep.join((str(source(commit)), str(ROOT)))
-    return subprocess.Popen(
-        [sys.executable, "-m", "bench.pacing", "--figures", *arguments],
+    Of each case, the figures of its first seed, or None. Raises RunFailed.
+    """
+    chosen = [part for text in only for part in ("--only", text)]
+    process = subprocess.run(
+        [
+            *(sys.executable, "-m", "bench.pacing", "--figures", "--jobs", str(jobs)),
+            *chosen,
+            *(["--quick"] if quick else []),
+        ],
         cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((str(source(commit)), str(ROOT)))},
         stdout=subprocess.PIPE,
         text=True,
     )
-
-
-def figures(process: subprocess.Popen[str]) -> Any:
-    """Wait for the figures: of each case, those of each seed, or None. Raises RunFailed."""
-    printed, _ = process.communicate()
     if process.returncode:
         raise RunFailed("the baseline could not be measured; see above")
-    report = json.loads(printed)
+    report = json.loads(process.stdout)
     if not Path(report["source"]).is_relative_to(ROOT / "build" / "baseline"):
         raise RunFailed(f"the baseline ran {report['source']}")
     return report["figures"]

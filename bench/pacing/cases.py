@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 import statistics
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -203,6 +204,34 @@ def backlog(
     }
 
 
+def dying_drainer(seed: int, pairs: int, rate: float, resources: Resources) -> Figures:
+    """Drain a backlog, and let the instance that makes most of the calls die after ten seconds."""
+    world = BurstWorld(seed, LIMITERS["sliding window"](), rate)
+    world.handler = world.run_function
+    world.resources, world.idle_instances_live = resources, IDLE_INSTANCE_SECONDS
+    world.settings["LIVENESS_RATE_LIMIT"] = f"{rate:g}"
+    began = world.kernel.now
+    names = [f"pair-{number}" for number in range(pairs)]
+    world.store_backlog(names, began - pairs / rate - 60, began - 60)
+    world.minute_timer()
+    world.kernel.run(until=began + _FIRST_TIMER_SECONDS + 10)
+    max(world.instances, key=lambda instance: instance.calls).die()
+    before = len(world.latencies())
+    while len(world.latencies()) < pairs and world.kernel.now < began + 1800:
+        world.kernel.run(until=world.kernel.now + 5)
+    arrivals = world.face.arrivals
+    busiest = max(
+        bisect_left(arrivals, moment + 1) - number for number, moment in enumerate(arrivals)
+    )
+    return {
+        "lost": pairs - len(world.latencies()),
+        "again": sum(count - 1 for count in world.face.billed.values()),
+        "busiest": busiest / rate,
+        "seconds": world.kernel.now - began - _FIRST_TIMER_SECONDS - 10 - (pairs - before) / rate,
+        "throttled": len(world.face.throttled) / pairs,
+    }
+
+
 def long_backlog(
     seed: int, pairs: int, resources: Resources, listing_seconds: float, seconds: float
 ) -> Figures:
@@ -337,6 +366,7 @@ def cases(costs: Resources, quick: bool) -> list[Case]:
         *_steady_cases(quick),
         *_little_cpu_cases(costs, quick),
         *_backlog_cases(costs, quick),
+        *_death_cases(costs, quick),
         *_reconcile_cases(costs, quick),
     ]
 
@@ -522,6 +552,31 @@ def _backlog_cases(costs: Resources, quick: bool) -> Iterator[Case]:
                 ),
                 Target("kept", _KEPT, form=".2f", at_most=False),
             ),
+        )
+
+
+def _death_cases(costs: Resources, quick: bool) -> Iterator[Case]:
+    for rate in (5, 50):
+        pairs = 40 * rate
+        yield Case(
+            "death",
+            Text(
+                f"a drainer of {pairs:,} dies, {rate} calls a second",
+                f"清理 {pairs:,} 对的实例终止，每秒 {rate} 次调用",
+            ),
+            dying_drainer,
+            {"pairs": pairs, "rate": rate, "resources": costs._replace(share=1.0)},
+            (
+                Target("busiest", Text("most calls in a second / rate", "一秒内最多调用 / 速率")),
+                Target("again", Text("calls billed again", "再次计费的调用"), form="d"),
+                Target(
+                    "seconds",
+                    Text("seconds later than at the rate", "比按速率处理晚的秒数"),
+                    form=".0f",
+                ),
+                Target("throttled", _THROTTLED),
+            ),
+            seeds=_SEEDS[:1] if quick else _SEEDS[:3],
         )
 
 

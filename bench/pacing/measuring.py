@@ -5,13 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
 from ..environment import RunFailed
 from ..pages import Section, Text
 from ..table import Row
-from . import baseline
 from .cases import TOTALS, Case, Figures, Target, possible
 
 # Of one case, those of each seed, of the baseline the first; None where the run failed.
@@ -55,28 +54,16 @@ class Comparison:
 
 
 def compare(
-    chosen: Sequence[Case], jobs: int, baseline_arguments: Sequence[str] | None
+    chosen: Sequence[Case], jobs: int, measure_baseline: Callable[[], Sequence[Measured]] | None
 ) -> Comparison:
-    """Measure the cases, at the same time as the baseline if there are arguments for it."""
-    process, problem = None, ""
-    if baseline_arguments is not None:
-        try:
-            process = baseline.start(baseline_arguments)
-        except RunFailed as error:
-            problem = str(error)
+    """Measure the baseline, if there is one, and then the cases, so many runs at a time."""
     theirs: Sequence[Measured | None] = [None] * len(chosen)
-    try:
-        ours = measure(chosen, max(1, jobs - jobs // 2 if process else jobs))
-        if process:
-            theirs = baseline.figures(process)
-    except RunFailed as error:
-        problem = str(error)
-    finally:
-        if process and process.poll() is None:
-            process.terminate()
-    if problem:
-        print(f"No baseline: {problem}.", file=sys.stderr)
-    return Comparison(chosen, ours, theirs)
+    if measure_baseline:
+        try:
+            theirs = measure_baseline()
+        except RunFailed as error:
+            print(f"No baseline: {error}.", file=sys.stderr)
+    return Comparison(chosen, measure(chosen, jobs), theirs)
 
 
 def measure(chosen: Sequence[Case], jobs: int) -> list[Measured]:

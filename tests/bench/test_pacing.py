@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import statistics
+from typing import NoReturn
 
 import pytest
 
-from bench.pacing import costs
+from bench.pacing import baseline, costs
 from bench.pacing.cases import Case, Target, backlog, cases, drained_burst, possible, steady
 from bench.pacing.measuring import choose, compare
 from bench.pacing.reference import ideal_goodput, narrowest_spacing, waits
@@ -61,7 +62,7 @@ def rows(target: Target, *figures: float | None) -> list[Row]:
         return {target.figure: figure, "lost": 0}
 
     case = Case("group", _CONDITION, measure, {}, (target,), tuple(range(len(figures))))
-    return compare([case], jobs=1, baseline_arguments=None).rows
+    return compare([case], jobs=1, measure_baseline=None).rows
 
 
 @pytest.mark.parametrize(
@@ -92,6 +93,20 @@ def test_what_is_lost_or_billed_twice_is_counted_over_all_cases() -> None:
     _, lost = rows(Target("figure", _LABEL), 0.5)
 
     assert (lost.measurement, lost.ours, lost.met) == ("all of these: pairs lost", "0", True)
+
+
+def test_without_the_earlier_commit_the_function_is_measured_alone() -> None:
+    def measure_baseline() -> NoReturn:
+        baseline.source("0" * 40)
+        raise AssertionError
+
+    def measure(seed: int) -> dict[str, float]:
+        return {"figure": 0.5}
+
+    case = Case("group", _CONDITION, measure, {}, (Target("figure", _LABEL, 1.0),))
+    row = compare([case], 1, measure_baseline).rows[0]
+
+    assert (row.ours, row.baseline, row.met) == ("0.500", "", True)
 
 
 def test_cases_are_chosen_by_group_or_condition() -> None:

@@ -26,7 +26,7 @@ from liveness_sandbox.faceid.rate_limit import Algorithm
 
 from .kernel import Kernel, SimChance, SimClock, SimConcurrency
 from .markers import markers
-from .resources import Connections, Cpu, Distribution, Resources, Uniform
+from .resources import Connections, Cpu, Distribution, InstanceDied, Resources, Uniform
 
 BUCKET = "faces-1250000000"
 REFUSAL_SECONDS = 0.02  # from a call that is refused to its caller
@@ -308,7 +308,7 @@ class Instance:
             self._face = InstanceFace(world.face, self.cpu, resources, kernel)
             self._clients = Clients(store, self._face, store)
         self.function = Function(
-            clock=SimClock(kernel),
+            clock=_InstanceClock(kernel, self.cpu),
             rng=SimChance(kernel),
             concurrency=SimConcurrency(kernel),
             clients=self,
@@ -321,8 +321,22 @@ class Instance:
         """How many calls it made, if its resources are limited."""
         return self._face.calls if self._face else 0
 
+    def die(self) -> None:
+        """End whatever it does: at its next request, or where it waits for one or for a time."""
+        self.cpu.is_stopped = True
+
     def connect(self, settings: Settings, credentials: Credentials) -> Clients:
         return self._clients
+
+
+class _InstanceClock(SimClock):
+    def __init__(self, kernel: Kernel, cpu: Cpu) -> None:
+        super().__init__(kernel)
+        self._cpu = cpu
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds)
+        self._cpu.use(0)
 
 
 class BurstWorld:
@@ -367,7 +381,8 @@ class BurstWorld:
             return instance.function(event, {"time_limit_in_ms": self.timeout * 1000})
         finally:
             instance.idle_since = self.kernel.now
-            self._idle_instances.append(instance)
+            if not instance.cpu.is_stopped:
+                self._idle_instances.append(instance)
 
     def _instance(self) -> Instance:
         oldest = self.kernel.now - self.idle_instances_live
@@ -396,7 +411,7 @@ class BurstWorld:
             try:
                 self.handler(event)
                 self.under_way -= 1
-            except Exception:
+            except (Exception, InstanceDied):
                 if tries_left:
                     self.kernel.spawn(lambda: attempt(tries_left - 1), after=60)
                 else:

@@ -84,8 +84,15 @@ class Resources(NamedTuple):
         return math.isinf(self.share) and not self.handshake_round_trips
 
 
+class InstanceDied(BaseException):
+    """Raised in every task of an instance that has died; no code of the function handles it."""
+
+
 class Cpu:
-    """An instance's share of a core: what is asked for is done in order, a piece at a time."""
+    """An instance's share of a core: what is asked for is done in order, a piece at a time.
+
+    Once it has stopped, whatever runs on it ends.
+    """
 
     def __init__(self, kernel: Kernel, resources: Resources) -> None:
         self._kernel = kernel
@@ -95,13 +102,19 @@ class Cpu:
         self._period_number = -1
         self._left_of_period = 0.0
         self.used = 0.0  # seconds of a core
+        self.is_stopped = False
 
     def use(self, seconds: float) -> None:
         """Work for so many seconds of a whole core; other tasks' pieces come in between."""
         self.used += seconds
+        self._work(seconds)
+        if self.is_stopped:
+            raise InstanceDied
+
+    def _work(self, seconds: float) -> None:
         if math.isinf(self._share):
             return
-        while seconds > 0:
+        while seconds > 0 and not self.is_stopped:
             piece = min(seconds, _SWITCH_SECONDS)
             self._free_at = self._end_of(max(self._kernel.now, self._free_at), piece)
             self._kernel.sleep(self._free_at - self._kernel.now)

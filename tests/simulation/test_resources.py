@@ -182,3 +182,27 @@ def test_an_idle_instance_takes_the_next_event_and_later_a_new_one_does() -> Non
     assert len(world.latencies()) == 3
     # Two events of a pair at a time: two instances, twice.
     assert len(world.instances) == 4
+
+
+def test_a_drainer_that_dies_makes_no_more_requests_and_another_one_follows() -> None:
+    world = BurstWorld(1, SlidingWindow(), 5)
+    world.handler = world.run_function
+    world.resources = Resources(share=1.0)
+    now = world.kernel.now
+    world.store_backlog([f"pair-{number}" for number in range(100)], now - 120, now - 60)
+    world.minute_timer()
+    world.kernel.run(until=now + 70)
+    (drainer,) = world.instances
+    calls, finished = drainer.calls, len(world.latencies())
+    assert finished
+
+    drainer.die()
+    world.kernel.run(until=now + 110)
+    assert drainer.calls <= calls
+    assert len(world.latencies()) <= finished
+    world.kernel.run(until=now + 600)
+
+    assert len(world.latencies()) == 100
+    assert len(world.instances) > 1
+    # Only what was under way when it died may be billed again.
+    assert sum(world.face.billed.values()) <= 100 + 16
