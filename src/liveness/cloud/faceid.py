@@ -232,6 +232,7 @@ def _new_client(endpoint: tuple[str, str], gate: _Gate) -> _Client:
     # A redirect would carry token and links to another host, and could be a second paid call.
     session = sdk.request.conn._session
     session.max_redirects = 0
+    session.auth = lambda request: request  # else one from a netrc file replaces the signature
     for prefix in ("http://", "https://"):
         session.mount(prefix, _gated_adapter(gate))
     # The SDK's own check fails on an error that lacks one of its fields, and prints what the

@@ -254,6 +254,7 @@ def _confirm(manifest: Manifest, options: Options) -> None:
 
 def _places(settings: Settings) -> Iterator[tuple[str, str]]:
     yield settings.bucket, settings.input_prefix
+    yield settings.result_bucket, settings.frame_prefix
     yield settings.result_bucket, settings.result_prefix
     yield settings.ledger_bucket, settings.ledger_prefix
 
