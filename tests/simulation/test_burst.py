@@ -13,6 +13,8 @@ from liveness_sandbox.faceid.rate_limit import (
 
 from .baselines import naive, waiting_in_place
 from .burst_world import BurstWorld
+from .kernel import SimChance
+from .markers import markers
 from .resources import Uniform
 
 RATE = 5
@@ -95,7 +97,7 @@ def test_the_next_drainer_finishes_the_pairs_of_one_that_died() -> None:
         killed.append(1)
         # As an instance that acquired the slot and died.
         now = world.kernel.now
-        world.store.write(f"liveness/ledger/drain/{int(now // 10)}", b'{"nonce": "gone"}')
+        world.store.write(f"liveness/ledger/drain/{int(now // 10)}-0", b'{"nonce": "gone"}')
 
     world.handler = die_once
     for number in range(60):
@@ -122,6 +124,51 @@ def test_the_hand_over_between_drainers_keeps_the_rate() -> None:
     spans = [later - earlier for earlier, later in zip(arrivals, arrivals[5:], strict=False)]
     assert min(spans) >= 0.999
     assert max(spans) <= 5  # the next drainer starts soon
+
+
+def test_drains_one_right_after_another_keep_the_rate() -> None:
+    """The slot is free as soon as nothing waits; by then the last call is a second old."""
+    world = BurstWorld(1, TokenBucket(), RATE)
+    world.handler = world.run_function
+    world.face.way_seconds = Uniform(0.03, 0.03)
+    world.face.call_seconds = Uniform(0.05, 0.05)
+    rng = SimChance(world.kernel)
+    for drain in range(20):
+        names = [f"pair-{drain}-{number}" for number in range(5)]
+        for name in names:
+            world.store_pair(name)
+        now = world.kernel.now
+        for key, body in markers(world.environ, rng, names, now - 5, now - 4):
+            world.store.write(key, body)
+        world.deliver({"drain": {}})
+        world.kernel.run(until=now + 0.45)
+    world.kernel.run(until=world.kernel.now + 60)
+
+    arrivals = world.face.arrivals
+    spans = [later - earlier for earlier, later in zip(arrivals, arrivals[5:], strict=False)]
+    assert len(spans) > 50
+    assert min(spans) >= 0.999
+
+
+def test_a_drainer_whose_next_slot_is_taken_makes_room_in_time() -> None:
+    """Another instance is to be the next one: it may call from the slot's first moment on."""
+    world = BurstWorld(1, TokenBucket(), RATE)
+    world.handler = world.run_function
+    world.face.way_seconds = Uniform(0.03, 0.03)
+    names = [f"pair-{number}" for number in range(200)]
+    for name in names:
+        world.store_pair(name)
+    world.kernel.run(until=world.kernel.now + 12)
+    now = world.kernel.now
+    for key, body in markers(world.environ, SimChance(world.kernel), names, now - 5, now - 4):
+        world.store.write(key, body)
+    begin = (now // 10 + 1) * 10  # of the next slot
+    world.store.write(f"liveness/ledger/drain/{int(begin // 10)}-0", b'{"nonce": "other"}')
+    world.deliver({"drain": {}})
+    world.kernel.run(until=begin + 5)
+
+    assert len(world.face.arrivals) > 20
+    assert max(world.face.arrivals) < begin - 1
 
 
 def test_a_drain_keeps_its_slot_at_one_call_per_ten_seconds() -> None:
