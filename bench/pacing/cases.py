@@ -111,15 +111,21 @@ def drained_burst(
     }
 
 
-def limited_burst(seed: int, pairs: int, limiter: str) -> Figures:
-    """Upload pairs at once, under a limiter of that kind, as it is possible at best."""
-    figures = drained_burst(seed, pairs, limiter=limiter)
+def limited_burst(
+    seed: int,
+    pairs: int,
+    limiter: str = "sliding window",
+    rate: int = RATE,
+    resources: Resources | None = None,
+) -> Figures:
+    """Upload pairs at once, under a limiter of that kind, beside what is possible at best."""
+    figures = drained_burst(seed, pairs, rate, limiter, resources=resources)
     slowness, call = 1.0, 1.04
     if limiter == "sliding window":
-        slowness, _ = narrowest_spacing(Uniform(0.02, 0.06), RATE, MAX_THROTTLED)
+        slowness, _ = narrowest_spacing(Uniform(0.02, 0.06), rate, MAX_THROTTLED)
     # The first calls need no spacing, and the last one takes its time.
-    seconds = slowness * (pairs / RATE - 1) + call
-    return {**figures, possible("last / ideal"): seconds / (pairs / RATE)}
+    seconds = slowness * (pairs / rate - 1) + call
+    return {**figures, possible("last / ideal"): seconds / (pairs / rate)}
 
 
 def steady(seed: int, load: float, minutes: float) -> Figures:
@@ -417,7 +423,7 @@ def _rate_cases(costs: Resources, quick: bool) -> Iterator[Case]:
                 f"{number:,} at once, {rate} calls a second, a core each",
                 f"一次上传 {number:,} 对，每秒 {rate} 次调用，每个实例一个核",
             ),
-            drained_burst,
+            limited_burst,
             {"pairs": number, "rate": rate, "resources": costs._replace(share=1.0)},
             (
                 Target("last / ideal", _LAST, None if quick else 1.03),
