@@ -1,9 +1,9 @@
-# Everything installs what it needs into .venv (and .venv-3.10) by itself.
-PYTHON ?= python3
+# Everything installs what it needs into .venv (and .venv-3.10) by itself. PYTHON=... chooses the
+# Python; without it, it is the first on the path that is new enough.
 VENV := .venv
 BIN := $(VENV)/bin
 # The newest documented SCF runtime; used in addition to the default Python if it is installed.
-PYTHON310 := $(shell for p in "$$(command -v python3.10)" $$HOME/.pyenv/versions/3.10.*/bin/python; do \
+PYTHON310 := $(shell for p in "$$(command -v python3.10)" "$$HOME"/.pyenv/versions/3.10.*/bin/python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' 2>/dev/null && echo "$$p" && break; done)
 VENV310 := .venv-3.10
 # For the tests of pages.
@@ -15,9 +15,12 @@ TOOLKIT := tests/deploy/node_modules
 COS_SDK := examples/app_upload/node_modules
 
 SEEDS ?= 10000
+# Not a user's: what is imported is what was installed.
+unexport PYTHONPATH PYTHONHOME
 
-.PHONY: run demo screenshots test chromium test-default test-3.10 lint simulate exhaustive mutations bench \
-	lasting package package-consumer ready-to-deploy clean
+.PHONY: run demo screenshots test campaigns ready chromium test-default test-3.10 campaigns-default \
+	campaigns-3.10 lint simulate exhaustive mutations bench lasting package package-consumer \
+	ready-to-deploy clean FORCE
 
 run: $(VENV)/.run-ready
 	@$(BIN)/liveness run
@@ -30,8 +33,10 @@ demo: $(VENV)/.demo-ready
 screenshots: $(VENV)/.ready
 	$(BIN)/python -m liveness_demo.screenshots docs/images
 
-test: chromium $(VENV)/.ready $(if $(PYTHON310),$(VENV310)/.ready) $(if $(NPM),$(TOOLKIT)/.ready $(COS_SDK)/.ready) lint
-	@$(MAKE) --no-print-directory -j 2 test-default $(if $(PYTHON310),test-3.10)
+# All tests but the campaigns. With two Pythons, each test runs on one of them (tests/conftest.py).
+test:
+	@$(MAKE) --no-print-directory -j 2 ready
+	@$(MAKE) --no-print-directory -j 2 lint $(if $(PYTHON310),test-3.10) test-default
 ifeq ($(PYTHON310),)
 	@echo "No Python 3.10 found: the suite ran on $$($(BIN)/python --version) only."
 endif
@@ -40,6 +45,12 @@ ifeq ($(NPM),)
 	@echo "No npm found: the vendor's toolkit was not tested with serverless.yml, nor the example app."
 endif
 
+# The part of the long campaigns that CI runs; `make simulate` and others below run more.
+campaigns: $(VENV)/.ready $(if $(PYTHON310),$(VENV310)/.ready)
+	@$(MAKE) --no-print-directory -j 2 $(if $(PYTHON310),campaigns-3.10) campaigns-default
+
+ready: chromium $(VENV)/.ready $(if $(PYTHON310),$(VENV310)/.ready) $(if $(NPM),$(TOOLKIT)/.ready $(COS_SDK)/.ready)
+
 # CI must not leave anything out; a user's machine is left as it is.
 chromium:
 	@if [ -n "$$CI" ] && [ -z "$(CHROMIUM)" ]; then \
@@ -47,18 +58,28 @@ chromium:
 			echo "Chromium is missing, and apt-get could not install it." >&2; exit 1; }; fi
 
 test-default:
-	$(BIN)/python -m pytest$(if $(CHROMIUM),, -m "not live and not browser")
+	$(BIN)/python -m pytest -m "not live and not campaign$(if $(PYTHON310), and tools)$(if $(CHROMIUM),, and not browser)"
 
-# Runs in parallel to the one above, so its output is shown at the end. What a browser shows does
-# not depend on the Python.
-test-3.10:
+campaigns-default:
+	$(BIN)/python -m pytest -m "campaign$(if $(PYTHON310), and tools)"
+
+# These run in parallel to the ones above, so their output is shown at the end.
+test-3.10: MARKERS = not live and not campaign and function
+campaigns-3.10: MARKERS = campaign and function
+test-3.10 campaigns-3.10:
 	@mkdir -p build
-	@$(VENV310)/bin/python -m pytest -m "not live and not browser" > build/test-3.10.log 2>&1; \
-		status=$$?; echo; cat build/test-3.10.log; exit $$status
+	@$(VENV310)/bin/python -m pytest -m "$(MARKERS)" > build/$@.log 2>&1; \
+		status=$$?; echo; cat build/$@.log; exit $$status
 
-# Every hook of .pre-commit-config.yaml; it keeps what it needs below build/.
+# Every hook of .pre-commit-config.yaml; it keeps what it needs below build/. pre-commit works on what
+# git knows; where git is missing, or refuses a folder of another user, its linters run by themselves.
 lint: $(VENV)/.ready
-	PRE_COMMIT_HOME=build/pre-commit $(BIN)/pre-commit run --all-files
+	@if git ls-files --error-unmatch Makefile > /dev/null 2>&1; then \
+		PRE_COMMIT_HOME=build/pre-commit $(BIN)/pre-commit run --all-files; \
+	else \
+		echo "No git, or no repository of yours: the list of words is not checked."; \
+		$(BIN)/ruff check && $(BIN)/ruff format --check && $(BIN)/mypy src tools bench tests examples; \
+	fi
 
 # Deterministic simulation testing: SEEDS runs with fault injection, checked for the invariants of
 # docs/design.md.
@@ -81,6 +102,9 @@ bench: $(VENV)/.ready
 lasting: $(VENV)/.ready
 	$(BIN)/python -m bench.lasting
 
+# What is packaged is the code of this folder, whatever checkout the virtual environment refers to.
+package package-consumer ready-to-deploy: export PYTHONPATH := $(CURDIR)/src:$(CURDIR)/tools
+
 package: $(VENV)/.run-ready
 	@$(BIN)/python -m liveness_package $(if $(PYTHON310),--compile-with "$(PYTHON310)")
 
@@ -97,26 +121,23 @@ ready-to-deploy: $(VENV)/.run-ready
 clean:
 	rm -rf $(VENV) $(VENV310) $(TOOLKIT) $(COS_SDK) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
+# These are checked each time, which takes a moment: tools/install.py says what makes them outdated.
+FORCE:
+INSTALL = @python=$$(PYTHON="$(PYTHON)" sh tools/find_python.sh $(VENV)) && \
+	PYTHON="$(PYTHON)" "$$python" tools/install.py $(VENV)
+
 # The main job needs only the SDKs, the sandbox's HTTP library and the command line.
-$(VENV)/.run-ready: pyproject.toml constraints.txt
-	@echo "Setting up $(VENV) (once) ..."
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 -e '.[tools]' -c constraints.txt
-	@touch $@
+$(VENV)/.run-ready: FORCE
+	$(INSTALL) tools
 
-$(VENV)/.demo-ready: pyproject.toml constraints.txt $(VENV)/.run-ready
-	@echo "Adding what the demo needs to $(VENV) (once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 -e '.[tools,demo]' -c constraints.txt
-	@touch $@
+$(VENV)/.demo-ready: FORCE
+	$(INSTALL) tools demo
 
-$(VENV)/.ready: pyproject.toml constraints.txt $(VENV)/.run-ready
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --use-pep517 -e '.[tools,test,lint]' -c constraints.txt
-	@touch $@
+$(VENV)/.ready: FORCE
+	$(INSTALL) tools test lint
 
-$(VENV310)/.ready: pyproject.toml constraints.txt
-	$(PYTHON310) -m venv $(VENV310)
-	$(VENV310)/bin/python -m pip install --quiet --disable-pip-version-check --use-pep517 -e '.[tools,test]' -c constraints.txt
-	@touch $@
+$(VENV310)/.ready: FORCE
+	@PYTHON="$(PYTHON310)" "$(PYTHON310)" tools/install.py $(VENV310) tools test
 
 $(TOOLKIT)/.ready: tests/deploy/package.json tests/deploy/package-lock.json
 	npm ci --prefix tests/deploy --ignore-scripts --no-audit --no-fund --loglevel error

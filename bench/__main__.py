@@ -13,7 +13,19 @@ from pathlib import Path
 
 from liveness_sandbox import Sandbox
 
-from . import backlog, burst, burst_http, cold, intl_sdk, memory, pages, plot, round_trips, theme
+from . import (
+    backlog,
+    burst,
+    burst_http,
+    cold,
+    intl_sdk,
+    memory,
+    pages,
+    pair_cpu,
+    plot,
+    round_trips,
+    theme,
+)
 from .environment import NAIVE, OURS, Environment, Handler, RunFailed
 from .pacing import baseline, costs
 from .pacing.cases import cases
@@ -24,6 +36,7 @@ from .table import Row, as_json, render
 MAX_ROUND_TRIPS = 3
 MAX_PEAK_KB = 64 * 1024
 MAX_RATIO = 1.15
+MAX_CPU_RATIO = {"event": 0.6, "drain": 0.5}
 
 
 def main() -> int:
@@ -61,6 +74,7 @@ def main() -> int:
             *_measured("peak memory", lambda: _memory(environment)),
             *_measured("cold waiting path", lambda: _waiting(environment, options.runs)),
             *_measured("cold full path", lambda: _full(environment, options.runs)),
+            *_measured("CPU of a pair", lambda: _pair_cpu(environment, options.runs)),
             *_measured("a long backlog", lambda: backlog.measure(environment)),
         ]
     print(
@@ -191,6 +205,25 @@ def _full(environment: Environment, rounds: int) -> list[Row]:
         _compared("cold full path, against naive", seconds, "naive", MAX_RATIO),
         Row(intl, "", unavailable) if unavailable else _compared(intl, seconds, "naive_intl"),
     ]
+
+
+def _pair_cpu(environment: Environment, rounds: int) -> list[Row]:
+    rows = []
+    for kind, milliseconds in pair_cpu.measure(environment, min(rounds, 5)).items():
+        ratio = cold.ratios(milliseconds["ours"], milliseconds["baseline"])
+        ours, theirs = (cold.Spread.of(milliseconds[name]) for name in ("ours", "baseline"))
+        limit = MAX_CPU_RATIO[kind]
+        rows.append(
+            Row(
+                f"CPU of {pair_cpu.KINDS[kind]}, against {pair_cpu.BASELINE}",
+                f"{ratio.median:.2f} ({ratio.lowest:.2f}..{ratio.highest:.2f})",
+                f"{ours.median:.1f} ms / {theirs.median:.1f} ms",
+                f"<= {limit:g}",
+                ratio.median <= limit,
+                numbers={"ratio": asdict(ratio), "milliseconds": milliseconds},
+            )
+        )
+    return rows
 
 
 def _burst_over_http() -> list[Row]:

@@ -130,7 +130,10 @@ class Environment:
         if stored is None:
             raise RunFailed(f"no result.json for {pair}")
         status = json.loads(stored.body())["status"]
-        if status != "passed" or len(self.bucket.keys(f"{results_of(pair)}/best-frame")) != 1:
+        # The naive job has its frames beside its results.
+        folders = (pair.replace("/incoming/", "/frames/", 1), results_of(pair))
+        frames = [key for folder in folders for key in self.bucket.keys(f"{folder}/best-frame")]
+        if status != "passed" or len(frames) != 1:
             raise RunFailed(f"{pair} is {status}, or has no best frame")
 
     def run_handler(

@@ -25,7 +25,7 @@ def upload_package(environment: Environment) -> str:
 
 def peak_kb(environment: Environment, handler: Handler, pair: str, transfer: str) -> int:
     """Measure the peak of one event, after removing results and ledger of earlier events."""
-    for prefix in ("liveness/results/", "liveness/ledger/"):
+    for prefix in ("liveness/results/", "liveness/frames/", "liveness/ledger/"):
         for key in environment.bucket.keys(prefix):
             environment.bucket.delete(key)
     run = environment.run_handler(

@@ -111,7 +111,7 @@ def put_result(bucket: Bucket, number: int, dice: random.Random) -> None:
     answered = status in ("passed", "rejected", "retake")
     fingerprint = hashlib.sha256(pair_id.encode()).hexdigest()
     frame_md5 = hashlib.md5(_FRAME, usedforsecurity=False).hexdigest()
-    frame_key = f"liveness/results/{pair_id}/best-frame-{frame_md5}.jpg"
+    frame_key = f"liveness/frames/{pair_id}/best-frame-{frame_md5}.jpg"
     document = {
         "schema": "liveness-result/1",
         "pair_id": pair_id,

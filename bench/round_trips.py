@@ -68,7 +68,7 @@ def measure(environment: Environment, handler: Handler) -> dict[str, Sequences]:
                 state.encode() * (PACKAGE_BYTES // len(state)), environment.image
             )
             earlier = len(environment.sandbox.requests)
-            invocation = function.invoke(environment.event(f"{pair}/reference.jpg"))
+            invocation = function.invoke(environment.event(f"{pair}/live.bin"))
             if invocation.error is not None:
                 raise RunFailed(str(invocation.error["errorMessage"]))
             if invocation.cold != (state == "cold"):

@@ -35,9 +35,26 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("liveness")
 
+# Where `make test` has two Pythons, a test runs on one of them: what ships on 3.10, the function's
+# runtime, and tools on the default one. Both get the pure parts and a few tools, which are quick.
+_FUNCTION = ("function", "fuzz", "simulation")
+_BOTH = ("unit", "package", "review", "test_mutations.py", "test_doctor.py", "test_run.py")
+
 ROOT = Path(__file__).parent.parent
 SCHEMA = json.loads((ROOT / "docs/liveness-result-1.schema.json").read_text())
 JPEG = (ROOT / "events/sample/reference.jpg").read_bytes()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test the marker of its Python, or of both, unless it names one itself."""
+    for item in items:
+        parts = item.path.relative_to(ROOT / "tests").parts
+        if item.get_closest_marker("function") or item.get_closest_marker("tools"):
+            continue
+        if not set(parts) & set(_FUNCTION):
+            item.add_marker("tools")
+        if set(parts) & {*_FUNCTION, *_BOTH}:
+            item.add_marker("function")
 
 
 def package_of(pair_id: str) -> bytes:
@@ -125,6 +142,9 @@ class InProcess:
             error = {"errorMessage": str(raised), "errorType": type(raised).__name__}
         logs = [line.rstrip("\n") for line in self._instance.lines[first:]]
         return Invocation(event, result, error, status, logs, "", 0.0, False, request_id, 0)
+
+    def retire(self) -> None:
+        pass
 
     def kill(self, secret_id: str) -> bool:
         return False

@@ -119,8 +119,8 @@ MUTATIONS = (
     Mutation(
         "the best frame has a fixed key",
         "keys",
-        'return f"{settings.result_prefix}{pair_id}/best-frame-{md5}.jpg"',
-        'return f"{settings.result_prefix}{pair_id}/best-frame.jpg"',
+        'return f"{best_frames_prefix(settings, pair_id)}best-frame-{md5}.jpg"',
+        'return f"{best_frames_prefix(settings, pair_id)}best-frame.jpg"',
     ),
     Mutation(
         "the lease is measured by the local clock",
@@ -195,9 +195,9 @@ MUTATIONS = (
     Mutation(
         "the token is taken after the claim",
         "call",
-        "        if not ctx.pacer.await_start():\n",
+        "        if not ctx.pacer.await_start(permit):\n",
         "        ctx.pacer.acquire(seconds_for_call(ctx, claim))\n"
-        "        if not ctx.pacer.await_start():\n",
+        "        if not ctx.pacer.await_start(permit):\n",
     ),
     Mutation(
         "reconcile compares times only",
@@ -227,6 +227,30 @@ MUTATIONS = (
         "drain",
         "            rate, ctx.clock, ",
         "            10 * rate, ctx.clock, ",
+    ),
+    Mutation(
+        "a drainer leaves before its last call is a second old",
+        "drain",
+        "            self._ctx.clock.sleep(self._pacer.seconds_until_quiet())\n",
+        "            pass\n",
+    ),
+    Mutation(
+        "calls start until the very end of a slot",
+        "drain_slot",
+        "_LAST_CALL_SECONDS = 1.0 + CLOCK_RESOLUTION_SECONDS\n",
+        "_LAST_CALL_SECONDS = -9.0\n",
+    ),
+    Mutation(
+        "a refused call is sent again without a turn",
+        "pacing",
+        "            start = self._first_free(earliest)\n",
+        "            start = earliest if permit.resends else self._first_free(earliest)\n",
+    ),
+    Mutation(
+        "the calls of one second are not held apart from the next second's",
+        "pacing",
+        "            start = self._first_free(earliest)\n",
+        "            start = now\n",
     ),
     Mutation(
         "the service's text is stored unredacted",

@@ -256,7 +256,7 @@ class _Numbers:
         first_attempt: bool,
         reads_second: bool,
     ) -> None:
-        """`reads_second` if a second number matters to whoever has just created the first."""
+        """`reads_second` if a second number matters even where the first was just created."""
         self._ctx = ctx
         self._fingerprint = fingerprint
         self._key = key

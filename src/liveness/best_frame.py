@@ -38,7 +38,7 @@ class BestFrame(NamedTuple):
 
 
 class StoredFrame(NamedTuple):
-    """The best frame as it is stored among the results."""
+    """The best frame as it is stored under the frame prefix."""
 
     md5: str
     size: int

@@ -12,7 +12,7 @@ from .context import Context
 from .errors import StoreUnavailableError
 from .keys import SLOT_SECONDS, drain_busy_key, drain_slot_key
 from .records import slot_record
-from .store import CLOCK_RESOLUTION_SECONDS, JSON
+from .store import CLOCK_RESOLUTION_SECONDS
 
 # The next slot is taken this long before it begins.
 _EARLY_SECONDS = 6.0
@@ -87,7 +87,7 @@ class SlotLease:
             return
         for key in self._keys[-2:]:
             if (busy := drain_busy_key(key)) not in self._announced:
-                self._ctx.store.put(bucket, busy, b"{}", JSON, {})
+                self._ctx.store.create(bucket, busy, b"{}")
                 self._announced.append(busy)
 
     def release(self) -> bool:

@@ -1,9 +1,9 @@
 """The markers that are due, as one drainer sees them: at most one of each pair at a time.
 
-They are drawn oldest first, so that near the limit of the rate the waiting times are a queue's. Once
-some have waited for long, every third draw is the newest, and every other one once the backlog is
-old: a person who arrives now need not wait for all of it. The markers of pairs with set-backs stand
-behind: while others wait they get every fourth draw.
+They are drawn oldest first, so that near the limit of the rate the waiting times are a queue's.
+Once some have waited for long, every third draw is the newest, and every other one once the backlog
+is old: a person who arrives now need not wait for all of it. The markers of pairs with set-backs
+stand behind: while others wait they get every fourth draw.
 
 A backlog may be long, and listing it slow, so it is listed a page at a time, beside the walks: the
 oldest markers for as long as few are held, and every second those that fell due lately.
@@ -13,8 +13,8 @@ those that were listed before are obsolete: whatever they announced was in the b
 did neither, they are drawn between the others, and so are those that were found later: when leases
 end, hundreds fall due at once, and must not delay the markers that arrived meanwhile.
 
-Where several drainers share the rate, each draws the markers of its own shard. Once it has none left
-it helps the others, from their newest on.
+Where several drainers share the rate, each draws the markers of its own shard. Once it has none
+left it helps the others, from their newest on.
 """
 
 from __future__ import annotations

@@ -10,15 +10,22 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote, unquote_plus
 
 from .errors import EventError
-from .keys import IMAGE, InputKey, NotAnInput, pair_id_problem, read_input_key
+from .keys import (
+    IMAGE,
+    InputKey,
+    NotAnInput,
+    is_spelled_as_configured,
+    pair_id_problem,
+    read_input_key,
+)
 from .settings import Settings
 
 # What a direct invocation may ask for.
-DIRECT_EVENTS = ("pairs", "retry", "reconcile", "drain")
+DIRECT_EVENTS = ("pairs", "retry", "reconcile", "drain", "check")
 
 
 class SkippedRecord(NamedTuple):
-    """A record that triggers nothing: `kind` is ignored, rejected or malformed."""
+    """A record that triggers nothing: `kind` is ignored, stray, rejected or malformed."""
 
     kind: str
     where: str
@@ -29,11 +36,12 @@ class SkippedRecord(NamedTuple):
 
 
 class Trigger(NamedTuple):
-    """What to do; `kind` is cos, pairs, retry, reconcile or drain."""
+    """What to do; `kind` is cos, pairs, retry, reconcile, drain or check."""
 
     kind: str
     pair_ids: tuple[str, ...] = ()
     skipped: tuple[SkippedRecord, ...] = ()
+    in_other_case: frozenset[str] = frozenset()  # pairs with a key not spelled as configured
     prefix: str = ""  # for reconcile: only pair ids that begin with it
     uploads: tuple[InputKey, ...] = ()  # for cos: the objects that it is about
 
@@ -67,7 +75,7 @@ def _read_timer(message: object) -> Trigger:
 
 
 def _read_direct(settings: Settings, kind: str, value: object) -> Trigger:
-    if kind in ("drain", "reconcile"):
+    if kind in ("drain", "reconcile", "check"):
         prefix = value.get("prefix", "") if isinstance(value, dict) else None
         if not isinstance(prefix, str):
             raise EventError(f'"{kind}" must hold an object, like {{}}')
@@ -93,6 +101,7 @@ def _read_records(settings: Settings, records: object) -> Trigger:
         raise EventError(f"Records is {_describe(records)}; it must be a list")
     uploads: list[InputKey] = []
     skipped: list[SkippedRecord] = []
+    in_other_case: set[str] = set()
     for index, record in enumerate(records):
         where = f"Records[{index}]"
         try:
@@ -103,15 +112,21 @@ def _read_records(settings: Settings, records: object) -> Trigger:
         for key in keys:
             read = read_input_key(settings, key)
             if isinstance(read, NotAnInput):
-                skipped.append(
-                    SkippedRecord("ignored", where, f"key {read.key!r:.900} {read.reason}")
-                )
-            else:
-                uploads.append(read)
+                kind = "stray" if read.is_stray else "ignored"
+                skipped.append(SkippedRecord(kind, where, f"key {read.key!r:.900} {read.reason}"))
+                continue
+            uploads.append(read)
+            if not is_spelled_as_configured(settings, read):
+                in_other_case.add(read.pair_id)
     if not records:
         skipped.append(SkippedRecord("ignored", "Records", "is empty"))
-    pair_ids = [upload.pair_id for upload in uploads]
-    return Trigger("cos", _unique(pair_ids), tuple(skipped), uploads=tuple(dict.fromkeys(uploads)))
+    return Trigger(
+        "cos",
+        _unique([upload.pair_id for upload in uploads]),
+        tuple(skipped),
+        frozenset(in_other_case),
+        uploads=tuple(dict.fromkeys(uploads)),
+    )
 
 
 class _RecordSkipped(Exception):

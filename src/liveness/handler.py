@@ -13,6 +13,7 @@ from typing import Any
 
 from . import __version__
 from .call import MIN_CALL_SECONDS
+from .check import check
 from .cloud.clients import ClientFactory, CloudClients
 from .cloud.credentials import read_credentials
 from .cloud.system import SystemClock, SystemRandom, ThreadConcurrency
@@ -148,8 +149,15 @@ def _handle_pairs(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
             if ctx.seconds_for_calls() < MIN_CALL_SECONDS and results:
                 results.append(_park_unwalked(ctx, pair_id))
                 continue
-            urgent, image = trigger.kind == "retry", trigger.image_of(pair_id)
-            walk = Walk(ctx, pair_id, log, urgent=urgent, image=image)
+            is_event = trigger.kind == "cos"
+            walk = Walk(
+                ctx,
+                pair_id,
+                log,
+                urgent=trigger.kind == "retry",
+                image=trigger.image_of(pair_id),
+                as_configured=is_event and pair_id not in trigger.in_other_case,
+            )
             if trigger.kind == "retry":
                 walk.grant()
             result = walk.run()
@@ -197,12 +205,17 @@ def _handle_reconcile(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any
     return {"reconcile": summary}
 
 
+def _handle_check(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
+    return {"check": {"version": __version__, **check(ctx)}}
+
+
 _HANDLERS: Mapping[str, Callable[[Context, Trigger, Log], dict[str, Any]]] = {
     "cos": _handle_pairs,
     "pairs": _handle_pairs,
     "retry": _handle_pairs,
     "drain": _handle_drain,
     "reconcile": _handle_reconcile,
+    "check": _handle_check,
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from .errors import ConfigurationError, ObjectUnreadableError
@@ -23,7 +24,10 @@ from .keys import (
     drain_shard_of,
     drain_slot_key,
     fingerprint_of,
+    inputs_prefix,
+    is_spelled_as_configured,
     pair_hash,
+    read_input_key,
     result_key,
 )
 from .records import Response
@@ -189,12 +193,16 @@ def inspect(
     concurrency: Concurrency,
     pair_id: str,
     with_drain: bool = False,
+    as_configured: bool = False,
 ) -> Inspection:
     """HEAD every key an input may have, and `result.json`, in one round trip.
 
-    With `with_drain`, HEAD whether a drainer is busy, and the breaker as well. Keys are computed, never listed:
-    GET Bucket is eventually consistent (document 436/30614), and two simultaneous events would each
-    miss the other's input.
+    With `with_drain`, HEAD whether a drainer is busy and the breaker as well. Keys are computed,
+    not listed: GET Bucket is eventually consistent (document 436/30614), and two simultaneous
+    events would each miss the other's input. Only for an input that is missing as configured, the
+    keys in another case are listed, unless `as_configured`: so no event of a usual key costs a
+    request more, and at the latest reconcile finds the pair. An input as configured hides others of
+    its role.
     """
     keys = candidate_keys(settings, pair_id)
     drain_keys: tuple[str, ...] = ()
@@ -212,7 +220,11 @@ def inspect(
     if keys and not any(objects):
         # A HEAD's 404 does not tell whether key or bucket is missing; a GET's does, by raising.
         store.get(settings.bucket, control_key(settings), max_bytes=0)
-    classified = classify(settings, pair_id, [item for item in objects if item])
+    present = [item for item in objects if item]
+    classified = classify(settings, pair_id, present)
+    if isinstance(classified, IncompletePair) and not as_configured:
+        present += _inputs_in_other_case(settings, store, concurrency, classified)
+        classified = classify(settings, pair_id, present)
     if not with_drain:
         return Inspection(classified, result)
     busy, breaker = drain
@@ -245,6 +257,24 @@ def is_unchanged(
         *(lambda key=key: _read_input(settings, store, key) for key in keys)
     )
     return tuple(inputs) == pair.inputs
+
+
+def _inputs_in_other_case(
+    settings: Settings, store: RetryingStore, concurrency: Concurrency, pair: IncompletePair
+) -> list[Input]:
+    """Find the missing inputs of a pair under keys whose suffix is in another case."""
+    page = store.list(settings.bucket, inputs_prefix(settings, pair.pair_id), "")
+    keys = [
+        key
+        for key in (read_input_key(settings, item.key) for item in page.items)
+        if isinstance(key, InputKey)
+        and (key.pair_id, is_spelled_as_configured(settings, key)) == (pair.pair_id, False)
+        and key.role in pair.missing
+    ]
+    if not keys:
+        return []
+    found = concurrency.gather(*(partial(_read_input, settings, store, key) for key in keys))
+    return [item for item in found if item]
 
 
 def _read_input(settings: Settings, store: RetryingStore, key: InputKey) -> Input | None:

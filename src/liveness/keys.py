@@ -2,11 +2,11 @@
 
 <input prefix><pair id><suffix>                         an input; the suffix says its role
 <result prefix><pair id>/result.json                    the verdict; written last
-<result prefix><pair id>/best-frame-<its MD5>.jpg       a key never holds other bytes
+<frame prefix><pair id>/best-frame-<its MD5>.jpg        a key never holds other bytes
 <ledger prefix>claims/<pair hash>/<fingerprint>/<name>  see ledger.py for the names
 <ledger prefix>submissions/<pair hash>/<n>              the n-th content of that pair
 <ledger prefix>packages/<MD5>/<n>                       the n-th content with that liveness package
-<ledger prefix>frames/<pair hash>/<fingerprint>-<n>     the URL of a best frame, until it is copied
+<ledger prefix>frame-urls/<pair hash>/<fingerprint>-<n> the URL of a best frame, until it is copied
 <ledger prefix>pending/<due>-<pair hash>-<token>        a marker; every one has its own name
     <ledger prefix>pending/<due>-<pair hash>-<token>-s  one of a pair with set-backs
 <ledger prefix>drain/<slot>-<shard>                     who drains in that slot of time
@@ -22,6 +22,7 @@ import hashlib
 import json
 import math
 import re
+import string
 import time
 import zlib
 from collections.abc import Iterable
@@ -46,9 +47,9 @@ NEXT_PROBE_META = "liveness-next-probe"  # of breaker.json
 FRAME_NONE = "none"  # the service gave none
 FRAME_MISSING = "missing"  # the service gave one, and it could not be copied
 _SETBACK_SUFFIX = "-s"
+_SMALL_LETTERS = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
 _DUE_FORMAT = "%Y%m%dT%H%M%SZ"
-# "/best-frame-" + MD5 + ".jpg": the longest name that follows a pair id in a result key.
-_LONGEST_RESULT_NAME = len("/best-frame-.jpg") + 32
+_FRAME_NAME_BYTES = len("/best-frame-.jpg") + 32  # with an MD5
 _LEDGER_NAME = re.compile(
     r"(?P<attempt>\d+)\.(?P<of_attempt>claim|released)"
     r"|(?P<numbered>grant|late)-(?P<number>\d+)"
@@ -73,24 +74,51 @@ class NotAnInput(NamedTuple):
 
     key: str
     reason: str
+    is_stray: bool = True
+    """Whether it may have been meant as an input: it is below the input prefix, and no folder."""
 
 
 def read_input_key(settings: Settings, key: str) -> InputKey | NotAnInput:
-    """Split `<input prefix><pair id><suffix>`; the longest suffix that matches wins."""
+    """Split `<input prefix><pair id><suffix>`; the longest suffix that matches wins.
+
+    A key that matches none is read once more without regard to the case of ASCII letters, so that
+    `reference.JPG` is a photo; see `inspection.inspect` for when such a key is looked for.
+    """
     if not key.startswith(settings.input_prefix):
-        return NotAnInput(key, f"is outside the input prefix {settings.input_prefix!r}")
+        return NotAnInput(key, f"is outside the input prefix {settings.input_prefix!r}", False)
     if key.endswith("/"):
-        return NotAnInput(key, "is a folder placeholder")
+        return NotAnInput(key, "is a folder placeholder", False)
     name = key[len(settings.input_prefix) :]
     roles = {suffix: LIVE for suffix in settings.live_suffixes}
     roles |= {suffix: IMAGE for suffix in settings.image_suffixes}
     matching = [suffix for suffix in roles if name.endswith(suffix)]
+    if not matching:
+        folded = fold(name)
+        matching = [suffix for suffix in roles if folded.endswith(fold(suffix))]
     if not matching:
         return NotAnInput(key, f"ends in none of {', '.join(sorted(roles))}")
     suffix = max(matching, key=len)
     pair_id = name[: -len(suffix)]
     problem = pair_id_problem(settings, pair_id)
     return NotAnInput(key, problem) if problem else InputKey(key, pair_id, roles[suffix])
+
+
+def fold(text: str) -> str:
+    """Make ASCII letters small; no other character, so that the length stays the same."""
+    return text.translate(_SMALL_LETTERS)
+
+
+def is_spelled_as_configured(settings: Settings, key: InputKey) -> bool:
+    """Whether the key ends in one of the suffixes in their own case."""
+    start = settings.input_prefix + key.pair_id
+    return any(
+        key.key == start + suffix for suffix in settings.live_suffixes + settings.image_suffixes
+    )
+
+
+def inputs_prefix(settings: Settings, pair_id: str) -> str:
+    """Return what the keys of all inputs of one pair begin with, and those of other pairs may."""
+    return settings.input_prefix + pair_id
 
 
 def pair_id_problem(settings: Settings, pair_id: str) -> str | None:
@@ -101,7 +129,10 @@ def pair_id_problem(settings: Settings, pair_id: str) -> str | None:
         size = len(pair_id.encode())
     except UnicodeEncodeError:
         return "has a pair id that is not valid Unicode"
-    room = MAX_KEY_BYTES - len(settings.result_prefix.encode()) - _LONGEST_RESULT_NAME
+    room = MAX_KEY_BYTES - max(
+        len(settings.result_prefix.encode()) + len(RESULT_NAME),
+        len(settings.frame_prefix.encode()) + _FRAME_NAME_BYTES,
+    )
     if size > room:
         return f"has a pair id of {size} bytes; its results would fit only up to {room}"
     return None
@@ -113,7 +144,7 @@ def control_key(settings: Settings) -> str:
 
 
 def candidate_keys(settings: Settings, pair_id: str) -> list[InputKey]:
-    """List every key under which an input of this pair may be stored.
+    """List every key, spelled as configured, under which an input of this pair may be stored.
 
     A key that by its longest suffix belongs to another pair is left out, so that two people's
     inputs are never mixed up by suffixes that end alike.
@@ -151,7 +182,15 @@ def result_key(settings: Settings, pair_id: str) -> str:
 
 def best_frame_key(settings: Settings, pair_id: str, md5: str) -> str:
     """Return the frame's key; the MD5 is in the name, so that a key never holds other bytes."""
-    return f"{settings.result_prefix}{pair_id}/best-frame-{md5}.jpg"
+    return f"{best_frames_prefix(settings, pair_id)}best-frame-{md5}.jpg"
+
+
+def best_frames_prefix(settings: Settings, pair_id: str) -> str:
+    """Return what the keys of all best frames of one pair begin with.
+
+    They have a prefix of their own, so that a lifecycle rule can remove them before results.
+    """
+    return f"{settings.frame_prefix}{pair_id}/"
 
 
 def pair_of_result(settings: Settings, key: str) -> str | None:
@@ -238,7 +277,7 @@ def package_key(settings: Settings, md5: str, number: int) -> str:
 
 def frame_url_key(settings: Settings, pair_id: str, fingerprint: str, attempt: int) -> str:
     """Return the key of the best frame's temporary URL, as one attempt was answered."""
-    return f"{settings.ledger_prefix}frames/{pair_hash(pair_id)}/{fingerprint}-{attempt}"
+    return f"{settings.ledger_prefix}frame-urls/{pair_hash(pair_id)}/{fingerprint}-{attempt}"
 
 
 # ---- markers
@@ -338,10 +377,10 @@ def package_uses_prefix(settings: Settings, md5: str) -> str:
     return f"{packages_prefix(settings)}{md5}/"
 
 
-def frames_prefix(settings: Settings) -> str:
-    return f"{settings.ledger_prefix}frames/"
+def frame_urls_prefix(settings: Settings) -> str:
+    return f"{settings.ledger_prefix}frame-urls/"
 
 
-def pair_frames_prefix(settings: Settings, pair_id: str) -> str:
+def pair_frame_urls_prefix(settings: Settings, pair_id: str) -> str:
     """Return what the keys of all live best-frame URLs of one pair begin with."""
-    return f"{frames_prefix(settings)}{pair_hash(pair_id)}/"
+    return f"{frame_urls_prefix(settings)}{pair_hash(pair_id)}/"

@@ -21,6 +21,8 @@ EVENTS: Mapping[str, str] = {
     "`seconds` is negative if ours is ahead",
     "settings.warning": "a setting is valid but unwise, with the reason",
     "record.ignored": "a record does not concern an input, with the reason",
+    "record.stray": "ALARM: an upload under the input prefix belongs to no pair, with the key and "
+    "the reason; it is never judged",
     "record.rejected": "a record must not be processed by this function, with the reason",
     "record.malformed": "a record is not of the documented shape, with the position and the reason",
     "pair.inspected": "the inputs and the current result of this pair were read",

@@ -3,13 +3,14 @@
 The service admits `rate` calls in a second, and how it counts them is not known, nor how long a
 request is on its way. So the distance between one second's calls and the next second's is steered:
 each refusal widens it, each admission narrows it a little, until a small share of the calls is
-refused. Such a call was not billed, and is sent again at once under its claim. A second client under
-the same limit widens the distance exponentially, and it returns by a share of itself.
+refused. Such a call was not billed, and is sent again at once under its claim. A second client
+under the same limit widens the distance exponentially, and it returns by a share of itself.
 
 A permit is a turn: a moment at which its call may start. It is granted a little ahead, before the
-claim, so that no worker waits while holding a lease. While the way is narrow, a second's calls start
-together: the n-th arrival of a group follows the n-th of the group before, and varies less than any
-single call does. Where the way has a tail, or preparing a call takes long, they start evenly.
+claim, so that no worker waits while holding a lease. While the way is narrow, a second's calls
+start together: the n-th arrival of a group follows the n-th of the group before, and varies less
+than any single call does. Where the way has a tail, or preparing a call takes long, they start
+evenly.
 
 Whatever the distance, no more calls than the rate allows start in any second, those not counted
 that were refused.

@@ -27,9 +27,10 @@ _LOOPBACK_PROXY = re.compile(
 REJECT, REPORT = "reject", "report"
 
 SETTING_NAMES = (
-    "INPUT_PREFIX", "RESULT_PREFIX", "LEDGER_PREFIX", "BUCKET", "RESULT_BUCKET", "LEDGER_BUCKET",
-    "LIVE_SUFFIXES", "IMAGE_SUFFIXES", "SIM_THRESHOLD", "RATE_LIMIT", "MAX_ATTEMPTS", "TRANSFER",
-    "ENDPOINT_SCHEME", "MAX_LIVE_MB", "MAX_IMAGE_MB", "MAX_SUBMISSIONS", "REUSED_PACKAGE",
+    "INPUT_PREFIX", "RESULT_PREFIX", "FRAME_PREFIX", "LEDGER_PREFIX", "BUCKET", "RESULT_BUCKET",
+    "LEDGER_BUCKET", "LIVE_SUFFIXES", "IMAGE_SUFFIXES", "SIM_THRESHOLD", "RATE_LIMIT",
+    "MAX_ATTEMPTS", "TRANSFER", "ENDPOINT_SCHEME", "MAX_LIVE_MB", "MAX_IMAGE_MB", "MAX_SUBMISSIONS",
+    "REUSED_PACKAGE",
 )  # fmt: skip
 
 
@@ -42,6 +43,7 @@ class Settings(NamedTuple):
     ledger_bucket: str
     input_prefix: str
     result_prefix: str
+    frame_prefix: str  # in the result bucket
     ledger_prefix: str
     live_suffixes: tuple[str, ...]
     image_suffixes: tuple[str, ...]
@@ -76,6 +78,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         ledger_bucket=reader.bucket("LEDGER_BUCKET", bucket),
         input_prefix=reader.prefix("INPUT_PREFIX", "liveness/incoming/"),
         result_prefix=reader.prefix("RESULT_PREFIX", "liveness/results/"),
+        frame_prefix=reader.prefix("FRAME_PREFIX", "liveness/frames/"),
         ledger_prefix=reader.prefix("LEDGER_PREFIX", "liveness/ledger/"),
         live_suffixes=reader.suffixes("LIVE_SUFFIXES", "/live.bin"),
         image_suffixes=reader.suffixes(
@@ -230,6 +233,7 @@ class _Reader:
         locations = (
             ("INPUT_PREFIX", settings.bucket, settings.input_prefix),
             ("RESULT_PREFIX", settings.result_bucket, settings.result_prefix),
+            ("FRAME_PREFIX", settings.result_bucket, settings.frame_prefix),
             ("LEDGER_PREFIX", settings.ledger_bucket, settings.ledger_prefix),
         )
         for index, (name, bucket, prefix) in enumerate(locations):
@@ -242,8 +246,12 @@ class _Reader:
                         f"bucket {bucket!r}: what is written there would trigger or mislead "
                         "the function; give prefixes of which none begins with another",
                     )
-        for suffix in set(settings.live_suffixes) & set(settings.image_suffixes):
-            self._problem("LIVE_SUFFIXES", f"and LIVENESS_IMAGE_SUFFIXES both contain {suffix!r}")
+        image_suffixes = {suffix.lower() for suffix in settings.image_suffixes}
+        for suffix in settings.live_suffixes:
+            if suffix.lower() in image_suffixes:  # suffixes match whatever their case
+                self._problem(
+                    "LIVE_SUFFIXES", f"and LIVENESS_IMAGE_SUFFIXES both contain {suffix!r}"
+                )
         appids = {
             bucket.rpartition("-")[2]
             for bucket in (settings.bucket, settings.result_bucket, settings.ledger_bucket)

@@ -69,15 +69,18 @@ class Walk:
         marker: Marker | None = None,
         urgent: bool = False,
         image: InputKey | None = None,
+        as_configured: bool = False,
     ) -> None:
         """Walk because of `marker`, if any; `urgent` if an operator waits: no pause counts.
 
-        `image` if all that is known is that this object was uploaded.
+        `image` if all that is known is that this object was uploaded. With `as_configured` no input
+        is looked for whose suffix is in another case.
         """
         self._ctx = ctx
         self._pair_id = pair_id
         self._urgent = urgent
         self._image = image
+        self._as_configured = as_configured
         self._giving_up = False
         self._journal = Journal(ctx, pair_id, log, marker)
         self._publisher = Publisher(ctx, pair_id, self._journal.log)
@@ -156,7 +159,12 @@ class Walk:
         ctx = self._ctx
         defers = ctx.pacer.defers_to_drain
         inspection = inspect(
-            ctx.settings, ctx.store, ctx.concurrency, self._pair_id, with_drain=defers
+            ctx.settings,
+            ctx.store,
+            ctx.concurrency,
+            self._pair_id,
+            with_drain=defers,
+            as_configured=self._as_configured,
         )
         self._journal.log(
             "pair.inspected",
@@ -176,7 +184,7 @@ class Walk:
     def _is_settled(self, pair: CompletePair, ledger: Ledger) -> bool:
         """Whether the inputs are as they were, and what was just published is the last word.
 
-        Whoever publishes over it looks again, too, so that `result.json` need not be read back.
+        A walk that publishes over it looks again, too, so `result.json` need not be read back.
         """
         ctx = self._ctx
         if not is_unchanged(ctx.settings, ctx.store, ctx.concurrency, pair):

@@ -35,7 +35,7 @@ REVIEW = RESULTS + "review-1.json"
 FORGED = b'{"schema": "liveness-result/1", "status": "passed"}'
 NAMES = (
     RESULT,
-    RESULTS + "best-frame-00000000000000000000000000000000.jpg",
+    "liveness/frames/anna/best-frame-00000000000000000000000000000000.jpg",
     RESULTS + "review-1/result.json",
     f"{LEDGER}claims/{pair_hash('anna')}/f/1.claim",
     f"{LEDGER}claims/{pair_hash('anna')}/f/response",
@@ -43,7 +43,7 @@ NAMES = (
     f"{LEDGER}claims/{pair_hash('anna')}/f/grant-1",
     f"{LEDGER}submissions/{pair_hash('anna')}/1",
     f"{LEDGER}packages/00000000000000000000000000000000/1",
-    f"{LEDGER}frames/{pair_hash('anna')}/f-1",
+    f"{LEDGER}frame-urls/{pair_hash('anna')}/f-1",
     f"{LEDGER}pending/20200101T000000Z-{pair_hash('anna')}-x",
     f"{LEDGER}drain/1",
     f"{LEDGER}reconcile.json",

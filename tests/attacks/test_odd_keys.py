@@ -72,9 +72,9 @@ def test_an_odd_key_is_its_own_pair_or_nobodys(
 
     # Nothing of anybody else was changed, and what is new is below this pair's names.
     assert {key: cloud.stored(key).etag for key in before} == before
-    result = f"liveness/results/{pair_id}/"
-    mine = [key for key in cloud.bucket.keys("liveness/results/") if key not in before]
-    assert all(key.startswith(result) for key in mine)
+    for prefix in ("liveness/results/", "liveness/frames/"):
+        mine = [key for key in cloud.bucket.keys(prefix) if key not in before]
+        assert all(key.startswith(f"{prefix}{pair_id}/") for key in mine)
     stored = cloud.result(pair_id)
     assert stored is not None and stored["pair_id"] == pair_id
     assert [item["key"] for item in stored["inputs"]] == list(keys)
@@ -102,5 +102,5 @@ def test_a_pair_id_that_leaves_no_room_for_a_result_is_refused(anna: Cast, pair_
     summary = anna.function(anna.cloud.sandbox.trigger_event(anna.cloud.bucket, key))
 
     assert summary["pairs"] == []
-    assert summary["skipped"][0]["kind"] == "ignored"
+    assert summary["skipped"][0]["kind"] == "stray"
     assert (anna.cloud.calls, anna.cloud.markers()) == (1, [])

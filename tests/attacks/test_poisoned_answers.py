@@ -190,7 +190,7 @@ def test_nothing_but_the_announced_picture_becomes_a_best_frame(cast: Cast, fram
     cast.wake("anna")
 
     assert cast.result("anna")["best_frame"]["key"] is None
-    assert [key for key in cast.cloud.bucket.keys("liveness/results/") if "frame" in key] == []
+    assert cast.cloud.bucket.keys("liveness/frames/") == []
     assert [each for each in cast.cloud.sandbox.requests if each.service == "unknown"] == []
 
 

@@ -141,7 +141,7 @@ _STEPS = {
     "a call": Match("faceid"),
     "the record": Match("cos", "PUT", key=f"{_LEDGER}/claims/*/response*"),
     "a release": Match("cos", "PUT", key=f"{_LEDGER}/claims/*.released"),
-    "a frame": Match("cos", "PUT", key="liveness/results/*.jpg"),
+    "a frame": Match("cos", "PUT", key="liveness/frames/*"),
     "a result": Match("cos", "PUT", key="liveness/results/*/result.json"),
     "a marker": Match("cos", "PUT", key=f"{_LEDGER}/pending/*"),
     "a marker's deletion": Match("cos", "DELETE", key=f"{_LEDGER}/pending/*"),

@@ -29,7 +29,7 @@ from .plan import BUCKET, Kill, Plan
 # Two creates this close together, in seconds, may both get 200. It could not be confirmed whether
 # COS does that, so it must do no harm.
 _RACE_SECONDS = 0.05
-_OWN_PREFIXES = ("liveness/results/", "liveness/ledger/")
+_OWN_PREFIXES = ("liveness/results/", "liveness/frames/", "liveness/ledger/")
 
 
 @dataclass

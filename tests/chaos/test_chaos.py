@@ -14,7 +14,8 @@ from .plan import plan
 RUNS = 50
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.campaign
+@pytest.mark.timeout(1800)
 def test_all_invariants_hold_in_real_processes(tmp_path: Path) -> None:
     summary = Summary()
     with campaign(range(1, RUNS + 1), copy_for_chaos(tmp_path / "src")) as results:
@@ -34,6 +35,8 @@ def test_the_seed_determines_the_plan() -> None:
     assert plan(7) != plan(8)
 
 
+@pytest.mark.campaign
+@pytest.mark.timeout(1800)
 def test_a_call_repeated_without_an_answer_is_detected(tmp_path: Path) -> None:
     # `python -m tests.chaos --mutation NAME` shows the same of the other mutations.
     mutation = find_mutation("repeated under the same attempt", CHAOS)

@@ -16,7 +16,7 @@ from liveness_cli.main import main
 from tests.conftest import BUCKET, Cloud
 
 ROOT = Path(__file__).parents[2]
-_ENTRY = "from liveness_cli.main import main; main()"
+ENTRY = "from liveness_cli.main import main; main()"
 
 Command = Callable[..., Result]
 Start = Callable[..., subprocess.Popen[str]]
@@ -72,7 +72,7 @@ def start() -> Iterator[Start]:
 
     def popen(*arguments: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-c", _ENTRY, *arguments],
+            [sys.executable, "-c", ENTRY, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             encoding="utf-8",

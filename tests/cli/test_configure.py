@@ -96,7 +96,7 @@ CLAIMS = rule("liveness-claims", f"{LEDGER}claims/", 30)
 SUBMISSIONS = rule("liveness-submissions", f"{LEDGER}submissions/", 30)
 PACKAGES = rule("liveness-packages", f"{LEDGER}packages/", 30)
 DRAIN = rule("liveness-drain", f"{LEDGER}drain/", 1)
-FRAMES = rule("liveness-frames", f"{LEDGER}frames/", 1)
+FRAMES = rule("liveness-frame-urls", f"{LEDGER}frame-urls/", 1)
 LATER = [SUBMISSIONS, PACKAGES, DRAIN, FRAMES]
 
 
@@ -370,21 +370,22 @@ def test_a_disabled_rule_is_enabled(cloud: Cloud, operator: Operator, deploy: De
     assert get_rules(cloud)[0] == CLAIMS
 
 
-def test_retention_of_inputs_and_results_is_kept_until_it_is_reset(
+def test_retention_of_pictures_and_of_results_is_kept_apart_until_it_is_reset(
     cloud: Cloud, operator: Operator, deploy: Deploy
 ) -> None:
     deploy()
     operator.set()
     inputs = rule("liveness-inputs", "liveness/incoming/", 7)
-    results = rule("liveness-results", "liveness/results/", 7)
+    frames = rule("liveness-frames", "liveness/frames/", 5)
+    results = rule("liveness-results", "liveness/results/", 365)
 
-    operator.set("--inputs-days", "7", "--results-days", "7")
-    assert get_rules(cloud) == [CLAIMS, *LATER, inputs, results]
+    operator.set("--inputs-days", "7", "--frames-days", "5", "--results-days", "365")
+    assert get_rules(cloud) == [CLAIMS, *LATER, inputs, frames, results]
 
     operator.set()
-    assert get_rules(cloud) == [CLAIMS, *LATER, inputs, results]
+    assert get_rules(cloud) == [CLAIMS, *LATER, inputs, frames, results]
 
-    operator.set("--inputs-days", "never", "--results-days", "never")
+    operator.set("--inputs-days", "never", "--frames-days", "never", "--results-days", "never")
     assert get_rules(cloud) == [CLAIMS, *LATER]
 
 
@@ -408,10 +409,13 @@ def test_each_rule_is_set_on_the_bucket_of_its_objects(
         monkeypatch.setenv(f"LIVENESS_{variable}_BUCKET", bucket)
 
     operator.set()
-    operator.set("--inputs-days", "1", "--results-days", "40")
+    operator.set("--inputs-days", "1", "--frames-days", "2", "--results-days", "40")
 
     assert get_rules(cloud, ledger) == [CLAIMS, *LATER]
-    assert get_rules(cloud, results) == [rule("liveness-results", "liveness/results/", 40)]
+    assert get_rules(cloud, results) == [
+        rule("liveness-frames", "liveness/frames/", 2),
+        rule("liveness-results", "liveness/results/", 40),
+    ]
     assert get_rules(cloud) == [rule("liveness-inputs", "liveness/incoming/", 1)]
 
 
@@ -463,7 +467,10 @@ def test_after_a_failed_change_no_other_is_tried(
     value = json.loads(result.stdout)
     states = [row["state"] for row in value["settings"]]
     assert states == ["set", "failed", "unchanged", "not tried"]
-    assert value["error"] == "UpdateFunctionEventInvokeConfig: UnauthorizedOperation"
+    assert value["error"] == (
+        "UpdateFunctionEventInvokeConfig: UnauthorizedOperation: check the policy of your key, see "
+        "`liveness policies`"
+    )
     assert function.rules.retries == 0
 
 

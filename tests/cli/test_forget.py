@@ -27,7 +27,7 @@ THROTTLED = {"code": "RequestLimitExceeded", "channel": "error", "times": 1}
 DETECT = "DetectReflectLivenessAndCompare"
 Forget = Callable[..., Result]
 PACKAGE_MD5 = hashlib.md5(PACKAGE).hexdigest()
-FRAMES = "liveness/ledger/frames/"
+FRAMES = "liveness/ledger/frame-urls/"
 PACKAGES = "liveness/ledger/packages/"
 SUBMISSIONS = "liveness/ledger/submissions/"
 FINGERPRINT = "f" * 64
@@ -66,6 +66,13 @@ def forget(cloud: Cloud, environment: None, sleep: Sleep, liveness: Command) -> 
     return call
 
 
+def erased(result: Result) -> dict[str, Any]:
+    """Return what became of the only pair."""
+    (pair,) = json.loads(result.stdout)["pairs"]
+    assert isinstance(pair, dict)
+    return pair
+
+
 def objects_of(cloud: Cloud, pair_id: str) -> list[str]:
     """Return every object whose key or body names the pair."""
     names = (f"/{pair_id}/", pair_hash(pair_id))
@@ -99,7 +106,8 @@ def test_all_of_one_pair_and_nothing_of_others_is_erased(cloud: Cloud, forget: F
         key
         for key in cloud.bucket.keys("")
         if hashed in key
-        or key.rpartition("/")[0] in ("liveness/incoming/anna", "liveness/results/anna")
+        or key.rpartition("/")[0]
+        in ("liveness/incoming/anna", "liveness/results/anna", "liveness/frames/anna")
         or (key.startswith(PACKAGES) and b'"anna"' in cloud.stored(key).body())
     }
     before = set(cloud.bucket.keys(""))
@@ -107,13 +115,14 @@ def test_all_of_one_pair_and_nothing_of_others_is_erased(cloud: Cloud, forget: F
     result = forget("anna", "--yes", "--json")
 
     assert result.exit_code == 0, result.output
-    value = json.loads(result.stdout)
+    value = erased(result)
     assert {kind: len(keys) for kind, keys in value["objects"].items() if keys} == {
-        "inputs": 2, "markers": 1, "packages": 2, "results": 2, "submissions": 2, "ledger": 4,
+        "inputs": 2, "markers": 1, "packages": 2, "frames": 1, "results": 1, "submissions": 2,
+        "ledger": 4,
     }  # fmt: skip
     assert {key for keys in value["objects"].values() for key in keys} == of_anna
     assert set(cloud.bucket.keys("")) == before - of_anna
-    assert value["complete"] is True
+    assert value["state"] == "erased"
     assert not [key for key in objects_of(cloud, "anna") if "anna/2" not in key and "x/" not in key]
 
 
@@ -121,12 +130,12 @@ def test_a_dry_run_lists_the_same_and_removes_nothing(cloud: Cloud, forget: Forg
     publish(cloud, "anna")
     before = cloud.bucket.keys("")
 
-    listed = json.loads(forget("anna", "--dry-run", "--json").stdout)
+    listed = erased(forget("anna", "--dry-run", "--json"))
     printed = forget("anna", "--dry-run").stdout
 
     assert cloud.bucket.keys("") == before
     assert "8 objects would be removed" in printed
-    removed = json.loads(forget("anna", "--yes", "--json").stdout)
+    removed = erased(forget("anna", "--yes", "--json"))
     assert removed["objects"] == listed["objects"]
 
 
@@ -140,7 +149,7 @@ def test_inputs_are_deleted_first_and_claims_last(cloud: Cloud, forget: Forget) 
         for request in cloud.sandbox.requests
         if request.method == "DELETE" and request.principal == cloud.sandbox.credentials.secret_id
     ]
-    order = ["incoming"] * 2 + ["packages"] + ["results"] * 2 + ["submissions"] + ["claims"] * 2
+    order = ["incoming"] * 2 + ["packages", "frames", "results", "submissions"] + ["claims"] * 2
     assert deleted == order
 
 
@@ -152,8 +161,8 @@ def test_it_asks_before_it_deletes(cloud: Cloud, forget: Forget) -> None:
 
     assert declined.exit_code == 1
     assert (
-        "anna: 2 inputs, 1 use of a package, 2 result objects, 1 submission, 2 ledger objects"
-        in declined.stderr
+        "anna: 2 inputs, 1 use of a package, 1 best frame, 1 result object, 1 submission, "
+        "2 ledger objects" in declined.stderr
     )
     assert cloud.bucket.keys("") == before
 
@@ -189,21 +198,34 @@ def test_the_json_document_lists_keys_by_kind(cloud: Cloud, forget: Forget) -> N
     value = json.loads(forget("anna", "--yes", "--json").stdout)
 
     assert len(value.pop("not_erased")) == 6
+    assert value.pop("at").endswith("Z")
     assert value == {
-        "schema": "liveness-forgotten/3",
-        "pair_id": "anna",
+        "schema": "liveness-forgotten/4",
+        "bucket": BUCKET,
         "dry_run": False,
         "complete": True,
-        "objects": {
-            "inputs": ["liveness/incoming/anna/live.bin"],
-            "markers": [],
-            "frames": [],
-            "packages": [],
-            "results": [],
-            "submissions": [],
-            "ledger": [],
-        },
-        "local_file": "absent",
+        "error": None,
+        "exit_status": 0,
+        "pairs": [
+            {
+                "pair_id": "anna",
+                "state": "erased",
+                "objects": {
+                    "inputs": ["liveness/incoming/anna/live.bin"],
+                    "markers": [],
+                    "frame_urls": [],
+                    "packages": [],
+                    "frames": [],
+                    "results": [],
+                    "submissions": [],
+                    "ledger": [],
+                },
+                "left": {},
+                "strays": [],
+                "local_file": "absent",
+                "problem": None,
+            }
+        ],
     }
 
 
@@ -217,9 +239,7 @@ def test_decisions_and_the_local_file_are_erased(
     (file,) = (tmp_path / "cache/liveness").glob("*.sqlite3")
     assert b"4711" in file.read_bytes()
 
-    assert (
-        json.loads(forget("anna-4711", "--dry-run", "--json").stdout)["local_file"] == "unchanged"
-    )
+    assert erased(forget("anna-4711", "--dry-run", "--json"))["local_file"] == "unchanged"
     result = forget("anna-4711", "--yes")
 
     assert "liveness/results/anna-4711/review-1.json" in result.stdout
@@ -242,9 +262,9 @@ def test_a_local_file_that_others_use_is_reported(
         result = forget("anna", "--yes")
 
     assert result.exit_code == 1
-    assert "NOT COMPLETE: another command uses the local file" in result.stdout
+    assert "NOT COMPLETE, 0 objects left: another command uses the local file" in result.stdout
     assert not objects_of(cloud, "anna")
-    assert json.loads(forget("anna", "--yes", "--json").stdout)["local_file"] == "removed"
+    assert erased(forget("anna", "--yes", "--json"))["local_file"] == "removed"
 
 
 def test_an_unknown_pair_has_nothing_to_remove(cloud: Cloud, forget: Forget) -> None:
@@ -253,9 +273,106 @@ def test_an_unknown_pair_has_nothing_to_remove(cloud: Cloud, forget: Forget) -> 
 
     result = forget("anna")  # without a question, and so without an answer
 
-    assert result.exit_code == 0
-    assert "0 objects removed" in result.stdout
+    assert result.exit_code == 3
+    assert "Pair anna: NOTHING FOUND under this id" in result.stdout
+    assert "removed\n" not in result.stdout
     assert cloud.bucket.keys("") == before
+
+
+def test_many_ids_from_a_file_are_erased_and_the_receipt_says_so(
+    cloud: Cloud, forget: Forget, tmp_path: Path
+) -> None:
+    publish(cloud, "anna", "bert", "carl", "-dora")
+    (tmp_path / "ids.txt").write_text("bert\n\n-dora\nnobody\nbert\n", encoding="utf-8")
+
+    result = forget("anna", "--from", "ids.txt", "--receipt", "receipt.json", "--yes", "--json")
+
+    assert result.exit_code == 3  # nobody
+    value = json.loads((tmp_path / "receipt.json").read_text())
+    assert value == json.loads(result.stdout)
+    assert {pair["pair_id"]: pair["state"] for pair in value["pairs"]} == {
+        "anna": "erased", "bert": "erased", "-dora": "erased", "nobody": "absent",
+    }  # fmt: skip
+    assert (tmp_path / "receipt.json").stat().st_mode & 0o777 == 0o600
+    assert {pair for pair in ("anna", "bert", "carl", "-dora") if objects_of(cloud, pair)} == {
+        "carl"
+    }
+
+
+def test_a_receipt_never_replaces_a_file_and_nothing_is_deleted_without_one(
+    cloud: Cloud, forget: Forget, tmp_path: Path
+) -> None:
+    publish(cloud, "anna")
+    before = cloud.bucket.keys("")
+    (tmp_path / "receipt.json").write_text("of yesterday")
+
+    for path in ("receipt.json", "nowhere/receipt.json"):
+        result = forget("anna", "--receipt", path, "--yes")
+        assert result.exit_code == 2
+        assert_one_sentence(result, f"--receipt {path}")
+    declined = forget("anna", "--receipt", "new.json", answer="n\n")
+
+    assert declined.exit_code == 1 and not (tmp_path / "new.json").exists()
+    assert (tmp_path / "receipt.json").read_text() == "of yesterday"
+    assert cloud.bucket.keys("") == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "give a pair id"),
+        (("--from", "nowhere.txt"), "--from nowhere.txt: No such file"),
+        (("--from", "-"), "add --yes"),
+    ],
+)
+def test_wrong_use_is_reported(forget: Forget, arguments: tuple[str, ...], message: str) -> None:
+    result = forget(*arguments)
+
+    assert result.exit_code == 2
+    assert_one_sentence(result, message)
+
+
+def test_inputs_in_another_case_are_erased_and_keys_of_no_pair_are_named(
+    cloud: Cloud, forget: Forget
+) -> None:
+    for name in ("LIVE.bin", "reference.JPG", "selfie.mp4"):
+        cloud.put("anna", name, PACKAGE)
+    cloud.put("anna2", "selfie.mp4", PACKAGE)
+    backdate_all(cloud)
+
+    result = forget("anna", "--yes")
+
+    assert result.exit_code == 0
+    assert "delete them yourself" in result.stdout
+    assert "liveness/incoming/anna/selfie.mp4" in result.stdout
+    assert "anna2" not in result.stdout
+    assert cloud.bucket.keys("liveness/incoming/") == [
+        "liveness/incoming/anna/selfie.mp4",
+        "liveness/incoming/anna2/selfie.mp4",
+    ]
+
+
+def test_interrupted_it_says_what_is_gone_and_what_is_left(
+    cloud: Cloud, forget: Forget, sleep: Sleep
+) -> None:
+    publish(cloud, "anna", "bert")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    sleep.meanwhile = interrupt  # once all of anna's is removed, and its erasure waits
+
+    result = forget("anna", "bert", "--yes", "--receipt", "receipt.json")
+
+    assert result.exit_code == 130
+    assert "Pair anna: 8 objects removed" in result.stdout
+    assert "Pair bert: NOT TRIED, nothing was removed" in result.stdout
+    assert "INTERRUPTED: 2 pairs of 2 to be repeated." in result.stdout
+    anna, bert = json.loads(Path("receipt.json").read_text())["pairs"]
+    assert (anna["state"], bert["state"]) == ("incomplete", "not tried")
+    assert len(anna["objects"]["inputs"]) == 2 and not any(anna["left"].values())
+    assert len(bert["left"]["inputs"]) == 2 and not any(bert["objects"].values())
+    assert "Waiting" in result.stderr
 
 
 def test_an_old_pair_is_erased_without_waiting(cloud: Cloud, forget: Forget, sleep: Sleep) -> None:
@@ -312,7 +429,7 @@ def test_what_a_pair_submitted_and_what_people_decided_is_erased(
     added = put_all_kinds(cloud, "anna", 3)
     before = set(cloud.bucket.keys(""))
 
-    value = json.loads(forget("anna", "--yes", "--json").stdout)
+    value = erased(forget("anna", "--yes", "--json"))
 
     removed = {key for keys in value["objects"].values() for key in keys}
     assert added <= removed
@@ -320,7 +437,7 @@ def test_what_a_pair_submitted_and_what_people_decided_is_erased(
     assert set(cloud.bucket.keys("")) == before - removed
     assert value["objects"]["packages"] == [f"{PACKAGES}{PACKAGE_MD5}/3"]
     assert len(value["objects"]["submissions"]) == 2
-    assert len(value["objects"]["frames"]) == 1
+    assert len(value["objects"]["frame_urls"]) == 1
     assert "liveness/results/anna/review-1.json" in value["objects"]["results"]
 
 
@@ -409,10 +526,10 @@ def test_objects_that_a_running_invocation_writes_are_erased(
 
     invocation.join()
     assert walks[0]["state"] == "published"
-    value = json.loads(result.stdout)
-    assert result.exit_code == 0 and value["complete"]
+    value = erased(result)
+    assert result.exit_code == 0 and value["state"] == "erased"
     assert any(key.endswith("/response") for key in value["objects"]["ledger"])
-    assert any("best-frame" in key for key in value["objects"]["results"])
+    assert any("best-frame" in key for key in value["objects"]["frames"])
     assert cloud.bucket.keys("") == []
     assert sleep.seconds > QUIESCENCE_SECONDS
 
@@ -462,7 +579,7 @@ def test_recent_objects_are_erased_though_listings_lag(
     cloud.sandbox.faults.add(Fault(FaultAction(stale_list=60)))
     publish(cloud, "anna")
     assert cloud.client.list_objects(BUCKET).get("Contents") is None
-    listed = json.loads(forget("anna", "--dry-run", "--json").stdout)["objects"]
+    listed = erased(forget("anna", "--dry-run", "--json"))["objects"]
     assert listed["results"] == ["liveness/results/anna/result.json"]
     assert len(listed["inputs"]) == 2
     sleep.meanwhile = lambda: cloud.sandbox.clock.advance(1)
@@ -516,6 +633,7 @@ def test_an_interrupted_erasure_can_be_repeated(cloud: Cloud, forget: Forget) ->
     interrupted = forget("anna", "--yes")
     assert interrupted.exit_code == 1
     assert_one_sentence(interrupted, "StoreUnavailableError")
+    assert "NOT COMPLETE, 4 objects left" in interrupted.stdout
     assert cloud.bucket.keys("liveness/incoming/") == []
 
     repeated = forget("anna", "--yes")

@@ -51,7 +51,9 @@ def test_every_sample_event_is_handled(liveness: Command, name: str) -> None:
     skipped = returned.get("skipped", [])
     assert len(skipped) == bool(reason)
     assert all(reason in record["reason"] for record in skipped)
-    logged = [json.loads(line)["event"] for line in invoked.stderr.splitlines()]
+    place, *log = invoked.stderr.splitlines()
+    assert place == "Bucket faces-1250000000 in a temporary sandbox"
+    logged = [json.loads(line)["event"] for line in log]
     assert logged[0] == "invocation.started"
     assert logged[-1] == "invocation.finished"
     assert logged.count("pair.called") == len(pair_ids)
@@ -101,6 +103,60 @@ def test_an_unreadable_file_is_rejected(liveness: Command, name: str) -> None:
     assert_one_sentence(invoked)
 
 
+@pytest.mark.parametrize(
+    ("variables", "missing"),
+    [
+        ({"LIVENESS_BUCKET": "faces-1250000000"}, ("TENCENTCLOUD_SECRETID", "TENCENTCLOUD_REGION")),
+        ({"TENCENTCLOUD_SECRETID": "AKID"}, ("TENCENTCLOUD_SECRETKEY", "LIVENESS_BUCKET")),
+        ({"TENCENTCLOUD_SECRET_KEY": "x"}, ("TENCENTCLOUD_SECRET_ID", "LIVENESS_BUCKET")),
+        (
+            {
+                "LIVENESS_BUCKET": "faces-1250000000",
+                "TENCENTCLOUD_SECRETID": "AKID",
+                "TENCENTCLOUD_SECRETKEY": "x",
+            },
+            ("TENCENTCLOUD_REGION",),
+        ),
+    ],
+    ids=str,
+)
+def test_half_of_the_variables_is_an_error_that_names_the_others(
+    liveness: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    variables: dict[str, str],
+    missing: tuple[str, ...],
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    invoked = liveness("invoke", str(EVENTS / "direct-drain.json"))
+
+    assert (invoked.exit_code, invoked.stdout) == (2, "")
+    assert all(name in invoked.stderr for name in missing), invoked.stderr
+    assert "--sandbox" in invoked.stderr
+
+    assert liveness("invoke", "--sandbox", str(EVENTS / "direct-drain.json")).exit_code == 0
+
+
+def test_a_real_bucket_is_asked_about_and_nothing_runs_unless_confirmed(
+    liveness: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (
+        ("LIVENESS_BUCKET", "faces-1250000000"),
+        ("TENCENTCLOUD_REGION", "ap-singapore"),
+        ("TENCENTCLOUD_SECRETID", "AKID"),
+        ("TENCENTCLOUD_SECRETKEY", "x"),
+    ):
+        monkeypatch.setenv(name, value)
+
+    invoked = liveness("invoke", str(EVENTS / "put.json"), stdin="n\n")
+
+    assert (invoked.exit_code, invoked.stdout) == (1, "")
+    assert invoked.stderr.startswith("Bucket faces-1250000000 in ap-singapore\n")
+    assert "real bucket" in invoked.stderr
+    assert "invocation.started" not in invoked.stderr
+
+
 class TestInThisProcess:
     """The handler in this process, because the environment names a cloud."""
 
@@ -125,6 +181,8 @@ class TestInThisProcess:
         invoked = liveness("invoke", str(EVENTS / "direct-pairs.json"))
 
         assert invoked.exit_code == 0, invoked.stderr
+        address = cloud.url.removeprefix("http://")
+        assert invoked.stderr.startswith(f"Bucket faces-1250000000 in the sandbox on {address}\n")
         states = [pair["state"] for pair in json.loads(invoked.stdout)["pairs"]]
         assert states == ["waiting", "published"]  # without the sample pair
         assert bucket.get("liveness/results/session-0002/result.json") is not None

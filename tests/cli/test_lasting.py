@@ -57,7 +57,7 @@ def test_status_shows_when_each_reason_is_due(cloud: Cloud, function: Instance, 
 
     status = view("status")
 
-    assert status["schema"] == "liveness-status/4"
+    assert status["schema"] == "liveness-status/5"
     reasons = {row["reason"]: row for row in status["backlog"]["reasons"]}
     assert reasons["outcome-unknown"]["next_due"] > status["at"]
     assert reasons["throttled"]["next_due"] is None, "it is due already"

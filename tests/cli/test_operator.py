@@ -18,7 +18,7 @@ from liveness.settings import read_settings
 from liveness_cli.console import progress
 from liveness_cli.environment import with_platform_names
 from liveness_sandbox import Drop, Fault, FaultAction, Reply
-from tests.conftest import BUCKET, PACKAGE, Cloud, Instance
+from tests.conftest import BUCKET, JPEG, PACKAGE, Cloud, Instance
 from tests.function.test_one_call import LAST_PAUSE
 from tests.function.test_outages import open_breaker
 
@@ -113,7 +113,7 @@ def passed(cloud: Cloud, function: Instance) -> None:
 
 def frame_removed(cloud: Cloud, function: Instance) -> None:
     passed(cloud, function)
-    (frame,) = (key for key in cloud.bucket.keys("liveness/results/") if "best-frame" in key)
+    (frame,) = cloud.bucket.keys("liveness/frames/")
     remove(cloud, frame)
 
 
@@ -268,7 +268,7 @@ Arrange = Callable[[Cloud, Instance], None]
 # For each situation: the state, a part of the timeline, and a part of the outlook.
 SITUATIONS: dict[Arrange, tuple[str, str, str]] = {
     passed: ("passed", "passed: Success; best frame exists", "the result is final"),
-    frame_removed: ("passed", "BEST FRAME IS MISSING", "that it names was deleted"),
+    frame_removed: ("passed", "best frame was deleted", "that it names was deleted"),
     frame_lost: ("passed", "no best frame: its URL answered", "could not be copied"),
     unpublished: ("answered", "so passed; 1 call possibly billed", "without another call"),
     damaged: ("damaged", "damaged: not as the function wrote it", "Every walk of this pair fails"),
@@ -534,7 +534,7 @@ def test_status_summarizes_the_bucket(cloud: Cloud, operator: Operator) -> None:
     assert "draining invocation drainer-7 of liveness" in operator.words
     assert "results 3 of 3 read: passed 2, failed 1" in operator.words
     assert "billed twice 1 pair, 2 extra calls" in operator.words
-    assert "Not checked inputs: pairs that wait for a partner" in operator.words
+    assert "Not checked inputs: pairs that wait, and keys that belong to no pair" in operator.words
 
 
 def test_status_of_an_empty_bucket_is_empty(operator: Operator) -> None:
@@ -705,16 +705,27 @@ def test_retry_need_not_wait_for_a_pause_but_for_a_lease(cloud: Cloud, operator:
 def test_retry_does_not_ask_when_nothing_can_be_billed(cloud: Cloud, operator: Operator) -> None:
     unpublished(cloud, cloud.instance())
 
-    retried = operator.run("retry", "anna", "nobody", "--log")
+    retried = operator.run("retry", "anna", "--log")
 
     assert retried.exit_code == 0, retried.output
-    assert [line.split()[:3] for line in retried.stdout.splitlines()[2:]] == [
-        ["anna", "answered", "passed"],
-        ["nobody", "unknown", "waiting"],
-    ]
-    logged = [json.loads(line)["event"] for line in retried.stderr.splitlines()]
-    assert logged.count("invocation.started") == 2
+    (line,) = retried.stdout.splitlines()[2:]
+    assert line.split()[:3] == ["anna", "answered", "passed"]
+    logged = [json.loads(line)["event"] for line in retried.stderr.splitlines()[1:]]
+    assert logged.count("invocation.started") == 1
     assert cloud.calls == 1
+
+
+def test_retry_of_an_unknown_id_invokes_nothing_and_says_so(
+    cloud: Cloud, operator: Operator
+) -> None:
+    unpublished(cloud, cloud.instance())
+
+    retried = operator.run("retry", "anna", "nobody", "--log")
+
+    assert retried.exit_code == 1
+    assert "nobody  unknown   error   there is no such pair" in retried.stdout
+    logged = [json.loads(line)["event"] for line in retried.stderr.splitlines()[1:]]
+    assert logged.count("invocation.started") == 1
 
 
 def test_retry_reports_the_error_of_a_pair(cloud: Cloud, operator: Operator) -> None:
@@ -985,3 +996,53 @@ def test_progress_is_shown_on_a_terminal(
     assert captured.out == ""
     assert "200 of 200" in captured.err
     assert "1,000" in captured.err
+
+
+# ---- pairs that wait, and keys that are no inputs
+
+
+@pytest.fixture
+def misnamed(cloud: Cloud) -> None:
+    """A pair whose package has another name, one that waits, one that is finished, and a folder."""
+    cloud.put("anna", "reference.jpg", JPEG)
+    cloud.put("anna", "live.mp4", PACKAGE)
+    cloud.put("anna-10", "live.mp4", PACKAGE)
+    cloud.put("bert", "live.bin", PACKAGE)
+    cloud.put_pair("cleo")
+    cloud.instance().walk("cleo")
+    cloud.bucket.delete("liveness/incoming/cleo/live.bin")
+    cloud.put("", "", b"")
+    cloud.bucket.backdate("liveness/incoming/bert/live.bin", 3600)
+
+
+def test_explain_shows_what_was_meant_to_be_an_input(
+    cloud: Cloud, operator: Operator, misnamed: None
+) -> None:
+    value = operator.view("explain", "anna")
+
+    assert value["missing"] == ["live"]
+    (stray,) = value["strays"]
+    assert stray["key"] == "liveness/incoming/anna/live.mp4"
+    assert "not inputs liveness/incoming/anna/live.mp4 ends in none of" in operator.words
+
+
+def test_status_lists_pairs_that_wait_with_their_age_and_keys_of_no_pair(
+    cloud: Cloud, operator: Operator, misnamed: None
+) -> None:
+    value = operator.view("status", "--waiting")
+
+    (pair,) = value["waiting"]["pairs"]  # anna's photo is younger
+    assert (pair["pair_id"], pair["missing"]) == ("bert", ["image"])
+    assert 3600 <= pair["seconds"] < 4000
+    assert [
+        row["key"].removeprefix("liveness/incoming/") for row in value["waiting"]["strays"]
+    ] == [
+        "anna-10/live.mp4",
+        "anna/live.mp4",
+    ]
+    assert "waiting 1 pair for 15 minutes or longer; 2 keys of no pair" in operator.words
+    assert not any("--waiting" in remark for remark in value["not_checked"])
+
+    younger = operator.view("status", "--waiting", "0")
+    assert [row["pair_id"] for row in younger["waiting"]["pairs"]] == ["bert", "anna"]
+    assert operator.view("status")["waiting"] is None

@@ -44,6 +44,8 @@ def test_the_sample_pair_passes(liveness: Command) -> None:
         "verdict       passed (similarity 96.3, threshold 70)",
         "Verification passed.",
         "核验通过。",
+        "scripted      the sandbox answers so to every package; no face was looked at.",
+        '{"sandbox": true, "code": ',
         "1 to the face API, 1 billed",
     ):
         assert text in ran.stdout
@@ -54,6 +56,14 @@ def test_the_sample_pair_passes(liveness: Command) -> None:
     assert hashlib.md5(frame.read_bytes()).hexdigest() == result["best_frame"]["md5"]
     assert f"result        {Path('build/run/sample/result.json')}" in ran.stdout
     assert f"best frame    {frame}" in ran.stdout
+
+
+def test_a_verdict_that_the_package_chose_is_said_to_be_that(
+    liveness: Command, tmp_path: Path
+) -> None:
+    ran = liveness("run", "--live", package(tmp_path, code="FailedOperation.LivessDetectFake"))
+
+    assert "scripted      by the package; no face was looked at" in ran.stdout
 
 
 def test_a_package_can_choose_the_verdict(liveness: Command, tmp_path: Path) -> None:

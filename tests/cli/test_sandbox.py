@@ -15,6 +15,12 @@ from typing import Any
 
 import pytest
 import requests
+from qcloud_cos import CosConfig, CosS3Client
+from tencentcloud.common.credential import Credential
+from tencentcloud.common.profile.client_profile import ClientProfile
+from tencentcloud.common.profile.http_profile import HttpProfile
+from tencentcloud.scf.v20180416.models import ListFunctionsRequest
+from tencentcloud.scf.v20180416.scf_client import ScfClient
 
 from liveness_cli.local_cloud import TIMERS
 from liveness_cli.permissions.roles import ROLES
@@ -34,7 +40,7 @@ client, bucket = CosS3Client(config, retry=0), os.environ["LIVENESS_BUCKET"]
 package = json.dumps({"sandbox": True, "code": "FailedOperation.CompareLowSimilarity", "sim": 12.5})
 client.put_object(Bucket=bucket, Key="liveness/incoming/one/live.bin", Body=package.encode())
 client.put_object(Bucket=bucket, Key="liveness/incoming/one/reference.jpg", Body=b"\\xff\\xd8\\xff")
-deadline = time.monotonic() + 15
+deadline = time.monotonic() + 150
 while True:
     try:
         reply = client.get_object(Bucket=bucket, Key="liveness/results/one/result.json")
@@ -68,7 +74,7 @@ def run_client(environment: dict[str, str]) -> dict[str, Any]:
         env={**environment, "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
         encoding="utf-8",
-        timeout=20,
+        timeout=200,
     )
     assert done.returncode == 0, done.stderr
     result: dict[str, Any] = json.loads(done.stdout)
@@ -85,11 +91,25 @@ def test_the_sandbox_serves_another_process_until_it_is_stopped(start: Start, nu
     workers = await_children(process.pid)
 
     process.send_signal(number)
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=100)
 
     assert process.returncode == 0
-    assert errors == ""
+    assert "uploaded  liveness/incoming/one/live.bin" in errors
+    assert "woken     by liveness/incoming/one/" in errors
+    assert "one published rejected" in errors
+    assert "pair.published" not in errors  # the log is shown on request
     assert still_running(workers) == set()
+
+
+def test_on_request_it_shows_the_functions_log_or_nothing(start: Start) -> None:
+    for option, shown in (("--log", True), ("--quiet", False)):
+        process = start("sandbox", option)
+        run_client(printed_environment(process))
+        process.terminate()
+        _, errors = process.communicate(timeout=10)
+
+        assert ('"event": "pair.published"' in errors) == shown
+        assert shown or errors == ""
 
 
 def test_data_is_kept_for_the_next_start(start: Start, tmp_path: Path) -> None:
@@ -97,7 +117,7 @@ def test_data_is_kept_for_the_next_start(start: Start, tmp_path: Path) -> None:
     first = start(*arguments)
     run_client(printed_environment(first))
     first.terminate()
-    assert first.wait(timeout=10) == 0
+    assert first.wait(timeout=100) == 0
 
     second = start(*arguments, "--no-function")
     result = run_client(printed_environment(second))
@@ -112,7 +132,7 @@ def test_data_of_another_region_is_rejected(
     first = start(*data)
     printed_environment(first)
     first.terminate()
-    assert first.wait(timeout=10) == 0
+    assert first.wait(timeout=100) == 0
 
     result = liveness(*data, "--region", "ap-hongkong")
 
@@ -135,7 +155,7 @@ DENIED = {"status": 403, "code": "AccessDenied"}
 def upload_one_input(environment: dict[str, str]) -> str:
     """Upload with another process; returns its error output."""
     command = [sys.executable, "-c", UPLOAD_ONE_INPUT]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200)
     return done.stderr
 
 
@@ -156,7 +176,7 @@ def test_an_event_that_always_fails_becomes_a_dead_letter(start: Start, tmp_path
 
     upload_one_input(environment)
 
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 300
     while not list(dead.glob("*.json")):
         assert time.monotonic() < deadline, "no dead letter"
         time.sleep(0.05)
@@ -170,7 +190,7 @@ def test_the_timers_fire(start: Start) -> None:
 
     with requests.Session() as session:
         session.trust_env = False
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 300
         listed: set[str] = set()
         while not {"liveness/ledger/pending/", "liveness/incoming/"} <= listed:
             assert time.monotonic() < deadline, listed
@@ -196,6 +216,46 @@ def test_the_faults_of_a_scenario_are_injected(start: Start, tmp_path: Path) -> 
     errors = upload_one_input(printed_environment(process))
 
     assert "SlowDown" in errors
+
+
+def test_a_data_folder_is_used_by_one_sandbox_at_a_time(
+    start: Start, liveness: Command, tmp_path: Path
+) -> None:
+    data = ("sandbox", "--data", str(tmp_path / "kept"), "--no-function")
+    printed_environment(start(*data))
+
+    result = liveness(*data)
+
+    assert result.exit_code == 1
+    assert_one_sentence(result, "--data: another sandbox is using")
+
+
+def test_an_empty_account_has_only_the_keys_of_its_owner(start: Start) -> None:
+    process = start("sandbox", "--empty")
+    assert process.stdout is not None
+    address = process.stdout.readline().split()[-1]
+
+    with requests.Session() as session:
+        session.trust_env = False
+        environment = session.get(f"{address}/_sandbox/environment", timeout=10).json()
+        identities = session.get(f"{address}/_sandbox/cam", timeout=10).json()["identities"]
+
+    assert identities == []
+    assert "LIVENESS_BUCKET" not in environment
+    keys = Credential(environment["TENCENTCLOUD_SECRETID"], environment["TENCENTCLOUD_SECRETKEY"])
+    profile = HttpProfile(protocol="http")
+    profile.proxy = address
+    region = environment["TENCENTCLOUD_REGION"]
+    scf = ScfClient(keys, region, ClientProfile(httpProfile=profile))
+    assert scf.ListFunctions(ListFunctionsRequest()).TotalCount == 0
+    config = CosConfig(
+        Region=region,
+        SecretId=keys.secret_id,
+        SecretKey=keys.secret_key,
+        Scheme="http",
+        Proxies={"http": address},
+    )
+    assert CosS3Client(config, retry=0).list_buckets()["Buckets"] is None
 
 
 # Uploads each of the keys, and prints which of them are allowed.
@@ -256,7 +316,7 @@ def test_each_role_has_keys_with_its_policy(
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
 
     assert (done.returncode, done.stdout.split()) == (0, list(allowed)), done.stderr
@@ -308,7 +368,7 @@ def test_settings_that_allow_no_policy_leave_that_role_without_keys(
     printed_environment(process)
     process.terminate()
 
-    _, errors = process.communicate(timeout=10)
+    _, errors = process.communicate(timeout=100)
 
     assert "no keys for the role app: '/a*b' contains a *" in errors
 

@@ -56,7 +56,7 @@ def marker(
 def test_an_empty_bucket_has_an_empty_status() -> None:
     value = status_of(EMPTY)
 
-    assert value["schema"] == "liveness-status/4"
+    assert value["schema"] == "liveness-status/5"
     assert value["backlog"] == {
         "markers": 0, "pairs": 0, "seconds_of_calls": 0, "due": 0, "oldest": None, "damaged": 0,
         "max_deliveries": 0, "reasons": [],

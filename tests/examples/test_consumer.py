@@ -330,7 +330,7 @@ def test_without_a_secret_nothing_is_sent(cloud: Cloud) -> None:
         ("put", "liveness/results/anna/review-1.json"),
         ("put", "liveness/incoming/anna/live.bin"),
         ("get", "liveness/incoming/anna/reference.jpg"),
-        ("get", "liveness/results/anna/best-frame-{md5}.jpg"),
+        ("get", "liveness/frames/anna/best-frame-{md5}.jpg"),
         ("get", "liveness/ledger/claims/x"),
         ("delete", RESULT),
     ],

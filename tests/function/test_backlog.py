@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from liveness.errors import PairsNotFinishedError
-from liveness.keys import SLOT_SECONDS, drain_slot_key
+from liveness.keys import SLOT_SECONDS, drain_busy_key, drain_slot_key
 from liveness.markers import MAX_DELIVERIES
 from liveness.settings import read_settings
 from liveness_sandbox import Reply
@@ -78,13 +78,14 @@ def test_only_one_instance_drains_in_a_slot(cloud: Cloud) -> None:
     assert len(cloud.markers()) == 1
 
 
-def test_an_event_leaves_the_rate_to_an_active_drainer(cloud: Cloud) -> None:
+def test_an_event_leaves_the_rate_to_a_busy_drainer(cloud: Cloud) -> None:
     cloud.put_pair("anna")
     function = cloud.instance()
     settings = read_settings(function.environ)
     now = cloud.sandbox.clock.now().timestamp()
     for seconds in (-10, 0, 10):
-        cloud.bucket.put(drain_slot_key(settings, now + seconds), b'{"nonce": "other-instance"}')
+        busy = drain_busy_key(drain_slot_key(settings, now + seconds))
+        cloud.bucket.put(busy, b"{}")
 
     assert upload_event(cloud, function, "anna")["state"] == "parked"
     assert cloud.calls == 0
@@ -92,6 +93,17 @@ def test_an_event_leaves_the_rate_to_an_active_drainer(cloud: Cloud) -> None:
 
     # A direct invocation asks for the result now.
     assert function.walk("anna")["status"] == "passed"
+
+
+def test_a_drainer_that_nobody_waits_for_leaves_events_the_rate(cloud: Cloud) -> None:
+    cloud.put_pair("anna")
+    function = cloud.instance()
+    settings = read_settings(function.environ)
+    now = cloud.sandbox.clock.now().timestamp()
+    for seconds in (-10, 0, 10):
+        cloud.bucket.put(drain_slot_key(settings, now + seconds), b'{"nonce": "other-instance"}')
+
+    assert upload_event(cloud, function, "anna")["status"] == "passed"
 
 
 def test_a_pair_parked_while_the_drainer_leaves_is_processed(cloud: Cloud) -> None:

@@ -66,7 +66,7 @@ def test_an_overlong_pair_id_is_rejected_and_logged(cloud: Cloud) -> None:
     summary = function(cloud.sandbox.trigger_event(BUCKET, key))
 
     assert summary["pairs"] == []
-    assert "would fit only up to" in function.logged("record.ignored")[0]["reason"]
+    assert "would fit only up to" in function.logged("record.stray")[0]["reason"]
 
 
 def test_many_records_process_each_pair_once(cloud: Cloud) -> None:
@@ -277,7 +277,7 @@ def test_only_the_functions_own_prefixes_are_written(cloud: Cloud) -> None:
     ]
     assert written_keys
     for key in written_keys:
-        assert key.startswith(("liveness/results/", "liveness/ledger/"))
+        assert key.startswith(("liveness/results/", "liveness/frames/", "liveness/ledger/"))
 
 
 def test_results_and_ledger_may_be_in_other_buckets(cloud: Cloud) -> None:
@@ -292,7 +292,8 @@ def test_results_and_ledger_may_be_in_other_buckets(cloud: Cloud) -> None:
         "liveness/incoming/anna/live.bin",
         "liveness/incoming/anna/reference.jpg",
     ]
-    assert cloud.sandbox.bucket("results-1250000000").keys("liveness/results/anna/")
+    for prefix in ("results", "frames"):
+        assert cloud.sandbox.bucket("results-1250000000").keys(f"liveness/{prefix}/anna/")
     assert cloud.sandbox.bucket("ledger-1250000000").keys("liveness/ledger/claims/")
 
 

@@ -42,7 +42,7 @@ def upload_event(cloud: Cloud, pair_id: str) -> dict[str, Any]:
 
 def await_condition(condition: Callable[[], object]) -> None:
     """Wait for another thread."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 100
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)

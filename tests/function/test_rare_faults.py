@@ -451,6 +451,7 @@ def test_a_pair_id_never_reaches_a_neighboring_pair(cloud: Cloud, pair_id: str) 
     ledger = ("claims", "submissions", "packages")
     prefixes = (
         f"liveness/results/{pair_id}/",
+        f"liveness/frames/{pair_id}/",
         *(f"liveness/ledger/{folder}/" for folder in ledger),
     )
     assert all(key.startswith(prefixes) for key in set(cloud.bucket.keys()) - before)

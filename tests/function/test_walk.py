@@ -42,7 +42,8 @@ def test_a_single_input_waits_and_writes_nothing(cloud: Cloud, missing: str) -> 
 
     assert cloud.instance().walk("anna")["state"] == "waiting"
 
-    assert cloud.bucket.keys("liveness/results/") == cloud.bucket.keys("liveness/ledger/") == []
+    for prefix in ("results", "frames", "ledger"):
+        assert cloud.bucket.keys(f"liveness/{prefix}/") == []
     assert cloud.calls == 0
 
 

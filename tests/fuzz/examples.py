@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, Phase, settings
 T = TypeVar("T", bound=Callable[..., None])
 
 _DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
-_SECONDS = 3600 if _DEEP else 120
+_SECONDS = 3600 if _DEEP else 600
 
 
 def examples(number: int) -> Callable[[T], T]:

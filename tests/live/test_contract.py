@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,8 @@ import pytest
 from qcloud_cos import CosS3Client
 from qcloud_cos.cos_exception import CosServiceError
 from tencentcloud.common.exception import TencentCloudSDKException
+
+from liveness_cli.deploy.open_questions import is_about_link, race
 
 from . import environment
 from .messages import AWKWARD_NAMES, HOW_TO_RECORD, read_record
@@ -71,9 +71,8 @@ def test_the_face_api_accepts_links_signed_with_temporary_credentials(target: Ta
     except TencentCloudSDKException as error:
         code = error.get_code()
 
-    # A rejected link would be DownLoadError, DownLoadTimeoutError or "invalid resourceUrl".
     assert code == "Success" or code.startswith("FailedOperation."), code
-    assert "DownLoad" not in code and "Url" not in code and "Md5" not in code.title()
+    assert not is_about_link(code)
 
 
 def test_anyone_can_open_a_link_signed_with_temporary_credentials(target: Target) -> None:
@@ -93,19 +92,16 @@ def test_anyone_can_open_a_link_signed_with_temporary_credentials(target: Target
 
 def test_exactly_one_of_many_concurrent_creates_succeeds(target: Target) -> None:
     key = target.key("claim")
-    barrier = threading.Barrier(RACERS)
 
     def create(number: int) -> tuple[int, str]:
         with target.cos() as cos:
-            barrier.wait(TIMEOUT_S)
             try:
                 cos.put_object(target.bucket, str(number).encode(), key, Metadata=CREATE_ONLY)
             except CosServiceError as error:
                 return error.get_status_code(), error.get_error_code()
         return 200, ""
 
-    with ThreadPoolExecutor(RACERS) as threads:
-        answers = list(threads.map(create, range(RACERS)))
+    answers = race(create, RACERS)
 
     assert sorted(answers) == [(200, "")] + [(409, "FileAlreadyExists")] * (RACERS - 1)
     with target.cos() as cos:

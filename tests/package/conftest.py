@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from liveness_package.build import build_package
 from tests.conftest import ROOT
 
 _PYTHON_OF_MAKE_TEST = ROOT / ".venv-3.10/bin/python"
@@ -41,6 +42,12 @@ def package(python310: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("package")
     make_package(output, "--compile-with", python310)
     return output
+
+
+@pytest.fixture(scope="session")
+def uncompiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same without bytecode, for which no Python 3.10 is needed."""
+    return build_package(ROOT, tmp_path_factory.mktemp("uncompiled")).parent
 
 
 @pytest.fixture

@@ -130,6 +130,8 @@ def test_chinese(page: Reviewing, tab: Page) -> None:
         tab.goto(page.address(view))  # the language is kept
         expect(tab.locator("html")).to_have_attribute("lang", "zh-CN")
     expect(tab.locator(".status.rejected")).to_have_text("不通过")
+    expect(tab.locator(".timeline")).to_contain_text("第 1 次尝试")
+    expect(tab.get_by_text("不会再有处理：结果为最终结果。")).to_be_visible()
     tab.get_by_role("link", name="English").click()
     expect(tab.locator(".status.rejected")).to_have_text("Rejected")
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import liveness_review
-from liveness_review.texts import CHINESE, ENGLISH, TEXTS, Texts, preferred
+from liveness_cli.texts import CHINESE, ENGLISH
+from liveness_review.texts import TEXTS, Texts, preferred
 
 PACKAGE = Path(liveness_review.__file__).parent
 SOURCES = "".join(

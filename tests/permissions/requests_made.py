@@ -34,12 +34,31 @@ _BUCKET_ACTIONS = {
     ("GET", "versioning"): "GetBucketVersioning",
     ("GET", "lifecycle"): "GetBucketLifecycle",
     ("PUT", "lifecycle"): "PutBucketLifecycle",
+    ("DELETE", "lifecycle"): "DeleteBucketLifecycle",
+    ("PUT", ""): "PutBucket",
+    ("GET", "acl"): "GetBucketACL",
+    ("PUT", "encryption"): "PutBucketEncryption",
 }
 _RESOURCES = {"faceid": "*", "scf": f"qcs::scf:{REGION}:uin/{UIN}:{FUNCTION}"}
 _ROLE = f"qcs::cam::uin/{UIN}:roleName/{FUNCTION_ROLE}"
 _SOME_POLICY = f"qcs::cam::uin/{UIN}:policyid/17698703"
-_CAM_RESOURCES = {"GetRole": _ROLE, "ListAttachedRolePolicies": _ROLE, "GetPolicy": _SOME_POLICY}
-_SUBRESOURCES = ("uploads", "uploadId", "acl", "versioning", "lifecycle")
+_CAM_RESOURCES = {
+    **dict.fromkeys(("GetRole", "ListAttachedRolePolicies", "CreateRole", "DeleteRole"), _ROLE),
+    **dict.fromkeys(("UpdateAssumeRolePolicy", "AttachRolePolicy", "DetachRolePolicy"), _ROLE),
+    **dict.fromkeys(("GetPolicy", "UpdatePolicy", "DeletePolicy"), _SOME_POLICY),
+    **dict.fromkeys(("ListPolicies", "CreatePolicy"), "*"),
+}
+_CLS_KINDS = (
+    ("alarmNotice", ("AlarmNotice", "AlarmNotices")),
+    ("alarm", ("Alarm", "Alarms")),
+    ("logset", ("Logset", "Logsets", "CreateTopic")),
+    ("topic", ("Topics", "Index")),
+)
+# Actions that are not about one function.
+_OF_ACCOUNT = ("GetAccount",)
+# Who gives a function its role must be allowed to pass it on (583/47933).
+_PASSING_ROLE = ("CreateFunction", "UpdateFunctionConfiguration")
+_SUBRESOURCES = ("uploads", "uploadId", "acl", "versioning", "lifecycle", "encryption")
 
 
 def cos(action: str, bucket: str, key: str, **context: str) -> Request:
@@ -66,14 +85,22 @@ def as_cam_sees_it(request: RequestRecord) -> Request:
         }
         action = actions[request.method, subresource]
         return cos(action, request.bucket, request.key, **headers)
+    if request.action in _OF_ACCOUNT:
+        return Request(f"{request.service}:{request.action}", "*")
+    if request.service == "cls":
+        kind = next(kind for kind, names in _CLS_KINDS if request.action.endswith(names))
+        return Request(f"cls:{request.action}", f"qcs::cls:{REGION}:uin/{UIN}:{kind}/{kind}-1")
     resources = _CAM_RESOURCES if request.service == "cam" else _RESOURCES
     name = request.action if request.service == "cam" else request.service
     return Request(f"{request.service}:{request.action}", resources[name])
 
 
 def requests_by(secret_id: str, requests: Iterable[RequestRecord]) -> list[Request]:
-    """Return what was requested with a key, by header or by URL."""
-    return [as_cam_sees_it(request) for request in requests if request.principal == secret_id]
+    """Return what was requested with a key, by header or by URL, and what that implies."""
+    made = [request for request in requests if request.principal == secret_id]
+    passed = any(request.action in _PASSING_ROLE for request in made)
+    implied = [Request("cam:PassRole", _ROLE)] if passed else []
+    return [as_cam_sees_it(request) for request in made] + implied
 
 
 def denied(policy: Policy, requests: Iterable[Request]) -> list[Request]:

@@ -75,7 +75,7 @@ def test_resources_follow_from_the_environment(
         for role in ("reader", "app", "function", "deployer")
     )
 
-    assert f"qcs::cos:{REGION}:uid/1250000000:results-1250000000/out/*/result.json" in reader
+    assert f"qcs::cos:{REGION}:uid/1250000000:results-1250000000/out/*" in reader
     assert f"qcs::cos:{REGION}:uid/1250000000:{BUCKET}/人/*.live" in app
     assert any(":ledger-1250000000/liveness/ledger/claims/*" in item for item in function)
     assert f"qcs::cam::uin/{UIN}:roleName/liveness-function" in deployer

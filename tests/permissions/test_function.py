@@ -27,6 +27,7 @@ LAYOUTS: Mapping[str, Mapping[str, str]] = {
     "flat": {
         "INPUT_PREFIX": "in/人/",
         "RESULT_PREFIX": "out/",
+        "FRAME_PREFIX": "pictures/",
         "LEDGER_PREFIX": "notes/",
         "LIVE_SUFFIXES": ".live",
         "IMAGE_SUFFIXES": ".jpg,.png",
@@ -67,13 +68,14 @@ def do_everything(cloud: Cloud, function: Instance) -> None:
         ("bert", scripted(**THROTTLED)),
         ("cleo", scripted(drop="after", times=3)),
         ("dora", b""),
+        ("fred", scripted(frame="missing")),
         ("lost", PACKAGE + b" of lost"),
         ("twin", PACKAGE),
     ):
         upload(cloud, settings, name, live)
     upload(cloud, settings, "emil", None)
     upload_in_parts(cloud, settings.input_prefix + "emil" + settings.live_suffixes[0])
-    for name in ("anna", "bert", "cleo", "dora", "emil", "twin"):
+    for name in ("anna", "bert", "cleo", "dora", "emil", "fred", "twin"):
         key = settings.input_prefix + name + settings.live_suffixes[0]
         function(cloud.sandbox.trigger_event(BUCKET, key))
     states = []
@@ -100,6 +102,7 @@ def do_everything(cloud: Cloud, function: Instance) -> None:
         ("cleo", "passed"),
         ("dora", "invalid"),
         ("emil", "passed"),
+        ("fred", "passed"),
         ("lost", "passed"),
         ("twin", "rejected"),
         *((name, "passed") for name in UNANSWERED),
@@ -151,7 +154,11 @@ def test_the_policy_allows_no_record_to_be_rewritten() -> None:
 def test_the_policy_allows_nothing_to_be_published(headers: dict[str, str]) -> None:
     settings = read_settings({"TENCENTCLOUD_REGION": REGION, "LIVENESS_BUCKET": BUCKET})
     policies = [policy_of("function", settings)]
-    for key in ("results/anna/best-frame-0.jpg", "results/anna/result.json", "ledger/frames/a/b"):
+    for key in (
+        "frames/anna/best-frame-0.jpg",
+        "results/anna/result.json",
+        "ledger/frame-urls/a/b",
+    ):
         assert allows(policies, cos("PutObject", BUCKET, f"liveness/{key}"))
         assert not allows(policies, cos("PutObject", BUCKET, f"liveness/{key}", **headers))
 

@@ -25,7 +25,7 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data).hexdigest()
 
 
-def wait_until(condition: Callable[[], object], timeout_seconds: float = 10) -> None:
+def wait_until(condition: Callable[[], object], timeout_seconds: float = 100) -> None:
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         assert time.monotonic() < deadline, "the condition was not met in time"
@@ -67,12 +67,21 @@ def api_client(
     host: str | None = None,
 ) -> CommonClient:
     """Return a client of a product of API 3.0; `host` is None if the SDK knows it."""
+    return CommonClient(product, version, *profile_of(sandbox, credentials, region, host))
+
+
+def profile_of(
+    sandbox: Sandbox,
+    credentials: Credentials | None = None,
+    region: str | None = None,
+    host: str | None = None,
+) -> tuple[Credential, str, ClientProfile]:
+    """Return what a client of API 3.0 is made of: credential, region and profile."""
     keys = credentials or sandbox.credentials
     profile = HttpProfile(protocol="http", endpoint=host, reqTimeout=10)
     profile.proxy = sandbox.url
     credential = Credential(keys.secret_id, keys.secret_key, keys.token)
-    profiles = ClientProfile(httpProfile=profile)
-    return CommonClient(product, version, credential, region or sandbox.region, profiles)
+    return credential, region or sandbox.region, ClientProfile(httpProfile=profile)
 
 
 class Pair:

@@ -53,6 +53,20 @@ def test_a_bucket_can_be_created_used_and_deleted(cos: CosS3Client) -> None:
     assert refused(cos.delete_bucket, NEW) == (404, "NoSuchBucket")
 
 
+@pytest.mark.parametrize("name", ["a_b-1250000000", "no-appid", "a--b-1250000000", "-1250000000"])
+def test_an_invalid_name_is_reported_for_every_request(
+    sandbox: Sandbox, http: requests.Session, name: str
+) -> None:
+    for method in ("GET", "PUT"):
+        reply = http.request(method, f"http://{name}.cos.ap-singapore.myqcloud.com/a")
+        assert (reply.status_code, "<Code>InvalidBucketName</Code>" in reply.text) == (400, True)
+
+
+def test_acceleration_is_refused_as_not_served(http: requests.Session) -> None:
+    reply = http.get(f"http://{BUCKET}.cos.accelerate.myqcloud.com/a")
+    assert (reply.status_code, "acceleration" in reply.text) == (405, True)
+
+
 def test_taken_and_invalid_bucket_names_are_rejected(sandbox: Sandbox, cos: CosS3Client) -> None:
     assert refused(cos.create_bucket, BUCKET) == (409, "BucketAlreadyOwnedByYou")
 
@@ -126,7 +140,7 @@ def test_an_unimplemented_setting_changes_nothing(cos: CosS3Client, bucket: Buck
     bucket.put("a", b"body")
 
     assert refused(cos.get_bucket_referer, BUCKET) == (405, "MethodNotAllowed")
-    assert refused(cos.put_object_acl, BUCKET, "a", {"Owner": {}}) == (405, "MethodNotAllowed")
+    assert refused(cos.put_symlink, BUCKET, "b", "a") == (405, "MethodNotAllowed")
     stored = bucket.get("a")
     assert stored is not None and stored.body() == b"body"
 

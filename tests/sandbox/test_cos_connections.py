@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -199,3 +200,22 @@ def test_an_upload_without_length_or_chunks_is_rejected(
 
     assert reply.startswith(b"HTTP/1.1 411 ") and b"MissingContentLength" in reply
     assert bucket.keys() == []
+
+
+def test_no_connection_outlives_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader that stalls has a reply in the buffer, which would be sent before closing."""
+    left: list[object] = []
+    gc.collect()
+    monkeypatch.setattr("sys.unraisablehook", lambda problem: left.append(problem.exc_value))
+    with ExitStack() as stack:
+        stop_while_a_reader_stalls(stack)
+        gc.collect()
+
+    assert left == []
+
+
+def stop_while_a_reader_stalls(stack: ExitStack) -> None:
+    with Sandbox() as sandbox:
+        sandbox.create_bucket(BUCKET).put("big", b"x" * 16 * MEGABYTE)
+        stack.enter_context(opened(sandbox, request(cos_client(sandbox), "GET", "big")))
+        wait_until(lambda: any(each.bytes_out for each in sandbox.requests))

@@ -43,6 +43,50 @@ def test_an_object_is_copied_between_buckets_and_regions(
     assert (stored.metadata, stored.content_type) == ({"x-cos-meta-a": "1"}, "text/plain")
 
 
+def refused(call: Callable[[], object]) -> tuple[int, str]:
+    with pytest.raises(CosServiceError) as caught:
+        call()
+    return caught.value.get_status_code(), caught.value.get_error_code()
+
+
+def test_a_source_may_be_a_path_in_the_same_region(
+    sandbox: Sandbox, cos: CosS3Client, far: CosS3Client, bucket: Bucket
+) -> None:
+    bucket.put("in/a +", b"body")
+    header = {"x-cos-copy-source": f"/{BUCKET}/in/a%20%2B"}
+
+    cos.put_object(BUCKET, b"", "out", Metadata=header)
+
+    stored = bucket.get("out")
+    assert stored is not None and stored.body() == b"body"
+    elsewhere = refused(lambda: far.put_object(OTHER, b"", "out", Metadata=header))
+    assert elsewhere == (404, "NoSuchBucket")
+
+
+def test_an_appendable_object_cannot_be_copied(cos: CosS3Client) -> None:
+    cos.append_object(BUCKET, "log", 0, b"line")
+    copying = refused(lambda: cos.copy_object(BUCKET, "copy", source("log")))
+    assert copying == (400, "InvalidRequest")
+
+
+def test_append_does_not_have_every_storage_class(cos: CosS3Client, bucket: Bucket) -> None:
+    storage_class = "INTELLIGENT_TIERING"
+    appending = refused(
+        lambda: cos.append_object(BUCKET, "log", 0, b"line", StorageClass=storage_class)
+    )
+    assert appending == (400, "InvalidArgument")
+    assert bucket.keys() == []
+
+
+def test_a_copy_onto_itself_has_to_replace_something(cos: CosS3Client, bucket: Bucket) -> None:
+    bucket.put("a", b"body", metadata={"n": "1"})
+    assert refused(lambda: cos.copy_object(BUCKET, "a", source("a"))) == (400, "InvalidRequest")
+
+    cos.copy_object(BUCKET, "a", source("a"), "Replaced", Metadata={"x-cos-meta-n": "2"})
+
+    assert cos.head_object(BUCKET, "a")["x-cos-meta-n"] == "2"
+
+
 def test_parts_can_be_copied_from_ranges(
     sandbox: Sandbox, far: CosS3Client, bucket: Bucket
 ) -> None:

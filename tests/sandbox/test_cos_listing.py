@@ -142,5 +142,13 @@ def test_a_listing_of_versions_contains_the_current_ones(
         bucket.put(name, b"")
     page = cos.list_objects_versions(BUCKET, MaxKeys=2)
     assert (page["IsTruncated"], page["NextKeyMarker"]) == ("true", "b")
+    assert page["NextVersionIdMarker"] is None  # an empty element
     [last] = cos.list_objects_versions(BUCKET, KeyMarker="b")["Version"]
-    assert (last["Key"], last["VersionId"]) == ("c", "null")
+    assert (last["Key"], last["VersionId"]) == ("c", None)
+
+    sandbox.bucket("old-1250000000").put("b", b"")
+    page = cos.list_objects_versions("old-1250000000", MaxKeys=1)
+    assert page["NextVersionIdMarker"] == version
+    cos.put_bucket_versioning("old-1250000000", "Suspended")
+    cos.put_object("old-1250000000", b"", "c")
+    assert cos.list_objects_versions("old-1250000000")["Version"][-1]["VersionId"] == "null"

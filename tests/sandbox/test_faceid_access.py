@@ -16,7 +16,7 @@ from tencentcloud.common.exception import TencentCloudSDKException
 from liveness_sandbox import Credentials, Sandbox
 from liveness_sandbox.api.signature import signature_of
 
-from .clients import BUCKET, DETECT, Pair, cos_client, face_client, md5
+from .clients import BUCKET, DETECT, Pair, api_client, cos_client, face_client, md5
 
 
 def code_of(call: Callable[[], object]) -> str:
@@ -117,13 +117,14 @@ def test_content_type_and_host_must_be_signed(sandbox: Sandbox, http: requests.S
     date = datetime.fromtimestamp(now, timezone.utc).strftime("%Y-%m-%d")
     sent = {"content-type": "application/json", "host": host}
 
-    def code(*names: str) -> str | None:
+    def code(*names: str, port: str = "") -> str | None:
         lines = "".join(f"{name}:{sent[name]}\n" for name in names)
         digest = hashlib.sha256(body).hexdigest()
         canonical = f"POST\n/\n\n{lines}\n{';'.join(names)}\n{digest}"
         keys = sandbox.credentials
         headers = {
             "Content-Type": sent["content-type"],
+            "Host": f"{host}{port}",
             "X-TC-Action": "CreateUploadUrl",
             "X-TC-Version": "2018-03-01",
             "X-TC-Region": sandbox.region,
@@ -139,6 +140,11 @@ def test_content_type_and_host_must_be_signed(sandbox: Sandbox, http: requests.S
 
     assert code("content-type", "host") is None
     assert code("host") == code("content-type") == "AuthFailure.SignatureFailure"
+    # Clients differ in whether they sign the port of the Host header.
+    assert code("content-type", "host", port=":80") is None
+    sent["host"] = f"{host}:80"
+    assert code("content-type", "host", port=":80") is None
+    assert code("content-type", "host", port=":81") == "AuthFailure.SignatureFailure"
 
 
 class Sent:
@@ -225,7 +231,8 @@ def test_a_request_has_a_maximum_size(sandbox: Sandbox, pair: Callable[..., Pair
     client, params = face_client(sandbox), pair().params
 
     def padded(count: int) -> dict[str, str]:
-        return {**params, "ImageUrl": params["ImageUrl"] + "&x=" + "x" * count}
+        padding = "&x-cos-security-token="  # which a permanent key does not need
+        return {**params, "ImageUrl": params["ImageUrl"] + padding + "x" * count}
 
     too_much, too_long = padded(10 * 1024 * 1024), padded(32 * 1024)
 
@@ -304,6 +311,26 @@ def test_the_md5_of_each_input_is_checked(pair: Callable[..., Pair], name: str) 
         judged.judge(**{name: md5(b"something else")})
     assert (caught.value.code, caught.value.message) == ("InvalidParameterValue", "MD5 Error")
     assert judged.judge(**{name: judged.params[name].upper()})["Result"] == "Success"
+
+
+def test_an_upload_link_ends_by_the_sandboxs_clock(
+    sandbox: Sandbox, http: requests.Session
+) -> None:
+    created = face_client(sandbox).call_json("CreateUploadUrl", {"TargetAction": DETECT})
+    link = created["Response"]["UploadUrl"]
+    sandbox.clock.advance(2 * 3600 - 60)
+    assert http.put(link, data=b"in time").status_code == 200
+
+    sandbox.clock.advance(61)
+
+    assert http.put(link, data=b"late").status_code == 403
+
+
+@pytest.mark.parametrize("region", ["ap-hongkong", "ap-singapore", "ap-bangkok"])
+def test_regional_hosts_are_served(sandbox: Sandbox, region: str) -> None:
+    host = f"faceid.{region}.intl.tencentcloudapi.com"
+    client = api_client(sandbox, "faceid", "2018-03-01", region=region, host=host)
+    assert client.call_json("CreateUploadUrl", {"TargetAction": DETECT})["Response"]["UploadUrl"]
 
 
 def test_uploaded_resources_can_be_judged_for_two_hours(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,7 @@ from tencentcloud.common.exception import TencentCloudSDKException
 
 from liveness_sandbox import Bucket, Fault, FaultAction, Match, Sandbox
 
-from .clients import BUCKET, DETECT, Pair, cos_client, face_client
+from .clients import BUCKET, DETECT, Pair, api_client, cos_client, face_client
 
 CREATE_ONLY = {"x-cos-forbid-overwrite": "true"}
 
@@ -213,6 +214,41 @@ def test_a_stale_listing_shows_the_earlier_state(
 
     sandbox.clock.advance(31)
     assert listed(cos) == ["other", "pending/created", "pending/replaced"]
+
+
+@pytest.mark.parametrize(
+    "action", [FaultAction(stale_list=30), FaultAction(status=503), FaultAction(drop="before")]
+)
+def test_an_empty_key_stands_for_requests_on_the_whole_bucket(
+    sandbox: Sandbox, cos: CosS3Client, action: FaultAction
+) -> None:
+    sandbox.faults.add(Fault(action, Match(key="")))
+    assert put_status(cos, "a") == 200
+
+    with contextlib.suppress(CosServiceError, CosClientError):
+        assert listed(cos) == []
+
+    assert [active.hits for active in sandbox.faults.snapshot()] == [1]
+
+
+def test_a_fault_hits_every_api(sandbox: Sandbox) -> None:
+    client = api_client(sandbox, "scf", "2018-04-16")
+    match = Match(service="scf", action="Create*", times=2)
+    sandbox.faults.add(Fault(FaultAction(code="InternalError"), match))
+    sandbox.faults.add(Fault(FaultAction(drop="after"), match))
+    function = {"FunctionName": "work", "Code": {"ZipFile": "UEsFBg" + "A" * 26 + "=="}}
+    function |= {"Handler": "index.main", "Runtime": "Python3.10"}
+
+    def code(action: str, **params: object) -> str:
+        with pytest.raises(TencentCloudSDKException) as caught:
+            client.call_json(action, params)
+        return str(caught.value.code)
+
+    assert code("CreateFunction", **function) == "InternalError"
+    assert code("GetFunction", FunctionName="work") == "ResourceNotFound.Function"
+    sandbox.faults.remove("1")
+    assert code("CreateFunction", **function) == "ClientNetworkError"
+    assert client.call_json("GetFunction", {"FunctionName": "work"})["Response"]["FunctionName"]
 
 
 def test_a_stale_listing_is_consistent_across_pages(

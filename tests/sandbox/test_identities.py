@@ -133,6 +133,15 @@ def test_a_web_page_cannot_change_them(sandbox: Sandbox) -> None:
 
     assert (reply.status_code, sandbox.identities) == (403, [])
     assert requests.get(f"{url}/environment", headers=page, timeout=10).status_code == 403
+    # An image or a form of the page, whose request may have no Origin.
+    for site in ("cross-site", "same-site", "same-origin"):
+        reply = requests.get(f"{url}/cam", headers={"Sec-Fetch-Site": site}, timeout=10)
+        assert reply.status_code == 403
+    # The user, who enters the address, and a name of the page's that resolves to this machine.
+    typed = requests.get(f"{url}/cam", headers={"Sec-Fetch-Site": "none"}, timeout=10)
+    assert typed.status_code == 200
+    rebound = requests.get(f"{url}/cam", headers={"Host": "evil.example.com"}, timeout=10)
+    assert rebound.status_code == 502
 
 
 @pytest.mark.parametrize(

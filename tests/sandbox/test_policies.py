@@ -71,6 +71,7 @@ COPY = {"Bucket": BUCKET, "Key": "source", "Region": "ap-singapore"}
 LIFECYCLE = {
     "Rule": [{"ID": "1", "Filter": "", "Status": "Enabled", "Expiration": {"Days": 1}}],
 }
+ENCRYPTION = {"Rule": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]}
 CORS = {"CORSRule": [{"AllowedOrigin": ["*"], "AllowedMethod": ["PUT"]}]}
 
 # What each operation needs, and how the SDK makes it on the object `a`. The second argument is the
@@ -100,6 +101,11 @@ OPERATIONS: Mapping[str, Callable[[CosS3Client, CosS3Client], Any]] = {
     "GetBucketLocation": lambda cos, owner: cos.get_bucket_location(BUCKET),
     "PutBucketLifecycle": lambda cos, owner: cos.put_bucket_lifecycle(BUCKET, LIFECYCLE),
     "GetBucketObjectVersions": lambda cos, owner: cos.list_objects_versions(BUCKET),
+    "GetBucketACL": lambda cos, owner: cos.get_bucket_acl(BUCKET),
+    "PutBucketACL": lambda cos, owner: cos.put_bucket_acl(BUCKET, ACL="private"),
+    "GetObjectACL": lambda cos, owner: cos.get_object_acl(BUCKET, "a"),
+    "PutObjectACL": lambda cos, owner: cos.put_object_acl(BUCKET, "a", ACL="private"),
+    "PutBucketEncryption": lambda cos, owner: cos.put_bucket_encryption(BUCKET, ENCRYPTION),
     "PutBucketCORS": lambda cos, owner: cos.put_bucket_cors(BUCKET, CORS),
     "DeleteBucketCORS": lambda cos, owner: cos.delete_bucket_cors(BUCKET),
 }
@@ -121,10 +127,9 @@ def test_an_operation_needs_its_own_action_and_no_other(
 @pytest.mark.parametrize(
     ("name", "call"),
     [
-        ("PutObjectACL", lambda cos: cos.put_object_acl(BUCKET, "a", {"Owner": {}})),
-        ("GetObjectACL", lambda cos: cos.get_object_acl(BUCKET, "a")),
-        ("PutBucketACL", lambda cos: cos.put_bucket_acl(BUCKET, ACL="public-read")),
         ("PutBucketPolicy", lambda cos: cos.put_bucket_policy(BUCKET, {})),
+        ("GetBucketReferer", lambda cos: cos.get_bucket_referer(BUCKET)),
+        ("GetSymlink", lambda cos: cos.get_symlink(BUCKET, "a")),
     ],
 )
 def test_what_the_sandbox_does_not_implement_is_refused_first(
@@ -535,7 +540,7 @@ def test_cam_actions_need_permission_for_the_role(
     for named in ({"RoleName": "a-role"}, {"RoleId": role.id}):
         assert code_of(lambda named=named: call(other, **named)) == UNAUTHORIZED  # type: ignore[misc]
         assert call(allow("cam:GetRole", name + "roleName/a-role"), **named)
-    policy_id = {"PolicyId": role.policies[0].id}
+    policy_id = {"PolicyId": next(iter(role.attached))}
     assert code_of(lambda: call(other, "GetPolicy", **policy_id)) == UNAUTHORIZED
     assert call(allow("cam:GetPolicy", name + "policyid/*"), "GetPolicy", **policy_id)
 

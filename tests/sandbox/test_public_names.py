@@ -3,7 +3,16 @@
 import liveness_sandbox
 
 PUBLIC_NAMES = [
-    *("Bucket", "CosTrigger", "Credentials", "Delay", "DeployOptions", "Drop", "FaceCall"),
+    *(
+        "Bucket",
+        "CosTrigger",
+        "Credentials",
+        "DataError",
+        "Delay",
+        "DeployOptions",
+        "Drop",
+        "FaceCall",
+    ),
     *("Fault", "FaultAction", "Function", "Identities", "InvalidFault", "InvalidPolicy"),
     *("Invocation", "Match"),
     *("Pause", "RegionMismatch", "Reply", "RequestRecord", "ReservationTooLarge", "RoleDocument"),

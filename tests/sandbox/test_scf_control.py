@@ -227,10 +227,7 @@ def test_retries_and_event_age_can_be_set(sandbox: Sandbox, deploy: Deploy, call
         ({"MsgTTL": 21601, "RetryConfig": [{"RetryNum": 1}]}, "LimitExceeded.MsgTTL"),
         ({"MsgTTL": 600, "RetryConfig": []}, "InvalidParameterValue.AsyncTriggerConfig"),
         ({"RetryConfig": [{"RetryNum": 1}]}, "InvalidParameterValue.AsyncTriggerConfig"),
-        (
-            {"MsgTTL": "600", "RetryConfig": [{"RetryNum": 1}]},
-            "InvalidParameterValue.AsyncTriggerConfig",
-        ),
+        ({"MsgTTL": "600", "RetryConfig": [{"RetryNum": 1}]}, "InvalidParameter"),
     ],
 )
 def test_invalid_retry_settings_are_rejected(
@@ -256,7 +253,7 @@ def test_invalid_retry_settings_are_rejected(
         ("PutReservedConcurrencyConfig", {}, "MissingParameter"),
         ("ListTriggers", {"Limit": 101}, "InvalidParameterValue"),
         ("ListTriggers", {"Filters": [{"Name": "Qualifier"}]}, "InvalidParameterValue.Filters"),
-        ("DeleteFunction", {}, "InvalidAction"),
+        ("CopyFunction", {}, "InvalidAction"),
     ],
 )
 def test_an_invalid_request_is_rejected(

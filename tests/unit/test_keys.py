@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -11,6 +12,8 @@ from liveness.keys import (
     best_frame_key,
     candidate_keys,
     fingerprint_of,
+    inputs_prefix,
+    is_spelled_as_configured,
     marker_key,
     pair_id_problem,
     read_input_key,
@@ -68,7 +71,9 @@ def test_the_suffix_decides_the_role_and_other_keys_are_rejected() -> None:
     assert role_or_reason("liveness/incoming/2026/anna/reference.png") == "image"
     assert "outside the input prefix" in role_or_reason("liveness/results/anna/result.json")
     assert "folder placeholder" in role_or_reason("liveness/incoming/anna/")
-    assert "ends in none of" in role_or_reason("liveness/incoming/anna/LIVE.BIN")
+    assert "ends in none of" in role_or_reason("liveness/incoming/anna/live.mp4")
+    assert role_or_reason("liveness/incoming/anna/LIVE.BIN") == "live"
+    assert role_or_reason("liveness/incoming/anna/reference.Jpg") == "image"
     assert "empty pair id" in role_or_reason("liveness/incoming//live.bin")
 
 
@@ -83,6 +88,37 @@ def test_a_pair_id_too_long_for_its_results_is_rejected() -> None:
     assert isinstance(
         read_input_key(FOLDERS, f"liveness/incoming/{'x' * (room + 1)}/live.bin"), NotAnInput
     )
+
+
+@given(LAYOUTS, PAIR_IDS, st.data())
+def test_a_key_in_another_case_belongs_to_one_pair_and_never_takes_one_that_is_configured(
+    settings: Settings, pair_id: str, data: st.DataObject
+) -> None:
+    suffix = data.draw(st.sampled_from(settings.live_suffixes + settings.image_suffixes))
+    cases = data.draw(st.lists(st.booleans(), min_size=len(suffix), max_size=len(suffix)))
+    changed = "".join(c.upper() if up else c for c, up in zip(suffix, cases, strict=True))
+
+    found = read_input_key(settings, settings.input_prefix + pair_id + changed)
+
+    assert isinstance(found, InputKey)
+    exact = read_input_key(settings, settings.input_prefix + pair_id + suffix)
+    assert isinstance(exact, InputKey)
+    if changed == suffix:
+        assert found == exact
+    # A computed key is spelled as configured, and no other key is.
+    assert found.key.startswith(inputs_prefix(settings, found.pair_id))
+    assert is_spelled_as_configured(settings, found) == (
+        found in candidate_keys(settings, found.pair_id)
+    )
+
+
+@pytest.mark.parametrize("prefix", ["RESULT_PREFIX", "FRAME_PREFIX"])
+def test_a_pair_id_leaves_room_under_the_longest_prefix(prefix: str) -> None:
+    settings = read_settings(GOOD | {f"LIVENESS_{prefix}": "p" * 300 + "/"})
+    longest = next(n for n in range(850, 0, -1) if pair_id_problem(settings, "x" * n) is None)
+
+    keys = result_key(settings, "x" * longest), best_frame_key(settings, "x" * longest, "0" * 32)
+    assert max(map(len, keys)) == MAX_KEY_BYTES
 
 
 def test_the_fingerprint_depends_on_content_but_not_on_order() -> None:

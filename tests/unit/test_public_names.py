@@ -24,6 +24,7 @@ SETTINGS = {
     "LIVENESS_LEDGER_BUCKET",
     "LIVENESS_INPUT_PREFIX",
     "LIVENESS_RESULT_PREFIX",
+    "LIVENESS_FRAME_PREFIX",
     "LIVENESS_LEDGER_PREFIX",
     "LIVENESS_LIVE_SUFFIXES",
     "LIVENESS_IMAGE_SUFFIXES",
@@ -46,6 +47,7 @@ LOG_EVENTS = {
     "invocation.failed",
     "settings.warning",
     "record.ignored",
+    "record.stray",
     "record.rejected",
     "record.malformed",
     "pair.inspected",
@@ -80,6 +82,7 @@ DIRECT_EVENTS = [
     ({"retry": ["anna"]}, "retry"),
     ({"drain": {}}, "drain"),
     ({"reconcile": {}}, "reconcile"),
+    ({"check": {}}, "check"),
     ({"Type": "Timer", "Message": "drain"}, "drain"),
     ({"Type": "Timer", "Message": "reconcile"}, "reconcile"),
 ]

@@ -18,6 +18,7 @@ from liveness.keys import (
     FINGERPRINT_META,
     STATUS_META,
     InputKey,
+    best_frame_key,
     fingerprint_of,
     read_input_key,
     result_key,
@@ -232,7 +233,7 @@ class World:
         results: dict[str, float] = {}
         for pair_id, pair in self.pairs.items():
             for frame in range(pair.frames):  # of earlier contents, too
-                key = f"{self.settings.result_prefix}{pair_id}/best-frame-{frame:032x}.jpg"
+                key = best_frame_key(self.settings, pair_id, f"{frame:032x}")
                 results[key] = NOW - 1
             if pair.result is not None:
                 results[result_key(self.settings, pair_id)] = NOW - pair.result

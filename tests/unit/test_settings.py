@@ -27,8 +27,8 @@ def test_the_bucket_is_the_only_required_setting() -> None:
     assert settings.warnings == ()
 
 
-def test_there_are_at_most_seventeen_settings() -> None:
-    assert len(SETTING_NAMES) <= 17
+def test_there_are_at_most_eighteen_settings() -> None:
+    assert len(SETTING_NAMES) <= 18
 
 
 def test_every_problem_is_reported_at_once() -> None:
@@ -140,6 +140,9 @@ def test_a_proxy_does_not_matter_with_https() -> None:
     [
         ("INPUT_PREFIX", "RESULT_PREFIX"),
         ("INPUT_PREFIX", "LEDGER_PREFIX"),
+        ("INPUT_PREFIX", "FRAME_PREFIX"),
+        ("RESULT_PREFIX", "FRAME_PREFIX"),
+        ("FRAME_PREFIX", "LEDGER_PREFIX"),
         ("RESULT_PREFIX", "LEDGER_PREFIX"),
     ],
 )
@@ -147,6 +150,10 @@ def test_prefixes_may_not_overlap_in_one_bucket(one: str, other: str) -> None:
     assert "overlap" in problems(**{one: "a/", other: "a/b/"})[0]
     assert "overlap" in problems(**{one: "a/b/", other: "a/"})[0]
     assert "overlap" in problems(**{one: "a/", other: "a/"})[0]
+
+
+def test_suffixes_of_both_inputs_must_differ_in_more_than_their_case() -> None:
+    assert "both contain '.JPG'" in problems(LIVE_SUFFIXES=".JPG", IMAGE_SUFFIXES=".jpg")[0]
 
 
 def test_the_same_prefix_is_allowed_in_another_bucket() -> None:

@@ -342,7 +342,7 @@ def test_a_golden_response_of_other_content_is_not_read() -> None:
 
 def test_a_golden_frame_url_is_read() -> None:
     bucket = Bucket()
-    bucket.key = f"liveness/ledger/frames/{pair_hash(PAIR.pair_id)}/{FINGERPRINT}-2"
+    bucket.key = f"liveness/ledger/frame-urls/{pair_hash(PAIR.pair_id)}/{FINGERPRINT}-2"
     bucket.body = (GOLDEN / "frame-url.json").read_bytes()
 
     assert find_frame_url(context(bucket), PAIR, 2) == FRAME_URL

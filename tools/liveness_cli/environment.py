@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Mapping
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from liveness.cloud.clients import Clients, CloudClients
 from liveness.cloud.credentials import Credentials
@@ -27,6 +28,7 @@ from liveness.store import (
 )
 
 from .errors import InvalidUsage
+from .terminal import echo
 
 # Number of concurrent requests; the function has as many connections.
 CONCURRENT_REQUESTS = 16
@@ -126,12 +128,14 @@ class Target(NamedTuple):
         return RetryingStore(store, self.clock, SystemRandom())
 
 
-def load_target() -> Target:
+def load_target(environ: Mapping[str, str] = os.environ, *, announce: bool = True) -> Target:
     """Read the target from the environment, without making a request.
+
+    With `announce`, says on standard error which bucket it is, and whether the sandbox has it.
 
     Raises InvalidUsage that reports every missing or invalid variable at once.
     """
-    environ = with_platform_names(os.environ)
+    environ = with_platform_names(environ)
     problems: list[str] = []
     secret_id, secret_key, token = (environ.get(name, "").strip() for name in _PLATFORM_NAMES)
     if not secret_id or not secret_key:
@@ -145,11 +149,22 @@ def load_target() -> Target:
         problems = [*error.problems, *problems]
     if problems:
         raise InvalidUsage("the environment does not name a bucket:\n  " + "\n  ".join(problems))
+    if announce:
+        echo(place_of(settings, environ), err=True)
     silence_vendors()
     clock, concurrency = SystemClock(), ThreadConcurrency(CONCURRENT_REQUESTS)
     credentials = Credentials(secret_id, secret_key, token or None)
     clients = CloudClients(clock, concurrency).connect(settings, credentials)
     return Target(environ, settings, clients, clock, concurrency)
+
+
+def place_of(settings: Settings, environ: Mapping[str, str]) -> str:
+    """Say what a command works on: `http` is accepted for the sandbox only."""
+    place = f"in {settings.region}"
+    if settings.endpoint_scheme == "http":
+        address = urlsplit(environ.get("http_proxy", "")).netloc
+        place = f"in the sandbox on {address}"
+    return f"Bucket {settings.bucket} {place}"
 
 
 def with_platform_names(environ: Mapping[str, str]) -> dict[str, str]:

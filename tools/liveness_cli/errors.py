@@ -1,13 +1,62 @@
-"""Errors of a command, and how those of the function are worded for the person who runs it."""
+"""Errors of a command, and how those of the function and of the services are worded.
+
+A message names whose key, policy, clock, network or deployment is meant: the person's who runs the
+command, unless it says that it is the function's.
+"""
 
 from __future__ import annotations
 
+import re
+
 import click
 
-from liveness.errors import LivenessError
+from liveness.errors import LivenessError, StoreUnavailableError
 
 _OF_FUNCTION = "check the execution role's policy"
 _OF_PERSON = "check the policy of your key, see `liveness policies`"
+_KEY = (
+    "your key is not known: check the secret id (TENCENTCLOUD_SECRETID), and whether the key was "
+    "disabled or deleted"
+)
+_SECRET = (
+    "your secret key does not belong to the secret id: check TENCENTCLOUD_SECRETKEY and, for "
+    "temporary keys, the token"
+)
+_TOKEN = "your temporary keys have expired, or the token is not theirs: get new ones"
+_CLOCK = "this machine's clock is wrong, or the signature is too old: set the clock"
+_NETWORK = (
+    "there is no connection: check this machine's network, its proxy variables (http_proxy, "
+    "https_proxy, no_proxy) and the region"
+)
+_DEPLOYMENT = (
+    "no such function is deployed in this region: deploy it, or give its name with --function-name"
+)
+# By code of COS (436/7730) or of API 3.0 (213/31576, 583/17238); for the latter also by the part
+# before the last dot.
+_MEANINGS = {
+    "InvalidAccessKeyId": _KEY,
+    "AuthFailure.SecretIdNotFound": _KEY,
+    "AuthFailure.InvalidSecretId": _KEY,
+    "SignatureDoesNotMatch": _SECRET,
+    "AuthFailure.SignatureFailure": _SECRET,
+    "ExpiredToken": _TOKEN,
+    "InvalidToken": _TOKEN,
+    "AuthFailure.TokenFailure": _TOKEN,
+    "RequestTimeTooSkewed": _CLOCK,
+    "AuthFailure.SignatureExpire": _CLOCK,
+    "AccessDenied": _OF_PERSON,
+    "AuthFailure.UnauthorizedOperation": _OF_PERSON,
+    "UnauthorizedOperation": _OF_PERSON,
+    # The reply to a HEAD has no code.
+    "status 403": f"check that your key is right, and {_OF_PERSON}",
+    "ResourceNotFound.Function": _DEPLOYMENT,
+    "ResourceNotFound.FunctionName": _DEPLOYMENT,
+}
+# What the client libraries raise if no reply came at all.
+_NO_CONNECTION = re.compile(
+    r"\b(ConnectionError|ConnectTimeout|ConnectTimeoutError|NewConnectionError|ProxyError|SSLError"
+    r"|MaxRetryError|NameResolutionError|ReadTimeout|ReadTimeoutError|ClientNetworkError)\b"
+)
 
 
 class InvalidUsage(click.ClickException):
@@ -16,6 +65,25 @@ class InvalidUsage(click.ClickException):
     exit_code = 2
 
 
+def meaning_of_code(code: str) -> str:
+    """Return what an error code means for the person who runs the command; empty if unknown."""
+    return _MEANINGS.get(code) or _MEANINGS.get(code.rpartition(".")[0]) or ""
+
+
+def meaning_of_exception(kind: str) -> str:
+    """Return what it means that a library raised an exception of this kind; empty if unknown."""
+    return _NETWORK if _NO_CONNECTION.search(kind) else ""
+
+
 def reason_of_error(error: LivenessError) -> str:
     """Return what was wrong. The function's errors speak of its own key; here it is a person's."""
-    return str(error).replace(_OF_FUNCTION, _OF_PERSON)
+    text = str(error)
+    if isinstance(error, StoreUnavailableError):
+        meaning = meaning_of_exception(text)
+        return f"{text}: {meaning}" if meaning else text
+    lead, is_refusal, _ = text.partition(f": {_OF_FUNCTION}")
+    if not is_refusal:
+        return text
+    code = lead.rpartition(" ")[2]
+    # A HEAD is refused without a code.
+    return f"{lead}: {meaning_of_code('status 403' if code == '403' else code) or _OF_PERSON}"

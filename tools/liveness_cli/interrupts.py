@@ -17,18 +17,19 @@ class Interrupted(click.ClickException):
 
     exit_code = 130
 
-    def __init__(self) -> None:
-        super().__init__("stopped before the end; nothing that was started is left running")
+
+_STOPPED = "stopped before the end; nothing that was started is left running"
+UNFINISHED = "stopped before the end; running the command again goes on from here"
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible(message: str = _STOPPED) -> Iterator[None]:
     """Turn signals into `Interrupted`; use as the outermost `with` around what must be stopped."""
     previous = {number: signal.signal(number, _interrupt) for number in _SIGNALS}
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted from None
+        raise Interrupted(message) from None
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)

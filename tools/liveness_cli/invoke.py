@@ -20,8 +20,14 @@ from .errors import InvalidUsage, reason_of_error
 from .local_cloud import FUNCTION, local_cloud
 from .terminal import echo
 
-# If both are set, the environment names a target: a running sandbox, or the real cloud.
-_TARGET_VARIABLES = ("LIVENESS_BUCKET", "TENCENTCLOUD_SECRETID")
+# With any of these the environment is meant to name a target: a running sandbox, or the real cloud.
+_TARGET_VARIABLES = (
+    "LIVENESS_BUCKET",
+    "TENCENTCLOUD_SECRETID",
+    "TENCENTCLOUD_SECRETKEY",
+    "TENCENTCLOUD_SECRET_ID",
+    "TENCENTCLOUD_SECRET_KEY",
+)
 _TIME_LIMIT_MILLISECONDS = 60_000
 
 
@@ -31,22 +37,28 @@ class InvalidEventFile(InvalidUsage):
 
 @click.command()
 @click.argument("event_file", metavar="EVENT.json")
+@click.option("--sandbox", is_flag=True, help="Use a temporary sandbox, whatever is set.")
 @click.option("--no-sample", is_flag=True, help="Leave the bucket of a temporary sandbox empty.")
-def invoke(event_file: str, no_sample: bool) -> None:
+@click.option("--yes", is_flag=True, help="Do not ask before it runs against a real bucket.")
+def invoke(event_file: str, sandbox: bool, no_sample: bool, yes: bool) -> None:
     """Run the handler with one event.
 
     Reads the event from EVENT.json, or from standard input if the name is `-`.
     Prints the handler's return value as JSON, and the function's log on standard error.
     Exit status: 0; 1 if the handler raised an error; 2 if the event is not valid JSON.
 
-    If LIVENESS_BUCKET and TENCENTCLOUD_SECRETID are set, the handler runs in this process against
-    what the environment names: a running `liveness sandbox`, or a REAL bucket, where calls cost
-    money. Otherwise it runs in a temporary sandbox, which contains the sample pair for every pair
-    id in the event. Other LIVENESS_* settings apply in both cases.
+    If the environment names a bucket or a key, the handler runs in this process against that
+    bucket: of a running `liveness sandbox`, or a REAL one, where calls cost money, so it asks
+    first. What is missing of bucket, region and key is an error. Otherwise, and with --sandbox, it
+    runs in a temporary sandbox, which contains the sample pair for every pair id in the event.
+    Other LIVENESS_* settings apply in all cases. The first line on standard error says where it
+    runs.
     """
     event = _read_event_file(event_file)
-    has_target = all(os.environ.get(name) for name in _TARGET_VARIABLES)
-    result = _invoke_in_process(event) if has_target else _invoke_in_sandbox(event, not no_sample)
+    if sandbox or not any(os.environ.get(name) for name in _TARGET_VARIABLES):
+        result = _invoke_in_sandbox(event, not no_sample)
+    else:
+        result = _invoke_in_process(event, ask=not yes)
     echo(json.dumps(result, ensure_ascii=False, indent=2))
 
 
@@ -66,9 +78,23 @@ def _read_event_file(event_file: str) -> Any:
         raise InvalidEventFile(f"{name} is not JSON that can be read") from None
 
 
-def _invoke_in_process(event: Any) -> Any:
+def _invoke_in_process(event: Any, *, ask: bool) -> Any:
     from liveness.handler import Function
 
+    from .environment import load_target
+
+    try:
+        target = load_target()
+    except InvalidUsage as error:
+        raise InvalidUsage(
+            f"{error.message}\nGive what is missing, or --sandbox for a temporary sandbox"
+        ) from None
+    if ask and target.settings.endpoint_scheme == "https":
+        click.confirm(
+            "This is a real bucket: what the event starts there may be billed. Continue?",
+            abort=True,
+            err=True,
+        )
     context = {
         "request_id": str(uuid.uuid4()),
         "function_name": FUNCTION,
@@ -76,7 +102,7 @@ def _invoke_in_process(event: Any) -> Any:
         "time_limit_in_ms": _TIME_LIMIT_MILLISECONDS,
     }
     try:
-        return Function(write=_write_log)(event, context)
+        return Function(write=_write_log, environ=target.environ)(event, context)
     except LivenessError as error:
         raise click.ClickException(f"{type(error).__name__}: {reason_of_error(error)}") from None
     except Exception as error:  # only its type is safe to show: its text may quote a URL
@@ -90,6 +116,7 @@ def _write_log(line: str) -> None:
 def _invoke_in_sandbox(event: Any, with_sample: bool) -> Any:
     pair = sample()
     with local_cloud(notify=False) as cloud:
+        echo(f"Bucket {cloud.bucket.name} in a temporary sandbox", err=True)
         if with_sample:
             for key, body in _inputs(cloud.settings, event, pair).items():
                 cloud.bucket.put(key, body)

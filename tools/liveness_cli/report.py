@@ -47,6 +47,15 @@ class Report:
         self._line("verdict", hint["en"])
         self._line("verdict", hint["zh"])
 
+    def scripted(self, by_package: bool) -> None:
+        """Say that nobody was judged."""
+        if by_package:
+            self._line("scripted", "by the package; no face was looked at")
+            return
+        self._line("scripted", "the sandbox answers so to every package; no face was looked at.")
+        self._line("scripted", "For another verdict: --live FILE, which contains for example")
+        self._line("scripted", '{"sandbox": true, "code": "FailedOperation.LivessDetectFake"}')
+
     def calls(self, calls: int, billed: int) -> None:
         self._line("calls", f"{calls} to the face API, {billed} billed")
 

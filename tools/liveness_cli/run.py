@@ -60,9 +60,18 @@ def run(live: Path | None, reference: Path | None, pair_id: str) -> None:
         paths = _download(client, result, folder)
         faceid = cloud.sandbox.faceid
         report.verdict(json.loads(result))
+        report.scripted(_is_scenario(live))
         report.calls(len(faceid.calls), len(faceid.billed))
         report.downloaded(paths, json.loads(result)["best_frame"]["missing_because"])
     report.finished(time.monotonic() - started)
+
+
+def _is_scenario(package: Path) -> bool:
+    """Whether the package says itself what the sandbox answers, see `liveness sandbox --help`."""
+    try:
+        return bool(json.loads(package.read_bytes())["sandbox"])
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return False
 
 
 def _client(cloud: LocalCloud) -> BucketClient:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +13,21 @@ import click
 from .checkout import function_code
 from .local_cloud import BUCKET, REGION, TIMERS, function_environment, function_settings
 from .permissions import policies
-from .sandbox_identities import ROLE_NAMES, identities_for, no_identities, print_environment
+from .sandbox_command import run_inside, run_shell
+from .sandbox_identities import (
+    ROLE_NAMES,
+    environment_of,
+    identities_for,
+    no_identities,
+    print_environment,
+)
 from .terminal import echo
 
 if TYPE_CHECKING:
-    from liveness_sandbox import Identities
+    from liveness_sandbox import Identities, Sandbox
 
 
-@click.command()
+@click.command(context_settings={"allow_interspersed_args": False})
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -34,6 +43,11 @@ if TYPE_CHECKING:
 @click.option("--region", default=REGION, show_default=True, help="Region of COS and the face API.")
 @click.option("--bucket", default=BUCKET, show_default=True, help="Name of the bucket to create.")
 @click.option("--no-function", is_flag=True, help="Do not deploy the function.")
+@click.option(
+    "--empty",
+    is_flag=True,
+    help="Start an account without bucket, function, users and roles, for `liveness deploy`.",
+)
 @click.option(
     "--instances",
     type=click.IntRange(1),
@@ -64,26 +78,37 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="JSON file of faults to inject from the start.",
 )
+@click.option("--quiet", is_flag=True, help="Do not show what happens.")
+@click.option("--log", is_flag=True, help="Show the function's log, too.")
 @click.option(
     "--role",
     type=click.Choice(ROLE_NAMES),
-    help="Print the environment of this role in the sandbox that runs (on --port, or as "
-    "http_proxy says), and exit.",
+    help="Run the command or the shell as this role in the sandbox that runs (on --port, or as "
+    "http_proxy says); without either print the role's environment.",
 )
+@click.option("--shell", is_flag=True, help="Run your shell inside it, and end with it.")
+@click.argument("command", nargs=-1, metavar="[-- COMMAND...]", type=click.UNPROCESSED)
+@click.pass_context
 def sandbox(
+    context: click.Context,
     port: int,
     data: Path | None,
     region: str,
     bucket: str,
     no_function: bool,
+    empty: bool,
     instances: int | None,
     reserved_mb: int | None,
     dead_letters: Path | None,
     speed: float,
     scenario: Path | None,
+    quiet: bool,
+    log: bool,
     role: str | None,
+    shell: bool,
+    command: tuple[str, ...],
 ) -> None:
-    """Run a local emulator of Tencent Cloud (COS, FaceID, SCF, CAM, STS) on one port.
+    """Run a local emulator of Tencent Cloud (COS, FaceID, SCF, CAM, STS, CLS) on one port.
 
     \b
     Emulates
@@ -95,21 +120,30 @@ def sandbox(
                 triggered by uploads under the input prefix and by its timers; a
                 failed event is retried twice, a minute apart, an event over the
                 quota every minute for 6 hours; limits: 128 MB and 60 seconds;
-                `liveness configure` changes quota, retries and age
+                `liveness configure` changes quota, retries and age; other functions
+                are created through its API, and run from what was uploaded
       CAM       enforces policies for every request: the function runs under the
-                role of `liveness policies`, and each other role of it has keys
+                role of `liveness policies`, and each other role of it has keys;
+                roles and policies can be created and changed
       STS       GetFederationToken, AssumeRole, GetCallerIdentity
+      CLS       configuration of log topics, indexes, alarms and dashboards
+    With --empty the account has none of these, only its owner's key: deploy into it.
+    What is not emulated is refused; docs/sandbox.md lists it.
 
-    Runs until Ctrl-C or SIGTERM. Listens on 127.0.0.1 only and makes no outgoing connections.
-    Other hosts get 502. There is no HTTPS.
+    Runs until Ctrl-C or SIGTERM, or until COMMAND ends, which runs inside it and whose exit status
+    is returned. Listens on 127.0.0.1 only and makes no outgoing connections. Other hosts get 502.
+    There is no HTTPS.
+
+    Shows on standard error what happens: uploads, what woke the function and what came of it,
+    verdicts, requests that were refused, faults; in a terminal as a view that keeps up.
 
     \b
     Connecting a client
-      The first line on standard output says that the sandbox is ready. The lines
-      after it are the environment that a client needs:
-        liveness sandbox > sandbox.env &
-        until grep -qs LIVENESS_BUCKET sandbox.env; do sleep 1; done
-        source <(grep ^export sandbox.env)
+        liveness sandbox -- python my_client.py
+        liveness sandbox --shell
+      COMMAND has the environment that leads there, and nothing of the surrounding one
+      that leads elsewhere: no other keys, settings or proxies. Without COMMAND that
+      environment is printed after a first line that says that the sandbox is ready.
       Every HTTP client that respects http_proxy then reaches it under the real
       host names, over plain HTTP: CosConfig(Scheme="http", ...) for the COS SDK,
       HttpProfile(protocol="http") for the API SDK. Or give the SDK the address:
@@ -118,8 +152,8 @@ def sandbox(
       it. The keys are new at every start. LIVENESS_* settings in the sandbox's
       own environment apply to the function.
       These are the keys of the account's owner, who may do everything. To work as
-      the app, the backend, an operator and so on, from another terminal:
-        source <(liveness sandbox --port PORT --role app)
+      the app, the backend, an operator and so on, from inside:
+        liveness sandbox --role app -- python my_app.py
 
     \b
     Scripting the face API
@@ -165,6 +199,7 @@ def sandbox(
     """
     # Its HTTP server would slow every --help.
     from liveness_sandbox import (
+        DataError,
         DeployOptions,
         InvalidFault,
         RegionMismatch,
@@ -175,9 +210,15 @@ def sandbox(
         serve,
     )
 
+    work = run_shell if shell else partial(run_inside, command) if command else None
+    if shell and command:
+        raise click.UsageError("give either --shell or a command")
     if role is not None:
-        print_environment(role, port)
-        return
+        variables = environment_of(role, port)
+        if work is None:
+            print_environment(variables)
+            return
+        context.exit(work(variables))
     if not re.fullmatch(rf"[a-z0-9][a-z0-9-]*-{Sandbox.appid}", bucket):
         raise click.ClickException(
             f"--bucket {bucket}: give a full bucket name in the sandbox's account, such as {BUCKET}"
@@ -186,12 +227,14 @@ def sandbox(
         raise click.ClickException(
             f"--region {region}: give the name of a region, such as {REGION}"
         )
-    environment = function_environment(bucket)
-    code = None if no_function else function_code()
-    identities = _identities(environment, region, required=not no_function)
+    environment = {} if empty else function_environment(bucket)
+    code = None if no_function or empty else function_code()
+    identities = no_identities()
+    if not empty:
+        identities = _identities(environment, region, required=not no_function)
     try:
-        serve(
-            bucket,
+        status = serve(
+            None if empty else bucket,
             code,
             DeployOptions(
                 environment=environment,
@@ -208,15 +251,29 @@ def sandbox(
             speed=speed,
             scenario=None if scenario is None else load_scenario(scenario),
             print=echo,
+            watch=(lambda _: nullcontext()) if quiet else partial(_watching, environment, log),
+            work=work,
         )
     except InvalidFault as error:
         raise click.ClickException(f"--scenario: {error}") from None
-    except RegionMismatch as error:
+    except (DataError, RegionMismatch) as error:
         raise click.ClickException(f"--data: {error}") from None
     except ReservationTooLarge as error:
         raise click.ClickException(f"--reserved-mb: {error}") from None
     except OSError as error:
         raise click.ClickException(f"cannot start: {error.strerror or error}") from None
+    context.exit(status)
+
+
+def _watching(
+    environment: dict[str, str], log: bool, sandbox: Sandbox
+) -> AbstractContextManager[None]:
+    from liveness_sandbox.serving import DEFAULT_INPUT_PREFIX
+
+    from .sandbox_activity import watching
+
+    prefix = environment.get("LIVENESS_INPUT_PREFIX", DEFAULT_INPUT_PREFIX)
+    return watching(sandbox, prefix, log=log)
 
 
 def _identities(environment: dict[str, str], region: str, *, required: bool) -> Identities:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -58,8 +59,16 @@ def identities_for(settings: Settings) -> tuple[Identities, list[str]]:
     return Identities(users, {policies.FUNCTION_ROLE: role}), problems
 
 
-def print_environment(role: str, port: int) -> None:
-    """Print the environment of a role in a running sandbox, which `port` or http_proxy names."""
+def print_environment(variables: Mapping[str, str]) -> None:
+    """Print the environment of a role, as commands of a shell."""
+    # A token of the role before it would not belong to these keys.
+    echo(f"unset {' '.join(_TOKENS)}")
+    for name, value in variables.items():
+        echo(f"export {name}={shlex.quote(value)}")
+
+
+def environment_of(role: str, port: int) -> dict[str, str]:
+    """Return the environment of a role in a running sandbox, which `port` or http_proxy names."""
     import requests
 
     url = f"http://127.0.0.1:{port}" if port else os.environ.get("http_proxy", "")
@@ -78,8 +87,5 @@ def print_environment(role: str, port: int) -> None:
             raise click.ClickException(f"no sandbox is running on {url}") from None
     if reply.status_code != 200:
         raise click.ClickException(f"the sandbox on {url} has no keys for the role {role}")
-    variables = reply.json()
-    # A token of the role before it would not belong to these keys.
-    echo(f"unset {' '.join(_TOKENS)}")
-    for name, value in variables.items():
-        echo(f"export {name}={shlex.quote(value)}")
+    variables: dict[str, str] = reply.json()
+    return variables

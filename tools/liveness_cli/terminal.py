@@ -6,6 +6,8 @@ reorder a line included.
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,10 @@ from typing import Any
 import click
 
 from .text import printable_lines
+
+_OUTPUT_ERRORS = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT)
+# The error that ended this process's standard output.
+_lost: list[OSError] = []
 
 
 def echo(text: str, *, err: bool = False) -> None:
@@ -27,11 +33,35 @@ def echo_styled(text: str, *, err: bool = False) -> None:
     A terminal without Chinese shows question marks instead of failing.
     """
     encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
-    click.echo(text.encode(encoding, "replace").decode(encoding), err=err)
+    try:
+        click.echo(text.encode(encoding, "replace").decode(encoding), err=err)
+    except OSError as error:
+        if error.errno == errno.EPIPE:  # who reads the output has seen enough
+            raise
+        _give_up_output(error)
 
 
 class Commands(click.Group):
-    """A group of commands whose error messages are printable, whatever they quote."""
+    """A group of commands whose error messages are printable, whatever they quote.
+
+    What cannot be printed does not end the work: a command whose standard output is full finishes,
+    then says so and exits with 1. With none at all it works in silence.
+    """
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+        sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            if error.errno not in _OUTPUT_ERRORS or error.filename is not None:
+                raise
+            _give_up_output(error)
+            sys.exit(1)
+        except SystemExit as end:
+            if _lost and not end.code:
+                sys.exit(1)
+            raise
 
     def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
         with _printable_errors():
@@ -42,10 +72,28 @@ class Commands(click.Group):
             return super().invoke(ctx)
 
 
+def _give_up_output(error: OSError) -> None:
+    """Say once that standard output is lost, and discard the rest."""
+    if not _lost:
+        _lost.append(error)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        click.echo(f"Error: cannot write to standard output: {error.strerror}", err=True)
+
+
 @contextmanager
 def _printable_errors() -> Iterator[None]:
     try:
         yield
     except click.ClickException as error:
-        vars(error)["message"] = printable_lines(error.message)
+        vars(error)["message"] = printable_lines(error.message + _hint(error))
         raise
+
+
+def _hint(error: click.ClickException) -> str:
+    """Say how an argument is given that looks like an option, as a pair id may."""
+    if not isinstance(error, click.NoSuchOption) or error.ctx is None:
+        return ""
+    command = error.ctx.command
+    if not any(isinstance(each, click.Argument) for each in command.params):
+        return ""
+    return f" Before an argument that begins with a dash write --: {error.ctx.command_path} -- …"

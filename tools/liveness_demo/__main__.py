@@ -41,7 +41,7 @@ def main(port: int, no_browser: bool, people: int | None) -> None:
                     )
                 os.environ.update(world.environment_of(REVIEWERS[0]))
                 review(
-                    load_target(),
+                    load_target(announce=False),
                     ResultIndex(Path(folder) / "results.sqlite3"),
                     port=port,
                     opens_browser=not no_browser,

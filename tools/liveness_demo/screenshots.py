@@ -42,7 +42,9 @@ def main(folder: Path) -> None:
     ):
         os.environ.update(world.environment_of(REVIEWERS[0]))
         index = ResultIndex(Path(cache) / "results.sqlite3")
-        server = ReviewServer(load_target(), index, 0, lambda text: click.echo(text, err=True))
+        server = ReviewServer(
+            load_target(announce=False), index, 0, lambda text: click.echo(text, err=True)
+        )
         server.results.read()
         with running(server), sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium, args=list(_FLAGS))

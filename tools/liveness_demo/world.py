@@ -17,6 +17,7 @@ from liveness.handler import Function
 from liveness.settings import Settings, read_settings
 from liveness_cli.environment import Target, load_target
 from liveness_cli.permissions.roles import policy_of
+from liveness_cli.texts import ENGLISH
 from liveness_review.content import read_content
 from liveness_review.decisions import Decision, store_review
 from liveness_review.identity import Reviewer, ask_identity
@@ -163,7 +164,7 @@ def _decide(world: World, people: Sequence[Applicant]) -> None:
     identities = {name: ask_identity(target) for name, target in targets.items()}
     for applicant in people:
         for name, decision, reason, note in applicant.decisions:
-            content = read_content(targets[name], applicant.pair_id)
+            content = read_content(targets[name], applicant.pair_id, ENGLISH)
             shown, identity = content.shown, identities[name]
             if shown is None or not isinstance(identity, Reviewer):
                 raise RuntimeError(f"{applicant.pair_id} cannot be decided: {identity}")
@@ -180,4 +181,4 @@ def _decide(world: World, people: Sequence[Applicant]) -> None:
 
 def _target(environment: Mapping[str, str]) -> Target:
     os.environ.update(environment)
-    return load_target()
+    return load_target(announce=False)

@@ -56,6 +56,25 @@ class _Price(click.ParamType[Decimal]):
         return price
 
 
+class _Similarity(click.FloatRange):
+    """A similarity from 0 to 100; a fraction is taken for a slip."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 100)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        similarity: float = super().convert(value, param, ctx)
+        if 0 < similarity <= 1:
+            self.fail(
+                f"{similarity:g}: give a similarity from 0 to 100, like 70, and not a fraction",
+                param,
+                ctx,
+            )
+        return similarity
+
+
 def _span_options(command: F) -> F:
     """Add the options by which every command selects results."""
     for option in (
@@ -77,7 +96,7 @@ def _span_options(command: F) -> F:
 @click.option(
     "--at",
     "thresholds",
-    type=click.FloatRange(0, 100),
+    type=_Similarity(),
     multiple=True,
     metavar="THRESHOLD",
     help="Also show this threshold; may be given several times.",

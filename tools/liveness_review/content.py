@@ -87,7 +87,7 @@ class PairContent(NamedTuple):
         return latest if self.result.attempts else None
 
 
-def read_content(target: Target, pair_id: str) -> PairContent:
+def read_content(target: Target, pair_id: str, language: str) -> PairContent:
     """Read a pair: its result and decisions, both pictures, and its history.
 
     A result that cannot be read makes it an error; a history that these keys may not read does not.
@@ -102,7 +102,7 @@ def read_content(target: Target, pair_id: str) -> PairContent:
         reference = pool.submit(_reference, target, store, document)
         frame = pool.submit(_frame, target, store, pair_id, document)
         decisions = pool.submit(_decisions, target, store, pair_id)
-        explanation = pool.submit(_explanation, target, pair_id)
+        explanation = pool.submit(_explanation, target, pair_id, language)
         history, problem = explanation.result()
         return PairContent(
             pair_id=pair_id,
@@ -208,8 +208,11 @@ def _decisions(target: Target, store: RetryingStore, pair_id: str) -> Sequence[D
     return [row for row in target.concurrency.gather(*tasks) if row is not None]
 
 
-def _explanation(target: Target, pair_id: str) -> tuple[Mapping[str, Any] | None, str]:
+def _explanation(
+    target: Target, pair_id: str, language: str
+) -> tuple[Mapping[str, Any] | None, str]:
     try:
-        return explanation_of(Reader(target, ignore_progress).read_pair(pair_id)), ""
+        snapshot = Reader(target, ignore_progress).read_pair(pair_id)
+        return explanation_of(snapshot, language), ""
     except LivenessError as error:
         return None, reason_of_error(error)

@@ -12,7 +12,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from liveness.keys import FINGERPRINT_META, IMAGE, LIVE, best_frame_key, candidate_keys
+from liveness.keys import (
+    FINGERPRINT_META,
+    IMAGE,
+    LIVE,
+    InputKey,
+    best_frame_key,
+    read_input_key,
+)
 from liveness.result import RESULT_SCHEMA
 from liveness.settings import Settings
 from liveness.store import StoredObject
@@ -175,14 +182,13 @@ def _document(
 def _inputs(settings: Settings, pair_id: str, fields: Mapping[str, Any]) -> Sequence[JudgedInput]:
     items = fields.get("inputs")
     _require(isinstance(items, list), "inputs")
-    own_keys = {(item.role, item.key) for item in candidate_keys(settings, pair_id)}
     inputs = []
     for item in items or ():
         _require(isinstance(item, dict), "inputs")
         role, key = _text(item, "role"), _text(item, "key")
         _require(role in (LIVE, IMAGE), "inputs.role")
         # A result must not lead to another person's photo, or to any other object.
-        _require((role, key) in own_keys, "inputs.key")
+        _require(read_input_key(settings, key) == InputKey(key, pair_id, role), "inputs.key")
         inputs.append(
             JudgedInput(
                 role=role,

@@ -6,11 +6,13 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from liveness_cli.operator.listed_inputs import StrayKey, WaitingPair
+
 from . import overview as overviews
 from . import search
 from .database import BUSY_SECONDS, FORGOTTEN, INPUTS_READ, RESULTS_READ, STRAYS, Busy, Database
 from .overview import Overview
-from .rows import UNREADABLE, DecisionRow, ResultRow, StrayKey, WaitingPair
+from .rows import UNREADABLE, DecisionRow, ResultRow
 from .search import ResultFilter, ResultPage
 from .threshold import Comparison, comparison_of
 

@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator
 
-from liveness.keys import IMAGE, LIVE, NotAnInput, read_input_key
 from liveness.settings import Settings
 from liveness.store import ListedObject, RetryingStore
 from liveness_cli.console import ProgressCallback, ignore_progress
+from liveness_cli.operator.listed_inputs import ListedInputs, classify_inputs
 
 from .database import INPUTS_READ, STRAYS
 from .index import ResultIndex
-from .rows import StrayKey, WaitingPair
-
-MAX_STRAYS = 10_000
-"""More are counted, but not kept."""
-
-
-class ListedInputs(NamedTuple):
-    """What a listing of the input prefix says."""
-
-    pairs: Mapping[str, WaitingPair]
-    """By pair id; those that are complete have nothing missing."""
-    strays: tuple[StrayKey, ...]
-    """The first MAX_STRAYS, by key."""
-    stray_count: int
 
 
 def refresh_inputs(
@@ -66,25 +51,6 @@ def _write(connection: sqlite3.Connection, listed: ListedInputs, began: float) -
         "INSERT OR REPLACE INTO facts VALUES (?, ?)",
         ((INPUTS_READ, began), (STRAYS, listed.stray_count)),
     )
-
-
-def classify_inputs(settings: Settings, items: Iterable[ListedObject]) -> ListedInputs:
-    """Group the keys of inputs by pair, and pick out those that are no input's. Pure."""
-    pairs: dict[str, WaitingPair] = {}
-    strays: list[StrayKey] = []
-    stray_count = 0
-    for item in items:
-        key = read_input_key(settings, item.key)
-        if isinstance(key, NotAnInput):
-            stray_count += 1
-            if len(strays) < MAX_STRAYS:
-                strays.append(StrayKey(item.key, key.reason, item.last_modified))
-            continue
-        before = pairs.get(key.pair_id) or WaitingPair(key.pair_id, (LIVE, IMAGE), 0.0)
-        missing = tuple(role for role in before.missing if role != key.role)
-        since = max(before.since, item.last_modified)
-        pairs[key.pair_id] = WaitingPair(key.pair_id, missing, since)
-    return ListedInputs(pairs, tuple(strays), stray_count)
 
 
 def _listing(

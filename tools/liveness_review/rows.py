@@ -83,24 +83,6 @@ class DecisionRow(NamedTuple):
     """Whether the result is still about the content that was decided on."""
 
 
-class WaitingPair(NamedTuple):
-    """A pair without a result: an input is missing, or the function has not finished it."""
-
-    pair_id: str
-    missing: tuple[str, ...]
-    """The roles that are missing, `live` or `image`; empty if the pair is complete."""
-    since: float
-    """When the latest of its inputs was uploaded."""
-
-
-class StrayKey(NamedTuple):
-    """A key under the input prefix that belongs to no pair."""
-
-    key: str
-    reason: str
-    written_at: float
-
-
 class RefreshSummary(NamedTuple):
     """What a refresh did."""
 

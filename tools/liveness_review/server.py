@@ -15,13 +15,14 @@ from aiohttp import web
 from liveness.errors import LivenessError
 from liveness_cli.environment import Target
 from liveness_cli.errors import reason_of_error
+from liveness_cli.texts import CHINESE, ENGLISH, LANGUAGES
 
 from .identity import NoIdentity, Reviewer, ask_identity
 from .refreshing import Results
 from .rendering import make_environment
 from .security import HEADERS, LOOPBACK, Gate, Refusal
 from .state import Registry
-from .texts import CHINESE, ENGLISH, LANGUAGES, Texts, preferred
+from .texts import Texts, preferred
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 # A form has a few hundred bytes; a note at most 500 characters.

@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
-ENGLISH, CHINESE = "en", "zh"
-LANGUAGES = (ENGLISH, CHINESE)
-
-
-class Text(NamedTuple):
-    """One text in both languages; `{name}` stands for a value."""
-
-    en: str
-    zh: str
-
+from liveness_cli.texts import CHINESE, ENGLISH, LANGUAGES, Text
 
 TEXTS: Mapping[str, Text] = {
     # The frame of every page
@@ -381,7 +371,7 @@ class Texts:
 
     def __call__(self, key: str, **values: object) -> str:
         """Return the text with its values filled in; an unknown key is an error."""
-        text: str = getattr(TEXTS[key], self.language)
+        text = TEXTS[key].in_language(self.language)
         return text.format(**values) if values else text
 
     def known(self, prefix: str, name: str) -> str:

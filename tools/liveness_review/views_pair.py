@@ -136,7 +136,9 @@ class PairViews:
         status: int = 200,
         entered: Decision | None = None,
     ) -> web.Response:
-        content = await asyncio.to_thread(read_content, self._page.target, pair_id)
+        content = await asyncio.to_thread(
+            read_content, self._page.target, pair_id, self._page.texts(request).language
+        )
         view = View(content)
         self._page.registry.add_view(view)
         previous_id, next_id = listed.neighbors(pair_id) if listed else (None, None)

@@ -8,6 +8,7 @@ from .cam.identities import Identities, RoleDocument, parse_identities
 from .cam.invalid_policy import InvalidPolicy
 from .cos.store import Bucket, StoredObject
 from .credentials import Credentials
+from .data import DataError
 from .faceid.ledger import FaceCall
 from .faults.fault import Fault, FaultAction, InvalidFault, Match
 from .hooks import Delay, Drop, Pause
@@ -27,6 +28,7 @@ __all__ = [
     "Bucket",
     "CosTrigger",
     "Credentials",
+    "DataError",
     "Delay",
     "DeployOptions",
     "Drop",

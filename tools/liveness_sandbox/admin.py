@@ -54,7 +54,9 @@ class Admin:
     async def handle(self, request: WireRequest) -> Reply:
         if not request.path.startswith(_PREFIX):
             return _GREETING
-        if "origin" in request.headers:
+        # Browsers add the second one also to requests that have no Origin, such as images.
+        site = request.headers.get("sec-fetch-site", "none")
+        if "origin" in request.headers or site != "none":
             return _json(403, {"error": "web pages cannot control the sandbox"})
         name, _, id = request.path.removeprefix(_PREFIX).partition("/")
         try:

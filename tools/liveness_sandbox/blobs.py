@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import uuid
 import weakref
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -12,9 +13,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .crc64 import Crc64
+from .data import DataError
 
 SPOOL_BYTES = 1024 * 1024
 _CHUNK_BYTES = 256 * 1024
+_NAME = re.compile(r"[0-9a-f]{32}")
 
 
 class Blob:
@@ -85,6 +88,7 @@ class BlobWriter:
         (self._file or self._memory).write(chunk)
 
     def finish(self) -> Blob:
+        self.write(b"")  # for an empty blob that has to be in a file
         checksums = self._md5.hexdigest(), self._crc64.value
         if self._file is None:
             return Blob(self.size, *checksums, self._memory.getvalue(), None)
@@ -136,8 +140,14 @@ class BlobStore:
             raise
 
     def existing(self, name: str, size: int, md5: str, crc64: int | None = None) -> Blob:
-        """Return a blob that an earlier sandbox left in the directory."""
-        return Blob(size, md5, crc64, None, self._directory / name)
+        """Return a blob that an earlier sandbox left in the directory.
+
+        Raise DataError if it is not a file of this directory.
+        """
+        path = self._directory / name
+        if not _NAME.fullmatch(name) or path.is_symlink() or not path.is_file():
+            raise DataError(f"{name!r} is not a file in {self._directory}")
+        return Blob(size, md5, crc64, None, path)
 
     def sweep(self, used: set[str]) -> None:
         """Remove files that no object refers to; a sandbox that was killed leaves such files."""

@@ -71,6 +71,11 @@ class KeyRing:
         expires = self._clock.now() + timedelta(seconds=lifetime_seconds)
         return self._add(Principal(keys, appid, caller, limits, expires))
 
+    def issue_for_link(self, appid: str, lifetime_seconds: float) -> Credentials:
+        """Issue a key pair for one pre-signed link, which ends by the sandbox's clock."""
+        expires = self._clock.now() + timedelta(seconds=lifetime_seconds)
+        return self._add(Principal(_new_keys(), appid, expires=expires))
+
     def find(self, secret_id: str) -> Principal | None:
         return self._principals.get(secret_id)
 

@@ -6,13 +6,13 @@ import re
 from dataclasses import dataclass
 from urllib.parse import quote
 
-FACEID_HOST = "faceid.intl.tencentcloudapi.com"
+_FACEID_HOST = re.compile(r"faceid(?:\.[a-z]+-[a-z]+(?:-\d+)?)?\.intl\.tencentcloudapi\.com")
 _CONTROL_HOST = re.compile(
-    r"(?P<service>cam|scf|sts)(?:\.[a-z]+-[a-z]+(?:-\d+)?)?(?:\.intl)?\.tencentcloudapi\.com"
+    r"(?P<service>cam|cls|scf|sts)(?:\.[a-z]+-[a-z]+(?:-\d+)?)?(?:\.intl)?\.tencentcloudapi\.com"
 )
 
 _VIRTUAL_HOST = re.compile(
-    r"(?P<bucket>[a-z0-9][a-z0-9-]*-\d+)\."
+    r"(?P<bucket>[^.]+)\."
     r"(?:cos\.(?P<region>[a-z0-9-]+)\.(?P<domain>myqcloud\.com|tencentcos\.cn)"
     r"|cos-internal\.(?P<internal>[a-z0-9-]+)\.tencentcos\.cn)"
 )
@@ -45,7 +45,7 @@ class FaceIdHost:
 
 @dataclass(frozen=True)
 class ControlHost:
-    """The API that manages roles (cam) or functions (scf), or issues temporary keys (sts)."""
+    """The API that manages roles (cam), logs (cls) or functions (scf), or issues keys (sts)."""
 
     service: str
 
@@ -73,7 +73,7 @@ def host_of(name: str) -> Host:
         )
     if match := _COS_SERVICE_HOST.fullmatch(name):
         return CosServiceHost(match["region"])
-    if name == FACEID_HOST:
+    if _FACEID_HOST.fullmatch(name):
         return FaceIdHost()
     if match := _CONTROL_HOST.fullmatch(name):
         return ControlHost(match["service"])

@@ -11,7 +11,7 @@ class RequestRecord:
     """Filled in as the request proceeds; `status` stays None if no reply is sent."""
 
     service: str
-    """cam, cos, faceid, scf, sts, admin (the sandbox itself) or unknown (outside the cloud)."""
+    """An API (cam, cls, cos, faceid, scf, sts), admin (the sandbox itself) or unknown."""
     method: str
     host: str
     bucket: str

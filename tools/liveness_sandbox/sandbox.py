@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,30 +17,32 @@ from typing import Any
 from .account import APPID
 from .blobs import BlobStore
 from .cam.identities import Identities
-from .cam.roles import Document, Role, Roles
+from .cam.policies import Document
+from .cam.roles import Role, Roles
 from .cam.service import CamService
 from .cam.trust import trusts_service
 from .cam.users import Users
 from .clock import Clock
+from .cls.service import ClsService
+from .cls.topics import Topics
 from .cos.identifiers import request_id
 from .cos.index import DirectoryIndex
 from .cos.notifications import trigger_message
 from .cos.service import CosService
 from .cos.signature import Authenticator
-from .cos.store import Bucket, CreationInfo, Index, Store, StoredObject
+from .cos.store import Bucket, CreationInfo, Index, Store
 from .credentials import Credentials, KeyRing
+from .data import DataFolder
 from .faceid.service import FaceIdService
 from .faults.active import Faults
 from .faults.staleness import StaleViews
 from .hooks import Hook
 from .requestlog import RequestLog, RequestRecord
-from .runtime.deployment import Deployment, DeployOptions
+from .runtime.deployment import DeployOptions
 from .runtime.function import Function
-from .runtime.instances import Instances, Runner
-from .runtime.package import unpack
-from .runtime.quota import RegionQuota
+from .runtime.instances import Runner
+from .runtime.platform import Platform
 from .runtime.schedule import Scheduler
-from .runtime.triggers import CosTrigger
 from .scf.service import ScfService
 from .server import Server
 from .sts.service import StsService
@@ -83,25 +84,44 @@ class Sandbox:
         """Further variables for `client_environment`, such as the name of the bucket."""
         self._keys = KeyRing(self.clock)
         self.credentials = self._keys.issue(self.appid)
-        self._quota = RegionQuota(region)
         self._scheduler = Scheduler(self.clock, speed)
         self._scratch = Path(tempfile.mkdtemp(prefix="liveness-sandbox-"))
         self._requests = RequestLog()
-        self._functions: dict[str, Function] = {}
-        blobs = BlobStore((data or self._scratch) / "blobs", durable=data is not None)
-        index = DirectoryIndex(data / "buckets") if data is not None else Index()
+        self.platform = Platform(
+            region,
+            self.appid,
+            self._scratch / "functions",
+            self._scheduler,
+            self.clock,
+            lambda: self.url,
+            self._keys_of_function,
+        )
+        self._data = None if data is None else DataFolder(data)
+        try:
+            blobs, index = self._stored()
+        except BaseException:
+            self._release_folders()
+            raise
         self._store = Store(self.clock, blobs, index)
-        self._store.created = self._notify
+        self._store.created = self.platform.notify
         self._store.consistency = StaleViews(self.faults, self.clock)
         if isinstance(index, DirectoryIndex):
-            index.load(self._store, blobs)
+            try:
+                index.load(self._store, blobs)
+            except BaseException:
+                self._release_folders()
+                raise
         self.faceid = FaceIdService(self._store, blobs, self._keys, self.clock, lambda: self.url)
         cos = CosService(self._store, Authenticator(self._keys), self.clock)
         self._roles = Roles(self.clock, self._keys)
         self._users = Users(self._keys)
+        topics = Topics(self.clock, region)
         control = {
             "cam": CamService(self._roles, self._keys),
-            "scf": ScfService(self._functions.get, self._quota, region, self._keys),
+            "cls": ClsService(topics, self._keys, self.clock),
+            "scf": ScfService(
+                self.platform, self._store, self._roles, topics, self._keys, self.clock
+            ),
             "sts": StsService(self._roles, self._keys, self.clock),
         }
         self._server = Server(cos, self.faceid, control, self._requests, self, self.clock)
@@ -131,8 +151,7 @@ class Sandbox:
             self._in_loop(self.faceid.close())
         finally:
             self._scheduler.close()
-            for function in self._functions.values():
-                function.close()
+            self.platform.close()
             self._stop_loop()
 
     @property
@@ -217,6 +236,10 @@ class Sandbox:
         """The names of all users and roles."""
         return [each.name for each in (*self._users, *self._roles)]
 
+    @property
+    def functions(self) -> list[Function]:
+        return self.platform.functions
+
     def deploy(
         self,
         name: str,
@@ -228,20 +251,7 @@ class Sandbox:
 
         A `runner` takes the place of processes that run this code.
         """
-        if name in self._functions:
-            raise ValueError(f"there is already a function {name}")
-        if options.dependencies is not None:
-            folders = tuple(Path(folder).resolve() for folder in options.dependencies)
-            options = replace(options, dependencies=folders)
-        quota = self._quota.allocate(options.reserved_mb)
-        copy = unpack(Path(code).resolve(), self._scratch / "functions" / name)
-        deployment = Deployment(name, copy, options, self.region, self.appid, self.url)
-        runner = runner or Instances(
-            deployment, lambda seconds: self._keys_of_function(options.role, seconds), self.clock
-        )
-        function = Function(deployment, runner, quota, self._scheduler, self.clock)
-        self._functions[name] = function
-        return function
+        return self.platform.deploy(name, code, options, runner)
 
     def trigger_event(
         self, bucket: str | Bucket, key: str, kind: str = "Put", function: str = "liveness"
@@ -259,8 +269,8 @@ class Sandbox:
         """Wait until no event is queued, running or waiting for a retry."""
         deadline = time.monotonic() + timeout_seconds
         # What one function writes may trigger another one.
-        while not all(function.is_idle for function in self._functions.values()):
-            for function in self._functions.values():
+        while not all(function.is_idle for function in self.platform.functions):
+            for function in self.platform.functions:
                 function.wait_idle(deadline)
 
     def _keys_of(self, identity: str) -> Credentials:
@@ -270,23 +280,13 @@ class Sandbox:
     def _keys_of_function(self, role: str | None, lifetime_seconds: float) -> Credentials | None:
         if role is None:
             return self.temporary_credentials(lifetime_seconds)
+        if not role:  # a function of the API without an execution role
+            return None
         found = self._roles.find(name=role)
         if found is None or not trusts_service(found.trust, _PLATFORM):
             _log.warning("a function gets no keys: there is no role %s that trusts SCF", role)
             return None
         return self.temporary_credentials(lifetime_seconds, role)
-
-    def _notify(self, bucket: Bucket, stored: StoredObject, creation: CreationInfo) -> None:
-        event_name = f"cos:ObjectCreated:{creation.kind}"
-        for function in list(self._functions.values()):
-            for trigger in function.triggers:
-                if isinstance(trigger, CosTrigger) and trigger.matches(
-                    bucket, stored.key, event_name
-                ):
-                    message = trigger_message(
-                        bucket, stored, creation, function.name, self.clock.now()
-                    )
-                    function.queue(message, trigger)
 
     def _in_loop(self, coroutine: Any) -> Any:
         future: Future[Any] = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
@@ -298,6 +298,17 @@ class Sandbox:
             self._loop.call_soon_threadsafe(self._loop.stop)
             self._thread.join()
         self._loop.close()
+        self._release_folders()
+
+    def _stored(self) -> tuple[BlobStore, Index]:
+        if self._data is None:
+            return BlobStore(self._scratch / "blobs", durable=False), Index()
+        blobs = BlobStore(self._data.folder("blobs"), durable=True)
+        return blobs, DirectoryIndex(self._data.folder("buckets"))
+
+    def _release_folders(self) -> None:
+        if self._data is not None:
+            self._data.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
 

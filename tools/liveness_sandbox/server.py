@@ -78,6 +78,7 @@ class Server:
         self._clock = clock
         self._admin = Admin(settings.faults, clock, requests, faceid, settings)
         self._runner: web.ServerRunner | None = None
+        self._connections: web.Server | None = None
 
     async def start(self, port: int) -> int:
         """Listen on the loopback address, and return the port."""
@@ -88,6 +89,7 @@ class Server:
             auto_decompress=False,
             access_log=None,
         )
+        self._connections = server
         self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", port, backlog=1024).start()
@@ -95,8 +97,18 @@ class Server:
         return bound_port
 
     async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        """Stop listening, and end every connection."""
+        if self._runner is None or self._connections is None:
+            return
+        transports = [each.transport for each in self._connections.connections]
+        await self._runner.cleanup()
+        # A connection that was accepted meanwhile is still open; and one with an unsent reply is
+        # closed only once its client has read that, or never, because the loop ends before.
+        transports += [each.transport for each in self._connections.connections]
+        for transport in transports:
+            if transport is not None:
+                transport.abort()
+        await asyncio.sleep(0)  # which is when they close
 
     async def _handle(self, connection: web.BaseRequest) -> web.StreamResponse:
         _acknowledge_at_once(connection)

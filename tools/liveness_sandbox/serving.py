@@ -6,6 +6,7 @@ import shlex
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +27,7 @@ class RegionMismatch(Exception):
 
 
 def serve(
-    bucket: str,
+    bucket: str | None,
     code: Path | None,
     options: DeployOptions,
     identities: Identities = _NOBODY,
@@ -37,12 +38,19 @@ def serve(
     speed: float = 1,
     scenario: ScenarioFile | None = None,
     print: Callable[[str], object] = print,
-) -> None:
+    watch: Callable[[Sandbox], AbstractContextManager[None]] = lambda sandbox: nullcontext(),
+    work: Callable[[Mapping[str, str]], int] | None = None,
+) -> int:
     """Emulate the cloud until SIGINT or SIGTERM. Call it in the main thread, which gets signals.
+
+    With `work`, print nothing, call it with the environment of the account's owner, and end with it
+    and with its exit status.
 
     Without `code` no function is deployed; the environment in `options` is then only printed. The
     function gets a trigger on the bucket in addition to those in `options`. After the environment
-    of the account's owner, the keys of each user and role are printed, as comments.
+    of the account's owner, the keys of each user and role are printed, as comments. Without
+    `bucket` the account has neither bucket nor function. Then `watch` is entered, and left when it
+    ends.
     """
     stop = threading.Event()
     previous_handlers = {
@@ -51,17 +59,17 @@ def serve(
     }
     try:
         with Sandbox(region=region, port=port, data=data, speed=speed) as sandbox:
-            _provide_bucket(sandbox, bucket)
-            settings = {
-                "LIVENESS_ENDPOINT_SCHEME": "http",
-                "LIVENESS_BUCKET": bucket,
-                **options.environment,
-            }
+            sandbox.platform.instances = options.instances
+            settings = {"LIVENESS_ENDPOINT_SCHEME": "http"}
+            if bucket is not None:
+                _provide_bucket(sandbox, bucket)
+                settings["LIVENESS_BUCKET"] = bucket
+            settings.update(options.environment)
             sandbox.client_settings = settings
             sandbox.put_identities(identities)
             if scenario is not None:
                 scenario.apply(sandbox)
-            if code is not None:
+            if code is not None and bucket is not None:
                 prefix = settings.get("LIVENESS_INPUT_PREFIX", DEFAULT_INPUT_PREFIX)
                 uploads = CosTrigger(bucket, prefix=prefix)
                 function_options = replace(
@@ -70,12 +78,16 @@ def serve(
                     triggers=(uploads, *options.triggers),
                 )
                 sandbox.deploy(FUNCTION, code, function_options)
+            if work is not None:
+                return work(sandbox.client_environment())
             print(f"liveness sandbox ready on {sandbox.url}")
             for name, value in sandbox.client_environment().items():
                 print(f"export {name}={shlex.quote(value)}")
             for identity in sandbox.identities:
                 print(f"# {identity}: {_keys(sandbox.client_environment(identity))}")
-            stop.wait()
+            with watch(sandbox):
+                stop.wait()
+            return 0
     finally:
         for number, handler in previous_handlers.items():
             signal.signal(number, handler)

@@ -11,6 +11,7 @@ import base64
 import contextlib
 import os
 import ssl
+import threading
 import weakref
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -30,6 +31,8 @@ _READ_SECONDS = 10.0  # between two reads
 _MAX_IDLE = 128
 # What is raised for a broken connection, or for HTTP that cannot be understood.
 NETWORK_ERRORS = (HTTPException, OSError, ValueError)
+_tls_contexts: dict[str, ssl.SSLContext] = {}
+_tls_lock = threading.Lock()
 
 
 class Origin(NamedTuple):
@@ -55,7 +58,7 @@ class Reply:
         self.status = self._response.status
         self.headers: dict[str, str] = {}
         """Names in lower case; the values of a repeated header are joined."""
-        for name, value in self._response.headers.items():
+        for name, value in self._response.headers.raw_items():
             name = name.lower()
             known = self.headers.get(name)
             self.headers[name] = value if known is None else f"{known}, {value}"
@@ -95,7 +98,6 @@ class Connections:
         self._idle: dict[Origin, list[HTTPConnection]] = {}
         self._proxies: dict[str, str] = {}
         self._origins: dict[tuple[str, str], Origin] = {}
-        self._tls: ssl.SSLContext | None = None
         self.close = weakref.finalize(self, _close, self._idle)
         """Closes the idle connections."""
 
@@ -154,19 +156,20 @@ class Connections:
         )
         connection: HTTPConnection
         if origin.scheme == "https":
-            self._tls = self._tls or tls_context()
-            connection = HTTPSConnection(host, port, timeout=_CONNECT_SECONDS, context=self._tls)
+            tls = tls_context("cos")
+            connection = HTTPSConnection(host, port, timeout=_CONNECT_SECONDS, context=tls)
             if origin.proxy:
                 connection.set_tunnel(origin.host, 443, _authorization(origin.proxy))
         else:
             connection = HTTPConnection(host, port, timeout=_CONNECT_SECONDS)
         connection.connect()
         connection.sock.settimeout(_READ_SECONDS)
+        connection.blocksize = CHUNK_BYTES  # of a body that is read from elsewhere
         return connection
 
     def keep(self, origin: Origin, connection: HTTPConnection) -> None:
         """Take back a connection that can be used again."""
-        if sum(map(len, self._idle.values())) < _MAX_IDLE:
+        if sum(map(len, tuple(self._idle.values()))) < _MAX_IDLE:
             self._idle.setdefault(origin, []).append(connection)
         else:
             connection.close()
@@ -178,8 +181,19 @@ def _close(idle: Mapping[Origin, list[HTTPConnection]]) -> None:
             connections.pop().close()
 
 
-def tls_context() -> ssl.SSLContext:
-    """Return a context that verifies hosts against certifi's authorities, or the environment's."""
+def tls_context(user: str) -> ssl.SSLContext:
+    """Return this process's context for one user, which may change it.
+
+    It verifies hosts against certifi's authorities, or the environment's. To read these takes 20 ms
+    of a core, so it is done once, and not for each of the connections of a cold start.
+    """
+    with _tls_lock:
+        if user not in _tls_contexts:
+            _tls_contexts[user] = _new_tls_context()
+        return _tls_contexts[user]
+
+
+def _new_tls_context() -> ssl.SSLContext:
     # What the FaceID client's HTTP library reads.
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     if bundle and os.path.isdir(bundle):

@@ -25,6 +25,7 @@ from ..face_api import (
 from ..records import LATE_ANSWER_SECONDS
 from ..runtime import Clock, Concurrency
 from ..settings import Settings
+from .connections import tls_context
 from .credentials import Credentials
 
 ENDPOINT = "faceid.intl.tencentcloudapi.com"
@@ -147,7 +148,6 @@ class FaceId:
         client.sdk.request.conn.timeout = (_CONNECT_SECONDS, seconds + LATE_ANSWER_SECONDS)
         return client
 
-
     @property
     def _endpoint(self) -> tuple[str, str]:
         assert self._settings is not None
@@ -213,7 +213,9 @@ class _Client(NamedTuple):
         session = kept._session
         # As the SDK has it for every request; only the same pool's connection is used again.
         how = session.merge_environment_settings(url, {}, None, kept.certification, None)
-        session.get_adapter(url).connect(Request("GET", url).prepare(), how["verify"], how["proxies"])
+        session.get_adapter(url).connect(
+            Request("GET", url).prepare(), how["verify"], how["proxies"]
+        )
 
 
 def _new_client(endpoint: tuple[str, str], gate: _Gate) -> _Client:
@@ -230,6 +232,7 @@ def _new_client(endpoint: tuple[str, str], gate: _Gate) -> _Client:
     # A redirect would carry token and links to another host, and could be a second paid call.
     session = sdk.request.conn._session
     session.max_redirects = 0
+    session.auth = lambda request: request  # else one from a netrc file replaces the signature
     for prefix in ("http://", "https://"):
         session.mount(prefix, _gated_adapter(gate))
     # The SDK's own check fails on an error that lacks one of its fields, and prints what the
@@ -276,8 +279,20 @@ def _gated_adapter(gate: _Gate) -> Any:
     pools = {"http": HTTPPool, "https": HTTPSPool}
 
     class Adapter(requests.adapters.HTTPAdapter):
+        def build_connection_pool_key_attributes(
+            self, request: Any, verify: Any, cert: Any = None
+        ) -> tuple[Any, Any]:
+            """Have all connections verify hosts by one context; each would read one of its own."""
+            host, _ = super().build_connection_pool_key_attributes(request, True)
+            if host["scheme"] == "http":
+                return host, {}
+            return host, {"cert_reqs": "CERT_REQUIRED", "ssl_context": tls_context("faceid")}
+
+        def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+            """Leave the pool as it was made."""
+
         def connect(self, request: Any, verify: Any, proxies: Any) -> None:
-            pool = self.get_connection_with_tls_context(request, verify, proxies)
+            pool: Any = self.get_connection_with_tls_context(request, verify, proxies)
             connection = pool._get_conn()
             try:
                 # A proxy's tunnel is opened by the request itself.

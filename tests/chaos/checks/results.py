@@ -89,4 +89,4 @@ def _lost_its_url(run: RunRecord, submission: Submission) -> bool:
 
 def _frame_urls(submission: Submission) -> str:
     """Return what the keys of the URLs of this content's frames begin with."""
-    return submission.ledger.replace("/claims/", "/frames/").removesuffix("/") + "-"
+    return submission.ledger.replace("/claims/", "/frame-urls/").removesuffix("/") + "-"

@@ -85,8 +85,8 @@ WORKLOAD = Workload(
 )
 
 
-# What `make test` runs, and what the command runs. Without preemptions, invocations run one after
-# another. The second item: whether concurrent requests of an instance arrive in reverse.
+# What `make campaigns` runs, and what the command runs. Without preemptions, invocations run one
+# after another. The second item: whether concurrent requests of an instance arrive in reverse.
 QUICK = tuple((bounds, back) for bounds in (Bounds(2, 0), Bounds(0, 1)) for back in (False, True))
 ALL = (
     (Bounds(3, 1), False),

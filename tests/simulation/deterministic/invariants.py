@@ -382,10 +382,12 @@ class InvariantChecker:
     # ---- I5
 
     def check_i5_write_is_within_own_prefixes(self, invocation: Invocation, key: str) -> None:
-        """I5: Nothing is written outside the results and ledger prefixes; nothing there can wake
-        the function.
+        """I5: Nothing is written outside the prefixes of results, best frames and ledger; nothing
+        there can wake the function.
         """
-        if not key.startswith((self._settings.result_prefix, self._settings.ledger_prefix)):
+        settings = self._settings
+        own = (settings.result_prefix, settings.frame_prefix, settings.ledger_prefix)
+        if not key.startswith(own):
             raise Violation("I5", f"{invocation.label} writes {key}")
 
     def check_i5_only_the_backlog_is_deleted(self, invocation: Invocation, key: str) -> None:
@@ -393,7 +395,7 @@ class InvariantChecker:
         and nothing else.
         """
         prefix = self._settings.ledger_prefix
-        deletable = ("pending/", "drain/", "frames/")
+        deletable = ("pending/", "drain/", "frame-urls/")
         names = *(prefix + name for name in deletable), breaker_key(self._settings)
         if not key.startswith(names):
             raise Violation("I5", f"{invocation.label} deletes {key}")

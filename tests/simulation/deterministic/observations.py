@@ -221,12 +221,13 @@ class Observations:
         if key.startswith(self.pending_prefix):
             marker = read_marker_key(key)
             return self._pair_of_hash.get(marker.pair_hash) if marker else None
-        for folder in ("submissions", "frames"):
+        for folder in ("submissions", "frame-urls"):
             prefix = f"{self.settings.ledger_prefix}{folder}/"
             if key.startswith(prefix):
                 return self._pair_of_hash[key[len(prefix) :].partition("/")[0]]
-        if key.startswith(self.settings.result_prefix):
-            return key.removeprefix(self.settings.result_prefix).rpartition("/")[0] or None
+        for prefix in (self.settings.result_prefix, self.settings.frame_prefix):
+            if key.startswith(prefix):
+                return key.removeprefix(prefix).rpartition("/")[0] or None
         return self.input_pair(key)
 
     def result_pair(self, key: str) -> str | None:

@@ -299,10 +299,9 @@ class Simulation:
         self.platform.minute_timer()
         observations = self.checker.observations
         billed = observations.billed_calls()
-        for key in self.bucket.keys("liveness/ledger/claims/") + self.bucket.keys(
-            "liveness/results/"
-        ):
-            self.bucket.remove(key)
+        for prefix in ("ledger/claims/", "frames/", "results/"):
+            for key in self.bucket.keys(f"liveness/{prefix}"):
+                self.bucket.remove(key)
         self.platform.deliver("reconcile-late", {"reconcile": {}}, ())
         self._settle()
         if observations.billed_calls() != billed:
@@ -327,7 +326,7 @@ def _is_moment(moment: str, request: Request, pair_id: str) -> bool:
     if moment in ("head result", "put result"):
         return moment.startswith(verb) and key == f"liveness/results/{pair_id}/result.json"
     if moment == "frame":
-        return verb == "put" and key.startswith(f"liveness/results/{pair_id}/best-frame-")
+        return verb == "put" and key.startswith(f"liveness/frames/{pair_id}/best-frame-")
     is_of_pair = f"/claims/{pair_hash(pair_id)}/" in key
     name = key.rpartition("/")[2]
     return verb == "create" and is_of_pair and (name == "response" or name.endswith(moment))

@@ -55,7 +55,7 @@ SCHEDULES: Mapping[str, Script] = {
         Action(0.006, INVOKE, "anna/", event={"pairs": ["anna"]}, after="response"),
         faults={
             "direct-2#1 fetch frame 1": Fault(GONE),
-            "event-1#1 put results/anna/best-frame.jpg 1": Fault(CRASH_AFTER, before=2.0),
+            "event-1#1 put frames/anna/best-frame.jpg 1": Fault(CRASH_AFTER, before=2.0),
         },
     ),
     # Set-backs of more than an hour came before the only attempt that may be billed. Its owner

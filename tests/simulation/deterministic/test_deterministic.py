@@ -1,4 +1,7 @@
-"""The part of the campaigns that `make test` runs; `make simulate` and others run more."""
+"""A sample of the seeds, and what `make campaigns` runs; `make simulate` and others run more.
+
+Each of two Pythons runs seeds of its own.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,7 @@ from .timeline import timeline
 from .visited import Bounds, VisitedStates
 from .workload import generate_workload
 
-_SEEDS = 6000
-# Each of the two Pythons runs seeds of its own.
+_SAMPLE_SEEDS, _SEEDS = 200, 6000
 _FIRST = _SEEDS if sys.version_info < (3, 11) else 0
 # Mutations that few seeds detect; `make mutations` tries all of them.
 _SAMPLE = (
@@ -32,8 +34,20 @@ _SAMPLE = (
 )
 
 
-@pytest.mark.parametrize("first", range(_FIRST, _FIRST + _SEEDS, SHARE))
+@pytest.mark.parametrize("first", range(_FIRST, _FIRST + _SAMPLE_SEEDS, SHARE))
+def test_all_invariants_hold_under_every_seed_of_a_sample(first: int) -> None:
+    check_seeds(first)
+
+
+@pytest.mark.campaign
+@pytest.mark.function
+@pytest.mark.tools
+@pytest.mark.parametrize("first", range(_FIRST + _SAMPLE_SEEDS, _FIRST + _SEEDS, SHARE))
 def test_all_invariants_hold_under_every_seed(first: int) -> None:
+    check_seeds(first)
+
+
+def check_seeds(first: int) -> None:
     tally = run_seeds(range(first, first + SHARE))
 
     for seed in tally.failed:
@@ -47,7 +61,8 @@ def test_all_invariants_hold_under_every_seed(first: int) -> None:
     assert tally.counts["billed"] > SHARE / 2
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.campaign
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("bounds", "backwards"), QUICK, ids=str)
 def test_all_invariants_hold_in_every_schedule_within_bounds(
     bounds: Bounds, backwards: bool
@@ -95,7 +110,8 @@ def test_a_state_is_visited_again_only_with_wider_bounds() -> None:
         assert visited.add(state, Bounds(1, 0)) is None
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.campaign
+@pytest.mark.timeout(1800)
 def test_every_mutation_is_detected() -> None:
     numbers = [n for n, mutation in enumerate(MUTATIONS) if mutation.name in _SAMPLE]
     assert len(numbers) == len(_SAMPLE)

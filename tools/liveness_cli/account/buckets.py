@@ -15,8 +15,9 @@ from liveness.cloud.cos import sdk_config
 from liveness.cloud.credentials import Credentials
 from liveness.settings import Settings
 
+from ..errors import meaning_of_exception
 from ..text import redact
-from .errors import RequestFailed, RequestRefused
+from .errors import RequestFailed, RequestRefused, parsing_reply
 
 T = TypeVar("T")
 _NO_VALID_REPLY = (
@@ -30,6 +31,8 @@ _NO_VALID_REPLY = (
     TypeError,
 )
 NO_BUCKET = "NoSuchBucket"
+# The groups of everybody, and of everybody who has an account.
+_EVERYBODY = ("/AllUsers", "/AuthenticatedUsers")
 
 
 class Buckets:
@@ -51,6 +54,41 @@ class Buckets:
         )
         status = (reply or {}).get("Status")
         return None if status is None else str(status)
+
+    def create(self, bucket: str) -> None:
+        """Create a private bucket whose objects are encrypted by SSE-COS; it may be ours already.
+
+        Raises RequestRefused if another account has the name, or it is in another region.
+        """
+        try:
+            self._request(
+                "PUT Bucket",
+                bucket,
+                lambda: self._client.create_bucket(Bucket=bucket, ACL="private"),
+            )
+        except RequestRefused as error:
+            if error.code != "BucketAlreadyOwnedByYou":
+                raise
+        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+        self._request(
+            "PUT Bucket encryption",
+            bucket,
+            lambda: self._client.put_bucket_encryption(
+                Bucket=bucket, ServerSideEncryptionConfiguration={"Rule": [rule]}
+            ),
+        )
+
+    def is_public(self, bucket: str) -> bool:
+        """Whether the bucket's ACL lets anybody read or write (436/7733)."""
+        reply = self._request(
+            "GET Bucket acl", bucket, lambda: self._client.get_bucket_acl(Bucket=bucket)
+        )
+        with parsing_reply("GET Bucket acl"):
+            grants = ((reply or {}).get("AccessControlList") or {}).get("Grant") or []
+            return any(
+                str((each.get("Grantee") or {}).get("URI") or "").endswith(_EVERYBODY)
+                for each in grants
+            )
 
     def lifecycle(self, bucket: str) -> list[dict[str, Any]]:
         """Return the bucket's rules in the SDK's form."""
@@ -92,7 +130,9 @@ class Buckets:
             raise RequestRefused(request, _code(error)) from None
         except _NO_VALID_REPLY as error:
             cause = type(error.__context__ or error).__name__
-            raise RequestFailed(f"{request}: no intelligible reply ({cause})") from None
+            meaning = meaning_of_exception(cause)
+            reason = f"({cause}): {meaning}" if meaning else f"({cause})"
+            raise RequestFailed(f"{request}: no intelligible reply {reason}") from None
 
 
 def _code(error: CosServiceError) -> str:

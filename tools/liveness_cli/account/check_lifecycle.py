@@ -22,7 +22,7 @@ _KEPT_TO: Mapping[str, tuple[MakeRule, str]] = {
 }
 _BRIEF: Mapping[str, MakeRule] = {
     "slots": lifecycle.drain_rule,
-    "frames": lifecycle.frames_rule,
+    "frame URLs": lifecycle.frame_urls_rule,
 }
 
 
@@ -83,7 +83,10 @@ def _results(facts: Facts) -> Finding:
         return skipped("results", input_rules)
     results = lifecycle.kept_days(result_rules, settings.result_prefix)
     inputs = lifecycle.removed_after(input_rules, settings.input_prefix)
-    message = f"inputs are kept {_kept(inputs)}, results {_kept(results)}"
+    frames = lifecycle.removed_after(result_rules, settings.frame_prefix)
+    message = (
+        f"inputs are kept {_kept(inputs)}, best frames {_kept(frames)}, results {_kept(results)}"
+    )
     if lifecycle.would_republish(results, inputs):
         return failed(
             "results",

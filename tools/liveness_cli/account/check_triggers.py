@@ -100,7 +100,7 @@ def _own_writes(settings: Settings, triggers: Sequence[Trigger]) -> Finding:
                     f"{trigger.prefix!a} of {bucket}: it would trigger itself forever",
                     _DEPLOY,
                 )
-    return passed("own writes", "no trigger covers the prefixes of results and ledger")
+    return passed("own writes", "no trigger covers the prefixes of results, best frames and ledger")
 
 
 def _written_keys(settings: Settings) -> Iterator[tuple[str, str]]:

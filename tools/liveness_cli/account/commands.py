@@ -33,6 +33,8 @@ class _NumberOrWord(click.ParamType[int | str]):
         return number
 
 
+# Distinct from a failed check, 1, and from wrong usage, 2.
+_NOT_CHECKED = 3
 _DAYS = _NumberOrWord("DAYS", "never", 1, 3650)
 
 
@@ -51,7 +53,10 @@ _DAYS = _NumberOrWord("DAYS", "never", 1, 3650)
     help="Maximum time an event may wait.",
 )
 @click.option("--inputs-days", type=_DAYS, help="Delete inputs N days after upload.")
-@click.option("--results-days", type=_DAYS, help="Delete results N days after publication.")
+@click.option("--frames-days", type=_DAYS, help="Delete best frames N days after publication.")
+@click.option(
+    "--results-days", type=_DAYS, help="Delete results and decisions N days after publication."
+)
 @click.option("--dry-run", is_flag=True, help="Change nothing: show what would be set.")
 @function_name_option
 @json_option
@@ -60,12 +65,16 @@ def configure(
     retries: int | None,
     max_event_age_seconds: int | None,
     inputs_days: Any,
+    frames_days: Any,
     results_days: Any,
     dry_run: bool,
     function_name: str,
     as_json: bool,
 ) -> None:
     """Apply settings that serverless.yml cannot express: quota, retries, lifecycle rules.
+
+    Best frames and inputs are pictures of people, and may be deleted earlier than the results, with
+    the decisions on them: --inputs-days 7 --frames-days 7 --results-days 365.
 
     With options, applies exactly those. Without options, applies the defaults: 2 retries of an
     event, up to 6 hours; deletion of the ledger's claims, submissions and packages after 30 days,
@@ -86,6 +95,7 @@ def configure(
         retries=retries,
         max_event_age_seconds=max_event_age_seconds,
         inputs_days=inputs_days,
+        frames_days=frames_days,
         results_days=results_days,
     )
     if request == ConfigureRequest():
@@ -105,8 +115,8 @@ def doctor(function_name: str, as_json: bool) -> None:
     Changes nothing. Each check passes, fails (with a fix), or is skipped (with the reason). A key
     with the policy that `liveness policies --role viewer` prints can run every check.
 
-    Exit status: 0 if no check failed; 1 if one did; 2 for invalid usage or settings. Skipped checks
-    do not count.
+    Exit status: 0 if every check passed; 1 if one failed; 2 for invalid usage or settings; 3 if
+    none failed, but one could not look, so that nothing is known about it.
     """
     from ..console import output
     from .examine import examine
@@ -116,6 +126,8 @@ def doctor(function_name: str, as_json: bool) -> None:
     output(value, as_json=as_json, render=print_findings)
     if value["failed"]:
         sys.exit(1)
+    if value["skipped"]:
+        sys.exit(_NOT_CHECKED)
 
 
 COMMANDS = (configure, doctor)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..errors import meaning_of_code
+
 
 class AccountError(Exception):
     """A request did not succeed; str() names the request and the reason."""
@@ -18,7 +20,8 @@ class RequestRefused(AccountError):
     """The service answered with an error code."""
 
     def __init__(self, request: str, code: str) -> None:
-        super().__init__(f"{request}: {code}")
+        meaning = meaning_of_code(code)
+        super().__init__(f"{request}: {code}" + (f": {meaning}" if meaning else ""))
         self.code = code
 
 

@@ -31,11 +31,15 @@ _LINK_SECONDS = 60
 
 def examine(function_name: str) -> dict[str, Any]:
     """Make the value that is printed. Raises InvalidUsage."""
-    installation = load_installation(function_name)
+    return examine_installation(load_installation(function_name))
+
+
+def examine_installation(installation: Installation) -> dict[str, Any]:
+    """Run every check, and make the value that is printed."""
     findings = check(_facts(installation))
     return {
         "schema": SCHEMA,
-        "function": function_name,
+        "function": installation.function_name,
         "region": installation.settings.region,
         "bucket": installation.settings.bucket,
         "failed": sum(finding.state == FAILED for finding in findings),

@@ -14,7 +14,9 @@ from .errors import RequestRefused, parsing_reply
 # The same as in serverless.yml.
 DEFAULT_FUNCTION_NAME = "liveness"
 NAMESPACE = "default"
-QUALIFIER = "$LATEST"
+# What can still be changed, and what traffic goes to: an alias that every function has, which
+# stands for $LATEST until `liveness deploy` or the console moves it to a version (583/36149).
+LATEST, TRAFFIC = "$LATEST", "$DEFAULT"
 _PAGE_SIZE = 100
 
 
@@ -67,16 +69,20 @@ class Invoked(NamedTuple):
     """Why it failed, in the words of the function or of the platform."""
     log: tuple[str, ...]
     """The last lines of its log, 4 KB in all."""
+    milliseconds: float = 0.0
+    """How long it ran, as reported."""
 
 
 class DeployedFunction:
     """The function in the account. All methods raise RequestRefused and RequestFailed."""
 
-    def __init__(self, api: Api, name: str, patient_api: Api | None = None) -> None:
+    def __init__(
+        self, api: Api, name: str, patient_api: Api | None = None, namespace: str = NAMESPACE
+    ) -> None:
         """`patient_api` waits for as long as an invocation may take."""
         self._api = api
         self._patient_api = patient_api or api
-        self._identity = {"FunctionName": name, "Namespace": NAMESPACE}
+        self._identity = {"FunctionName": name, "Namespace": namespace}
 
     def configuration(self) -> Configuration | None:
         """Return None if the function does not exist."""
@@ -97,20 +103,20 @@ class DeployedFunction:
                 environment={str(each["Key"]): str(each["Value"]) for each in variables},
             )
 
-    def invoke(self, event: Mapping[str, Any]) -> Invoked:
-        """Invoke what was deployed last, and wait until it has ended (583/58400).
+    def invoke(self, event: Mapping[str, Any], qualifier: str = TRAFFIC) -> Invoked:
+        """Invoke what traffic goes to, or another version, and wait until it has ended (583/58400).
 
         After RequestFailed the invocation may still be running.
         """
         reply = self._patient_api(
             "InvokeFunction",
             **self._identity,
-            Qualifier=QUALIFIER,
+            Qualifier=qualifier,
             Event=json.dumps(event),
             LogType="Tail",
         )
         with parsing_reply("InvokeFunction"):
-            return _parse_invocation(reply["Result"])
+            return parse_invocation(reply["Result"])
 
     def triggers(self) -> list[Trigger]:
         triggers: list[Trigger] = []
@@ -155,7 +161,7 @@ class DeployedFunction:
         self._api("UpdateFunctionEventInvokeConfig", **self._identity, AsyncTriggerConfig=config)
 
 
-def _parse_invocation(result: Mapping[str, Any]) -> Invoked:
+def parse_invocation(result: Mapping[str, Any]) -> Invoked:
     """Parse a result; that of a failed invocation has a message, or a status in what it returns."""
     log = tuple(str(result.get("Log") or "").splitlines())
     try:
@@ -163,11 +169,12 @@ def _parse_invocation(result: Mapping[str, Any]) -> Invoked:
     except ValueError:
         returned = None
     error = result.get("ErrMsg") or None
+    milliseconds = float(result.get("Duration") or 0)
     if isinstance(returned, dict) and "errorCode" in returned and "statusCode" in returned:
         error = returned.get("errorMessage") or error or f"status {returned['statusCode']}"
     if error is not None:
-        return Invoked(None, str(error), log)
-    return Invoked(returned, None, log)
+        return Invoked(None, str(error), log, milliseconds)
+    return Invoked(returned, None, log, milliseconds)
 
 
 def _parse_trigger(reported: Mapping[str, Any]) -> Trigger:

@@ -30,7 +30,11 @@ class Installation(NamedTuple):
 
 def load_installation(function_name: str) -> Installation:
     """Read the environment, without making a request. Raises InvalidUsage."""
-    target = load_target()
+    return installation_of(load_target(), function_name)
+
+
+def installation_of(target: Target, function_name: str) -> Installation:
+    """Make the means to access the installation that a target names."""
     settings, credentials = target.settings, read_credentials(target.environ)
     return Installation(
         settings,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from liveness.keys import (
     claims_prefix,
     drain_prefix,
-    frames_prefix,
+    frame_urls_prefix,
     packages_prefix,
     submissions_prefix,
 )
@@ -58,18 +58,22 @@ def drain_rule(settings: Settings) -> ManagedRule:
     return _of_ledger(settings, "liveness-drain", drain_prefix(settings), BRIEF_DAYS)
 
 
-def frames_rule(settings: Settings) -> ManagedRule:
-    return _of_ledger(settings, "liveness-frames", frames_prefix(settings), BRIEF_DAYS)
+def frame_urls_rule(settings: Settings) -> ManagedRule:
+    return _of_ledger(settings, "liveness-frame-urls", frame_urls_prefix(settings), BRIEF_DAYS)
 
 
 def ledger_rules(settings: Settings) -> list[ManagedRule]:
     """Return the rules of the ledger, which has none for markers."""
-    makers = (claims_rule, submissions_rule, packages_rule, drain_rule, frames_rule)
+    makers = (claims_rule, submissions_rule, packages_rule, drain_rule, frame_urls_rule)
     return [make_rule(settings) for make_rule in makers]
 
 
 def inputs_rule(settings: Settings, days: int) -> ManagedRule:
     return ManagedRule("liveness-inputs", settings.bucket, settings.input_prefix, days)
+
+
+def frames_rule(settings: Settings, days: int) -> ManagedRule:
+    return ManagedRule("liveness-frames", settings.result_bucket, settings.frame_prefix, days)
 
 
 def results_rule(settings: Settings, days: int) -> ManagedRule:

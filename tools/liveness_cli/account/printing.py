@@ -57,7 +57,9 @@ def _summary(failed: int, skipped: int) -> str:
     if not failed and not skipped:
         return "All checks passed."
     text = f"{failed} failed" if failed else "No check failed"
-    return f"{text}, {skipped} skipped." if skipped else f"{text}."
+    if not skipped:
+        return f"{text}."
+    return f"{text}, but {pluralize(skipped, 'check')} could not look: nothing is known about that."
 
 
 def _amount(value: int | None, unit: str) -> str:

@@ -16,6 +16,7 @@ class ConfigureRequest(NamedTuple):
     max_event_age_seconds: int | None = None
     ledger_rules: bool = False
     inputs_days: int | Literal["never"] | None = None
+    frames_days: int | Literal["never"] | None = None
     results_days: int | Literal["never"] | None = None
 
     @property

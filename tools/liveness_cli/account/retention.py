@@ -58,6 +58,7 @@ def _requested_rules(
             yield rule, True
     for days, make_rule in (
         (request.inputs_days, lifecycle.inputs_rule),
+        (request.frames_days, lifecycle.frames_rule),
         (request.results_days, lifecycle.results_rule),
     ):
         if days == "never":

@@ -20,6 +20,17 @@ class Role(NamedTuple):
 
 def read_role(api: Api, name: str) -> Role | None:
     """Return None if the role does not exist. Raises RequestRefused, RequestFailed."""
+    trust = read_trust(api, name)
+    if trust is None:
+        return None
+    return Role(
+        trust,
+        {policy: policy_document(api, id) for policy, id in attached_policies(api, name)},
+    )
+
+
+def read_trust(api: Api, name: str) -> Any | None:
+    """Return a role's trust policy, or None if the role does not exist."""
     try:
         reply = api("GetRole", RoleName=name)
     except RequestRefused as error:
@@ -27,14 +38,10 @@ def read_role(api: Api, name: str) -> Role | None:
             return None
         raise
     with parsing_reply("GetRole"):
-        trust = json.loads(reply["RoleInfo"]["PolicyDocument"])
-    return Role(
-        trust,
-        {policy: _policy_document(api, id) for policy, id in _attached_policies(api, name)},
-    )
+        return json.loads(reply["RoleInfo"]["PolicyDocument"])
 
 
-def _attached_policies(api: Api, role: str) -> list[tuple[str, int]]:
+def attached_policies(api: Api, role: str) -> list[tuple[str, int]]:
     """Return name and id of every policy that is attached to the role."""
     policies: list[tuple[str, int]] = []
     page = 1
@@ -48,7 +55,8 @@ def _attached_policies(api: Api, role: str) -> list[tuple[str, int]]:
         page += 1
 
 
-def _policy_document(api: Api, policy_id: int) -> Any:
+def policy_document(api: Api, policy_id: int) -> Any:
+    """Return the document of a policy."""
     reply = api("GetPolicy", PolicyId=policy_id)
     with parsing_reply("GetPolicy"):
         return json.loads(reply["PolicyDocument"])

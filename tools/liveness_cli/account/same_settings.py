@@ -14,6 +14,7 @@ _LOCATIONS = (
     "ledger_bucket",
     "input_prefix",
     "result_prefix",
+    "frame_prefix",
     "ledger_prefix",
     "live_suffixes",
     "image_suffixes",

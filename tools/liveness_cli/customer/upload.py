@@ -33,12 +33,22 @@ class _File(NamedTuple):
 def upload_pair(
     pair_id: str, live: Path | None, reference: Path | None, wait_seconds: float | None
 ) -> dict[str, Any]:
+    """Upload to the bucket that the environment names; see `upload_to`."""
+    return upload_to(load_target(), pair_id, live, reference, wait_seconds)
+
+
+def upload_to(
+    target: Target,
+    pair_id: str,
+    live: Path | None,
+    reference: Path | None,
+    wait_seconds: float | None,
+) -> dict[str, Any]:
     """Upload what is given of a pair; with `wait_seconds`, wait so long for the result.
 
     `result` in the value is None where there was none in time, or none was waited for. An object
     that exists already is left as it is; that is an error unless it has the file's content.
     """
-    target = load_target()
     files = _files(target, pair_id, live, reference)
     credentials = read_credentials(target.environ)
     with (

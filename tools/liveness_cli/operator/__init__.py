@@ -11,6 +11,7 @@
     submissions  all contents of the pair, and who else has its package
     outlook      what happens next, and what the operator can do
     timeline     what happened so far
+    sentences    the words of both, in English and Chinese
     printing   prints the values for people
     forget     `liveness forget`: asks, erases one pair, and reports, with
     erasure      the order of deletion, and the wait for running invocations

@@ -30,13 +30,16 @@ from .remote import find_function, invoke, reason_of
 from .status import status_of
 
 _RETRIED_SCHEMA = "liveness-retried/2"
+_UNKNOWN = "there is no such pair: no input, no result and no ledger entry has this id"
 _RECONCILED_SCHEMA = "liveness-reconciled/3"
 
 
-def bucket_status(limit: int | None) -> dict[str, Any]:
+def bucket_status(limit: int | None, waiting_minutes: int | None) -> dict[str, Any]:
+    """Make the value of `status`; with `waiting_minutes`, of pairs that wait for so long, too."""
     target = load_target()
     with session() as update:
-        return status_of(Reader(target, update).read_bucket(limit))
+        snapshot = Reader(target, update).read_bucket(limit, waiting_minutes is not None)
+        return status_of(snapshot, waiting_minutes or 0)
 
 
 def explain_pair(pair_id: str) -> dict[str, Any]:
@@ -67,7 +70,10 @@ def retry_pairs(
     pairs: list[dict[str, Any]] = []
     with session() as update:
         for pair_id, outlook in outlooks.items():
-            result = _retry(function, pair_id, log)
+            if outlook.state == "unknown":
+                result = _retried("error", reason=_UNKNOWN)
+            else:
+                result = _retry(function, pair_id, log)
             pairs.append({"pair_id": pair_id, "before": outlook.state, **result})
             update("retrying", len(pairs), len(outlooks))
     return {"schema": _RETRIED_SCHEMA, "pairs": pairs}

@@ -6,12 +6,16 @@ Each command imports its implementation itself: both SDKs and the tables would s
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
 from ..options import function_name_option, json_option
+from ..terminal import echo
 
 _LIMIT = 200
+_WAITING_MINUTES = 15
+_NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command()
@@ -23,8 +27,18 @@ _LIMIT = 200
     help="Number of latest results and earliest-due markers to read.",
 )
 @click.option("--all", "read_all", is_flag=True, help="Read all of them.")
+@click.option(
+    "--waiting",
+    "waiting_minutes",
+    type=click.IntRange(0),
+    is_flag=False,
+    flag_value=_WAITING_MINUTES,
+    metavar="[MINUTES]",
+    help=f"Also list all inputs, and show pairs that have had no result for so long (default: "
+    f"{_WAITING_MINUTES}), and keys that belong to no pair.",
+)
 @json_option
-def status(limit: int, read_all: bool, as_json: bool) -> None:
+def status(limit: int, read_all: bool, waiting_minutes: int | None, as_json: bool) -> None:
     """Show the state of the bucket. Changes nothing.
 
     Shows the backlog, its oldest marker, the current drainer, results by status, pairs that
@@ -37,7 +51,7 @@ def status(limit: int, read_all: bool, as_json: bool) -> None:
     from .actions import bucket_status
     from .printing import print_status
 
-    value = bucket_status(None if read_all else limit)
+    value = bucket_status(None if read_all else limit, waiting_minutes)
     output(value, as_json=as_json, render=print_status)
 
 
@@ -106,24 +120,44 @@ def reconcile(prefix: str, dry_run: bool, function_name: str, as_json: bool) -> 
 
 
 @click.command()
-@click.argument("pair_id")
+@click.argument("pair_ids", metavar="PAIR_ID...", nargs=-1)
+@click.option("--from", "file", metavar="FILE", help="Read more pair ids, one a line; - is stdin.")
+@click.option("--receipt", metavar="FILE", type=_NEW_FILE, help="Write what --json prints to FILE.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Change nothing: show what would be removed.")
 @json_option
-def forget(pair_id: str, yes: bool, dry_run: bool, as_json: bool) -> None:
-    """Erase one person: inputs, results, best frames, markers and ledger of one pair.
+def forget(
+    pair_ids: tuple[str, ...],
+    file: str | None,
+    receipt: Path | None,
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Erase one person: inputs, results, best frames, markers and ledger of one or more pairs.
 
     Waits if an invocation may still be processing the pair, and repeats until nothing is left.
     Afterwards the ledger no longer protects the pair: if it is uploaded again, it is paid for
-    again. Exit status: 0; 1 if something keeps writing.
+    again. Interrupted, it says what is gone and what is left; run it again.
+
+    Exit status: 0; 1 if something is left; 2 for invalid usage; 3 if nothing was found under one of
+    the ids, and all of the others are erased; 130 if it was interrupted.
     """
     from ..console import output
-    from .forget import forget_pair, print_forgotten
+    from ..errors import InvalidUsage
+    from .forget import forget_pairs, print_forgotten, read_pair_ids
 
-    value = forget_pair(pair_id, ask=not yes, dry_run=dry_run)
+    if file == "-" and not yes and not dry_run:
+        raise InvalidUsage("--from - reads the ids from where the answer would come: add --yes")
+    all_ids = [*pair_ids, *(read_pair_ids(file) if file else ())]
+    if not all_ids:
+        raise InvalidUsage("give a pair id, or --from FILE")
+    value = forget_pairs(all_ids, ask=not yes, dry_run=dry_run, receipt=receipt)
     output(value, as_json=as_json, render=print_forgotten)
-    if not value["complete"]:
-        sys.exit(1)
+    if value["error"]:
+        echo(f"Error: {value['error']}", err=True)
+    if value["exit_status"]:
+        sys.exit(value["exit_status"])
 
 
 COMMANDS = (status, explain, retry, reconcile, forget)

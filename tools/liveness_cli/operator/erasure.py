@@ -24,11 +24,13 @@ from liveness.keys import (
     LIVE,
     RESPONSE,
     InputKey,
+    best_frames_prefix,
     candidate_keys,
+    inputs_prefix,
     marker_prefix,
     package_uses_prefix,
     pair_claims_prefix,
-    pair_frames_prefix,
+    pair_frame_urls_prefix,
     pair_hash,
     pair_submissions_prefix,
     read_input_key,
@@ -41,6 +43,7 @@ from liveness.store import UNPARSABLE, ListedObject, ObjectHead, RetryingStore
 
 from ..console import ProgressCallback
 from ..environment import CONCURRENT_REQUESTS, Target
+from .listed_inputs import strays_of
 from .packages import md5s_of_response, md5s_of_result, md5s_of_submission, valid_md5s
 
 # After its last write a walk may make its call, which ends within its lease, store the response,
@@ -58,8 +61,9 @@ class PairObjects(NamedTuple):
 
     inputs: Sequence[ListedObject] = ()
     markers: Sequence[ListedObject] = ()
-    frames: Sequence[ListedObject] = ()
+    frame_urls: Sequence[ListedObject] = ()
     packages: Sequence[ListedObject] = ()
+    frames: Sequence[ListedObject] = ()
     results: Sequence[ListedObject] = ()
     submissions: Sequence[ListedObject] = ()
     ledger: Sequence[ListedObject] = ()
@@ -86,6 +90,8 @@ class Erasure:
         self._pair_id = pair_id
         self._progress = progress
         self._md5s: set[str] = set()  # of the pair's packages
+        self.strays: list[str] = []
+        """Keys that may have been meant for this pair, and are no input's: they stay."""
         self.removed: dict[str, list[str]] = {kind: [] for kind in PairObjects().by_kind}
 
     def find(self) -> PairObjects:
@@ -94,31 +100,42 @@ class Erasure:
         Listings say where to look, HEADs what exists: a listed object may be gone already.
         """
         settings, hashed = self._settings, pair_hash(self._pair_id)
-        folder = f"{settings.result_prefix}{self._pair_id}/"
         bucket = settings.ledger_bucket
-        published, markers, ledger, submissions, frames = self._gather(
-            lambda: self._list(settings.result_bucket, folder),
+        own_inputs, results, frames, markers, ledger, submissions, frame_urls = self._gather(
+            self._input_keys,
+            lambda: self._list_folder(f"{settings.result_prefix}{self._pair_id}/"),
+            lambda: self._list_folder(best_frames_prefix(settings, self._pair_id)),
             lambda: self._list(bucket, marker_prefix(settings)),
             lambda: self._list(bucket, pair_claims_prefix(settings, self._pair_id)),
             lambda: self._list(bucket, pair_submissions_prefix(settings, self._pair_id)),
-            lambda: self._list(bucket, pair_frames_prefix(settings, self._pair_id)),
+            lambda: self._list(bucket, pair_frame_urls_prefix(settings, self._pair_id)),
         )
-        # A pair id may contain slashes: a key in a deeper folder belongs to another pair.
-        results = {key for key in published if "/" not in key[len(folder) :]}
-        results.add(result_key(settings, self._pair_id))
-        inputs = self._existing(
-            settings.bucket, [each.key for each in candidate_keys(settings, self._pair_id)]
-        )
+        inputs = self._existing(settings.bucket, own_inputs)
         self._learn_packages(ledger, submissions)
         return PairObjects(
             inputs=inputs,
             markers=self._existing(bucket, [key for key in markers if f"-{hashed}-" in key]),
-            frames=self._existing(bucket, frames),
+            frame_urls=self._existing(bucket, frame_urls),
             packages=self._existing(bucket, self._package_uses()),
-            results=self._existing(settings.result_bucket, sorted(results)),
+            frames=self._existing(settings.result_bucket, frames),
+            results=self._existing(
+                settings.result_bucket, sorted({*results, result_key(settings, self._pair_id)})
+            ),
             submissions=self._existing(bucket, submissions),
             ledger=self._existing(bucket, ledger),
         )
+
+    def _input_keys(self) -> list[str]:
+        """Return every key an input has or may have, and learn what else begins as they do."""
+        settings = self._settings
+        listed = self._list_items(settings.bucket, inputs_prefix(settings, self._pair_id))
+        self.strays = [stray.key for stray in strays_of(settings, self._pair_id, listed)]
+        keys = [each.key for each in candidate_keys(settings, self._pair_id)]
+        for item in listed:
+            key = read_input_key(settings, item.key)
+            if isinstance(key, InputKey) and key.pair_id == self._pair_id:
+                keys.append(key.key)
+        return list(dict.fromkeys(keys))
 
     def _learn_packages(self, ledger: Sequence[str], submissions: Sequence[str]) -> None:
         """Add the MD5s of the pair's packages that its records name."""
@@ -167,7 +184,11 @@ class Erasure:
     def run(self, objects: PairObjects) -> bool:
         """Delete the objects; returns False if new ones kept appearing."""
         settings = self._settings
-        buckets = {"inputs": settings.bucket, "results": settings.result_bucket}
+        buckets = {
+            "inputs": settings.bucket,
+            "frames": settings.result_bucket,
+            "results": settings.result_bucket,
+        }
         known: set[ListedObject] = set()
         for _ in range(_MAX_PASSES):
             if not objects.all:
@@ -224,14 +245,22 @@ class Erasure:
         if isinstance(key, InputKey) and key.role == LIVE:
             self._md5s |= valid_md5s([head.md5])
 
+    def _list_folder(self, folder: str) -> list[str]:
+        """List a folder of results or frames; a key in a deeper one belongs to another pair."""
+        keys = self._list(self._settings.result_bucket, folder)
+        return [key for key in keys if "/" not in key[len(folder) :]]
+
     def _list(self, bucket: str, prefix: str) -> list[str]:
-        keys: list[str] = []
+        return [item.key for item in self._list_items(bucket, prefix)]
+
+    def _list_items(self, bucket: str, prefix: str) -> list[ListedObject]:
+        items: list[ListedObject] = []
         after = ""
         while True:
             page = self._store.list(bucket, prefix, after)
-            keys += [item.key for item in page.items]
+            items += page.items
             if page.next_marker is None:
-                return keys
+                return items
             after = page.next_marker
 
 

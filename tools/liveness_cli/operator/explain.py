@@ -8,19 +8,24 @@ from liveness.history import MAX_SETBACKS, History
 from liveness.verdicts import outcome_of_response
 
 from ..text import format_time, redact
+from ..texts import ENGLISH
 from .attempts import Attempt, LedgerView, ledger_of
 from .outlook import outlook_of
+from .sentences import render
 from .snapshot import LedgerRecord, PairSnapshot
 from .submissions import package_of, submissions_of
 from .timeline import timeline_of
 
-SCHEMA = "liveness-explanation/4"
+SCHEMA = "liveness-explanation/5"
 # The states of a content that has no answer yet.
 _UNJUDGED = ("ready", "running", "exhausted")
 
 
-def explanation_of(snapshot: PairSnapshot) -> dict[str, Any]:
-    """Make the value that `--json` prints; all times are by the store's clock."""
+def explanation_of(snapshot: PairSnapshot, language: str = ENGLISH) -> dict[str, Any]:
+    """Make the value that `--json` prints; all times are by the store's clock.
+
+    The texts of the timeline and of what happens next are in this language.
+    """
     pair = snapshot.inspection.pair
     ledger = ledger_of(snapshot)
     outlook = outlook_of(snapshot, ledger)
@@ -39,6 +44,10 @@ def explanation_of(snapshot: PairSnapshot) -> dict[str, Any]:
             for item in snapshot.inputs
         ],
         "missing": list(snapshot.inspection.missing),
+        "strays": [
+            {"key": stray.key, "reason": stray.reason, "written": format_time(stray.written_at)}
+            for stray in snapshot.strays
+        ],
         "fingerprint": pair.fingerprint if pair else None,
         "attempts": [_attempt(attempt, snapshot.now) for attempt in ledger.attempts],
         "attempts_allowed": ledger.attempts_allowed,
@@ -61,12 +70,12 @@ def explanation_of(snapshot: PairSnapshot) -> dict[str, Any]:
         "result": _result(snapshot),
         "draining": snapshot.slot.owner.to_json() if snapshot.slot else None,
         "timeline": [
-            {"at": format_time(entry.at), "kind": entry.kind, "text": entry.text}
+            {"at": format_time(entry.at), "kind": entry.kind, "text": render(entry.text, language)}
             for entry in timeline_of(snapshot, ledger)
         ],
         "next": {
-            "outlook": outlook.description,
-            "action": outlook.action,
+            "outlook": render(outlook.description, language),
+            "action": render(outlook.action, language),
             "max_calls": outlook.max_calls,
         },
     }

@@ -23,6 +23,7 @@ def print_status(value: Mapping[str, Any]) -> None:
         ("results", _results(value["results"])),
         ("billed twice", _double_billing(value["possible_double_billing"])),
         ("tried again", _tried_again(value["several_contents"])),
+        *_waiting(value["waiting"]),
     )
     page.table(
         "Why pairs are parked",
@@ -66,6 +67,25 @@ def print_status(value: Mapping[str, Any]) -> None:
             for row in value["possible_double_billing"]
         ],
     )
+    if (waiting := value["waiting"]) is not None:
+        page.table(
+            "Without a result",
+            ("Pair", "Waits for", "Since", ""),
+            [
+                (
+                    row["pair_id"],
+                    " and ".join(row["missing"]) or "the function",
+                    _time(row["since"]),
+                    format_duration(row["seconds"]),
+                )
+                for row in waiting["pairs"]
+            ],
+        )
+        page.table(
+            "Keys under the input prefix that belong to no pair",
+            ("Key", "Written", "Why"),
+            [(row["key"], _time(row["written"]), row["reason"]) for row in waiting["strays"]],
+        )
     page.table(
         "Last errors",
         ("Last seen", "Times", "Last pair", "Reason"),
@@ -84,6 +104,9 @@ def print_explanation(value: Mapping[str, Any]) -> None:
     inputs = ", ".join(item["role"] for item in value["inputs"]) or "none"
     missing = f"; missing: {', '.join(value['missing'])}" if value["missing"] else ""
     facts = [("inputs", Text(printable(inputs + missing)))]
+    if value["strays"]:
+        keys = "; ".join(f"{row['key']} {row['reason']}" for row in value["strays"])
+        facts.append(("not inputs", Text(printable(keys), style=BAD)))
     if value["fingerprint"]:
         attempts = pluralize(len(value["attempts"]), "attempt")
         facts += [
@@ -190,6 +213,16 @@ def _oldest(oldest: Mapping[str, Any] | None) -> Text:
     overdue = f", {format_duration(seconds)} overdue" if seconds else ""
     pair = f": {oldest['pair_id']}" if oldest["pair_id"] else ""
     return Text(printable(f"due {_time(oldest['due'])}{overdue}{pair}"))
+
+
+def _waiting(waiting: Mapping[str, Any] | None) -> list[tuple[str, Text]]:
+    if waiting is None:
+        return []
+    pairs, strays = len(waiting["pairs"]), waiting["stray_count"]
+    text = f"{pluralize(pairs, 'pair')} for {waiting['minutes']} minutes or longer"
+    if strays:
+        text += f"; {pluralize(strays, 'key')} of no pair"
+    return [("waiting", Text(text, style=BAD if pairs or strays else GOOD))]
 
 
 def _drainer(drain: Mapping[str, Any] | None) -> Text:

@@ -31,6 +31,7 @@ from liveness.keys import (
     claims_prefix,
     content_prefix,
     drain_slot_key,
+    inputs_prefix,
     marker_prefix,
     package_uses_prefix,
     pair_claims_prefix,
@@ -51,6 +52,7 @@ from liveness.store import UNPARSABLE, ListedObject, StoredObject
 from ..console import ProgressCallback
 from ..environment import CONCURRENT_REQUESTS, Target
 from ..text import redact
+from .listed_inputs import ListedInputs, classify_inputs, strays_of
 from .packages import md5s_of_result, md5s_of_submission, valid_md5s
 from .snapshot import (
     Backlog,
@@ -96,10 +98,14 @@ class Reader:
 
     # ---- all pairs
 
-    def read_bucket(self, limit: int | None) -> BucketSnapshot:
-        """Read what `status` needs, with the bodies of `limit` markers and results, or of all."""
+    def read_bucket(self, limit: int | None, with_waiting: bool = False) -> BucketSnapshot:
+        """Read what `status` needs, with the bodies of `limit` markers and results, or of all.
+
+        With `with_waiting` also list the inputs, and then all results: a pair that has one does not
+        wait.
+        """
         settings = self._settings
-        pages = None if limit is None else _MAX_PAGES
+        pages = None if limit is None or with_waiting else _MAX_PAGES
         # The first reply sets our clock by the store's, which the slot's key depends on.
         reconciled_at = self._reconciled_at()
         listing = partial(self._list, pages=pages)
@@ -130,8 +136,18 @@ class Reader:
             several_contents=self._read_all("calls", self._pair_calls, several[:limit]),
             repeated_calls_unread=len(repeated[limit:] if limit is not None else ())
             + len(several[limit:] if limit is not None else ()),
+            waiting=self._waiting(results.items) if with_waiting else None,
             now=self._store.now(),
         )
+
+    def _waiting(self, results: Iterable[ListedObject]) -> ListedInputs:
+        """Find the pairs that have no result; the function may still be at work on some."""
+        settings = self._settings
+        listed = self._list("inputs", settings.bucket, settings.input_prefix, None)
+        inputs = classify_inputs(settings, listed.items)
+        finished = {pair_of_result(settings, item.key) for item in results}
+        pairs = {name: pair for name, pair in inputs.pairs.items() if name not in finished}
+        return inputs._replace(pairs=pairs)
 
     def _reconciled_at(self) -> float | None:
         stored = self._read(reconcile_state_key(self._settings))
@@ -199,12 +215,13 @@ class Reader:
         inspection = inspect(settings, self._store, self._concurrency, pair_id)
         folder = pair_claims_prefix(settings, pair_id)
         pending = marker_prefix(settings)
-        result, breaker, claims, markers, submissions = self._gather(
+        result, breaker, claims, markers, submissions, inputs = self._gather(
             lambda: self._result(pair_id),
             self._breaker,
             lambda: self._list("ledger", settings.ledger_bucket, folder, None),
             lambda: self._list("markers", settings.ledger_bucket, pending, None),
             lambda: self._numbered(pair_submissions_prefix(settings, pair_id)),
+            lambda: self._list("inputs", settings.bucket, inputs_prefix(settings, pair_id), None),
         )
         frame_key = result.frame_key if result else None
         frame = self._store.head(settings.result_bucket, frame_key) if frame_key else None
@@ -226,6 +243,7 @@ class Reader:
             markers=self._markers(pair_markers, None),
             result=result,
             frame_exists=frame is not None if frame_key else None,
+            strays=strays_of(settings, pair_id, inputs.items),
             slot=self._slot(),
             breaker=breaker,
             now=self._store.now(),

@@ -13,6 +13,8 @@ from liveness.records import LEASE_SECONDS, Response
 from liveness.settings import Settings
 from liveness.store import CLOCK_RESOLUTION_SECONDS
 
+from .listed_inputs import ListedInputs, StrayKey
+
 
 class Owner(NamedTuple):
     """The invocation that wrote an object."""
@@ -114,6 +116,7 @@ class BucketSnapshot(NamedTuple):
     repeated_calls: Sequence[RepeatedCalls]
     several_contents: Sequence[PairCalls] = ()
     repeated_calls_unread: int = 0
+    waiting: ListedInputs | None = None  # pairs without a result; None if that was not asked
     breaker: BreakerState | None = None  # None while it is closed
 
 
@@ -192,6 +195,7 @@ class PairSnapshot(NamedTuple):
     submissions: Sequence[Submission] = ()
     package_md5: str | None = None  # of the current content, if it is known
     package_uses: Sequence[PackageUse] = ()
+    strays: Sequence[StrayKey] = ()  # keys that begin as this pair's, and are no input's
 
     @property
     def inputs(self) -> Sequence[Input]:

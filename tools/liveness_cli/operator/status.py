@@ -12,7 +12,7 @@ from liveness.markers import ParkReason
 from ..text import format_time, pluralize, redact
 from .snapshot import BucketSnapshot, Marker
 
-SCHEMA = "liveness-status/4"
+SCHEMA = "liveness-status/5"
 _MAX_ERRORS = 10
 
 
@@ -33,8 +33,11 @@ class _Error(NamedTuple):
         }
 
 
-def status_of(snapshot: BucketSnapshot) -> dict[str, Any]:
-    """Make the value that `--json` prints; all times are by the store's clock."""
+def status_of(snapshot: BucketSnapshot, waiting_minutes: int = 0) -> dict[str, Any]:
+    """Make the value that `--json` prints; all times are by the store's clock.
+
+    Of the pairs that wait, those are in it that have waited for at least so many minutes.
+    """
     return {
         "schema": SCHEMA,
         "at": format_time(snapshot.now),
@@ -57,6 +60,7 @@ def status_of(snapshot: BucketSnapshot) -> dict[str, Any]:
         ],
         "possible_double_billing": _possible_double_billing(snapshot),
         "several_contents": _several_contents(snapshot),
+        "waiting": _waiting(snapshot, waiting_minutes),
         "last_errors": [error.to_json() for error in _errors(snapshot)[:_MAX_ERRORS]],
         "not_checked": list(_not_checked(snapshot)),
     }
@@ -187,6 +191,31 @@ def _several_contents(snapshot: BucketSnapshot) -> list[dict[str, Any]]:
     return sorted(entries, key=lambda entry: (-entry["contents"], entry["pair_id"]))
 
 
+def _waiting(snapshot: BucketSnapshot, minutes: int) -> dict[str, Any] | None:
+    """List the pairs without a result, the longest wait first, and the keys of no pair."""
+    if snapshot.waiting is None:
+        return None
+    latest = snapshot.now - minutes * 60
+    pairs = [pair for pair in snapshot.waiting.pairs.values() if pair.since <= latest]
+    return {
+        "minutes": minutes,
+        "pairs": [
+            {
+                "pair_id": pair.pair_id,
+                "missing": list(pair.missing),
+                "since": format_time(pair.since),
+                "seconds": round(snapshot.now - pair.since),
+            }
+            for pair in sorted(pairs, key=lambda pair: (pair.since, pair.pair_id))
+        ],
+        "stray_count": snapshot.waiting.stray_count,
+        "strays": [
+            {"key": stray.key, "reason": stray.reason, "written": format_time(stray.written_at)}
+            for stray in snapshot.waiting.strays
+        ],
+    }
+
+
 def _errors(snapshot: BucketSnapshot) -> list[_Error]:
     """Return the latest error of each kind, the latest first."""
     errors = [
@@ -213,7 +242,8 @@ def _errors(snapshot: BucketSnapshot) -> list[_Error]:
 
 
 def _not_checked(snapshot: BucketSnapshot) -> Iterable[str]:
-    yield "inputs: pairs that wait for a partner, and pairs whose events were all lost"
+    if snapshot.waiting is None:
+        yield "inputs: pairs that wait, and keys that belong to no pair; --waiting lists them"
     yield "the function's log: failures that left no marker"
     unread = sum(not marker.is_read for marker in snapshot.markers)
     if unread:

@@ -8,9 +8,10 @@ from typing import NamedTuple
 from liveness.records import Response
 from liveness.verdicts import outcome_of_response
 
-from ..text import format_duration, format_time, pluralize, redact
+from ..text import format_time, redact
 from .attempts import Attempt, LedgerView
-from .snapshot import LedgerRecord, Owner, PairSnapshot, Result
+from .sentences import Count, Seconds, Sentence, say
+from .snapshot import LedgerRecord, Marker, Owner, PairSnapshot, Result
 
 _NO_OWNER = Owner("", "", "")
 # Markers sort behind everything else that was written in the same second.
@@ -24,7 +25,7 @@ class Entry(NamedTuple):
     rank: int
     """The order among the entries of one second."""
     kind: str
-    text: str
+    text: Sequence[Sentence]
 
 
 def timeline_of(snapshot: PairSnapshot, ledger: LedgerView) -> list[Entry]:
@@ -40,21 +41,17 @@ def _entries(snapshot: PairSnapshot, ledger: LedgerView) -> Iterable[Entry]:
     pair = snapshot.inspection.pair
     attempts = {attempt.record.number: attempt for attempt in ledger.attempts}
     for item in snapshot.inputs:
-        yield Entry(item.last_modified, 0, "input", f"{item.key}, {pluralize(item.size, 'byte')}")
+        size = Count(item.size, "byte")
+        yield Entry(item.last_modified, 0, "input", [say("input", key=item.key, size=size)])
     for record in snapshot.records:
         is_current = pair is None or record.fingerprint == pair.fingerprint
         text = _record_text(record, attempts.get(record.number) if is_current else None)
-        text += "" if is_current else " (of other content)"
+        if not is_current:
+            text.append(say("of-other-content"))
         yield Entry(record.written_at, _rank(record, snapshot.records), record.kind, text)
     for marker in snapshot.markers:
-        failures = (
-            f", processed {pluralize(marker.deliveries, 'time')} without success"
-            if marker.deliveries
-            else ""
-        )
-        text = f"due {format_time(marker.due)}{failures}: {marker.text or 'damaged'}"
         at = marker.due if marker.parked_at is None else marker.parked_at
-        yield Entry(at, _MARKER_RANK, "marker", text)
+        yield Entry(at, _MARKER_RANK, "marker", [_marker_text(marker)])
     if (result := snapshot.result) is not None:
         rank = result.attempts * 10 + 6
         yield Entry(result.published_at, rank, "result", _result_text(snapshot, result))
@@ -70,51 +67,80 @@ def _rank(record: LedgerRecord, records: Sequence[LedgerRecord]) -> int:
     return attempt * 10 + order.get(record.kind, 9)
 
 
-def _record_text(record: LedgerRecord, attempt: Attempt | None) -> str:
-    by = f" by invocation {record.owner.request_id}" if record.owner != _NO_OWNER else ""
+def _marker_text(marker: Marker) -> Sentence:
+    failures = (
+        [say("marker-failures", times=Count(marker.deliveries, "time"))]
+        if marker.deliveries
+        else []
+    )
+    if marker.detail:
+        reason = say("marker-detail", detail=marker.detail)
+    else:
+        reason = say(f"parked-{marker.reason.code}" if marker.reason else "marker-damaged")
+    due = format_time(marker.due) or ""
+    return say("marker", due=due, failures=failures, reason=reason)
+
+
+def _record_text(record: LedgerRecord, attempt: Attempt | None) -> list[Sentence]:
+    owner = record.owner
+    by = [say("by", owner=owner.request_id)] if owner != _NO_OWNER else []
     if record.kind == "claim":
-        text = f"attempt {record.number}{by}"
+        text = [say("claim", number=record.number, by=by)]
         if attempt and attempt.state == "running":
-            text += f"; its lease expires in {format_duration(attempt.lease_left)}"
+            text.append(say("claim-running", left=Seconds(attempt.lease_left)))
         elif attempt and attempt.state == "unanswered":
-            text += "; no response was recorded, the call may have been billed"
+            text.append(say("claim-unanswered"))
         return text
     if record.kind == "released":
-        return f"attempt {record.number} released, nothing was billed"
+        return [say("released", number=record.number)]
     if record.kind == "grant":
-        return f"one more attempt granted{by}"
+        return [say("grant", by=by)]
     if record.kind in ("response", "late"):
-        return _response_text(record.response, is_late=record.kind == "late")
-    return f"{redact(record.name)}: not written by this function"
+        return [_response_text(record.response, is_late=record.kind == "late")]
+    return [say("foreign", name=redact(record.name))]
 
 
-def _response_text(response: Response | None, *, is_late: bool) -> str:
+def _response_text(response: Response | None, *, is_late: bool) -> Sentence:
     if response is None:
-        return "damaged: not as the function wrote it"
-    calls = f"{pluralize(response.possibly_billed, 'call')} possibly billed"
+        return say("response-damaged")
+    calls = Count(response.possibly_billed, "call")
     if response.refusal:
-        return f"refused: {redact(response.refusal)}, no call was made"
+        return say("response-refused", code=redact(response.refusal))
     if response.answer is None:
-        return f"given up after attempt {response.attempt}; {calls}"
+        return say("response-given-up", attempt=response.attempt, calls=calls)
     outcome, answer = outcome_of_response(response), response.answer
-    text = f"attempt {response.attempt}: {redact(answer.code) or 'no code'}"
-    if answer.similarity is not None:
-        text += f", similarity {answer.similarity:g}"
+    code = redact(answer.code) or say("no-code")
+    similarity = (
+        [say("similarity", value=f"{answer.similarity:g}")] if answer.similarity is not None else []
+    )
     if is_late:
-        return f"{text}; arrived after another response was recorded"
-    return f"{text}, so {outcome.status}; {calls}"
+        return say("response-late", attempt=response.attempt, code=code, similarity=similarity)
+    return say(
+        "response",
+        attempt=response.attempt,
+        code=code,
+        similarity=similarity,
+        status=outcome.status or "",
+        calls=calls,
+    )
 
 
-def _result_text(snapshot: PairSnapshot, result: Result) -> str:
-    text = f"{result.status}: {result.code or 'no reason'}"
-    if result.detail:
-        text += f" ({result.detail})"
+def _result_text(snapshot: PairSnapshot, result: Result) -> list[Sentence]:
     if result.frame_key is None:
         reason = result.frame_missing_because
-        text += f"; no best frame: {reason}" if reason else "; no best frame"
+        frame = say("no-frame-because", reason=reason) if reason else say("no-frame")
     else:
-        text += "; best frame exists" if snapshot.frame_exists else "; BEST FRAME IS MISSING"
+        frame = say("frame-exists" if snapshot.frame_exists else "frame-missing")
+    text = [
+        say(
+            "result",
+            status=result.status,
+            code=result.code or say("no-reason"),
+            detail=[say("detail", detail=result.detail)] if result.detail else [],
+            frame=frame,
+        )
+    ]
     pair = snapshot.inspection.pair
     if pair is not None and result.fingerprint != pair.fingerprint:
-        text += " (of other content)"
+        text.append(say("of-other-content"))
     return text

@@ -19,7 +19,7 @@ from liveness.keys import (
     claims_prefix,
     control_key,
     drain_prefix,
-    frames_prefix,
+    frame_urls_prefix,
     marker_prefix,
     packages_prefix,
     reconcile_state_key,
@@ -33,11 +33,8 @@ from .language import Policy, Statement, allow, cos, deny, key, owned, policy
 # The same as in serverless.yml.
 FUNCTION_ROLE = "liveness-function"
 FUNCTION = "namespace/default/function/liveness"
-APP = "appname/liveness/*"
-# The role under which the Serverless Cloud Framework deploys (1040/36819).
-DEPLOYING_ROLE = "SLS_QcsRole"
 
-# The actions of `doctor`, and below those of `configure`.
+# The actions of `doctor`, of `configure`, and of `deploy` on a function that exists.
 _READ_FUNCTION = (
     "scf:GetFunction",
     "scf:ListTriggers",
@@ -51,6 +48,19 @@ _CONFIGURE_FUNCTION = (
     "scf:GetReservedConcurrencyConfig",
     "scf:PutReservedConcurrencyConfig",
     "scf:DeleteReservedConcurrencyConfig",
+)
+_DEPLOY_FUNCTION = (
+    "scf:ListVersionByFunction",
+    "scf:GetAlias",
+    "scf:UpdateFunctionCode",
+    "scf:UpdateFunctionConfiguration",
+    "scf:PublishVersion",
+    "scf:InvokeFunction",
+    "scf:UpdateAlias",
+    "scf:DeleteFunctionVersion",
+    "scf:CreateTrigger",
+    "scf:UpdateTriggerStatus",
+    "scf:DeleteTrigger",
 )
 _READ = ("HeadObject", "GetObject")
 # A sub-account cannot call it otherwise. The keys never allow more than the sub-account itself may.
@@ -78,7 +88,8 @@ def function(settings: Settings) -> Policy:
         faceid.append("faceid:CreateUploadUrl")
     markers = _ledger(settings, marker_prefix(settings))
     slots = _ledger(settings, drain_prefix(settings))
-    frames = _ledger(settings, frames_prefix(settings))
+    frame_urls = _ledger(settings, frame_urls_prefix(settings))
+    written = [*_results(settings), *_frames(settings)]
     breaker = _ledger_object(settings, breaker_key(settings))
     records = [
         resource
@@ -87,20 +98,20 @@ def function(settings: Settings) -> Policy:
     ]
     return policy(
         allow(cos(*_READ), [*_inputs(settings), *_ledger(settings, settings.ledger_prefix)]),
-        allow(cos("HeadObject"), _results(settings)),
+        allow(cos("HeadObject"), written),
         allow(
             cos("PutObject"),
             [
-                *_results(settings),
+                *written,
                 *markers,
-                *frames,
+                *frame_urls,
                 _ledger_object(settings, reconcile_state_key(settings)),
                 breaker,
             ],
             PRIVATE,
         ),
         allow(cos("PutObject"), [*records, *slots], all_of(CREATE_ONLY, PRIVATE)),
-        allow(cos("DeleteObject"), [*markers, *slots, *frames, breaker]),
+        allow(cos("DeleteObject"), [*markers, *slots, *frame_urls, breaker]),
         allow(cos("GetBucket"), _buckets(settings)),
         allow(faceid, ["*"]),
     )
@@ -161,18 +172,12 @@ def backend_of_pair(settings: Settings, pair_id: str) -> Policy:
 
 def reader(settings: Settings) -> Policy:
     """Read results and decisions, but no face and not the ledger."""
-    return policy(
-        allow(
-            cos(*_READ),
-            [*_results(settings, "*/result.json"), *_results(settings, "*/review-*.json")],
-        ),
-        deny(cos("GetObject"), _results(settings, "*/best-frame-*.jpg")),
-    )
+    return policy(allow(cos(*_READ), _results(settings)))
 
 
 def reader_with_frames(settings: Settings) -> Policy:
-    """Read all of the results, but not the ledger: it contains live URLs of best frames."""
-    return policy(allow(cos(*_READ), _results(settings)))
+    """Read results, decisions and best frames, but not the ledger."""
+    return policy(allow(cos(*_READ), [*_results(settings), *_frames(settings)]))
 
 
 def reviewer(settings: Settings) -> Policy:
@@ -184,17 +189,14 @@ def reviewer(settings: Settings) -> Policy:
             [*_keys_ending_in(settings, settings.image_suffixes), _control_object(settings)],
         ),
         *_deny(cos("GetObject"), settings, settings.live_suffixes, settings.image_suffixes),
-        allow(cos(*_READ), _results(settings)),
+        allow(cos(*_READ), [*_results(settings), *_frames(settings)]),
         allow(cos("GetObject"), _readable_ledger(settings)),
         allow(
             cos("PutObject"),
             _results(settings, "*/review-*.json"),
             all_of(TLS, CREATE_ONLY, PRIVATE),
         ),
-        deny(
-            cos("PutObject"),
-            [*_results(settings, "*/result.json"), *_results(settings, "*/best-frame-*.jpg")],
-        ),
+        deny(cos("PutObject"), _results(settings, "*/result.json")),
         allow(cos("GetBucket"), _buckets(settings)),
         allow(["sts:GetCallerIdentity"], ["*"]),
     )
@@ -221,25 +223,25 @@ def eraser(settings: Settings) -> Policy:
             cos("GetObject"),
             [
                 _control_object(settings),
-                *_results(settings, "*/result.json"),
+                *_results(settings),
                 *_ledger(settings, claims_prefix(settings)),
                 *_ledger(settings, submissions_prefix(settings)),
                 *_ledger(settings, packages_prefix(settings)),
             ],
         ),
-        deny(cos("GetObject"), _results(settings, "*/best-frame-*.jpg")),
         allow(
             cos("DeleteObject"),
             [
                 *_inputs(settings),
                 *_results(settings),
+                *_frames(settings),
                 *(
                     resource
                     for prefix in (
                         claims_prefix,
                         submissions_prefix,
                         packages_prefix,
-                        frames_prefix,
+                        frame_urls_prefix,
                         marker_prefix,
                     )
                     for resource in _ledger(settings, prefix(settings))
@@ -251,15 +253,87 @@ def eraser(settings: Settings) -> Policy:
 
 
 def deployer(settings: Settings, uin: str) -> Policy:
-    """Run `scf deploy` and `liveness configure`, without access to objects."""
+    """Run `deploy` where the function and its role exist, `rollback`, and `configure`.
+
+    It reads roles and policies and changes none, so that it cannot give itself more. What the
+    function may do, its code may do: a deployer decides about that.
+    """
     region = settings.region
-    roles = (FUNCTION_ROLE, DEPLOYING_ROLE)
     return policy(
-        allow(["sls:*"], [owned("sls", region, uin, APP)]),
-        allow(["cam:PassRole"], [owned("cam", "", uin, f"roleName/{name}") for name in roles]),
-        allow(_CONFIGURE_FUNCTION, [owned("scf", region, uin, FUNCTION)]),
-        allow(cos("GetBucketLifecycle", "PutBucketLifecycle"), _buckets(settings)),
+        allow(
+            sorted({*_READ_FUNCTION, *_CONFIGURE_FUNCTION, *_DEPLOY_FUNCTION}),
+            [owned("scf", region, uin, FUNCTION)],
+        ),
+        # Another function's trigger on the same prefix, which COS would refuse.
+        allow(["scf:ListTriggers"], [owned("scf", region, uin, "*")]),
+        allow(["scf:GetAccount", "cam:ListPolicies"], ["*"]),
+        allow(["cls:DescribeTopics", "cls:DescribeIndex"], [owned("cls", region, uin, "topic/*")]),
+        allow(
+            ["cam:PassRole", "cam:GetRole", "cam:ListAttachedRolePolicies"],
+            [owned("cam", "", uin, f"roleName/{FUNCTION_ROLE}")],
+        ),
+        allow(["cam:GetPolicy"], [owned("cam", "", uin, "policyid/*")]),
+        allow(
+            cos(
+                "HeadBucket",
+                "GetBucketACL",
+                "GetBucketVersioning",
+                "GetBucketLifecycle",
+                "PutBucketLifecycle",
+            ),
+            _buckets(settings),
+        ),
+        allow(cos("GetObject"), [_control_object(settings)]),
     )
+
+
+def installer(settings: Settings, uin: str) -> Policy:
+    """With `deployer`: the first `deploy`, changes of policies and the role, and `remove`.
+
+    The right to write policies is the right to give any other, so this is an administrator's.
+    """
+    return policy(
+        allow(
+            ["scf:CreateFunction", "scf:DeleteFunction"],
+            [owned("scf", settings.region, uin, FUNCTION)],
+        ),
+        *_install_logs(settings.region, uin),
+        allow(["cam:CreatePolicy"], ["*"]),
+        allow(["cam:UpdatePolicy", "cam:DeletePolicy"], [owned("cam", "", uin, "policyid/*")]),
+        allow(
+            [
+                "cam:CreateRole",
+                "cam:UpdateAssumeRolePolicy",
+                "cam:AttachRolePolicy",
+                "cam:DetachRolePolicy",
+                "cam:DeleteRole",
+            ],
+            [owned("cam", "", uin, f"roleName/{FUNCTION_ROLE}")],
+        ),
+        allow(
+            cos("PutBucket", "PutBucketEncryption", "DeleteBucketLifecycle", "GetBucket"),
+            _buckets(settings),
+        ),
+        allow(
+            cos("DeleteObject"),
+            [*_inputs(settings), *_results(settings), *_ledger(settings, settings.ledger_prefix)],
+        ),
+    )
+
+
+def _install_logs(region: str, uin: str) -> list[Statement]:
+    logsets, topics, notices, alarms = (
+        [owned("cls", region, uin, f"{kind}/*")]
+        for kind in ("logset", "topic", "alarmNotice", "alarm")
+    )
+    return [
+        allow(["cls:DescribeLogsets", "cls:CreateLogset", "cls:CreateTopic"], logsets),
+        allow(["cls:CreateIndex", "cls:ModifyIndex"], topics),
+        allow([f"cls:{verb}AlarmNotice" for verb in ("Create", "Modify", "Delete")], notices),
+        allow(["cls:DescribeAlarmNotices"], notices),
+        allow([f"cls:{verb}Alarm" for verb in ("Create", "Modify", "Delete")], alarms),
+        allow(["cls:DescribeAlarms"], alarms),
+    ]
 
 
 # ---- statements that several policies share
@@ -292,6 +366,7 @@ def _look_at_objects(settings: Settings) -> Statement:
     resources = (
         *_inputs(settings),
         *_results(settings),
+        *_frames(settings),
         *_ledger(settings, settings.ledger_prefix),
     )
     return allow(cos("HeadObject"), resources)
@@ -305,12 +380,10 @@ def _viewer_statements(settings: Settings, uin: str) -> list[Statement]:
             cos("GetObject"),
             [
                 _control_object(settings),
-                *_results(settings, "*/result.json"),
-                *_results(settings, "*/review-*.json"),
+                *_results(settings),
                 *_readable_ledger(settings),
             ],
         ),
-        deny(cos("GetObject"), _results(settings, "*/best-frame-*.jpg")),
         allow(
             cos("GetBucket", "HeadBucket", "GetBucketVersioning", "GetBucketLifecycle"),
             _buckets(settings),
@@ -354,6 +427,10 @@ def _control_object(settings: Settings) -> str:
 
 def _results(settings: Settings, pattern: str = "*") -> list[str]:
     return [key(settings.region, settings.result_bucket, settings.result_prefix + pattern)]
+
+
+def _frames(settings: Settings) -> list[str]:
+    return [key(settings.region, settings.result_bucket, f"{settings.frame_prefix}*")]
 
 
 def _ledger(settings: Settings, prefix: str) -> list[str]:

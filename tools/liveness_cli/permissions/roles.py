@@ -92,8 +92,14 @@ ROLES: Mapping[str, Role] = {
     ),
     "deployer": Role(
         policies.deployer,
-        "scf deploy and liveness configure: reads and writes no object",
+        "deploy, rollback and configure an installation that exists: changes no policy, reads no "
+        "object",
         "the deploying user or CI",
+    ),
+    "installer": Role(
+        policies.installer,
+        "beside deployer: the first deploy, changes of policies and the role, remove",
+        "an administrator: the right to write policies is the right to give any other",
     ),
 }
 
@@ -162,6 +168,7 @@ def _reject_wildcards(settings: Settings) -> None:
     texts = (
         settings.input_prefix,
         settings.result_prefix,
+        settings.frame_prefix,
         settings.ledger_prefix,
         *settings.live_suffixes,
         *settings.image_suffixes,

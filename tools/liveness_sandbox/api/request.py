@@ -67,6 +67,8 @@ def json_object(request: WireRequest, body: bytes) -> dict[str, Any]:
         params = None
     if not isinstance(params, dict):
         raise ApiError("InvalidParameter", "The body is not a JSON object.")
+    if has_surrogate(params):
+        raise ApiError("InvalidParameter", "The body has half of a surrogate pair.")
     return params
 
 
@@ -74,6 +76,15 @@ def require_known(params: Collection[str], known: Collection[str]) -> None:
     for name in params:
         if name not in known:
             raise ApiError("UnknownParameter", f"The parameter `{name}` is not recognized.")
+
+
+def has_surrogate(document: Any) -> bool:
+    """Return whether a document has an escape such as \\ud800 alone, which is not a character."""
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def success(response: Mapping[str, Any], request_id: str) -> Reply:

@@ -11,11 +11,11 @@ from ..credentials import KeyRing, Principal
 from ..wire import Reply, WireRequest
 from .access import require
 from .errors import ApiError, new_request_id
-from .request import action_of, json_object, read_body, region_of, require_known, success
+from .fields import Models
+from .request import action_of, json_object, read_body, region_of, success
 from .signature import identify
 
 Params = Mapping[str, Any]
-_TYPE_NAMES = {str: "String", int: "Integer", dict: "Object", list: "Array"}
 
 
 def everything(params: Params) -> str:
@@ -23,14 +23,20 @@ def everything(params: Params) -> str:
     return "*"
 
 
+def nothing(params: Params) -> Mapping[str, str]:
+    return {}
+
+
 @dataclass(frozen=True)
 class Action:
     run: Callable[[Params, Principal], Mapping[str, Any]]
-    required: Mapping[str, type]
-    optional: Mapping[str, type]
+    required: Collection[str] = ()
+    """The parameters that the documents require; which ones exist, the vendor's models say."""
     resource: Callable[[Params], str] | None = everything
     """Names what the action is on, for CAM, from parameters that have not been checked. None: every
     valid key may call it."""
+    further: Callable[[Params], Mapping[str, str]] = nothing
+    """Names further actions that the caller has to be allowed, and what each of them is on."""
     is_slow: bool = False
     """Whether it waits for something, so that it must not run in the server's loop."""
 
@@ -43,6 +49,7 @@ class ActionService:
         name: str,
         version: str,
         actions: Mapping[str, Action],
+        models: Models,
         keys: KeyRing,
         regions: Collection[str] | None = None,
     ) -> None:
@@ -50,6 +57,7 @@ class ActionService:
         self._name = name
         self._version = version
         self._actions = actions
+        self._models = models
         self._keys = keys
         self._regions = regions
 
@@ -65,7 +73,9 @@ class ActionService:
             params = json_object(request, body)
             if action.resource is not None:
                 require(caller, f"{self._name}:{name}", action.resource(params), request.source_ip)
-            checked = _checked(action, params)
+            for needed, resource in action.further(params).items():
+                require(caller, needed, resource, request.source_ip)
+            checked = self._checked(name, action, params)
             if action.is_slow:
                 return success(await asyncio.to_thread(action.run, checked, caller), request_id)
             return success(action.run(checked, caller), request_id)
@@ -73,22 +83,11 @@ class ActionService:
             request.error_code = error.code
             return error.reply(request_id)
 
-
-def _checked(action: Action, values: Params) -> Params:
-    """Check names and types of the parameters. Null means that a parameter is absent."""
-    types = {**action.required, **action.optional}
-    require_known(values, types)
-    params = {name: value for name, value in values.items() if value is not None}
-    for name in action.required:
-        if name not in params:
-            raise ApiError(
-                "MissingParameter", f"The request is missing a required parameter `{name}`."
-            )
-    for name, value in params.items():
-        # In Python bool is a subclass of int; in the API it is not an Integer.
-        if type(value) is not types[name]:
-            raise ApiError(
-                "InvalidParameter",
-                f"The value type of parameter `{name}` is not {_TYPE_NAMES[types[name]]}.",
-            )
-    return params
+    def _checked(self, name: str, action: Action, values: Params) -> Params:
+        params = self._models.check(name, values)
+        for required in action.required:
+            if required not in params:
+                raise ApiError(
+                    "MissingParameter", f"The request is missing a required parameter `{required}`."
+                )
+        return params

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import re
 import time
+from collections.abc import Mapping
 from datetime import datetime, timezone
 
 from ..credentials import KeyRing, Principal
@@ -40,7 +41,7 @@ def signature_of(
 def identify(request: WireRequest, body: bytes, service: str, keys: KeyRing) -> Principal:
     """Return the caller. Raise AuthFailure.* unless the signature is valid, fresh and complete.
 
-    A signature is valid for one service only (cam, faceid, scf, sts).
+    A signature is valid for one service only (cam, cls, faceid, scf, sts).
     """
     match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     timestamp = request.headers.get("x-tc-timestamp", "")
@@ -62,14 +63,13 @@ def identify(request: WireRequest, body: bytes, service: str, keys: KeyRing) -> 
     absent = [name for name in signed_names if name not in request.headers]
     if unsigned or absent or (match["date"], match["service"]) != (date, service):
         raise _failure()
-    expected = signature_of(
-        principal.credentials.secret_key,
-        date,
-        service,
-        timestamp,
-        _canonical(request, body, signed_names),
-    )
-    if not hmac.compare_digest(expected, match["signature"]):
+    key = principal.credentials.secret_key
+    if not any(
+        hmac.compare_digest(
+            signature_of(key, date, service, timestamp, canonical), match["signature"]
+        )
+        for canonical in _canonicals(request, body, signed_names)
+    ):
         raise _failure()
     is_own_token = principal.credentials.token == request.headers.get("x-tc-token")
     if not is_own_token or keys.has_expired(principal):
@@ -77,8 +77,19 @@ def identify(request: WireRequest, body: bytes, service: str, keys: KeyRing) -> 
     return principal
 
 
-def _canonical(request: WireRequest, body: bytes, signed_names: list[str]) -> str:
-    headers = "".join(f"{name}:{request.headers[name].strip().lower()}\n" for name in signed_names)
+def _canonicals(request: WireRequest, body: bytes, signed_names: list[str]) -> list[str]:
+    """Return what may have been signed: with the port of the Host header, if it has one, or not."""
+    host = request.headers["host"]
+    hosts = dict.fromkeys((host, host.partition(":")[0]))
+    return [
+        _canonical(request, body, signed_names, {**request.headers, "host": each}) for each in hosts
+    ]
+
+
+def _canonical(
+    request: WireRequest, body: bytes, signed_names: list[str], values: Mapping[str, str]
+) -> str:
+    headers = "".join(f"{name}:{values[name].strip().lower()}\n" for name in signed_names)
     payload = body
     if request.headers.get("x-tc-content-sha256") == "UNSIGNED-PAYLOAD":
         payload = b"UNSIGNED-PAYLOAD"

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .invalid_policy import InvalidPolicy
+from .policies import Document
 from .policy import parse_policy, parse_trust
-from .roles import Document
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ..account import APPID, UIN
 from ..credentials import Caller, Credentials, KeyRing
 from .permissions import Permissions
-from .roles import Document
+from .policies import Document
 
 _FIRST_UIN = 100000000002
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from .acl import Acl
 from .encryption import Encryption
 
 
@@ -17,3 +18,4 @@ class Attributes:
     tags: Mapping[str, str]
     storage_class: str
     encryption: Encryption | None
+    acl: Acl

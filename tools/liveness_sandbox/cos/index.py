@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ..blobs import BlobStore
+from ..data import DataError
+from .acl import DEFAULT, PRIVATE, Acl
 from .encryption import Encryption
 from .store import Bucket, Index, Store, StoredObject
 
@@ -30,6 +32,8 @@ class DirectoryIndex(Index):
         used: set[str] = set()
         for path in sorted(self._directory.glob("*/bucket.json")):
             record = json.loads(path.read_text())
+            if record["name"] != path.parent.name or path.parent.is_symlink():
+                raise DataError(f"{path} does not belong to the folder it is in")
             records = [json.loads(each.read_text()) for each in path.parent.glob("objects/*.json")]
             objects = {each["key"]: _stored(each, blobs) for each in records}
             used.update(each["blob"]["name"] for each in records)
@@ -44,6 +48,7 @@ class DirectoryIndex(Index):
                     record.get("lifecycle"),
                     record.get("cors"),
                     _moment(record.get("created")),
+                    _acl(record.get("acl"), PRIVATE),
                     objects,
                 )
             )
@@ -54,7 +59,9 @@ class DirectoryIndex(Index):
         (folder / "objects").mkdir(parents=True, exist_ok=True)
         names = ("name", "region", "versioning", "encryption", "lifecycle", "cors")
         record = {name: getattr(bucket, name) for name in names}
-        _write(folder / "bucket.json", {**record, "created": bucket.created.isoformat()})
+        record["created"] = bucket.created.isoformat()
+        record["acl"] = asdict(bucket.acl)
+        _write(folder / "bucket.json", record)
 
     def save_object(self, bucket: Bucket, stored: StoredObject) -> None:
         _write(self._path(bucket, stored.key), _record(stored))
@@ -92,6 +99,7 @@ def _record(stored: StoredObject) -> dict[str, Any]:
         "object_type": stored.object_type,
         "storage_class": stored.storage_class,
         "encryption": asdict(stored.encryption) if stored.encryption else None,
+        "acl": asdict(stored.acl),
         "version_id": stored.version_id,
         "restored_until": stored.restored_until.isoformat() if stored.restored_until else None,
     }
@@ -105,8 +113,15 @@ def _stored(record: dict[str, Any], blobs: BlobStore) -> StoredObject:
             "last_modified": datetime.fromisoformat(record["last_modified"]),
             "restored_until": _moment(record.get("restored_until")),
             "encryption": Encryption(**record["encryption"]) if record["encryption"] else None,
+            "acl": _acl(record.get("acl"), DEFAULT),
         }
     )
+
+
+def _acl(record: dict[str, Any] | None, default: str) -> Acl:
+    if record is None:  # of an earlier release
+        return Acl(default)
+    return Acl(record["canned"], tuple((id, permission) for id, permission in record["grants"]))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -2,41 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..clock import Clock
 from ..hosts import CosHost, CosServiceHost
 from ..wire import Reply, WireRequest
 from . import access
+from .catalogue import (
+    BUCKET_OPERATIONS_NOT_SERVED,
+    OBJECT_OPERATIONS_NOT_SERVED,
+    SUBRESOURCES,
+)
 from .errors import CosError
 from .identifiers import Identifiers
 from .operations import copying
+from .operations.acls import AclOperations, is_readable_by_all
 from .operations.archive import Archive
-from .operations.buckets import BucketOperations
+from .operations.bucket_encryption import BucketEncryptionOperations
+from .operations.buckets import BucketOperations, is_bucket_name
 from .operations.copying import CopySources
 from .operations.cors import CorsOperations, headers_for_page, preflight
 from .operations.deletion import delete_object, delete_objects
 from .operations.lifecycle import LifecycleOperations
 from .operations.listing import list_objects, list_versions
 from .operations.multipart import MultipartOperations
+from .operations.object_creation import STORED_HEADERS
 from .operations.objects import ObjectOperations
 from .operations.operation import Handler, Operation
 from .operations.put import UploadOperations
 from .operations.tagging import TaggingOperations
-from .signature import Authenticator, Identity
+from .signature import FIELDS, TOKEN, Authenticator, Identity, anonymous, claim_in
 from .store import Bucket, Store
 
-# Parameters that make a request address something other than the object or bucket itself. Those of
-# operations that are not implemented are needed too: a PUT of ?acl must not overwrite the object.
-# fmt: off
-_SUBRESOURCES = frozenset((
-    "accelerate", "acl", "append", "cors", "delete", "domain", "encryption", "intelligenttiering",
-    "inventory", "lifecycle", "location", "logging", "notification", "object-lock", "origin",
-    "policy", "referer", "replication", "restore", "select", "symlink", "tagging", "uploadId",
-    "uploads", "versioning", "versions", "website",
-))
-# fmt: on
+# Parameters that any request may have: those of its signature.
+_OF_SIGNATURE = frozenset((*FIELDS, TOKEN))
+_OF_RESPONSE = tuple(f"response-{name}" for name in STORED_HEADERS)
+_ACCELERATION = "accelerate"
+_READS = ("GET", "HEAD")
+_OF_LISTING = ("prefix", "delimiter", "max-keys", "encoding-type")
 
 
 @dataclass(frozen=True)
@@ -46,6 +50,8 @@ class Route:
     handler: Handler
     actions: tuple[str, ...]
     """Empty if the handler asks, for each object."""
+    parameters: frozenset[str] = frozenset()
+    """Beside those of the signature, and the sub-resource."""
 
 
 class CosService:
@@ -61,50 +67,67 @@ class CosService:
         self._uploads = UploadOperations(store, authenticator, sources, clock)
         self._buckets = BucketOperations(store, multipart.has_any)
         cors = CorsOperations()
+        acls = AclOperations()
+        bucket_encryption = BucketEncryptionOperations()
+        of_version = ("versionId",)
         self._of_object = {
-            ("GET", ""): _route(objects.get, "GetObject"),
-            ("HEAD", ""): _route(objects.get, "HeadObject"),
+            **_not_served(OBJECT_OPERATIONS_NOT_SERVED),
+            ("GET", ""): _route(objects.get, "GetObject", of=(*of_version, *_OF_RESPONSE)),
+            ("HEAD", ""): _route(objects.get, "HeadObject", of=(*of_version, *_OF_RESPONSE)),
             ("PUT", ""): _route(self._uploads.put, "PutObject"),
             # The source needs GetObject, which the handlers require.
             ("PUT", copying.HEADER): _route(self._uploads.copy, "PutObject"),
-            ("DELETE", ""): _route(delete_object, "DeleteObject"),
-            ("POST", "append"): _route(self._uploads.append, "AppendObject"),
-            ("POST", "restore"): _route(archive.restore, "PostObjectRestore"),
-            ("GET", "tagging"): _route(tagging.get, "GetObjectTagging"),
-            ("PUT", "tagging"): _route(tagging.put, "PutObjectTagging"),
-            ("DELETE", "tagging"): _route(tagging.delete, "DeleteObjectTagging"),
+            ("DELETE", ""): _route(delete_object, "DeleteObject", of=of_version),
+            ("POST", "append"): _route(self._uploads.append, "AppendObject", of=("position",)),
+            ("POST", "restore"): _route(archive.restore, "PostObjectRestore", of=of_version),
+            ("GET", "tagging"): _route(tagging.get, "GetObjectTagging", of=of_version),
+            ("PUT", "tagging"): _route(tagging.put, "PutObjectTagging", of=of_version),
+            ("DELETE", "tagging"): _route(tagging.delete, "DeleteObjectTagging", of=of_version),
+            ("GET", "acl"): _route(acls.get_of_object, "GetObjectACL", of=of_version),
+            ("PUT", "acl"): _route(acls.put_of_object, "PutObjectACL", of=of_version),
             ("POST", "uploads"): _route(multipart.initiate, "InitiateMultipartUpload"),
-            ("GET", "uploadId"): _route(multipart.list_parts, "ListParts"),
-            ("PUT", "uploadId"): _route(multipart.upload_part, "UploadPart"),
+            ("GET", "uploadId"): _route(
+                multipart.list_parts,
+                "ListParts",
+                of=("max-parts", "part-number-marker", "encoding-type"),
+            ),
+            ("PUT", "uploadId"): _route(multipart.upload_part, "UploadPart", of=("partNumber",)),
             ("PUT", f"uploadId {copying.HEADER}"): _route(
-                multipart.copy_part, "PutObject", "UploadPartCopy"
+                multipart.copy_part, "PutObject", "UploadPartCopy", of=("partNumber",)
             ),
             ("POST", "uploadId"): _route(multipart.complete, "CompleteMultipartUpload"),
             ("DELETE", "uploadId"): _route(multipart.abort, "AbortMultipartUpload"),
-            ("PUT", "acl"): _route(_not_implemented, "PutObjectACL"),
-            ("GET", "acl"): _route(_not_implemented, "GetObjectACL"),
         }
         self._of_bucket = {
-            ("GET", ""): _route(list_objects, "GetBucket"),
+            **_not_served(BUCKET_OPERATIONS_NOT_SERVED),
+            ("GET", ""): _route(list_objects, "GetBucket", of=("marker", *_OF_LISTING)),
             ("HEAD", ""): _route(self._buckets.head, "HeadBucket"),
             ("DELETE", ""): _route(self._buckets.delete, "DeleteBucket"),
             ("POST", "delete"): _route(delete_objects),
-            ("GET", "versions"): _route(list_versions, "GetBucketObjectVersions"),
-            ("GET", "uploads"): _route(multipart.list_uploads, "ListMultipartUploads"),
+            ("GET", "versions"): _route(
+                list_versions,
+                "GetBucketObjectVersions",
+                of=("key-marker", "version-id-marker", *_OF_LISTING),
+            ),
+            ("GET", "uploads"): _route(
+                multipart.list_uploads,
+                "ListMultipartUploads",
+                of=("key-marker", "upload-id-marker", "max-uploads", *_OF_LISTING),
+            ),
             ("GET", "location"): _route(self._buckets.location, "GetBucketLocation"),
             ("GET", "versioning"): _route(self._buckets.versioning, "GetBucketVersioning"),
             ("PUT", "versioning"): _route(self._buckets.put_versioning, "PutBucketVersioning"),
+            ("GET", "acl"): _route(acls.get_of_bucket, "GetBucketACL"),
+            ("PUT", "acl"): _route(acls.put_of_bucket, "PutBucketACL"),
+            ("GET", "encryption"): _route(bucket_encryption.get, "GetBucketEncryption"),
+            ("PUT", "encryption"): _route(bucket_encryption.put, "PutBucketEncryption"),
+            ("DELETE", "encryption"): _route(bucket_encryption.delete, "DeleteBucketEncryption"),
             ("GET", "lifecycle"): _route(lifecycle.get, "GetBucketLifecycle"),
             ("PUT", "lifecycle"): _route(lifecycle.put, "PutBucketLifecycle"),
             ("DELETE", "lifecycle"): _route(lifecycle.delete, "DeleteBucketLifecycle"),
             ("GET", "cors"): _route(cors.get, "GetBucketCORS"),
             ("PUT", "cors"): _route(cors.put, "PutBucketCORS"),
             ("DELETE", "cors"): _route(cors.delete, "DeleteBucketCORS"),
-            ("PUT", "acl"): _route(_not_implemented, "PutBucketACL"),
-            ("GET", "acl"): _route(_not_implemented, "GetBucketACL"),
-            ("PUT", "policy"): _route(_not_implemented, "PutBucketPolicy"),
-            ("GET", "policy"): _route(_not_implemented, "GetBucketPolicy"),
-            ("DELETE", "policy"): _route(_not_implemented, "DeleteBucketPolicy"),
         }
 
     async def handle(self, request: WireRequest, host: CosHost | CosServiceHost) -> Reply:
@@ -132,35 +155,54 @@ class CosService:
         if request.method != "GET":
             raise _method_not_allowed()
         access.require(identity.principal, ("GetService",), "*", request)
-        return self._buckets.list_all(identity, host.region or request.query.get("region"))
+        _require_known(request, frozenset(("region", "marker", "max-keys")))
+        region = host.region or request.query.get("region")
+        return self._buckets.list_all(identity, region, request.query)
 
     async def _dispatch(self, request: WireRequest, host: CosHost) -> Reply:
+        if host.region == _ACCELERATION:
+            raise CosError(405, "MethodNotAllowed", "The sandbox does not implement acceleration")
+        if not is_bucket_name(host.bucket):
+            raise CosError(400, "InvalidBucketName", "The specified bucket is not valid")
         key = request.path[1:]
-        subresource = next((name for name in request.query if name in _SUBRESOURCES), "")
+        subresource = next((name for name in request.query if name in SUBRESOURCES), "")
         bucket = self._store.find(host.bucket)
         if not key and not subresource and request.method == "PUT":
             identity = self._authenticator.identify(request)
             resource = access.resource_of(host.region, host.bucket)
             access.require(identity.principal, ("PutBucket",), resource, request)
-            return self._buckets.create(request, host, identity)
+            _require_known(request, frozenset())
+            return await self._buckets.create(request, host, identity)
         if bucket is None or bucket.region != host.region:
             raise CosError(404, "NoSuchBucket", "The specified bucket does not exist")
         if request.method == "OPTIONS":
             return preflight(bucket, request)
         if not key and not subresource and request.method == "POST":
             # POST Object signs its form, not the request (436/14690).
+            _require_known(request, frozenset())
             return await self._uploads.post_form(request, bucket)
-        identity = self._authenticator.identify(request)
-        _require_access(identity, bucket)
         if key and request.method == "PUT" and copying.HEADER in request.headers:
             subresource = f"{subresource} {copying.HEADER}".lstrip()
         route = (self._of_object if key else self._of_bucket).get((request.method, subresource))
+        identity = self._identify(request, bucket, key, subresource)
+        _require_access(identity, bucket)
         if route is None:
             raise _method_not_allowed()
-        if route.actions:
+        if route.actions and identity.auth_location != "none":
             resource = access.resource_of(bucket.region, bucket.name, key)
             access.require(identity.principal, route.actions, resource, request)
+        _require_known(request, route.parameters | {subresource.partition(" ")[0]})
         return await route.handler(Operation(request, bucket, key, identity))
+
+    def _identify(
+        self, request: WireRequest, bucket: Bucket, key: str, subresource: str
+    ) -> Identity:
+        """Identify the signer, whom a read of what everybody may read does not need."""
+        if claim_in(request)[0] == "none" and not subresource and request.method in _READS:
+            identity = anonymous(bucket.appid)
+            if is_readable_by_all(Operation(request, bucket, key, identity)):
+                return identity
+        return self._authenticator.identify(request)
 
     def _cors_headers(
         self, request: WireRequest, host: CosHost | CosServiceHost
@@ -178,8 +220,23 @@ def _require_access(identity: Identity, bucket: Bucket) -> None:
         raise CosError(403, "AccessDenied", "Access Denied.")
 
 
-def _route(handler: Handler, *actions: str) -> Route:
-    return Route(handler, actions)
+def _route(handler: Handler, *actions: str, of: Iterable[str] = ()) -> Route:
+    return Route(handler, actions, frozenset(of))
+
+
+def _not_served(operations: Mapping[tuple[str, str], str]) -> dict[tuple[str, str], Route]:
+    return {operation: _route(_not_implemented, action) for operation, action in operations.items()}
+
+
+def _require_known(request: WireRequest, parameters: frozenset[str]) -> None:
+    """Refuse a parameter that would be ignored: it may change what the request means."""
+    for name in request.query:
+        if name not in parameters and name.lower() not in _OF_SIGNATURE:
+            raise CosError(
+                405,
+                "MethodNotAllowed",
+                f"The sandbox does not implement the parameter {name} of this operation",
+            )
 
 
 async def _not_implemented(operation: Operation) -> Reply:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..blobs import Blob, BlobStore
 from ..clock import Clock
+from .acl import DEFAULT, PRIVATE, Acl
 from .encryption import Encryption
 from .identifiers import request_id
 
@@ -43,6 +44,7 @@ class StoredObject:
     """When an archived object stops being readable."""
     expires_at: datetime | None = None
     """When the object disappears: best frames and uploaded resources exist for two hours."""
+    acl: Acl = field(default=Acl(DEFAULT))
     redirect: str | None = None
     """The target that a GET is redirected to."""
 
@@ -116,6 +118,7 @@ class Bucket:
         lifecycle: str | None = None,
         cors: str | None = None,
         created: datetime | None = None,
+        acl: Acl = Acl(PRIVATE),  # noqa: B008 (it is immutable)
         objects: Mapping[str, StoredObject] | None = None,
     ) -> None:
         self.name = name
@@ -125,6 +128,7 @@ class Bucket:
         self.lifecycle = lifecycle
         self.cors = cors
         """The rules as XML, or None; so is `lifecycle`."""
+        self.acl = acl
         self.created = created or store.clock.now()
         self.requires_length = False
         """Whether chunked uploads are rejected, as by the upload links of the face API."""
@@ -251,8 +255,8 @@ class Bucket:
                 self._objects[stored.key] = replace(stored, **changes)
                 self._index.save_object(self, self._objects[stored.key])
 
-    def configure(self, **settings: str | None) -> None:
-        """Set versioning, lifecycle or cors."""
+    def configure(self, **settings: str | Acl | None) -> None:
+        """Set versioning, encryption, lifecycle, cors or acl."""
         with self._store.lock:
             for name, value in settings.items():
                 setattr(self, name, value)

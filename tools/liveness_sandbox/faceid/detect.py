@@ -129,7 +129,7 @@ class Detection:
             body = frames.enlarged(body, _LARGE_FRAME_BYTES)
         md5 = hashlib.md5(body).hexdigest()
         key = self._resources.new_key(ACTION, appid)
-        url = self._resources.presigned_url("GET", region, key)
+        url = self._resources.download_url(region, key)
         foreign_url = f"http://{_FOREIGN_HOST}/{md5}.jpg"
         if kind != "missing":
             self._resources.add(

@@ -47,7 +47,7 @@ class Downloader:
     def _signed(self, parts: SplitResult, host: CosHost, region: str) -> str:
         """Sign links to the vendor's own bucket; any other link must work for anyone who has it."""
         if host.bucket.endswith(f"-{VENDOR_APPID}") and not parts.query:
-            return self._resources.presigned_url("GET", region, unquote(parts.path[1:]))
+            return self._resources.download_url(region, unquote(parts.path[1:]))
         # TLS ends before COS, and the signature does not cover the scheme, so http replaces https.
         return parts._replace(scheme="http").geturl()
 

@@ -27,7 +27,8 @@ class ResourceBuckets:
     def __init__(self, store: Store, keys: KeyRing, clock: Clock) -> None:
         self._store = store
         self._clock = clock
-        self._credentials: Credentials = keys.issue(VENDOR_APPID)
+        self._keys = keys
+        self._credentials = keys.issue(VENDOR_APPID)
 
     def bucket(self, region: str) -> Bucket:
         bucket = self._store.find(_BUCKETS[region])
@@ -43,11 +44,18 @@ class ResourceBuckets:
     def add(self, region: str, key: str, body: bytes, redirect: str | None = None) -> StoredObject:
         return self.bucket(region).put(key, body, content_type="image/jpeg", redirect=redirect)
 
-    def presigned_url(self, method: str, region: str, key: str) -> str:
+    def download_url(self, region: str, key: str) -> str:
+        """Return a link to an object, which itself disappears by the sandbox's clock."""
+        return self._presigned_url(self._credentials, "GET", region, key)
+
+    def upload_url(self, region: str, key: str) -> str:
+        """Return a link to upload a resource with, which ends by the sandbox's clock."""
+        keys = self._keys.issue_for_link(VENDOR_APPID, LIFETIME.total_seconds())
+        return self._presigned_url(keys, "PUT", region, key)
+
+    def _presigned_url(self, keys: Credentials, method: str, region: str, key: str) -> str:
         host = bucket_host(self.bucket(region).name, region)
-        query = presigned_query(
-            self._credentials, method, host, f"/{key}", int(LIFETIME.total_seconds())
-        )
+        query = presigned_query(keys, method, host, f"/{key}", int(LIFETIME.total_seconds()))
         return f"http://{host}/{quote(key, safe='')}?{urlencode(query)}"
 
     def plain_url(self, region: str, key: str) -> str:

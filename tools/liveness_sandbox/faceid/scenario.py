@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, fields
 from types import NoneType
 from typing import Any
 
+from ..api.request import has_surrogate
+
 SUCCESS = "Success"
 _DEFAULT_SIMILARITY = 96.3
 MAX_SCENARIO_BYTES = 1024 * 1024
@@ -110,6 +112,8 @@ def parse_face_scenario(package: bytes) -> FaceScenario:
         return FaceScenario()
     if not isinstance(spec, dict) or "sandbox" not in spec:
         return FaceScenario()
+    if has_surrogate(spec):
+        raise InvalidScenario("half of a surrogate pair is not a character")
     known = {name: spec[name] for name in (f.name for f in fields(FaceScenario)) if name in spec}
     unknown = spec.keys() - known.keys() - {"sandbox"}
     # A misspelled field must not be mistaken for a comment.

@@ -109,7 +109,7 @@ class FaceIdService:
             )
         key = self._resources.new_key(target, principal.appid)
         response = {
-            "UploadUrl": self._resources.presigned_url("PUT", region, key),
+            "UploadUrl": self._resources.upload_url(region, key),
             "ResourceUrl": self._resources.plain_url(region, key),
             "ExpiredTimestamp": int(self._resources.expiry().timestamp()),
         }

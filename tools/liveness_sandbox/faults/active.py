@@ -85,7 +85,7 @@ class Faults:
 
 
 def _error(request: RequestRecord, status: int | None, code: str | None) -> Reply:
-    return (_api_error if request.service == "faceid" else _cos_error)(request, status, code)
+    return (_cos_error if request.service == "cos" else _api_error)(request, status, code)
 
 
 def _api_error(request: RequestRecord, status: int | None, code: str | None) -> Reply:

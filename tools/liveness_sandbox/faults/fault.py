@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from ..hooks import Phase
 from ..requestlog import RequestRecord
 
-SERVICES = ("cos", "faceid")
+APIS = ("cam", "cls", "faceid", "scf", "sts")
+SERVICES = ("cos", *APIS)
 PHASES = ("before", "after")
 KINDS = ("delay", "status", "code", "drop", "reset", "stale_list", "head_lag", "racing_puts")
 STALE_KINDS = ("stale_list", "head_lag", "racing_puts")
@@ -32,7 +33,7 @@ class Match:
     key: str = "*"
     """The decoded object key, which is empty for requests on a whole bucket."""
     action: str = "*"
-    """The action of a face API request."""
+    """The action of a request to an API, such as CreateFunction."""
     user_agent: str = "*"
     """The face API downloads its inputs as `faceid-resource-fetcher`."""
     times: int | None = None
@@ -75,7 +76,7 @@ class FaultAction:
     status: int | None = None
     """Reply with this HTTP status instead."""
     code: str | None = None
-    """The error code of that reply. Without `status`: an error of the face API, with status 200."""
+    """The error code of that reply. Without `status`: an error of an API, with status 200."""
     drop: Phase | None = None
     """Close the connection without a reply, before or after the request takes effect."""
     reset: Phase | None = None
@@ -126,12 +127,13 @@ class Fault:
         action, match = self.action, self.match
         if action.status is not None and action.status < 500 and action.code is None:
             raise InvalidFault(f"do.status {action.status} needs do.code, the error code")
-        if action.status is None and action.code is not None and match.service != "faceid":
+        if action.status is None and action.code is not None and match.service not in APIS:
             raise InvalidFault(
-                'do.code without do.status needs match.service "faceid": COS errors have a status'
+                f"do.code without do.status needs match.service, one of {', '.join(APIS)}: "
+                "COS errors have a status"
             )
         has_other_fields = match.method or (match.action, match.user_agent) != ("*", "*")
-        if action.stale_kind and (match.service == "faceid" or has_other_fields):
+        if action.stale_kind and (match.service in APIS or has_other_fields):
             raise InvalidFault(
                 f"do.{action.stale_kind} selects the requests to COS by itself: "
                 "match may have only bucket, key, times, probability and seed"

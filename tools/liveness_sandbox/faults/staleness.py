@@ -48,7 +48,7 @@ class StaleViews(ConsistencyModel):
             views = {
                 key: self._at(bucket, key, _lag(active))
                 for name, key in list(self._changes)
-                if name == bucket.name and active.fault.match.matches_object(name, key)
+                if name == bucket.name and _is_listed(active, name, key)
             }
             differences = {key: past for key, past in views.items() if past is not bucket.get(key)}
             if differences and active.should_fire():
@@ -80,6 +80,15 @@ class StaleViews(ConsistencyModel):
     def _max_lag(self) -> timedelta:
         stale = [active for active in self._faults.snapshot() if active.fault.action.stale_kind]
         return max(map(_lag, stale), default=timedelta())
+
+
+def _is_listed(active: ActiveFault, bucket: str, key: str) -> bool:
+    """Return whether a fault changes how a listing shows this key.
+
+    As with other faults an empty `key` stands for requests on the whole bucket: for all keys.
+    """
+    match = active.fault.match
+    return match.matches_object(bucket, key if match.key else "")
 
 
 def _lag(active: ActiveFault) -> timedelta:

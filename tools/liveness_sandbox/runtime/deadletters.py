@@ -19,6 +19,7 @@ _FUNCTION_ERROR = -1
 
 def dead_letter(
     deployment: Deployment,
+    qualifier: str,
     source: str,
     request_id: str,
     event: Any,
@@ -39,7 +40,7 @@ def dead_letter(
             "RequestSource": source,
             "FunctionName": deployment.name,
             "Namespace": NAMESPACE,
-            "Qualifier": "$DEFAULT",
+            "Qualifier": qualifier,
             "InvocationType": "Event",
             "ClientContext": json.dumps(event),
             "LogType": "",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .aliases import LATEST
 from .retries import MAX_EVENT_AGE_SECONDS, MAX_RETRIES, RetryRules
 from .triggers import Trigger
 
@@ -42,6 +43,13 @@ class DeployOptions:
     not trust the platform, the function gets no keys. None: the keys of the account's owner, so
     that a test that is not about permissions needs no policy; the platform would give it none."""
 
+    description: str = ""
+    runtime: str = "Python3.10"
+    """What the function says of itself: it runs in `python`."""
+    init_timeout_seconds: int = 65
+    log_topic: tuple[str, str] = ("", "")
+    """The IDs of the log set and of the topic that the logs are sent to."""
+
     def __post_init__(self) -> None:
         self.retry_rules()  # raises ValueError if one of them is out of range
 
@@ -68,3 +76,7 @@ class Deployment:
     region: str
     appid: str
     proxy_url: str
+    version: str = LATEST
+    code_bytes: int = 0
+    """The size of the package as it was uploaded."""
+    code_sha256: str = ""

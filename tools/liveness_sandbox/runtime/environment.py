@@ -11,7 +11,6 @@ from ..credentials import Credentials
 from .deployment import Deployment
 
 NAMESPACE = "default"
-VERSION = "$LATEST"
 
 
 def worker_environment(deployment: Deployment, credentials: Credentials | None) -> dict[str, str]:
@@ -28,13 +27,14 @@ def worker_environment(deployment: Deployment, credentials: Credentials | None) 
         "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "x",
         "http_proxy": deployment.proxy_url,
+        "NETRC": os.devnull,  # an instance has no ~/.netrc with passwords, unlike this machine
         "TENCENTCLOUD_RUNENV": "SCF",
         "TENCENTCLOUD_REGION": deployment.region,
         "TENCENTCLOUD_APPID": deployment.appid,
         "TENCENTCLOUD_UIN": UIN,
         **keys,
         "SCF_FUNCTIONNAME": deployment.name,
-        "SCF_FUNCTIONVERSION": VERSION,
+        "SCF_FUNCTIONVERSION": deployment.version,
         "SCF_NAMESPACE": NAMESPACE,
         "USER_CODE_ROOT": f"{deployment.code}/",
         **deployment.options.environment,
@@ -46,7 +46,7 @@ def context(deployment: Deployment, request_id: str) -> dict[str, Any]:
     return {
         "request_id": request_id,
         "function_name": deployment.name,
-        "function_version": VERSION,
+        "function_version": deployment.version,
         "namespace": NAMESPACE,
         "memory_limit_in_mb": deployment.options.memory_mb,
         "time_limit_in_ms": int(deployment.options.timeout_seconds * 1000),

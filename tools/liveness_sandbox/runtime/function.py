@@ -6,10 +6,13 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from ..clock import Clock
+from .aliases import DEFAULT
 from .deadletters import dead_letter, write
 from .deployment import Deployment
 from .instances import Runner
@@ -20,6 +23,7 @@ from .retries import RetryRules
 from .schedule import Scheduler
 from .status import Status, error
 from .triggers import TimerTrigger, Trigger
+from .versions import Revision, Versions
 
 # 406 in 583/35311.
 MAX_EVENT_BYTES = 6 * 1024 * 1024
@@ -32,16 +36,16 @@ class Function:
     def __init__(
         self,
         deployment: Deployment,
-        instances: Runner,
+        make_runner: Callable[[Deployment], Runner],
         memory_quota: MemoryQuota,
         scheduler: Scheduler,
         clock: Clock,
     ) -> None:
         options = deployment.options
         self.name = deployment.name
-        self.triggers = tuple(options.triggers)
-        self.deployment = deployment
-        self._instances = instances
+        self.triggers: tuple[Trigger, ...] = ()
+        self.tags: dict[str, str] = {}
+        self.versions = Versions(deployment, make_runner, scheduler, clock)
         self._memory_quota = memory_quota
         self._scheduler = scheduler
         self._clock = clock
@@ -51,7 +55,7 @@ class Function:
         if self._dead_letter_folder is not None:
             self._dead_letter_folder.mkdir(parents=True, exist_ok=True)
         self._changed = threading.Condition()
-        self._queues = Queues(self.triggers)
+        self._queues = Queues()
         self._running = 0
         self._finished: list[Invocation] = []
         self._dead_letters: list[dict[str, Any]] = []
@@ -59,9 +63,27 @@ class Function:
         self._threads = ThreadPoolExecutor(
             self._max_concurrency, thread_name_prefix=f"function-{self.name}"
         )
-        for trigger in self.triggers:
-            if isinstance(trigger, TimerTrigger) and trigger.enabled:
-                self._schedule_timer(trigger)
+        for trigger in options.triggers:
+            self.put_trigger(trigger)
+
+    @property
+    def deployment(self) -> Deployment:
+        """What $LATEST runs."""
+        return self.versions.latest.deployment
+
+    def put_trigger(self, trigger: Trigger) -> None:
+        """Add a trigger, or replace the one of the same identity."""
+        with self._changed:
+            others = (each for each in self.triggers if each.identity != trigger.identity)
+            self.triggers = (*others, trigger)
+            self._queues.of(trigger)
+        if isinstance(trigger, TimerTrigger) and trigger.enabled:
+            self._schedule_timer(trigger)
+
+    def remove_trigger(self, trigger: Trigger) -> None:
+        """Remove a trigger. The events that it has sent already are still handled."""
+        with self._changed:
+            self.triggers = tuple(each for each in self.triggers if each is not trigger)
 
     @property
     def invocations(self) -> list[Invocation]:
@@ -75,24 +97,31 @@ class Function:
         with self._changed:
             return list(self._dead_letters)
 
-    def invoke(self, event: Any) -> Invocation:
+    def invoke(self, event: Any, qualifier: str = DEFAULT) -> Invocation:
         """Invoke the function synchronously: wait until it has finished, and never retry."""
         _require_size(event, MAX_EVENT_BYTES, "a synchronous event has at most 6 MB")
         done: Future[Invocation] = Future()
         with self._changed:
-            self._submit(Job(event, self._queues.synchronous, self._scheduler.now(), done))
+            now = self._scheduler.now()
+            self._submit(Job(event, self._queues.synchronous, now, done, qualifier))
         return done.result()
 
-    def queue(self, event: Any, trigger: Trigger | None = None) -> None:
-        """Invoke the function asynchronously, as a trigger or InvokeFunction of type Event does."""
+    def queue(self, event: Any, trigger: Trigger | None = None, qualifier: str = DEFAULT) -> str:
+        """Invoke the function asynchronously, as a trigger or an Invoke of type Event does.
+
+        The trigger's qualifier takes precedence. Return the request id.
+        """
         _require_size(event, MAX_ASYNC_EVENT_BYTES, "an asynchronous event has at most 128 KB")
         with self._changed:
-            job = Job(event, self._queues.of(trigger), self._scheduler.now())
+            qualifier = qualifier if trigger is None else trigger.qualifier
+            queue = self._queues.of(trigger)
+            job = Job(event, queue, self._scheduler.now(), qualifier=qualifier)
             if job.queue.is_full:
                 job.last_failure = (Status.OVER_QUOTA, "The queue is full")
                 self._dead_letter(job)
             else:
                 self._submit(job)
+            return job.request_id
 
     @property
     def rules(self) -> RetryRules:
@@ -146,14 +175,14 @@ class Function:
 
         Return False if there is none.
         """
-        return self._instances.kill(secret_id)
+        return self.versions.kill(secret_id)
 
     def close(self) -> None:
         """Stop every worker; queued events are lost."""
         with self._changed:
             self._closed = True
             abandoned = [job.done for job in self._queues.synchronous.waiting if job.done]
-        self._instances.close()
+        self.versions.close()
         self._threads.shutdown()
         for done in abandoned:
             done.cancel()
@@ -176,20 +205,24 @@ class Function:
             if job.done is None and age > self._rules.max_event_age_seconds:
                 self._queues.pop(job)
                 self._dead_letter(job)
-            elif not (quota := self._memory_quota).acquire(self._memory_mb):
+            elif (revision := self.versions.route(job.qualifier)) is None:
+                self._queues.pop(job)
+                self._finish(job, _no_version(job))
+            elif not (quota := self._memory_quota).acquire(revision.memory_mb):
                 self._queues.pop(job)
                 self._finish(job, _over_quota(job))
             elif self._running >= self._max_concurrency:
-                quota.release(self._memory_mb)
+                quota.release(revision.memory_mb)
                 return
             else:
                 self._queues.pop(job)
                 self._running += 1
                 job.tries += 1
-                self._threads.submit(self._work, job, quota)
+                self._threads.submit(self._work, job, revision, quota)
 
     def _finish(self, job: Job, invocation: Invocation) -> None:
         """Record the outcome of one try, and schedule the next try if there is one."""
+        invocation = replace(invocation, finished=self._clock.now())
         self._finished.append(invocation)
         if job.done is not None:
             job.done.set_result(invocation)
@@ -217,6 +250,7 @@ class Function:
     def _dead_letter(self, job: Job) -> None:
         letter = dead_letter(
             self.deployment,
+            job.qualifier,
             job.queue.source,
             job.request_id,
             job.event,
@@ -232,36 +266,33 @@ class Function:
                 _log.exception("%s: a dead letter could not be written", self.name)
         self._changed.notify_all()
 
-    def _work(self, job: Job, quota: MemoryQuota) -> None:
+    def _work(self, job: Job, revision: Revision, quota: MemoryQuota) -> None:
         """Run one try in one instance. Runs in a thread of its own, without the lock."""
         try:
-            invocation = self._instances.work(job.event, job.request_id)
+            invocation = revision.runner.work(job.event, job.request_id)
         except Exception as problem:
             # No instance could be started (no such interpreter?): not the function's failure.
             _log.exception("%s: an event is lost", self.name)
             with self._changed:
-                self._release(quota)
+                self._release(revision, quota)
             if job.done is not None:
                 job.done.set_exception(problem)
             return
         with self._changed:
             self._finish(job, invocation)
-            self._release(quota)
+            self._release(revision, quota)
 
-    def _release(self, quota: MemoryQuota) -> None:
+    def _release(self, revision: Revision, quota: MemoryQuota) -> None:
         self._running -= 1
-        quota.release(self._memory_mb)
+        quota.release(revision.memory_mb)
         self._start_waiting()
         self._changed.notify_all()
-
-    @property
-    def _memory_mb(self) -> int:
-        return self.deployment.options.memory_mb
 
     def _schedule_timer(self, trigger: TimerTrigger) -> None:
         """Have the timer fire whenever its cron expression is due, starting with the next time.
 
         If the clock is advanced past several due times, the timer fires once, not once for each.
+        It ends when the trigger is replaced or removed.
         """
         moment = trigger.next(self._scheduler.now())
         if moment is None:
@@ -269,7 +300,7 @@ class Function:
 
         def fire_and_reschedule() -> None:
             with self._changed:
-                if self._closed:
+                if self._closed or not any(each is trigger for each in self.triggers):
                     return
             self._fire(trigger)
             self._schedule_timer(trigger)
@@ -287,6 +318,14 @@ def _require_size(event: Any, max_bytes: int, message: str) -> None:
 
 def _over_quota(job: Job) -> Invocation:
     failure = error("Resource limit reached: over the concurrency quota", "ResourceLimitReached")
-    return Invocation(
-        job.event, None, failure, Status.OVER_QUOTA, [], "", 0.0, False, job.request_id, 0
-    )
+    return _not_run(job, failure, Status.OVER_QUOTA)
+
+
+def _no_version(job: Job) -> Invocation:
+    """Fail an event whose version or alias was deleted after the event was accepted."""
+    failure = error(f"There is no version or alias {job.qualifier}", "ResourceNotFound")
+    return _not_run(job, failure, Status.LOAD_FAILURE)
+
+
+def _not_run(job: Job, failure: dict[str, Any], status: Status) -> Invocation:
+    return Invocation(job.event, None, failure, status, [], "", 0.0, False, job.request_id, 0)

@@ -25,6 +25,9 @@ class Runner(Protocol):
     def work(self, event: Any, request_id: str) -> Invocation:
         """Process one event in one instance. Raise OSError if none can be started."""
 
+    def retire(self) -> None:
+        """Stop idle instances, and busy ones as soon as they have finished."""
+
     def kill(self, secret_id: str) -> bool:
         """Kill the busy instance that has this key; return False if there is none."""
 
@@ -47,6 +50,7 @@ class Instances:
         self._lock = threading.Lock()
         self._idle: list[Worker] = []
         self._busy: set[Worker] = set()
+        self._retired = False
         self._closed = False
 
     def work(self, event: Any, request_id: str) -> Invocation:
@@ -69,6 +73,14 @@ class Instances:
             request_id,
             outcome.max_rss_kb,
         )
+
+    def retire(self) -> None:
+        with self._lock:
+            self._retired = True
+            idle, self._idle = self._idle, []
+        for worker in idle:
+            worker.stop()
+            worker.close()
 
     def kill(self, secret_id: str) -> bool:
         with self._lock:
@@ -115,7 +127,7 @@ class Instances:
     def _put_back(self, worker: Worker) -> None:
         with self._lock:
             self._busy.remove(worker)
-            if worker.alive and not self._closed:
+            if worker.alive and not self._retired and not self._closed:
                 self._idle.append(worker)
                 return
         worker.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from .status import Status
@@ -25,3 +26,5 @@ class Invocation:
     request_id: str
     max_rss_kb: int
     """The peak of the process so far, not of this invocation alone."""
+    finished: datetime | None = None
+    """By the sandbox's clock; the platform fills it in."""

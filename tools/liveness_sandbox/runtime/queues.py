@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections import deque
-from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
+from .aliases import DEFAULT
 from .invocation import Invocation
 from .status import Status
 from .triggers import CosTrigger, Trigger
@@ -29,6 +29,8 @@ class Job:
     """In the platform's time."""
     done: Future[Invocation] | None = None
     """Set if a caller waits for the result, that is, if the request is synchronous."""
+    qualifier: str = DEFAULT
+    """The version or the alias that the event is for."""
     tries: int = 0
     """The number of tries in an instance; a rejection for exceeding the quota does not count."""
     last_failure: tuple[Status, str] = (Status.OVER_QUOTA, "The message was never tried")
@@ -52,17 +54,21 @@ class Queue:
 class Queues:
     """The queues of one function. Not thread-safe: the function holds its lock."""
 
-    def __init__(self, triggers: Sequence[Trigger]) -> None:
+    def __init__(self) -> None:
         self.synchronous = Queue(_DIRECT)
-        self._asynchronous: dict[Trigger | None, Queue] = {
-            None: Queue(_DIRECT),
-            **{trigger: Queue(_source(trigger)) for trigger in triggers},
-        }
-        self._round_robin = deque(self._asynchronous.values())
+        self._direct = Queue(_DIRECT)
+        self._of_triggers: dict[tuple[str, ...], Queue] = {}
+        self._round_robin = deque([self._direct])
 
     def of(self, trigger: Trigger | None) -> Queue:
         """Return a trigger's queue; None stands for asynchronous calls of InvokeFunction."""
-        return self._asynchronous[trigger]
+        if trigger is None:
+            return self._direct
+        queue = self._of_triggers.get(trigger.identity)
+        if queue is None:
+            queue = self._of_triggers[trigger.identity] = Queue(_source(trigger))
+            self._round_robin.append(queue)
+        return queue
 
     @property
     def waiting(self) -> int:

@@ -51,7 +51,12 @@ class RegionQuota:
 
     def __init__(self, region: str) -> None:
         self._lock = threading.Lock()
-        self._unreserved = MemoryQuota(_REGION_MB.get(region, _DEFAULT_MB))
+        self.total_mb = _REGION_MB.get(region, _DEFAULT_MB)
+        self._unreserved = MemoryQuota(self.total_mb)
+
+    @property
+    def total_reserved_mb(self) -> int:
+        return self.total_mb - self._unreserved.limit_mb
 
     def allocate(self, reserved_mb: int | None) -> MemoryQuota:
         """Return a function's quota: a hard limit of its own (0 stops it), or the shared quota.

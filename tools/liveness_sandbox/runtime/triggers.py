@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..clock import iso_date
 from ..cos.store import Bucket
+from .aliases import DEFAULT
 
 if TYPE_CHECKING:
     from .cron import Cron
-
-
-DEFAULT_QUALIFIER = "$DEFAULT"
-"""The alias for all traffic, which points to $LATEST by default (583/36149). The sandbox has no
-versions: the event reaches the function whatever the qualifier is."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +22,16 @@ class CosTrigger:
     suffix: str = ""
     events: tuple[str, ...] = ("cos:ObjectCreated:*",)
     enabled: bool = True
-    qualifier: str = DEFAULT_QUALIFIER
+    qualifier: str = DEFAULT
+    """The version or the alias that gets the events."""
+    description: str = ""
+    changed: datetime | None = None
+    """When it was created or changed through the API."""
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What stays the same when it is enabled or disabled."""
+        return ("cos", self.bucket_name, self.prefix, self.suffix, *self.events, self.qualifier)
 
     @property
     def bucket_name(self) -> str:
@@ -50,7 +55,15 @@ class TimerTrigger:
     message: str = ""
     cron: str | None = None
     enabled: bool = True
-    qualifier: str = DEFAULT_QUALIFIER
+    qualifier: str = DEFAULT
+    description: str = ""
+    changed: datetime | None = None
+    """When it was created or changed through the API."""
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """What stays the same when it is enabled or disabled."""
+        return ("timer", self.name, self.qualifier)
 
     def __post_init__(self) -> None:
         self._schedule()  # report an invalid expression early

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from ..account import APPID, UIN, role_resource
 from ..api.errors import ApiError
+from ..api.fields import Models
 from ..api.service import Action, ActionService, Params
 from ..cam.invalid_policy import InvalidPolicy
 from ..cam.permissions import Permissions
@@ -39,28 +40,13 @@ class StsService(ActionService):
         self._issuer = keys
         self._clock = clock
         actions = {
-            "GetFederationToken": Action(
-                self._get_federation_token,
-                {"Name": str, "Policy": str},
-                {"DurationSeconds": int},
-            ),
+            "GetFederationToken": Action(self._get_federation_token, ("Name", "Policy")),
             "AssumeRole": Action(
-                self._assume_role,
-                {"RoleArn": str, "RoleSessionName": str},
-                {
-                    "DurationSeconds": int,
-                    "Policy": str,
-                    "ExternalId": str,
-                    "Tags": list,
-                    "SourceIdentity": str,
-                    "SerialNumber": str,
-                    "TokenCode": str,
-                },
-                self._role_resource,
+                self._assume_role, ("RoleArn", "RoleSessionName"), self._role_resource
             ),
-            "GetCallerIdentity": Action(_get_caller_identity, {}, {}, None),
+            "GetCallerIdentity": Action(_get_caller_identity, (), None),
         }
-        super().__init__(SERVICE, VERSION, actions, keys)
+        super().__init__(SERVICE, VERSION, actions, Models("sts.v20180813"), keys)
 
     def _get_federation_token(self, params: Params, principal: Principal) -> Mapping[str, Any]:
         """Issue keys for what both the caller and the policy allow."""

@@ -14,6 +14,8 @@ from .operation import Operation
 
 HEADER = "x-cos-storage-class"
 STANDARD = "STANDARD"
+NOT_APPENDABLE = ("INTELLIGENT_TIERING", "MAZ_INTELLIGENT_TIERING")
+"""Storage classes that APPEND Object does not have (436/7741)."""
 _ARCHIVED = ("ARCHIVE", "DEEP_ARCHIVE")
 _CLASSES = (
     STANDARD,

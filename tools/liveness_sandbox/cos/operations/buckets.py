@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from ...clock import iso_date
 from ...hosts import CosHost
 from ...wire import Reply, WireRequest
-from .. import request_body
+from .. import acl, request_body
 from ..errors import CosError
 from ..markup import document, element
 from ..signature import Identity
 from ..store import Bucket, Store
+from .listing import count
 from .operation import XML, Operation
 
 MAX_NAME_CHARACTERS = 60
 """Including the appid [doc 436/13312]."""
+MAX_LISTED = 2000
+MAX_BUCKETS = 200
+"""Of an account [doc 436/14518]."""
+
+
+def is_bucket_name(name: str) -> bool:
+    """Return whether a name, which includes an appid, is one that a bucket can have."""
+    is_short = len(name) <= MAX_NAME_CHARACTERS
+    return is_short and re.fullmatch(r"[a-z0-9](-?[a-z0-9])*-\d+", name) is not None
 
 
 class BucketOperations:
@@ -24,8 +34,16 @@ class BucketOperations:
         self._store = store
         self._has_uploads = has_uploads
 
-    def list_all(self, identity: Identity, region: str | None) -> Reply:
-        appid = identity.principal.appid
+    def list_all(self, identity: Identity, region: str | None, query: Mapping[str, str]) -> Reply:
+        """GET Service (436/8291): the buckets of the account, page by page."""
+        appid, marker = identity.principal.appid, query.get("marker", "")
+        limit = count(query, "max-keys", MAX_LISTED, minimum=1)
+        found = [
+            bucket
+            for bucket in self._store.buckets(appid)
+            if region in (None, bucket.region) and bucket.name > marker
+        ]
+        shown, is_truncated = found[:limit], len(found) > limit
         owner = element("ID", appid), element("DisplayName", appid)
         buckets = (
             element(
@@ -35,25 +53,35 @@ class BucketOperations:
                 element("CreationDate", iso_date(bucket.created)),
                 element("BucketType", "cos"),
             )
-            for bucket in self._store.buckets(appid)
-            if region in (None, bucket.region)
+            for bucket in shown
         )
-        body = element("Owner", *owner), element("Buckets", *buckets)
+        body = (
+            element("Owner", *owner),
+            element("Buckets", *buckets),
+            element("Marker", marker),
+            element("IsTruncated", "true" if is_truncated else "false"),
+            *((element("NextMarker", shown[-1].name),) if is_truncated else ()),
+        )
         return Reply(200, document(element("ListAllMyBucketsResult", *body)), XML)
 
-    def create(self, request: WireRequest, host: CosHost, identity: Identity) -> Reply:
+    async def create(self, request: WireRequest, host: CosHost, identity: Identity) -> Reply:
+        """PUT Bucket (436/7738)."""
         if not host.bucket.endswith(f"-{identity.principal.appid}"):
             raise CosError(403, "AccessDenied", "The bucket's name must end with your own APPID")
-        if len(host.bucket) > MAX_NAME_CHARACTERS or not re.match(
-            r"[a-z0-9](-?[a-z0-9])*-\d+$", host.bucket
-        ):
-            raise CosError(400, "InvalidBucketName", "The specified bucket is not valid")
         if self._store.find(host.bucket) is not None:
             # Even in another region: names are unique across regions.
             raise CosError(
                 409, "BucketAlreadyOwnedByYou", "The bucket already exists, and you own it"
             )
-        self._store.create(host.bucket, host.region)
+        if len(self._store.buckets(identity.principal.appid)) >= MAX_BUCKETS:
+            raise CosError(400, "TooManyBuckets", f"You have {MAX_BUCKETS} buckets already")
+        if "x-cos-tagging" in request.headers or await request.read():
+            # Tags, and the creation of a bucket in several availability zones.
+            raise CosError(405, "MethodNotAllowed", "The sandbox does not implement this operation")
+        wanted = acl.requested(request.headers, acl.OF_BUCKET)
+        bucket = self._store.create(host.bucket, host.region)
+        if wanted is not None:
+            bucket.configure(acl=wanted)
         return Reply(200, headers={"Location": f"/{host.bucket}"})
 
     async def head(self, operation: Operation) -> Reply:

@@ -26,13 +26,19 @@ class CopySources:
     def find(self, operation: Operation) -> StoredObject:
         """Find the object that the header names.
 
-        Its format is `<bucket-appid>.cos.<region>.myqcloud.com/<encoded key>[?versionId=<id>]`.
+        Its format is `<bucket-appid>.cos.<region>.myqcloud.com/<encoded key>[?versionId=<id>]`, or
+        `/<bucket-appid>/<encoded key>` for a bucket of the same region.
         """
         location, _, query = operation.request.headers[HEADER].partition("?")
-        name, _, path = location.partition("/")
-        host = host_of(name.lower())
-        bucket = self._store.find(host.bucket) if isinstance(host, CosHost) else None
-        if bucket is None or not isinstance(host, CosHost) or bucket.region != host.region:
+        if location.startswith("/"):
+            name, _, path = location[1:].partition("/")
+            bucket, region = self._store.find(name), operation.bucket.region
+        else:
+            name, _, path = location.partition("/")
+            host = host_of(name.lower())
+            bucket = self._store.find(host.bucket) if isinstance(host, CosHost) else None
+            region = host.region if isinstance(host, CosHost) else ""
+        if bucket is None or bucket.region != region:
             raise CosError(404, "NoSuchBucket", "The source bucket does not exist")
         if bucket.appid != operation.identity.principal.appid:
             raise CosError(403, "AccessDenied", "Access Denied.")
@@ -41,6 +47,8 @@ class CopySources:
         stored = find(bucket, unquote(path), parse_qs(query).get("versionId", [None])[0])
         encryption.require_key(stored.encryption, _source_headers(operation))
         self._archive.require_readable(stored)
+        if stored.object_type == "appendable":
+            raise CosError(400, "InvalidRequest", "An appendable object cannot be copied")
         if is_unmodified(stored, _source_headers(operation)):
             raise CosError(412, "PreconditionFailed", "The source does not meet the preconditions")
         return stored

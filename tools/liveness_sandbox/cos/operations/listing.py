@@ -34,6 +34,7 @@ async def list_versions(operation: Operation) -> Reply:
         query.get("key-marker", ""),
         _version,
         id_marker,
+        next_id="NextVersionIdMarker",
     )
     return Reply(200, body, XML)
 
@@ -45,6 +46,7 @@ def _listing(
     marker: str,
     entry: Callable[[StoredObject, str, Bucket], Markup],
     *further_markers: Markup,
+    next_id: str = "",
 ) -> bytes:
     bucket, query = operation.bucket, operation.request.query
     page = _page(bucket.listing_view(), query, marker)
@@ -52,12 +54,18 @@ def _listing(
     next_marker = Markup()
     if page.next_marker:
         next_marker = element(f"Next{marker_name}", encoded(page.next_marker))
+    next_version = Markup()
+    if page.next_marker and next_id:
+        last = page.objects[-1] if page.objects else None
+        is_object = last is not None and last.key == page.next_marker
+        next_version = element(next_id, (last.version_id or "") if is_object and last else "")
     return document(
         element(
             root,
             element(marker_name, encoded(marker)),
             *further_markers,
             next_marker,
+            next_version,
             *_common(page, bucket, query),
             *(entry(stored, encoded(stored.key), bucket) for stored in page.objects),
         )
@@ -72,7 +80,8 @@ def _version(stored: StoredObject, key: str, bucket: Bucket) -> Markup:
     return element(
         "Version",
         *_description(stored, key, bucket),
-        element("VersionId", stored.version),
+        # Empty if the bucket never had versions, and null if it had them [doc 436/31551].
+        element("VersionId", stored.version_id or ""),
         element("IsLatest", "true"),
     )
 

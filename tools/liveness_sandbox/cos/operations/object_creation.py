@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from ...blobs import SPOOL_BYTES, Blob, BlobSlice, BlobStore
 from ...clock import Clock
 from ...wire import WireRequest
-from .. import encryption, request_body
+from .. import acl, encryption, request_body
 from ..attributes import Attributes
 from ..errors import CosError
 from ..store import METADATA_PREFIX, Bucket, CreationInfo, ObjectExists, StoredObject
@@ -46,6 +46,7 @@ def parse_attributes(headers: Mapping[str, str], bucket: Bucket) -> Attributes:
         tagging.from_headers(headers),
         archive.requested_class(headers),
         encryption.requested(headers, bucket.encryption),
+        acl.requested(headers, acl.OF_OBJECT) or acl.Acl(acl.DEFAULT),
     )
 
 
@@ -72,6 +73,7 @@ def describe(
         tags=attributes.tags,
         storage_class=attributes.storage_class,
         encryption=attributes.encryption,
+        acl=attributes.acl,
     )
 
 

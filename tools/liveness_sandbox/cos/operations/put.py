@@ -13,7 +13,7 @@ from ..errors import CosError
 from ..markup import document, element
 from ..signature import Authenticator
 from ..store import Bucket, Store
-from . import form, tagging
+from . import archive, form, tagging
 from .copying import CopySources
 from .object_creation import (
     check_key,
@@ -55,7 +55,14 @@ class UploadOperations:
         headers = operation.request.headers
         source = self._sources.find(operation)
         attributes = requested_attributes(operation)
-        if _copies(headers.get("x-cos-metadata-directive", "Copy")):
+        copies_metadata = _copies(headers.get("x-cos-metadata-directive", "Copy"))
+        if copies_metadata and source is operation.bucket.get(operation.key):
+            raise CosError(
+                400,
+                "InvalidRequest",
+                "A copy onto the object itself needs x-cos-metadata-directive: Replaced",
+            )
+        if copies_metadata:
             attributes = replace(attributes, headers=source.headers, metadata=source.metadata)
         if _copies(headers.get(tagging.DIRECTIVE, "Copy")):
             attributes = replace(attributes, tags=source.tags)
@@ -69,6 +76,10 @@ class UploadOperations:
     async def append(self, operation: Operation) -> Reply:
         """APPEND Object (436/7741)."""
         attributes = requested_attributes(operation)
+        if attributes.storage_class in archive.NOT_APPENDABLE:
+            raise CosError(
+                400, "InvalidArgument", f"{attributes.storage_class} objects are not appendable"
+            )
         before = operation.bucket.get(operation.key)
         if before is not None and before.object_type != "appendable":
             raise CosError(409, "ObjectNotAppendable", "The object is not appendable")

@@ -1,0 +1,137 @@
+"""Every command says first what it works on; errors name whose key, clock or network is meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from liveness.errors import ConfigurationError, StoreUnavailableError
+from liveness_cli.account.errors import RequestRefused
+from liveness_cli.errors import reason_of_error
+from tests.conftest import Cloud
+
+from .conftest import Command, assert_one_sentence
+
+COMMANDS = [
+    ("status",),
+    ("explain", "anna"),
+    ("reconcile", "--dry-run"),
+    ("forget", "anna", "--dry-run"),
+    ("doctor",),
+    ("configure", "--dry-run"),
+    ("threshold",),
+    ("export", "out"),
+    ("cost",),
+    ("token", "anna"),
+    ("upload", "anna", "--live", "live.bin"),
+]
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda arguments: arguments[0])
+def test_the_first_line_names_bucket_and_sandbox(
+    cloud: Cloud, liveness: Command, arguments: tuple[str, ...]
+) -> None:
+    with open("live.bin", "wb") as package:
+        package.write(b"package")
+
+    called = liveness(*arguments)
+
+    place = f"Bucket faces-1250000000 in the sandbox on {cloud.sandbox.url.removeprefix('http://')}"
+    assert called.stderr.splitlines()[0] == place
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda arguments: arguments[0])
+def test_half_of_the_variables_is_an_error(
+    liveness: Command, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    with open("live.bin", "wb") as package:
+        package.write(b"package")
+    monkeypatch.delenv("TENCENTCLOUD_SECRETKEY")
+    monkeypatch.delenv("TENCENTCLOUD_SECRET_KEY", raising=False)
+    monkeypatch.delenv("LIVENESS_BUCKET")
+
+    called = liveness(*arguments)
+
+    assert called.exit_code == 2
+    assert "TENCENTCLOUD_SECRETKEY" in called.stderr
+    assert "LIVENESS_BUCKET is missing" in called.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [
+        ("AuthFailure.SecretIdNotFound", "your key is not known"),
+        ("AuthFailure.SignatureFailure", "your secret key does not belong to the secret id"),
+        ("AuthFailure.SignatureExpire", "this machine's clock"),
+        ("AuthFailure.TokenFailure", "your temporary keys have expired"),
+        ("UnauthorizedOperation.CAM", "check the policy of your key"),
+        ("ResourceNotFound.Function", "no such function is deployed in this region"),
+    ],
+)
+def test_a_refusal_says_whose_key_or_clock_or_deployment_is_meant(code: str, meaning: str) -> None:
+    assert str(RequestRefused("GetFunction", code)).startswith(f"GetFunction: {code}: {meaning}")
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [
+        ("403", "check that your key is right, and check the policy of your key"),
+        ("403 AccessDenied", "check the policy of your key"),
+        ("403 InvalidAccessKeyId", "your key is not known"),
+        ("403 SignatureDoesNotMatch", "your secret key does not belong to the secret id"),
+        ("403 RequestTimeTooSkewed", "this machine's clock"),
+    ],
+)
+def test_a_refusal_of_cos_is_not_blamed_on_the_function(code: str, meaning: str) -> None:
+    lead = f"COS HEAD 'a' in 'b': {code}"
+    error = ConfigurationError(f"{lead}: check the execution role's policy")
+
+    assert reason_of_error(error).startswith(f"{lead}: {meaning}")
+
+
+def test_without_a_network_the_network_is_named() -> None:
+    assert "check this machine's network" in reason_of_error(
+        StoreUnavailableError("HEAD 'a': ConnectionError")
+    )
+    assert reason_of_error(StoreUnavailableError("COS HEAD 'a': 503")) == "COS HEAD 'a': 503"
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("command", ["status", "explain", "forget", "retry", "doctor"])
+def test_every_command_without_a_connection_names_the_network(
+    cloud: Cloud, liveness: Command, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nobody listens there
+    arguments = ["anna"] if command in ("explain", "forget", "retry") else []
+
+    called = liveness(command, *arguments)
+
+    assert called.exit_code == (3 if command == "doctor" else 1)
+    assert "check this machine's network" in called.output.replace("\n", " ").replace("  ", "")
+
+
+@pytest.mark.parametrize("command", ["explain", "forget", "retry", "upload", "token"])
+def test_a_pair_id_that_begins_with_a_dash_is_told_how_to_be_given(
+    liveness: Command, command: str
+) -> None:
+    called = liveness(command, "-x17")
+
+    assert called.exit_code == 2
+    assert_one_sentence(called, "No such option", f"{command} -- …")
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_pair_id_that_begins_with_a_dash_works_behind_two(liveness: Command) -> None:
+    called = liveness("explain", "--", "-x17")
+
+    assert called.exit_code == 0
+    assert "Pair -x17" in called.stdout
+
+
+@pytest.mark.parametrize("threshold", ["0.7", "1", "101", "-1"])
+def test_a_threshold_on_the_wrong_scale_is_refused(liveness: Command, threshold: str) -> None:
+    called = liveness("threshold", f"--at={threshold}")
+
+    assert called.exit_code == 2
+    assert_one_sentence(called, "100")

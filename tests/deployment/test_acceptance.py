@@ -1,0 +1,133 @@
+"""`liveness accept`: the first real run, on an installation of the real package."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from liveness_cli.account.function import Invoked
+from liveness_cli.deploy.acceptance import Observed, answers_of
+from tests.conftest import ROOT
+
+from .conftest import BUCKET, Deployment
+from .test_drift import disable_the_trigger
+from .test_real_function import archive, uncompiled
+
+__all__ = ["archive", "uncompiled"]
+SAMPLE = ROOT / "events/sample"
+FILES = ("--live", str(SAMPLE / "live.bin"), "--reference", str(SAMPLE / "reference.jpg"))
+
+
+@pytest.fixture
+def installation(
+    deployment: Deployment, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> Deployment:
+    """The real function, and the key of the account's owner; waiting lets it work."""
+    deployment.package = archive
+    deployment.deploy("--yes")
+    keys = deployment.sandbox.credentials
+    monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", keys.secret_id)
+    monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", keys.secret_key)
+    monkeypatch.setattr(
+        "liveness.cloud.system.SystemClock.sleep", lambda self, seconds: time.sleep(0.02)
+    )
+    return deployment
+
+
+def test_the_first_run_answers_the_questions_and_costs_one_call(installation: Deployment) -> None:
+    value = installation.value("accept", "--yes", *FILES)
+
+    answers = {answer["question"]: answer["answer"] for answer in value["answers"]}
+    assert len(answers) == 7
+    assert [each for each in answers.values() if each == "no"] == []
+    assert list(answers.values())[:4] == ["yes"] * 4
+    assert value["explanation"]["state"] == "passed"
+    assert len(installation.sandbox.faceid.billed) == 1
+
+
+def test_the_report_names_no_person_bucket_or_key(installation: Deployment) -> None:
+    value = installation.value("accept", "--yes", *FILES)
+
+    report = Path(value["report"]).read_text()
+    result = json.loads(report)
+    assert result["answers"] == value["answers"]
+    keys = installation.sandbox.credentials
+    for text in (
+        value["pair_id"],
+        value["pair_id"][-16:],
+        BUCKET,
+        "1250000000",
+        keys.secret_id,
+        "96.3",
+    ):
+        assert text not in report
+    assert "q-sign" not in installation.run("accept", "--yes", *FILES).output
+
+
+def test_it_says_what_it_costs_and_asks(installation: Deployment) -> None:
+    result = installation.run("accept", *FILES, stdin="n\n")
+
+    assert result.exit_code == 1
+    assert "one call is billed" in result.stderr
+    assert installation.sandbox.faceid.calls == []
+
+
+def test_a_pair_whose_event_is_lost_still_has_an_answer(installation: Deployment) -> None:
+    disable_the_trigger(installation)
+
+    value = installation.value("accept", "--yes", "--timeout", "0", *FILES)
+
+    answers = [answer["answer"] for answer in value["answers"]]
+    assert answers[:3] == ["yes", "no", "yes"]
+    assert len(installation.sandbox.faceid.billed) == 1
+
+
+def test_without_a_function_nothing_is_uploaded(deployment: Deployment) -> None:
+    result = deployment.run("accept", "--yes", *FILES)
+
+    assert result.exit_code == 1
+    assert "`liveness deploy` first" in result.stderr
+
+
+def observed(**changes: Any) -> Observed:
+    started = json.dumps({"event": "instance.started", "cpu_share": 0.14})
+    pair_id = "accept 验收"
+    usual = Observed(
+        first_check=Invoked({}, None, (started,), 900.0),
+        second_check=Invoked({}, None, ("{}",), 90.0),
+        pair_id=pair_id,
+        came_by_event=True,
+        result={"reason": {"code": "Success"}},
+        repeated=Invoked({}, None, (json.dumps({"pair_id": pair_id}, ensure_ascii=False),)),
+        created=[True, *[False] * 19],
+        transfer="presign",
+    )
+    return usual._replace(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "number", "answer"),
+    [
+        ({}, 0, "yes"),
+        ({"result": {"reason": {"code": "FailedOperation.DownLoadError"}}}, 0, "no"),
+        ({"result": None}, 0, "unknown"),
+        ({"transfer": "upload"}, 0, "unknown"),
+        ({"came_by_event": False}, 1, "no"),
+        ({"created": [True, True]}, 2, "no"),
+        ({"created": [False, False]}, 2, "no"),
+        ({"repeated": Invoked({}, None, ('{"pair_id": "accept ??"}',))}, 3, "no"),
+        ({"repeated": Invoked({}, None, ())}, 3, "unknown"),
+        ({}, 4, "yes"),
+        ({"first_check": Invoked({}, None, ("{}",))}, 4, "unknown"),
+        ({"first_check": Invoked({}, None, ("{}",))}, 5, "unknown"),
+        ({}, 6, "unknown"),
+    ],
+)
+def test_an_answer_follows_from_what_was_observed(
+    changes: dict[str, Any], number: int, answer: str
+) -> None:
+    assert list(answers_of(observed(**changes)))[number].answer == answer

@@ -1,0 +1,188 @@
+"""`tools/install.py` on a small project that needs no package index."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+PROJECT = """
+[build-system]
+requires = []
+build-backend = "backend"
+backend-path = ["."]
+
+[project]
+name = "small"
+version = "1"
+
+[project.optional-dependencies]
+tools = []
+test = []
+"""
+# What `pip install -e` asks of a build system.
+BACKEND = """
+import zipfile
+
+METADATA = "Metadata-Version: 2.1\\nName: small\\nVersion: 1\\nProvides-Extra: tools\\n" \\
+    "Provides-Extra: test\\n"
+
+
+def build_editable(folder, config_settings=None, metadata_directory=None):
+    name = "small-1-py3-none-any.whl"
+    with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
+        wheel.writestr("small_project.py", "")
+        wheel.writestr("small-1.dist-info/METADATA", METADATA)
+        wheel.writestr(
+            "small-1.dist-info/WHEEL",
+            "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+        )
+        wheel.writestr("small-1.dist-info/RECORD", "")
+    return name
+"""
+UNWRITABLE = Path("/sys/.venv")
+
+
+def install(
+    project: Path, *extras: str, environ: Mapping[str, str] = {}, environment: str = ".venv"
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "tools/install.py", environment, *(extras or ("tools",))],
+        cwd=project,
+        env={**os.environ, "PIP_NO_INDEX": "1", **environ},
+        capture_output=True,
+        text=True,
+    )
+
+
+def imports(project: Path, code: str = "import small_project") -> bool:
+    command = [str(project / ".venv/bin/python"), "-I", "-c", code]
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+def project_in(folder: Path) -> Path:
+    (folder / "tools").mkdir(parents=True)
+    shutil.copy(ROOT / "tools/install.py", folder / "tools")
+    (folder / "pyproject.toml").write_text(PROJECT)
+    (folder / "backend.py").write_text(BACKEND)
+    (folder / "constraints.txt").touch()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project in a folder with spaces, whose user has pip configured for other purposes."""
+    folder = tmp_path_factory.mktemp("a folder")
+    project = project_in(folder / "with spaces")
+    home = folder / "home"
+    (home / ".config/pip").mkdir(parents=True)
+    options = f"user = true\\ntarget = {folder}/elsewhere\\nrequire-virtualenv = true\\n"
+    (home / ".config/pip/pip.conf").write_text(f"[global]\\n{options}".replace("\\\\n", "\\n"))
+    environ = {"HOME": str(home), "PIP_USER": "1", "PIP_PREFIX": f"{folder}/elsewhere"}
+
+    done = install(project, environ=environ)
+
+    assert done.returncode == 0, done.stderr
+    assert f"Setting up .venv with Python {sys.version.split()[0]}, once" in done.stdout
+    assert "Installed" in done.stdout
+    assert not (folder / "elsewhere").exists()
+    return project
+
+
+def test_it_is_installed_whatever_a_user_tells_pip(installed: Path) -> None:
+    assert imports(installed)
+
+
+def test_what_fits_is_left_alone_and_needs_no_network(installed: Path) -> None:
+    before = (installed / ".venv/pyvenv.cfg").stat().st_mtime_ns
+
+    done = install(installed)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (installed / ".venv/pyvenv.cfg").stat().st_mtime_ns == before
+
+
+def test_a_copy_gets_an_environment_of_its_own(installed: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(installed, copy, symlinks=True)
+
+    # Its own Python runs it, as the Makefile has it where there is one.
+    done = subprocess.run(
+        [copy / ".venv/bin/python", "tools/install.py", ".venv", "tools"],
+        cwd=copy,
+        env={**os.environ, "PIP_NO_INDEX": "1"},
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "Setting up" in done.stdout
+    assert json.loads((copy / ".venv/installed.json").read_text())["root"] == str(copy)
+    assert imports(copy)
+    assert imports(installed), "the first one is as it was"
+
+
+def test_more_is_added_and_nothing_taken_away(installed: Path) -> None:
+    done = install(installed, "test")
+
+    assert done.returncode == 0, done.stderr
+    assert "Setting up" not in done.stdout
+    assert json.loads((installed / ".venv/installed.json").read_text())["extras"] == [
+        "test",
+        "tools",
+    ]
+
+
+@pytest.mark.parametrize("damage", ["another version", "a Python that is gone", "interrupted"])
+def test_what_does_not_fit_is_made_anew(installed: Path, damage: str) -> None:
+    record = installed / ".venv/installed.json"
+    environ = {}
+    if damage == "another version":
+        record.write_text(record.read_text().replace('"python": "3.', '"python": "2.'))
+        environ["PYTHON"] = sys.executable  # as the Makefile says that one was asked for
+    elif damage == "a Python that is gone":
+        (installed / ".venv/bin/python").unlink()
+    else:
+        record.unlink()
+
+    done = install(installed, environ=environ)
+
+    assert done.returncode == 0, done.stderr
+    assert "Setting up" in done.stdout
+    assert imports(installed)
+
+
+def test_a_missing_package_is_a_sentence_after_pips_own(tmp_path: Path) -> None:
+    project = project_in(tmp_path / "project")
+    (project / "pyproject.toml").write_text(PROJECT.replace("tools = []", 'tools = ["no-such"]'))
+    (project / "backend.py").write_text(
+        BACKEND.replace('"Provides-Extra: test', '"Requires-Dist: no-such\\nProvides-Extra: test')
+    )
+
+    done = install(project)
+
+    assert done.returncode == 1
+    assert "no-such" in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("pip could not install the packages")
+    assert not (project / ".venv/installed.json").exists()
+
+
+@pytest.mark.skipif(not UNWRITABLE.parent.exists(), reason="needs a folder that nobody may write")
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    project = project_in(tmp_path / "project")
+
+    done = install(project, environment=str(UNWRITABLE))
+
+    assert done.returncode == 1
+    [sentence] = done.stderr.splitlines()
+    assert sentence.startswith(f"{UNWRITABLE} cannot be written")
+    assert "use a copy of this folder" in sentence

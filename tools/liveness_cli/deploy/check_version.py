@@ -1,0 +1,64 @@
+"""Have a version of the function check itself before it gets traffic."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from liveness.runtime import Clock
+
+from ..account.errors import AccountError, RequestRefused
+from ..account.function import DeployedFunction
+from ..operator.remote import reason_of
+
+# A new role or policy takes a while until it is in force everywhere.
+_TRIES = 4
+_PAUSE_SECONDS = 5.0
+
+
+class Checked(NamedTuple):
+    """What a version that works found out."""
+
+    cpu_share: float | None
+    """The part of a core that its instance had while it started; None if the log lacks it."""
+
+    def describe(self) -> str:
+        share = "" if self.cpu_share is None else f", it has {self.cpu_share:g} of a core"
+        return f"buckets and face API can be reached{share}"
+
+
+def check_version(function: DeployedFunction, clock: Clock, version: str) -> Checked:
+    """Invoke the version's self-check and return what it found out.
+
+    Raises AccountError if the version cannot be invoked, or says why it would not work.
+    """
+    reason = ""
+    for tried in range(_TRIES):
+        if tried:
+            clock.sleep(_PAUSE_SECONDS)
+        try:
+            invoked = function.invoke({"check": {}}, version)
+        except RequestRefused as error:
+            raise AccountError(f"it cannot be invoked: {error}") from None
+        if invoked.error is not None:
+            reason = reason_of(invoked)
+            continue
+        checked = invoked.returned.get("check") if isinstance(invoked.returned, dict) else None
+        if isinstance(checked, dict):
+            return Checked(_cpu_share(invoked.log))
+        raise AccountError("its code does not know the self-check")
+    raise AccountError(reason)
+
+
+def _cpu_share(log: Sequence[str]) -> float | None:
+    """Read it from the line that a new instance logs."""
+    for line in log:
+        try:
+            fields = json.loads(line)
+        except ValueError:  # the platform's own line
+            continue
+        share = fields.get("cpu_share") if isinstance(fields, dict) else None
+        if isinstance(share, (int, float)):
+            return share
+    return None

@@ -1,0 +1,50 @@
+"""What a deployment would change, and why it must not begin. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from .bucket_plan import bucket_changes
+from .change import Change
+from .desired import Desired
+from .found import Found, FoundFunction
+from .log_plan import alarm_changes, topic_changes
+from .refusals import refusals
+from .release_plan import function_changes, retry_changes
+from .role_plan import policy_changes, role_changes
+from .trigger_plan import trigger_changes
+
+
+class Plan(NamedTuple):
+    """Why nothing may be changed, or else the changes in the order in which they are made."""
+
+    refusals: Sequence[str]
+    changes: Sequence[Change]
+    kept: Sequence[str]
+    """What differs from the usual, and stays as it is."""
+
+
+def make_plan(desired: Desired, found: Found) -> Plan:
+    """Compare, and put the changes in an order in which nothing wakes what does not work yet."""
+    return Plan(
+        list(refusals(desired, found)),
+        [
+            *bucket_changes(desired, found),
+            *topic_changes(desired.manifest, found.logs),
+            *policy_changes(desired, found),
+            *role_changes(desired, found),
+            *function_changes(desired, found),
+            *retry_changes(found.function),
+            *trigger_changes(desired.manifest.triggers, found.function),
+            *alarm_changes(desired.manifest, desired.notify, found.logs),
+        ],
+        list(_kept(found.function)),
+    )
+
+
+def _kept(function: FoundFunction | None) -> Iterator[str]:
+    if function is not None and function.reserved_mb == 0:
+        yield "the function is stopped (0 MB reserved): `liveness configure --reserved-mb none`"
+    elif function is not None and function.reserved_mb:
+        yield f"{function.reserved_mb} MB are reserved for the function"

@@ -1,0 +1,18 @@
+"""A text in the languages in which people read what `liveness` found."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+ENGLISH, CHINESE = "en", "zh"
+LANGUAGES = (ENGLISH, CHINESE)
+
+
+class Text(NamedTuple):
+    """One text in both languages; `{name}` stands for a value."""
+
+    en: str
+    zh: str
+
+    def in_language(self, language: str) -> str:
+        return self.zh if language == CHINESE else self.en
