@@ -279,7 +279,7 @@ def reconciled_first(seed: int, keys: int, resources: Resources) -> Figures:
         runs.append(_reconcile_once(world, store))
     return {
         "parked": sum(run.parked for run in runs),
-        "HEADs": sum(run.heads for run in runs) / (keys / 2),
+        "HEADs": sum(run.heads for run in runs) / sum(run.checked for run in runs),
         "runs": sum(run.seconds for run in runs) / (keys / 2) * _MONTH_PAIRS / _RUN_SECONDS,
     }
 
