@@ -71,6 +71,7 @@ class Load:
     way: Distribution | None = None  # from a handler to the API
     calls: Distribution | None = None  # duration of a call
     resources: Resources | None = None  # of an instance; None: no limits, and each event a new one
+    instances: int = 500  # at most, at once
 
     @property
     def uploads(self) -> dict[str, float]:
@@ -164,7 +165,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 def run(load: Load, handler: str, seed: int = SEED) -> Figures:
     """Put one handler under the load, until no event is left."""
-    world = BurstWorld(seed, LIMITERS[load.limiter](), load.limit)
+    world = BurstWorld(seed, LIMITERS[load.limiter](), load.limit, load.instances)
     kernel, face = world.kernel, world.face
     world.handler = HANDLERS[handler](world)
     world.settings["LIVENESS_RATE_LIMIT"] = f"{load.limit:g}"
