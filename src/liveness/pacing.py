@@ -27,13 +27,14 @@ from typing import Any, Protocol
 from .breaker import CallOutcome
 from .runtime import Clock
 
-# The share of calls that may be refused.
+# The share of calls that may be refused, and how many of a group: the next one waits for them.
 _REFUSED_SHARE = 0.03
+_REFUSED_OF_GROUP = 0.15
 # Seconds: at the beginning, for one refusal, and at most.
 _FIRST_DISTANCE = 0.02
 _DISTANCE_STEP = 0.004
 _MAX_DISTANCE = 7.0
-# Refusals within a second double the step, so often at most.
+# Refusals within a second double the step: so often if all calls are refused, and at most.
 _MAX_DOUBLINGS = 5
 # Up to this distance calls start in groups; what is more returns by this share at each admission.
 _MAX_GROUP_DISTANCE = 0.06
@@ -149,6 +150,7 @@ class SteeredPacer:
         # As many starts as one second may hold, or one in a longer time.
         self._calls = max(1, int(rate))
         self._window = max(1.0, 1 / rate)
+        self._refused_share = min(_REFUSED_SHARE, _REFUSED_OF_GROUP / self._calls)
         self._distance = _FIRST_DISTANCE
         self._lead = _FIRST_LEAD
         # Sorted, the latest ones: of permits that hold a place, and of calls.
@@ -312,12 +314,12 @@ class SteeredPacer:
             if now < self._steers_from:
                 return
             self._refused = [*(one for one in self._refused if one > now - 1), now]
-            doublings = min(len(self._refused) - 1, _MAX_DOUBLINGS)
-            step = _DISTANCE_STEP * (1 - _REFUSED_SHARE) * 2**doublings
+            doublings = min((len(self._refused) - 1) * _MAX_DOUBLINGS / self._calls, _MAX_DOUBLINGS)
+            step = _DISTANCE_STEP * (1 - self._refused_share) * 2**doublings
             self._distance = min(self._distance + step, _MAX_DISTANCE)
 
     def _narrow(self) -> None:
         with self._lock:
-            step = _DISTANCE_STEP * _REFUSED_SHARE
+            step = _DISTANCE_STEP * self._refused_share
             step = max(step, _RETURN_SHARE * (self._distance - _MAX_GROUP_DISTANCE))
             self._distance = max(0.0, self._distance - step)
