@@ -209,15 +209,16 @@ def _candidates(ctx: Context, listed: dict[str, _Listed], state: State) -> list[
     """
     oldest = ctx.store.now() - LEDGER_KEPT_SECONDS
     changed_since = max(oldest, state.finished_pass_began - _OVERLAP_SECONDS)
-    recent = {name for name, pair in listed.items() if pair.last_change >= changed_since}
+    recent = [name for name, pair in listed.items() if pair.last_change >= changed_since]
     if not state.is_full:
-        return list(recent)
+        return recent
     written_since = max(oldest, state.full_pass_began - _OVERLAP_SECONDS)
     written = _results_of(ctx, listed)
+    known = set(recent)
     return [
         pair_id
         for pair_id, pair in listed.items()
-        if pair_id in recent
+        if pair_id in known
         or (pair_id not in written and pair.last_change >= oldest)
         # Each pair is checked at least once an overlap after its last change.
         or written.get(pair_id, 0.0)
