@@ -34,7 +34,9 @@ _REFUSED_OF_GROUP = 0.15
 _FIRST_DISTANCE = 0.02
 _DISTANCE_STEP = 0.004
 _MAX_DISTANCE = 7.0
-# Refusals within a second double the step: so often if all calls are refused, and at most.
+# Of the refusals within a second, those beyond what chance makes double the step: so often if all
+# calls are refused, and at most.
+_REFUSED_BY_CHANCE = 1.5
 _MAX_DOUBLINGS = 5
 # Up to this distance calls start in groups; what is more returns by this share at each admission.
 _MAX_GROUP_DISTANCE = 0.06
@@ -314,7 +316,8 @@ class SteeredPacer:
             if now < self._steers_from:
                 return
             self._refused = [*(one for one in self._refused if one > now - 1), now]
-            doublings = min((len(self._refused) - 1) * _MAX_DOUBLINGS / self._calls, _MAX_DOUBLINGS)
+            more = max(0, len(self._refused) - _REFUSED_BY_CHANCE)
+            doublings = min(more * _MAX_DOUBLINGS / self._calls, _MAX_DOUBLINGS)
             step = _DISTANCE_STEP * (1 - self._refused_share) * 2**doublings
             self._distance = min(self._distance + step, _MAX_DISTANCE)
 
