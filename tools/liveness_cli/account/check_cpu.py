@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from liveness.keys import drain_shards
+
 from .facts import Facts, Unavailable
 from .findings import Finding, failed, passed, skipped
 
@@ -15,7 +17,9 @@ _CPU_SECONDS_PER_PAIR = 0.02
 
 
 def check_cpu(facts: Facts) -> Finding:
-    deployed, rate = facts.deployed, facts.settings.rate_limit
+    deployed, settings = facts.deployed, facts.settings
+    # Above what one drainer keeps, several share the rate.
+    rate = settings.rate_limit / drain_shards(settings)
     if isinstance(deployed, Unavailable):
         return skipped("cpu", deployed)
     if deployed is None:
@@ -30,7 +34,7 @@ def check_cpu(facts: Facts) -> Finding:
     needed = math.ceil(rate * _CPU_SECONDS_PER_PAIR * _MB_PER_CORE)
     return failed(
         "cpu",
-        f"{finding} in one instance, and LIVENESS_RATE_LIMIT is {rate:g}",
+        f"{finding} in one instance, and LIVENESS_RATE_LIMIT={settings.rate_limit:g} needs {rate:g}",
         f"set memorySize in serverless.yml to {needed} or more, unless cpu_share in the event "
         "instance.started of the function's log shows that its share is larger",
     )
