@@ -51,8 +51,8 @@ _MAX_GROUP_SPREAD = 0.5
 _SETTLING_SECONDS = 2.0
 # Calls whose preparation takes longer are not ready at one moment.
 _MAX_GROUP_LEAD = 0.4
-# A worker that waits longer looks again meanwhile: another one may have given its turn back, and all
-# may be waiting when the slot must be renewed.
+# A worker that waits longer looks again: another one may have given its turn back, and all may be
+# waiting when the slot must be renewed.
 _LOOK_SECONDS = 0.2
 _ADMITTED = (CallOutcome.VERDICT, CallOutcome.ANSWERED, CallOutcome.BAD_LINK)
 
