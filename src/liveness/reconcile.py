@@ -211,7 +211,7 @@ def _candidates(ctx: Context, listed: dict[str, _Listed], state: State) -> list[
     changed_since = max(oldest, state.finished_pass_began - _OVERLAP_SECONDS)
     recent = {name for name, pair in listed.items() if pair.last_change >= changed_since}
     if not state.is_full:
-        return list(recent)
+        return [name for name in listed if name in recent]
     written_since = max(oldest, state.full_pass_began - _OVERLAP_SECONDS)
     written = _results_of(ctx, listed)
     return [
