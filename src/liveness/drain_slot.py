@@ -89,6 +89,7 @@ class SlotLease:
             if (busy := drain_busy_key(key)) not in self._announced:
                 self._ctx.store.create(bucket, busy, b"{}")
                 self._announced.append(busy)
+        del self._announced[:-2]  # of slots that are over: nobody looks at them
 
     def release(self) -> bool:
         """Delete the current slot and, if it was taken early, the next: events wait for us.

@@ -113,15 +113,14 @@ class DueMarkers:
         """Draw the next marker whose pair is not being processed; None if there is none now."""
         self._sort()
         if self._obsolete:
-            return DueMarker(self._obsolete.popleft(), is_obsolete=True)
+            return DueMarker(self._take(self._obsolete.popleft()), is_obsolete=True)
         while (key := self._pop_next()) is not None:
-            self._held.discard(key)
             pair = _pair_of(key)
             if pair not in self._running:
+                self._take(key)
                 self._running[pair] = _Running(key, tuple(self._repeats.get(pair, ())))
-                self._drawn.add(key)
                 return DueMarker(key)
-            # A later listing finds this marker again.
+            self._held.discard(key)  # a later listing finds this marker again
         return None
 
     def done(self, key: str, finished: bool, has_new_marker: bool = False) -> None:
@@ -131,6 +130,12 @@ class DueMarkers:
         known_repeats = self._running[pair].known_repeats
         self._done.append(_Done(pair, finished, has_new_marker, known_repeats))
         del self._running[pair]
+
+    def _take(self, key: str) -> str:
+        """Hold a key no longer: it is handed out."""
+        self._held.discard(key)
+        self._drawn.add(key)
+        return key
 
     def _sort(self) -> None:
         """Sort what was processed and what was listed since the last draw."""

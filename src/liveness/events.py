@@ -46,7 +46,12 @@ class Trigger(NamedTuple):
     uploads: tuple[InputKey, ...] = ()  # for cos: the objects that it is about
 
     def image_of(self, pair_id: str) -> InputKey | None:
-        """Return the one reference image that the event is about, if about nothing else of it."""
+        """Return the one reference image that the event is about, if about nothing else of it.
+
+        One that is in another case is left out: then the package may be, too.
+        """
+        if pair_id in self.in_other_case:
+            return None
         uploads = [upload for upload in self.uploads if upload.pair_id == pair_id]
         return uploads[0] if len(uploads) == 1 and uploads[0].role == IMAGE else None
 

@@ -54,8 +54,9 @@ _MAX_GROUP_SPREAD = 0.5
 _SETTLING_SECONDS = 2.0
 # Calls whose preparation takes longer are not ready at one moment.
 _MAX_GROUP_LEAD = 0.4
-# A worker that waits longer renews the slot meanwhile: all workers may be waiting.
-_RENEW_SECONDS = 1.0
+# A worker that waits longer looks again: another one may have given its turn back, and all may be
+# waiting when the slot must be renewed.
+_LOOK_SECONDS = 0.2
 _ADMITTED = (CallOutcome.VERDICT, CallOutcome.ANSWERED, CallOutcome.BAD_LINK)
 
 
@@ -190,7 +191,7 @@ class SteeredPacer:
                     wait = turn - self._lead - now
                     if ahead < free and wait <= 0:
                         return self._grant(now, turn)
-                self._clock.sleep(min(max(wait, 0.001), _RENEW_SECONDS))
+                self._clock.sleep(min(max(wait, 0.001), _LOOK_SECONDS))
             return None
         finally:
             with self._lock:

@@ -90,7 +90,12 @@ def test_nothing_is_refused_and_nothing_is_allowed_that_is_not_needed(
     deploy_every_day(deployment)
     assert refused(deployment) == []
     deploying = requests_by(deployment.key, sandbox.requests)
-    for key in ("incoming/anna/live.bin", "results/anna/result.json", "ledger/claims/a"):
+    for key in (
+        "incoming/anna/live.bin",
+        "results/anna/result.json",
+        "frames/a",
+        "ledger/claims/a",
+    ):
         cos_client(sandbox).put_object(BUCKET, b"", f"liveness/{key}")
     deployment.as_role("installer", "deployer")
     keep_our_rules(sandbox)

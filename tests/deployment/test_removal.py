@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.sandbox.clients import cos_client
 
 from .conftest import BUCKET, WORKING, Deployment
-from .test_drift import disable_the_trigger
+from .test_drift import disable_the_trigger, give_the_role_more
 from .test_real_function import archive, has_result, uncompiled, upload
 
 __all__ = ["archive", "uncompiled"]
@@ -35,6 +35,7 @@ def test_nothing_but_the_data_is_left(deployment: Deployment) -> None:
 
 def test_the_data_is_deleted_only_if_asked_for(deployment: Deployment) -> None:
     deployment.deploy("--yes")
+    assert deployment.configure("--inputs-days", "9", "--frames-days", "8").exit_code == 0
     upload(deployment, "anna")
     cos_client(deployment.sandbox).put_object(BUCKET, b"", "elsewhere")
 
@@ -45,6 +46,7 @@ def test_the_data_is_deleted_only_if_asked_for(deployment: Deployment) -> None:
 
     assert result.exit_code == 0, result.output
     assert objects(deployment) == ["elsewhere"]
+    assert deployment.sandbox.bucket(BUCKET).lifecycle is None
 
 
 def test_a_pair_whose_event_was_lost_is_finished_first(
@@ -92,6 +94,18 @@ def test_an_attached_policy_is_kept(deployment: Deployment) -> None:
 
     assert deployment.policies() == ["liveness-reader"]
     assert "policy liveness-reader" in [each["what"] for each in value["kept"]]
+
+
+def test_a_role_that_something_else_may_use_is_kept(deployment: Deployment) -> None:
+    """Such as another installation in the account, under the same name of the role."""
+    deployment.deploy("--yes")
+    give_the_role_more(deployment)
+
+    value = deployment.value("remove", "--yes")
+
+    assert "role liveness-function" in [each["what"] for each in value["kept"]]
+    assert "liveness-function" in deployment.sandbox.identities
+    assert deployment.policies() == ["everything"]
 
 
 def test_the_function_of_another_bucket_is_not_removed(deployment: Deployment) -> None:

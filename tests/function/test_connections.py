@@ -110,6 +110,59 @@ def test_what_a_reply_leaves_unread_is_not_the_next_reply(
             assert store.get(BUCKET, "k", 10) is None
 
 
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        "HTTP/1.1 103 Early Hints\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n",
+    ],
+    ids=["an interim reply", "a malformed chunk"],
+)
+def test_what_follows_a_reply_that_is_not_understood_is_not_the_next_reply(
+    connections: Connections, monkeypatch: pytest.MonkeyPatch, beginning: str
+) -> None:
+    """The rest comes only after the next request was sent, so nothing can be seen of it before."""
+    date = "Sun, 22 Nov 2026 12:00:00 GMT"
+    of_another = (
+        f'HTTP/1.1 200 OK\r\nETag: "of-another"\r\nDate: {date}\r\nLast-Modified: {date}\r\n'
+        "Content-Length: 0\r\n\r\n"
+    )
+
+    def talk(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(beginning.encode())
+        if read_head(connection):
+            connection.sendall(of_another.encode())
+
+    with server(talk) as (url, _):
+        monkeypatch.setenv("http_proxy", url)
+        store = store_of(connections)
+        for _ in range(4):
+            with pytest.raises(StoreUnavailableError):
+                store.get(BUCKET, "k", 100)
+
+
+def test_a_connection_that_was_idle_for_long_is_not_used_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of one that was dropped while the instance was frozen nothing can be seen."""
+    now = 1000.0
+
+    def talk(connection: socket.socket) -> None:
+        while read_head(connection):
+            connection.sendall(NOT_FOUND)
+
+    monkeypatch.delenv("no_proxy", raising=False)
+    with server(talk) as (url, accepted), closing(Connections(lambda: now)) as connections:
+        monkeypatch.setenv("http_proxy", url)
+        store = store_of(connections)
+        for seconds in (0, 29, 29, 31):
+            now += seconds
+            assert store.head(BUCKET, "k") is None
+
+    assert len(accepted) == 2
+
+
 def test_a_body_that_ends_early_is_no_object(
     connections: Connections, monkeypatch: pytest.MonkeyPatch
 ) -> None:

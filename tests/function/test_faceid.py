@@ -314,3 +314,18 @@ def test_a_request_sent_before_the_deadline_may_be_billed(
             time.sleep(0.01)
 
     assert [answer.code for answer in late] == ["Success"]
+
+
+def test_claims_that_lead_to_no_call_open_no_connections_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Packages that are uploaded again and again, for example, are claimed and refused."""
+    face, opened = client(), 0
+    with server(lambda connection: None) as (url, _):
+        monkeypatch.setenv("http_proxy", url)
+        for _ in range(50):
+            if connect := face.reserve_connection():
+                connect()
+                opened += 1
+
+    assert opened == 32, "as many as may be needed at one moment"

@@ -28,7 +28,14 @@ def listings(cloud: Cloud) -> int:
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [(LIVE, OTHER_PHOTO), (PHOTO, "LIVE.BIN"), (PHOTO, "Live.bin")]
+    ("first", "second"),
+    [
+        (LIVE, OTHER_PHOTO),
+        (PHOTO, "LIVE.BIN"),
+        (PHOTO, "Live.bin"),
+        (OTHER_PHOTO, "LIVE.BIN"),
+        ("LIVE.BIN", OTHER_PHOTO),
+    ],
 )
 def test_a_pair_is_judged_whose_second_input_is_in_another_case(
     cloud: Cloud, first: str, second: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -47,3 +48,36 @@ def test_with_timeout_gives_up_on_a_task_that_takes_too_long() -> None:
 def test_tokens_are_never_drawn_twice() -> None:
     rng = SystemRandom()
     assert len({rng.token() for _ in range(1000)}) == 1000
+
+
+def test_a_pool_goes_on_with_the_threads_that_it_gets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A platform limits the threads of an instance; a walk that is under way must not be left."""
+    started: list[threading.Thread] = []
+    done: list[int] = []
+    both = threading.Barrier(2, timeout=10)
+    start = threading.Thread.start
+
+    def start_at_most_two(thread: threading.Thread) -> None:
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_at_most_two)
+
+    def task(number: int) -> None:
+        if number < 2:
+            both.wait()  # now all threads are busy
+        done.append(number)
+
+    ThreadConcurrency().run_pool((partial(task, number) for number in range(50)), workers=8)
+
+    assert sorted(done) == list(range(50))
+
+
+def test_a_pool_has_as_many_threads_as_its_tasks_need() -> None:
+    barrier = threading.Barrier(8, timeout=10)
+
+    ThreadConcurrency().run_pool((partial(barrier.wait) for _ in range(8)), workers=8)
+
+    assert not barrier.broken

@@ -55,7 +55,8 @@ class Backlog:
         marker = self.due.next()
         if marker is not None:
             self.keys.remove(marker.key)
-            self.due.done(marker.key, finished=True)
+            if not marker.is_obsolete:
+                self.due.done(marker.key, finished=True)
         return marker
 
     def next(self) -> DueMarker | None:
@@ -147,6 +148,20 @@ def test_markers_listed_before_a_finished_walk_are_obsolete(backlog: Backlog) ->
     backlog.due.done(first, finished=True)
 
     assert backlog.next() == DueMarker(repeat, is_obsolete=True)
+
+
+def test_the_oldest_are_listed_on_after_many_obsolete_markers(backlog: Backlog) -> None:
+    """Every pair was parked by the events of both its inputs, as usual."""
+    pairs = 1500
+    for number in range(pairs):
+        for _ in range(2):
+            backlog.park(f"pair-{number}", waited=5000 - number)
+
+    drawn = [marker for _ in range(2 * pairs + 100) if (marker := backlog.due_next())]
+
+    assert len({marker.key for marker in drawn if not marker.is_obsolete}) >= pairs
+    assert len(drawn) == 2 * pairs
+    assert backlog.keys == []
 
 
 def test_markers_listed_during_a_walk_are_processed_even_if_it_finished(backlog: Backlog) -> None:

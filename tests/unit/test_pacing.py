@@ -184,6 +184,27 @@ def test_a_turn_that_was_not_used_is_free_again() -> None:
     assert pacer.acquire(5) is None, "many that were given back make no burst"
 
 
+def test_a_worker_that_waits_gets_a_turn_that_is_given_back_meanwhile() -> None:
+    """However many of the contents before it are refused, the others wait no longer for them."""
+
+    class ClockOfAnother(ManualClock):
+        """Lets another worker give its turn back while this one sleeps."""
+
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            if permits:
+                pacer.close(permits.pop())
+
+    permits: list[Permit] = []
+    clock = ClockOfAnother(START)
+    pacer = pacer_of(5, clock)
+    admit(pacer, 5)
+    permits += [acquire(pacer) for _ in range(5)]
+    before = clock.time
+
+    assert acquire(pacer).granted - before < 0.5
+
+
 def test_a_turn_that_would_come_too_late_is_refused() -> None:
     clock = ManualClock(START)
     pacer = pacer_of(0.1, clock)

@@ -12,8 +12,9 @@ import contextlib
 import os
 import ssl
 import threading
+import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -29,6 +30,9 @@ CHUNK_BYTES = 64 * 1024
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0  # between two reads
 _MAX_IDLE = 128
+# A connection that was idle longer may have been dropped silently, while the instance was frozen
+# above all: a request on it would get no reply, and the next one no other from the next connection.
+_MAX_IDLE_SECONDS = 30.0
 # What is raised for a broken connection, or for HTTP that cannot be understood.
 NETWORK_ERRORS = (HTTPException, OSError, ValueError)
 _tls_contexts: dict[str, ssl.SSLContext] = {}
@@ -43,6 +47,13 @@ class Origin(NamedTuple):
     proxy: str = ""
 
 
+class _Idle(NamedTuple):
+    """A connection that is kept, and since when (monotonic)."""
+
+    connection: HTTPConnection
+    since: float
+
+
 class Reply:
     """A reply, whose body is read piece by piece; closing it keeps a connection that is usable."""
 
@@ -53,6 +64,8 @@ class Reply:
         self._origin = origin
         self._connection = connection
         self._response: HTTPResponse = connection.getresponse()
+        if self._response.status < 200:  # the client has read past it: the reply proper is lost
+            raise HTTPException("an interim reply")
         if self._response.length == 0:
             self._response.close()
         self.status = self._response.status
@@ -65,9 +78,13 @@ class Reply:
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
         """Read the next piece of the body; empty at its end. Raises what is in NETWORK_ERRORS."""
-        chunk = self._response.read(size)
-        if not chunk and self._response.length:
-            raise ConnectionError("the body ended early")
+        try:
+            chunk = self._response.read(size)
+            if not chunk and self._response.length:
+                raise ConnectionError("the body ended early")
+        except BaseException:
+            self._connection.close()  # where the next reply would begin is not known
+            raise
         return chunk
 
     def read_all(self, max_bytes: int) -> bytes:
@@ -94,8 +111,9 @@ class Reply:
 class Connections:
     """The connections that an instance keeps from one invocation to the next."""
 
-    def __init__(self) -> None:
-        self._idle: dict[Origin, list[HTTPConnection]] = {}
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._idle: dict[Origin, list[_Idle]] = {}
         self._proxies: dict[str, str] = {}
         self._origins: dict[tuple[str, str], Origin] = {}
         self.close = weakref.finalize(self, _close, self._idle)
@@ -140,10 +158,12 @@ class Connections:
         idle = self._idle.get(origin, [])
         while True:
             try:
-                connection = idle.pop()
+                connection, since = idle.pop()
             except IndexError:
                 return self._connect(origin)
-            if not wait_for_read(connection.sock, timeout=0.0):  # else it was closed, or is noisy
+            is_fresh = self._monotonic() - since <= _MAX_IDLE_SECONDS
+            # One that can be read was closed, or is noisy.
+            if is_fresh and not wait_for_read(connection.sock, timeout=0.0):
                 return connection
             connection.close()
 
@@ -170,15 +190,15 @@ class Connections:
     def keep(self, origin: Origin, connection: HTTPConnection) -> None:
         """Take back a connection that can be used again."""
         if sum(map(len, tuple(self._idle.values()))) < _MAX_IDLE:
-            self._idle.setdefault(origin, []).append(connection)
+            self._idle.setdefault(origin, []).append(_Idle(connection, self._monotonic()))
         else:
             connection.close()
 
 
-def _close(idle: Mapping[Origin, list[HTTPConnection]]) -> None:
+def _close(idle: Mapping[Origin, list[_Idle]]) -> None:
     for connections in idle.values():
         while connections:
-            connections.pop().close()
+            connections.pop().connection.close()
 
 
 def tls_context(user: str) -> ssl.SSLContext:

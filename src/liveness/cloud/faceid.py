@@ -36,6 +36,8 @@ _MAX_REPLY_BYTES = 1024 * 1024  # an answer has about one KB
 # A connection that was idle longer may have been dropped silently; a paid call on it would get no
 # reply and count as billed.
 _MAX_IDLE_SECONDS = 30.0
+# No more are opened in advance: not every claim leads to a call.
+_MAX_RESERVED = 32
 
 
 class FaceId:
@@ -75,12 +77,13 @@ class FaceId:
 
     def reserve_connection(self) -> Callable[[], None] | None:
         self._reserved += 1
-        return self._connect if self._reserved > len(self._idle_clients) else None
+        wanted = min(self._reserved, _MAX_RESERVED)
+        return self._connect if wanted > len(self._idle_clients) else None
 
     def _connect(self) -> None:
         """Connect a new client, and keep it for the next call. One that fails has no effect."""
-        client = self._new_client()
         with contextlib.suppress(Exception):  # of any kind: the call itself will meet it, too
+            client = self._new_client()
             client.connect(f"{self._endpoint[1]}://{ENDPOINT}")
             self._idle_clients.append(client._replace(last_used=self._clock.monotonic()))
 

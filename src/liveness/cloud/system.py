@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import threading
@@ -70,17 +71,22 @@ class ThreadConcurrency:
                             return
                         busy.add(task)
                         if len(busy) == len(threads) < workers:
-                            start()  # nobody is left to draw the next one
+                            # Nobody is left to draw the next one. If the machine has no thread left
+                            # either, it waits for one of ours: no task that was drawn is dropped.
+                            with contextlib.suppress(RuntimeError):
+                                start()
                     task()
                     busy.discard(task)
             except BaseException as error:
                 errors.append(error)
 
         def start() -> None:
-            threads.append(threading.Thread(target=work))
-            threads[-1].start()
+            thread = threading.Thread(target=work)
+            thread.start()
+            threads.append(thread)
 
-        start()
+        with drawing:  # until it is one of the threads
+            start()
         for thread in threads:  # which grow meanwhile
             thread.join()
         if errors:

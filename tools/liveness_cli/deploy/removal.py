@@ -46,7 +46,7 @@ class Options(NamedTuple):
 
     ask: bool = True
     delete_data: bool = False
-    """Also inputs, results and ledger."""
+    """Also inputs, results, best frames and ledger."""
     abandon: bool = False
     """Do not wait for pairs that are not finished."""
     manifest: Path | None = None
@@ -113,10 +113,17 @@ class _Steps:
         ours = [found.policies[each] for each in names.values() if each in found.policies]
         of_function = next(iter(names.values()))
         if found.role is not None:
-            for attached in found.role.attached:
+            others = sorted(set(found.role.attached) - set(names.values()))
+            for attached in set(found.role.attached) - set(others):
                 cam.detach(name, attached)
-            cam.delete_role(name)
-            self.removed.append(f"role {name}")
+            if others:
+                self._keep(
+                    f"role {name}",
+                    f"it has {' and '.join(others)} as well, so something else may use it",
+                )
+            else:
+                cam.delete_role(name)
+                self.removed.append(f"role {name}")
         removable = []
         for policy in ours:
             attachments = policy.attachments
@@ -262,6 +269,7 @@ def _places(settings: Settings) -> Iterator[tuple[str, str]]:
 def _rules(settings: Settings) -> Iterator[lifecycle.ManagedRule]:
     yield from lifecycle.ledger_rules(settings)
     yield lifecycle.inputs_rule(settings, 0)
+    yield lifecycle.frames_rule(settings, 0)
     yield lifecycle.results_rule(settings, 0)
 
 

@@ -316,7 +316,12 @@ def installer(settings: Settings, uin: str) -> Policy:
         ),
         allow(
             cos("DeleteObject"),
-            [*_inputs(settings), *_results(settings), *_ledger(settings, settings.ledger_prefix)],
+            [
+                *_inputs(settings),
+                *_results(settings),
+                *_frames(settings),
+                *_ledger(settings, settings.ledger_prefix),
+            ],
         ),
     )
 
