@@ -29,7 +29,8 @@ _NETWORK = (
     "https_proxy, no_proxy) and the region"
 )
 _DEPLOYMENT = (
-    "no such function is deployed in this region: deploy it, or give its name with --function-name"
+    "no such function is deployed in this region: `liveness deploy` deploys it; if it has another "
+    "name or region, give those"
 )
 # By code of COS (436/7730) or of API 3.0 (213/31576, 583/17238); for the latter also by the part
 # before the last dot.
