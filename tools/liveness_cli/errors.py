@@ -53,10 +53,12 @@ _MEANINGS = {
     "ResourceNotFound.Function": _DEPLOYMENT,
     "ResourceNotFound.FunctionName": _DEPLOYMENT,
 }
-# What the client libraries raise if no reply came at all.
+# What the function's own client and the client libraries raise if no reply came at all.
 _NO_CONNECTION = re.compile(
     r"\b(ConnectionError|ConnectTimeout|ConnectTimeoutError|NewConnectionError|ProxyError|SSLError"
-    r"|MaxRetryError|NameResolutionError|ReadTimeout|ReadTimeoutError|ClientNetworkError)\b"
+    r"|MaxRetryError|NameResolutionError|ReadTimeout|ReadTimeoutError|ClientNetworkError"
+    r"|Connection(Refused|Reset|Aborted)Error|BrokenPipeError|RemoteDisconnected|TimeoutError"
+    r"|gaierror|SSLCertVerificationError|OSError)\b"
 )
 
 
