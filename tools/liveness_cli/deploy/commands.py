@@ -134,8 +134,8 @@ def remove(
     """Remove the installation from the account, after everything that waits is finished.
 
     Removes the COS trigger, drains, reconciles and drains again; then removes timers, function,
-    role, policies and alarms. Data, and policies that are still attached, are kept. An interrupted run is
-    finished by running it again. Exit status: 0; 1 if something could not be removed.
+    role, policies and alarms. Data, and policies that are still attached, are kept. An interrupted
+    run is finished by running it again. Exit status: 0; 1 if something could not be removed.
     """
     from ..console import output
     from .removal import Options, print_removed
