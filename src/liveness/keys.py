@@ -25,7 +25,8 @@ import re
 import string
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from enum import Enum
 from typing import NamedTuple
 
 from .settings import MAX_KEY_BYTES, Settings
@@ -69,13 +70,40 @@ class InputKey(NamedTuple):
     role: str  # LIVE or IMAGE
 
 
+class KeyProblem(Enum):
+    """Why a key is not an input's; the text is for people, and `{name}` stands for a value."""
+
+    OUTSIDE_PREFIX = "outside-prefix", "is outside the input prefix {prefix}"
+    FOLDER = "folder", "is a folder placeholder"
+    UNKNOWN_SUFFIX = "unknown-suffix", "ends in none of {suffixes}"
+    NO_PAIR_ID = "no-pair-id", "has an empty pair id"
+    NOT_UNICODE = "not-unicode", "has a pair id that is not valid Unicode"
+    LONG_PAIR_ID = (
+        "long-pair-id",
+        "has a pair id of {size} bytes; its results would fit only up to {room}",
+    )
+
+    def __init__(self, code: str, text: str) -> None:
+        self.code = code
+        self.text = text
+
+
 class NotAnInput(NamedTuple):
     """A key that is not an input's, and why."""
 
     key: str
-    reason: str
-    is_stray: bool = True
-    """Whether it may have been meant as an input: it is below the input prefix, and no folder."""
+    problem: KeyProblem
+    values: Mapping[str, str | int]
+    """What the problem's text names."""
+
+    @property
+    def reason(self) -> str:
+        return self.problem.text.format(**self.values)
+
+    @property
+    def is_stray(self) -> bool:
+        """Whether it may have been meant as an input: below the input prefix, and no folder."""
+        return self.problem not in (KeyProblem.OUTSIDE_PREFIX, KeyProblem.FOLDER)
 
 
 def read_input_key(settings: Settings, key: str) -> InputKey | NotAnInput:
@@ -85,9 +113,9 @@ def read_input_key(settings: Settings, key: str) -> InputKey | NotAnInput:
     `reference.JPG` is a photo; see `inspection.inspect` for when such a key is looked for.
     """
     if not key.startswith(settings.input_prefix):
-        return NotAnInput(key, f"is outside the input prefix {settings.input_prefix!r}", False)
+        return NotAnInput(key, KeyProblem.OUTSIDE_PREFIX, {"prefix": repr(settings.input_prefix)})
     if key.endswith("/"):
-        return NotAnInput(key, "is a folder placeholder", False)
+        return NotAnInput(key, KeyProblem.FOLDER, {})
     name = key[len(settings.input_prefix) :]
     roles = {suffix: LIVE for suffix in settings.live_suffixes}
     roles |= {suffix: IMAGE for suffix in settings.image_suffixes}
@@ -96,11 +124,12 @@ def read_input_key(settings: Settings, key: str) -> InputKey | NotAnInput:
         folded = fold(name)
         matching = [suffix for suffix in roles if folded.endswith(fold(suffix))]
     if not matching:
-        return NotAnInput(key, f"ends in none of {', '.join(sorted(roles))}")
+        return NotAnInput(key, KeyProblem.UNKNOWN_SUFFIX, {"suffixes": ", ".join(sorted(roles))})
     suffix = max(matching, key=len)
     pair_id = name[: -len(suffix)]
-    problem = pair_id_problem(settings, pair_id)
-    return NotAnInput(key, problem) if problem else InputKey(key, pair_id, roles[suffix])
+    if found := _pair_id_problem(settings, pair_id):
+        return NotAnInput(key, *found)
+    return InputKey(key, pair_id, roles[suffix])
 
 
 def fold(text: str) -> str:
@@ -123,18 +152,25 @@ def inputs_prefix(settings: Settings, pair_id: str) -> str:
 
 def pair_id_problem(settings: Settings, pair_id: str) -> str | None:
     """Return why no result could be written for this pair id; None if one can."""
+    found = _pair_id_problem(settings, pair_id)
+    return found and found[0].text.format(**found[1])
+
+
+def _pair_id_problem(
+    settings: Settings, pair_id: str
+) -> tuple[KeyProblem, Mapping[str, str | int]] | None:
     if not pair_id:
-        return "has an empty pair id"
+        return KeyProblem.NO_PAIR_ID, {}
     try:
         size = len(pair_id.encode())
     except UnicodeEncodeError:
-        return "has a pair id that is not valid Unicode"
+        return KeyProblem.NOT_UNICODE, {}
     room = MAX_KEY_BYTES - max(
         len(settings.result_prefix.encode()) + len(RESULT_NAME),
         len(settings.frame_prefix.encode()) + _FRAME_NAME_BYTES,
     )
     if size > room:
-        return f"has a pair id of {size} bytes; its results would fit only up to {room}"
+        return KeyProblem.LONG_PAIR_ID, {"size": size, "room": room}
     return None
 
 

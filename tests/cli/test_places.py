@@ -90,10 +90,26 @@ def test_a_refusal_of_cos_is_not_blamed_on_the_function(code: str, meaning: str)
     assert reason_of_error(error).startswith(f"{lead}: {meaning}")
 
 
-def test_without_a_network_the_network_is_named() -> None:
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "ConnectionError",
+        "ConnectionRefusedError",
+        "ConnectionResetError",
+        "RemoteDisconnected",
+        "SSLCertVerificationError",
+        "TimeoutError",
+        "gaierror",
+        "OSError",
+    ],
+)
+def test_without_a_network_the_network_is_named(kind: str) -> None:
     assert "check this machine's network" in reason_of_error(
-        StoreUnavailableError("HEAD 'a': ConnectionError")
+        StoreUnavailableError(f"HEAD 'a': {kind}")
     )
+
+
+def test_a_reply_says_nothing_about_the_network() -> None:
     assert reason_of_error(StoreUnavailableError("COS HEAD 'a': 503")) == "COS HEAD 'a': 503"
 
 

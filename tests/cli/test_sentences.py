@@ -8,6 +8,7 @@ from pathlib import Path
 import liveness_cli.operator
 from liveness.markers import ParkReason
 from liveness_cli.operator.explain import explanation_of
+from liveness_cli.operator.listed_inputs import StrayKey, reason_of
 from liveness_cli.operator.sentences import SENTENCES, Count, Seconds, render, say
 from liveness_cli.texts import CHINESE, LANGUAGES
 
@@ -18,7 +19,7 @@ SOURCES = "".join(
     (PACKAGE / f"{name}.py").read_text(encoding="utf-8") for name in ("outlook", "timeline")
 )
 # What stays as it is: commands, settings and names.
-NAMES = re.compile(r"liveness retry \S+|LIVENESS_\w+(=\w+)?|COS|ID|{\w+}")
+NAMES = re.compile(r"liveness retry \S+|LIVENESS_\w+(=\w+)?|COS|ID|Unicode|{\w+}")
 
 
 def test_both_languages_have_the_same_values() -> None:
@@ -33,9 +34,22 @@ def test_nothing_is_left_in_english() -> None:
 
 
 def test_every_sentence_is_used() -> None:
-    composed = re.compile(r"role-|parked-|(submissions|package)-action")
+    composed = re.compile(r"role-|parked-|key-|(submissions|package)-action")
     unused = [code for code in SENTENCES if not composed.match(code) and f'"{code}"' not in SOURCES]
     assert unused == []
+
+
+def test_a_stray_key_says_why_in_both_languages() -> None:
+    settings = pair().settings
+    stray = StrayKey(f"{settings.input_prefix}anna/live.mp4", 0.0)
+    reason = reason_of(settings, stray)
+
+    assert render(reason).startswith("ends in none of /live.bin, ")
+    assert render(reason, CHINESE).startswith("不以下列任一后缀结尾：/live.bin, ")
+
+    # The page's local file may have it from a time when the suffixes were others.
+    known = StrayKey(f"{settings.input_prefix}anna/live.bin", 0.0)
+    assert render(reason_of(settings, known)).startswith("is an input by the present settings")
 
 
 def test_every_reason_to_park_has_words() -> None:

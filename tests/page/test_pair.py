@@ -191,6 +191,15 @@ def test_a_pair_that_waits(page: Reviewing) -> None:
     assert "liveness package" in waiting
 
 
+def test_a_stray_key_says_why_in_the_language_of_the_page(page: Reviewing) -> None:
+    page.cloud.put("p", "live.mp4", JPEG)
+    page.refresh()
+    assert "ends in none of /live.bin" in page.ask(f"{page.gate.folder}waiting").text
+    chinese = page.ask(f"{page.gate.folder}waiting?lang=zh").text
+    assert "不以下列任一后缀结尾：/live.bin" in chinese
+    assert "ends in none of" not in chinese
+
+
 def test_a_pair_that_cannot_exist(page: Reviewing) -> None:
     assert show(page, "").status == 400
     assert show(page, "x" * 900).status == 400

@@ -148,7 +148,7 @@ def load_target(environ: Mapping[str, str] = os.environ, *, announce: bool = Tru
     except SettingsError as error:
         problems = [*error.problems, *problems]
     if problems:
-        raise InvalidUsage("the environment does not name a bucket:\n  " + "\n  ".join(problems))
+        raise InvalidUsage("the environment is incomplete or invalid:\n  " + "\n  ".join(problems))
     if announce:
         echo(place_of(settings, environ), err=True)
     silence_vendors()

@@ -29,7 +29,8 @@ _NETWORK = (
     "https_proxy, no_proxy) and the region"
 )
 _DEPLOYMENT = (
-    "no such function is deployed in this region: deploy it, or give its name with --function-name"
+    "no such function is deployed in this region: `liveness deploy` deploys it; if it has another "
+    "name or region, give those"
 )
 # By code of COS (436/7730) or of API 3.0 (213/31576, 583/17238); for the latter also by the part
 # before the last dot.
@@ -52,10 +53,12 @@ _MEANINGS = {
     "ResourceNotFound.Function": _DEPLOYMENT,
     "ResourceNotFound.FunctionName": _DEPLOYMENT,
 }
-# What the client libraries raise if no reply came at all.
+# What the function's own client and the client libraries raise if no reply came at all.
 _NO_CONNECTION = re.compile(
     r"\b(ConnectionError|ConnectTimeout|ConnectTimeoutError|NewConnectionError|ProxyError|SSLError"
-    r"|MaxRetryError|NameResolutionError|ReadTimeout|ReadTimeoutError|ClientNetworkError)\b"
+    r"|MaxRetryError|NameResolutionError|ReadTimeout|ReadTimeoutError|ClientNetworkError"
+    r"|Connection(Refused|Reset|Aborted)Error|BrokenPipeError|RemoteDisconnected|TimeoutError"
+    r"|gaierror|SSLCertVerificationError|OSError)\b"
 )
 
 

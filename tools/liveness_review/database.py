@@ -18,7 +18,7 @@ from pathlib import Path
 from liveness.settings import Settings
 
 # Changes whenever the tables do: a file with another version is made anew.
-_VERSION = 1
+_VERSION = 2
 BUSY_SECONDS = 10.0
 _TABLES = """
 CREATE TABLE results (
@@ -77,7 +77,6 @@ CREATE TABLE waiting (
 ) WITHOUT ROWID;
 CREATE TABLE strays (
     key TEXT PRIMARY KEY,
-    reason TEXT NOT NULL,
     written_at REAL NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID;

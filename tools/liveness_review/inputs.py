@@ -46,7 +46,7 @@ def _write(connection: sqlite3.Connection, listed: ListedInputs, began: float) -
         " WHERE NOT EXISTS (SELECT 1 FROM results WHERE pair_id = ?1)",
         ((pair.pair_id, " ".join(pair.missing), pair.since) for pair in listed.pairs.values()),
     )
-    connection.executemany("INSERT INTO strays VALUES (?, ?, ?)", listed.strays)
+    connection.executemany("INSERT INTO strays VALUES (?, ?)", listed.strays)
     connection.executemany(
         "INSERT OR REPLACE INTO facts VALUES (?, ?)",
         ((INPUTS_READ, began), (STRAYS, listed.stray_count)),

@@ -11,6 +11,9 @@ from typing import NamedTuple
 
 from aiohttp import web
 
+from liveness_cli.operator.listed_inputs import StrayKey, WaitingPair, reason_of
+from liveness_cli.operator.sentences import render
+
 from .refreshing import Results
 from .rendering import query
 from .rows import STATUSES, UNREADABLE, ResultRow
@@ -85,7 +88,7 @@ class ListViews:
     async def waiting(self, request: web.Request) -> web.Response:
         index = self._results.index
 
-        def read() -> tuple[object, ...]:
+        def read() -> tuple[list[WaitingPair], list[StrayKey], int, float | None]:
             return (
                 index.waiting(_MAX_WAITING),
                 index.strays(_MAX_WAITING),
@@ -93,13 +96,14 @@ class ListViews:
                 index.inputs_read_at(),
             )
 
+        settings, language = self._page.target.settings, self._page.texts(request).language
         waiting, strays, stray_count, read_at = await asyncio.to_thread(read)
         return self._page.render(
             request,
             "waiting.html",
             tab="waiting",
             waiting=waiting,
-            strays=strays,
+            strays=[(stray, render(reason_of(settings, stray), language)) for stray in strays],
             stray_count=stray_count,
             most=_MAX_WAITING,
             read_at=read_at,

@@ -34,7 +34,8 @@ def check_cpu(facts: Facts) -> Finding:
     needed = math.ceil(rate * _CPU_SECONDS_PER_PAIR * _MB_PER_CORE)
     return failed(
         "cpu",
-        f"{finding} in one instance, and LIVENESS_RATE_LIMIT={settings.rate_limit:g} needs {rate:g}",
+        f"{finding} in one instance, and LIVENESS_RATE_LIMIT={settings.rate_limit:g} needs "
+        f"{rate:g}",
         f"set memorySize in serverless.yml to {needed} or more, unless cpu_share in the event "
         "instance.started of the function's log shows that its share is larger",
     )

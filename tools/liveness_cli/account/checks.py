@@ -17,7 +17,7 @@ from .findings import Finding, failed, passed, skipped
 from .request import MAX_EVENT_AGE_SECONDS, RETRIES
 from .same_settings import different_settings
 
-_DEPLOY = "deploy with serverless.yml"
+_DEPLOY = "deploy it: liveness deploy"
 # COS refuses a signature that begins in the future, and the SDK's begin a minute ago.
 _MAX_CLOCK_SECONDS = 60
 
@@ -68,7 +68,7 @@ def _buckets(facts: Facts) -> Iterator[Finding]:
                 "region",
                 f"there is no bucket {bucket} in {region}",
                 "correct the bucket and the region (LIVENESS_*_BUCKET, TENCENTCLOUD_REGION), also "
-                "in serverless.yml; function and buckets must be in the same region",
+                "in .env; function and buckets must be in the same region",
             )
 
 

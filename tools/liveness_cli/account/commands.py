@@ -29,7 +29,15 @@ class _NumberOrWord(click.ParamType[int | str]):
     ) -> int | str:
         if value == self._word:
             return self._word
-        number: int = self._range.convert(value, param, ctx)
+        try:
+            number: int = self._range.convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(
+                f"{value!r}: give a number from {self._range.min} to {self._range.max}, or "
+                f"{self._word}",
+                param,
+                ctx,
+            )
         return number
 
 

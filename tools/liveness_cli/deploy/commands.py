@@ -118,7 +118,11 @@ def rollback(yes: bool, manifest: Path | None, as_json: bool) -> None:
 
 @click.command()
 @_yes_option
-@click.option("--delete-data", is_flag=True, help="Also delete inputs, results and ledger.")
+@click.option(
+    "--delete-data",
+    is_flag=True,
+    help="Also delete inputs, best frames, results, ledger and their lifecycle rules.",
+)
 @click.option(
     "--abandon-backlog", is_flag=True, help="Do not wait for what waits: it gets no result."
 )
@@ -130,8 +134,8 @@ def remove(
     """Remove the installation from the account, after everything that waits is finished.
 
     Removes the COS trigger, drains, reconciles and drains again; then removes timers, function,
-    role and policies. Data, and policies that are still attached, are kept. An interrupted run is
-    finished by running it again. Exit status: 0; 1 if something could not be removed.
+    role, policies and alarms. Data, and policies that are still attached, are kept. An interrupted
+    run is finished by running it again. Exit status: 0; 1 if something could not be removed.
     """
     from ..console import output
     from .removal import Options, print_removed

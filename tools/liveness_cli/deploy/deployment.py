@@ -14,7 +14,7 @@ from ..account.errors import AccountError, RequestRefused
 from ..account.examine import examine_installation
 from ..account.installation import installation_of
 from ..checkout import ROOT
-from ..environment import load_target
+from ..environment import load_target, place_of
 from ..interrupts import UNFINISHED, interruptible
 from ..terminal import echo
 from .account import Account, connect, read_found
@@ -50,6 +50,7 @@ def deploy(options: Options) -> dict[str, Any]:
     Raises ClickException, and Abort if the user declines.
     """
     project = load_project(options.manifest)
+    echo(place_of(project.manifest.settings, project.environ), err=True)
     package = make_package(ROOT) if options.package is None else read_package(options.package)
     if not package.is_compiled:
         echo(
@@ -136,5 +137,5 @@ def _apply(account: Account, plan: Plan, rows: list[dict[str, str]], mend: bool)
 
 
 def _examine(project: Project) -> Mapping[str, Any]:
-    target = load_target(project.environ)
+    target = load_target(project.environ, announce=False)
     return examine_installation(installation_of(target, project.manifest.name))

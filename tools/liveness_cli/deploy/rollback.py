@@ -11,6 +11,7 @@ import click
 from liveness.cloud.system import SystemClock
 
 from ..account.errors import AccountError
+from ..environment import place_of
 from ..terminal import echo
 from .account import connect
 from .deployment import explained
@@ -47,6 +48,7 @@ def version_before(alias: Alias, versions: Sequence[Version]) -> int:
 def rollback(manifest: Path | None, *, ask: bool) -> dict[str, Any]:
     """Move the traffic. Raises ClickException, and Abort if the user declines."""
     project = load_project(manifest)
+    echo(place_of(project.manifest.settings, project.environ), err=True)
     function = connect(project.manifest, project.credentials, SystemClock()).function
     try:
         alias = function.alias()

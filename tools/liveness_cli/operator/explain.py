@@ -10,6 +10,7 @@ from liveness.verdicts import outcome_of_response
 from ..text import format_time, redact
 from ..texts import ENGLISH
 from .attempts import Attempt, LedgerView, ledger_of
+from .listed_inputs import reason_of
 from .outlook import outlook_of
 from .sentences import render
 from .snapshot import LedgerRecord, PairSnapshot
@@ -24,7 +25,7 @@ _UNJUDGED = ("ready", "running", "exhausted")
 def explanation_of(snapshot: PairSnapshot, language: str = ENGLISH) -> dict[str, Any]:
     """Make the value that `--json` prints; all times are by the store's clock.
 
-    The texts of the timeline and of what happens next are in this language.
+    The texts of the timeline, of stray keys and of what happens next are in this language.
     """
     pair = snapshot.inspection.pair
     ledger = ledger_of(snapshot)
@@ -45,7 +46,11 @@ def explanation_of(snapshot: PairSnapshot, language: str = ENGLISH) -> dict[str,
         ],
         "missing": list(snapshot.inspection.missing),
         "strays": [
-            {"key": stray.key, "reason": stray.reason, "written": format_time(stray.written_at)}
+            {
+                "key": stray.key,
+                "reason": render(reason_of(snapshot.settings, stray), language),
+                "written": format_time(stray.written_at),
+            }
             for stray in snapshot.strays
         ],
         "fingerprint": pair.fingerprint if pair else None,

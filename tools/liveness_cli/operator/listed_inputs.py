@@ -9,6 +9,8 @@ from liveness.keys import IMAGE, LIVE, NotAnInput, inputs_prefix, read_input_key
 from liveness.settings import Settings
 from liveness.store import ListedObject
 
+from .sentences import Sentence, say
+
 MAX_STRAYS = 10_000
 """More are counted, but not kept."""
 
@@ -27,7 +29,6 @@ class StrayKey(NamedTuple):
     """A key under the input prefix that belongs to no pair."""
 
     key: str
-    reason: str
     written_at: float
     """Seconds since 1970."""
 
@@ -54,13 +55,21 @@ def classify_inputs(settings: Settings, items: Iterable[ListedObject]) -> Listed
                 continue
             stray_count += 1
             if len(strays) < MAX_STRAYS:
-                strays.append(StrayKey(item.key, key.reason, item.last_modified))
+                strays.append(StrayKey(item.key, item.last_modified))
             continue
         before = pairs.get(key.pair_id) or WaitingPair(key.pair_id, (LIVE, IMAGE), 0.0)
         missing = tuple(role for role in before.missing if role != key.role)
         since = max(before.since, item.last_modified)
         pairs[key.pair_id] = WaitingPair(key.pair_id, missing, since)
     return ListedInputs(pairs, tuple(strays), stray_count)
+
+
+def reason_of(settings: Settings, stray: StrayKey) -> Sentence:
+    """Return why the key is no input's; it may be one if the settings have changed since."""
+    read = read_input_key(settings, stray.key)
+    if isinstance(read, NotAnInput):
+        return say(f"key-{read.problem.code}", **read.values)
+    return say("key-input")
 
 
 def strays_of(settings: Settings, pair_id: str, items: Iterable[ListedObject]) -> list[StrayKey]:

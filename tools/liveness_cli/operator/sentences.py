@@ -1,4 +1,4 @@
-"""What `explain` says about a pair, as codes with values, and their words in both languages. Pure.
+"""What `explain` and `status` say, as codes with values, and their words in both languages. Pure.
 
 What the vendor, the function or a customer wrote is a value, and is not translated.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+from liveness.keys import KeyProblem
 from liveness.markers import ParkReason
 
 from ..text import format_duration, pluralize
@@ -69,6 +70,14 @@ _NOUNS: Mapping[str, str] = {
     "call": "次调用",
     "set-back": "次受挫",
     "time": "次",
+}
+_KEY_ZH: Mapping[KeyProblem, str] = {
+    KeyProblem.OUTSIDE_PREFIX: "不在输入前缀 {prefix} 之下",
+    KeyProblem.FOLDER: "是文件夹占位对象",
+    KeyProblem.UNKNOWN_SUFFIX: "不以下列任一后缀结尾：{suffixes}",
+    KeyProblem.NO_PAIR_ID: "配对 ID 为空",
+    KeyProblem.NOT_UNICODE: "配对 ID 不是有效的 Unicode",
+    KeyProblem.LONG_PAIR_ID: "配对 ID 有 {size} 字节；最多 {room} 字节，结果的键才不会过长",
 }
 _PARKED_ZH: Mapping[ParkReason, str] = {
     ParkReason.LEASE_HELD: "租约由另一次函数调用持有",
@@ -315,4 +324,10 @@ SENTENCES: Mapping[str, Text] = {
     "frame-exists": Text("; best frame exists", "；最佳帧存在"),
     "frame-missing": Text("; best frame was deleted", "；最佳帧已删除"),
     **{f"parked-{reason.code}": Text(reason.text, _PARKED_ZH[reason]) for reason in ParkReason},
+    # ---- why a key is no input's
+    "key-input": Text(
+        "is an input by the present settings, and was none when it was listed",
+        "按现在的设置属于输入，列出时则不是",
+    ),
+    **{f"key-{problem.code}": Text(problem.text, _KEY_ZH[problem]) for problem in KeyProblem},
 }

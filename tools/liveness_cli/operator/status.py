@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 from liveness.markers import ParkReason
 
 from ..text import format_time, pluralize, redact
+from .listed_inputs import reason_of
+from .sentences import render
 from .snapshot import BucketSnapshot, Marker
 
 SCHEMA = "liveness-status/5"
@@ -210,7 +212,11 @@ def _waiting(snapshot: BucketSnapshot, minutes: int) -> dict[str, Any] | None:
         ],
         "stray_count": snapshot.waiting.stray_count,
         "strays": [
-            {"key": stray.key, "reason": stray.reason, "written": format_time(stray.written_at)}
+            {
+                "key": stray.key,
+                "reason": render(reason_of(snapshot.settings, stray)),
+                "written": format_time(stray.written_at),
+            }
             for stray in snapshot.waiting.strays
         ],
     }
