@@ -90,10 +90,26 @@ def test_a_refusal_of_cos_is_not_blamed_on_the_function(code: str, meaning: str)
     assert reason_of_error(error).startswith(f"{lead}: {meaning}")
 
 
-def test_without_a_network_the_network_is_named() -> None:
-    assert "check this machine's network" in reason_of_error(
-        StoreUnavailableError("HEAD 'a': ConnectionError")
-    )
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "ConnectionRefusedError",
+        "ConnectionResetError",
+        "RemoteDisconnected",
+        "TimeoutError",
+        "OSError",
+        "gaierror",
+        "SSLCertVerificationError",
+        "SSLEOFError",
+    ],
+)
+def test_without_a_network_the_network_is_named(kind: str) -> None:
+    error = StoreUnavailableError(f"COS HEAD 'a': {kind}")
+
+    assert "check this machine's network" in reason_of_error(error)
+
+
+def test_a_reply_is_not_blamed_on_the_network() -> None:
     assert reason_of_error(StoreUnavailableError("COS HEAD 'a': 503")) == "COS HEAD 'a': 503"
 
 
