@@ -118,7 +118,11 @@ def rollback(yes: bool, manifest: Path | None, as_json: bool) -> None:
 
 @click.command()
 @_yes_option
-@click.option("--delete-data", is_flag=True, help="Also delete inputs, results and ledger.")
+@click.option(
+    "--delete-data",
+    is_flag=True,
+    help="Also delete inputs, results and ledger; the key needs the policy `eraser`, too.",
+)
 @click.option(
     "--abandon-backlog", is_flag=True, help="Do not wait for what waits: it gets no result."
 )
