@@ -71,8 +71,8 @@ class Drainer:
 
     def __init__(self, ctx: Context, log: Log, shard: int) -> None:
         rate = _share(ctx.settings.rate_limit, drain_shards(ctx.settings), shard)
-        # So many walks may be on their way to a call. More would get no permit, and would
-        # park when the drain ends.
+        # So many walks may be on their way to a call. More would get no permit, and park when the
+        # drain ends.
         self._ahead = math.ceil(rate * _AHEAD_SECONDS) + 2
         self._poll_seconds = min(max(0.5 / rate, 0.02), 0.2)
         self._lease = SlotLease(ctx, shard, _MIN_PAIR_SECONDS, handover_seconds=self._ahead / rate)

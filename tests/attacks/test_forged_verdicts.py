@@ -113,8 +113,8 @@ def test_no_other_role_has_the_paid_service_judge(cast: Cast, role: str) -> None
     assert cast.cloud.calls == 1
 
 
-@pytest.mark.parametrize("role", [role for role in USERS if role != "operator"])
-def test_only_an_operator_invokes_the_function(cast: Cast, role: str) -> None:
+@pytest.mark.parametrize("role", [role for role in USERS if role not in ("operator", "deployer")])
+def test_only_operators_and_deployers_invoke_the_function(cast: Cast, role: str) -> None:
     def invoke(who: Actor) -> None:
         params = {"FunctionName": "liveness", "Event": json.dumps({"pairs": ["anna"]})}
         who.api("scf", "2018-04-16").call_json("InvokeFunction", params)

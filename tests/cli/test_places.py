@@ -93,23 +93,23 @@ def test_a_refusal_of_cos_is_not_blamed_on_the_function(code: str, meaning: str)
 @pytest.mark.parametrize(
     "kind",
     [
-        "ConnectionError",
         "ConnectionRefusedError",
         "ConnectionResetError",
         "RemoteDisconnected",
-        "SSLCertVerificationError",
         "TimeoutError",
-        "gaierror",
         "OSError",
+        "gaierror",
+        "SSLCertVerificationError",
+        "SSLEOFError",
     ],
 )
 def test_without_a_network_the_network_is_named(kind: str) -> None:
-    assert "check this machine's network" in reason_of_error(
-        StoreUnavailableError(f"HEAD 'a': {kind}")
-    )
+    error = StoreUnavailableError(f"COS HEAD 'a': {kind}")
+
+    assert "check this machine's network" in reason_of_error(error)
 
 
-def test_a_reply_says_nothing_about_the_network() -> None:
+def test_a_reply_is_not_blamed_on_the_network() -> None:
     assert reason_of_error(StoreUnavailableError("COS HEAD 'a': 503")) == "COS HEAD 'a': 503"
 
 

@@ -25,6 +25,18 @@ from .test_drift import (
 )
 
 ROLE = f"qcs::cam::uin/{UIN}:roleName/liveness-function"
+DATA = (
+    "incoming/anna/live.bin",
+    "frames/anna/best-frame-0.jpg",
+    "results/anna/result.json",
+    "ledger/claims/a/b/1.claim",
+    "ledger/submissions/a/1",
+    "ledger/packages/a/1",
+    "ledger/frame-urls/a/b-1",
+    "ledger/drain/1-0",
+    "ledger/reconcile.json",
+    "ledger/breaker.json",
+)
 ASSUMED_BY_PEOPLE = {
     "version": "2.0",
     "statement": [
@@ -90,14 +102,9 @@ def test_nothing_is_refused_and_nothing_is_allowed_that_is_not_needed(
     deploy_every_day(deployment)
     assert refused(deployment) == []
     deploying = requests_by(deployment.key, sandbox.requests)
-    for key in (
-        "incoming/anna/live.bin",
-        "results/anna/result.json",
-        "frames/a",
-        "ledger/claims/a",
-    ):
+    for key in DATA:
         cos_client(sandbox).put_object(BUCKET, b"", f"liveness/{key}")
-    deployment.as_role("installer", "deployer")
+    deployment.as_role("installer", "deployer", "eraser")
     keep_our_rules(sandbox)
     deployment.value("remove", "--yes", "--delete-data")
     assert refused(deployment) == []

@@ -39,6 +39,8 @@ def test_the_data_is_deleted_only_if_asked_for(deployment: Deployment) -> None:
     upload(deployment, "anna")
     cos_client(deployment.sandbox).put_object(BUCKET, b"", "elsewhere")
 
+    deployment.as_role("deployer", "installer", "eraser")
+
     declined = deployment.run("remove", "--delete-data", stdin="yes\n")
     assert declined.exit_code == 1
     assert deployment.sandbox.platform.functions != []
@@ -47,6 +49,19 @@ def test_the_data_is_deleted_only_if_asked_for(deployment: Deployment) -> None:
     assert result.exit_code == 0, result.output
     assert objects(deployment) == ["elsewhere"]
     assert deployment.sandbox.bucket(BUCKET).lifecycle is None
+
+
+def test_without_the_right_to_delete_data_nothing_is_removed(deployment: Deployment) -> None:
+    deployment.deploy("--yes")
+    upload(deployment, "anna")
+    before = objects(deployment)
+
+    result = deployment.run("remove", "--yes", "--delete-data")
+
+    assert result.exit_code == 1
+    assert "nothing was removed" in result.stderr and "`eraser`" in result.stderr
+    assert len(deployment.function.triggers) == 3
+    assert objects(deployment) == before
 
 
 def test_a_pair_whose_event_was_lost_is_finished_first(

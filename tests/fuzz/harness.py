@@ -33,9 +33,12 @@ NAMED = {
 }
 MAX_LINE_BYTES = 8 * 1024
 RESULTS = "liveness/results/"
+FRAMES = "liveness/frames/"
 LEDGER = "liveness/ledger/"
 MARKERS = LEDGER + "pending/"
 SLOT_SECONDS = 10
+RATE_LIMIT = 100
+SHARDS = 4  # of at most 25 calls per second each
 PAUSE_SECONDS = 3600 * 1.2 + 5  # the longest pause between two attempts, with its jitter
 MAX_ATTEMPTS = 3  # LIVENESS_MAX_ATTEMPTS by default
 # Like the platform's context, which may hold the role's credentials.
@@ -107,10 +110,11 @@ class Harness:
         return key
 
     def put_slots(self, body: bytes) -> None:
-        """Occupy the current drain slot and those around it."""
+        """Occupy the current drain slot of every shard, and those around it."""
         now = int((time.time() + self.cloud.advanced) // SLOT_SECONDS)
         for slot in range(now - 1, now + 3):
-            self.put(f"{LEDGER}drain/{slot}", body)
+            for shard in range(SHARDS):
+                self.put(f"{LEDGER}drain/{slot}-{shard}", body)
 
     def fingerprint(self, pair_id: str) -> str:
         """Compute the fingerprint of the current content from its definition in the design."""
@@ -188,7 +192,7 @@ class Harness:
 
     def _function(self, transfer: str) -> tuple[Function, Instance]:
         if transfer not in self._functions:
-            instance = self.cloud.instance(TRANSFER=transfer, RATE_LIMIT="100")
+            instance = self.cloud.instance(TRANSFER=transfer, RATE_LIMIT=str(RATE_LIMIT))
             clock = FastForwardClock()
             clock.wall_shift = instance.clock.wall_shift
             instance.clock = clock

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tests.conftest import BUCKET, PACKAGE
 from tests.fuzz import canaries
 from tests.fuzz.examples import examples
-from tests.fuzz.harness import LEDGER, MARKERS, MAX_ATTEMPTS, RESULTS, Harness
+from tests.fuzz.harness import FRAMES, LEDGER, MARKERS, MAX_ATTEMPTS, RESULTS, Harness
 from tests.fuzz.tampering import Reply, Target
 from tests.fuzz.values import bytes_like
 
@@ -217,8 +217,8 @@ def check(harness: Harness, pair_id: str) -> None:
     fingerprints = {key.rpartition("/")[0] for key in harness.bucket.keys(LEDGER + "claims/")}
     assert harness.calls() <= MAX_ATTEMPTS * len(fingerprints)
     assert foreign_requests(harness) == []
-    prefixes = (RESULTS, LEDGER, f"liveness/incoming/{pair_id}/")
-    assert all(key.startswith(prefixes) for key in harness.bucket.keys(""))
+    prefixes = (RESULTS, FRAMES, LEDGER, f"liveness/incoming/{pair_id}/")
+    assert [key for key in harness.bucket.keys("") if not key.startswith(prefixes)] == []
     assert harness.bucket.get(f"liveness/incoming/{pair_id}/live.bin") is not None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import runpy
 import shutil
 import subprocess
 import sys
@@ -12,6 +14,15 @@ import pytest
 
 from tests.conftest import ROOT
 
+COPIED = (
+    "LICENSE",
+    "requirements.txt",
+    "Makefile",
+    "pyproject.toml",
+    "constraints.txt",
+    "tools/install.py",
+    "tools/find_python.sh",
+)
 BUILD = """
 import sys
 from pathlib import Path
@@ -29,13 +40,14 @@ def checkout(uncompiled: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "checkout"
     for name in ("src", "tools/liveness_package", "build/pinned"):
         shutil.copytree(ROOT / name, folder / name)
-    for name in ("LICENSE", "requirements.txt", "Makefile", "pyproject.toml", "constraints.txt"):
+    for name in COPIED:
         shutil.copy2(ROOT / name, folder / name)
     python = folder / ".venv/bin/python"
     python.parent.mkdir(parents=True)
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
-    (folder / ".venv/.run-ready").touch()
+    install = runpy.run_path(str(folder / "tools/install.py"))
+    (folder / ".venv/installed.json").write_text(json.dumps(install["_description"](["tools"])))
     return folder
 
 

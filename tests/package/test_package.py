@@ -164,7 +164,11 @@ def test_the_lack_of_python_310_is_reported(package: Path, tmp_path: Path) -> No
     assert "No Python 3.10 found: the package has no bytecode" in printed
     assert names(tmp_path) == {name for name in names(package) if not name.endswith(".pyc")}
     assert not leftover.exists()
-    assert {path.name for path in tmp_path.iterdir()} == {"function", "function.zip"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "function",
+        "function.cdx.json",
+        "function.zip",
+    }
 
 
 def test_only_python_files_of_src_ship(tmp_path: Path) -> None:

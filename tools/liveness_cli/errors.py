@@ -53,12 +53,13 @@ _MEANINGS = {
     "ResourceNotFound.Function": _DEPLOYMENT,
     "ResourceNotFound.FunctionName": _DEPLOYMENT,
 }
-# What the function's own client and the client libraries raise if no reply came at all.
+# What the standard library's client, for COS, and those of the SDKs raise if no reply came at all.
+# A bare OSError is a host or network that is not reachable, or a proxy that refused the tunnel.
 _NO_CONNECTION = re.compile(
-    r"\b(ConnectionError|ConnectTimeout|ConnectTimeoutError|NewConnectionError|ProxyError|SSLError"
-    r"|MaxRetryError|NameResolutionError|ReadTimeout|ReadTimeoutError|ClientNetworkError"
-    r"|Connection(Refused|Reset|Aborted)Error|BrokenPipeError|RemoteDisconnected|TimeoutError"
-    r"|gaierror|SSLCertVerificationError|OSError)\b"
+    r"\b(Connection(Refused|Reset|Aborted)?Error|BrokenPipeError|RemoteDisconnected|TimeoutError"
+    r"|OSError|gaierror|SSL\w*Error|ConnectTimeout|ConnectTimeoutError|NewConnectionError"
+    r"|ProxyError|MaxRetryError|NameResolutionError|ReadTimeout|ReadTimeoutError"
+    r"|ClientNetworkError)\b"
 )
 
 

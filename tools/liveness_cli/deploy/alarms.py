@@ -64,6 +64,12 @@ ALARMS = (
         _ANY_ROW,
     ),
     Alarm(
+        "an upload that belongs to no pair",
+        'event:"record.stray" | select reason, count(*) as times group by reason',
+        60,
+        _ANY_ROW,
+    ),
+    Alarm(
         "the platform ended an invocation",
         'SCF_Type:"Platform" AND SCF_StatusCode:>=400 | select SCF_StatusCode, count(*) as times '
         "group by SCF_StatusCode",

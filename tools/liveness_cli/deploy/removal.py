@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import click
 
 from liveness.cloud.system import SystemClock
-from liveness.errors import LivenessError
-from liveness.keys import marker_prefix
+from liveness.errors import ConfigurationError, LivenessError
+from liveness.keys import control_key, marker_prefix
 from liveness.settings import Settings
 from liveness.store import ObjectStore
 
@@ -61,6 +61,17 @@ class _Steps:
         self._store = store
         self.removed: list[str] = []
         self.kept: list[dict[str, str]] = []
+
+    def require_right_to_delete_data(self) -> None:
+        """Delete an object that never exists. Raises ClickException if the key may not."""
+        settings = self._manifest.settings
+        try:
+            self._store.delete(settings.bucket, control_key(settings))
+        except ConfigurationError as error:
+            raise click.ClickException(
+                f"nothing was removed: {reason_of_error(error)}; to delete data, the key needs the "
+                "policy `eraser` as well"
+            ) from None
 
     def stop_new_work(self, function: FoundFunction) -> None:
         for trigger in function.triggers:
@@ -201,17 +212,19 @@ def remove(options: Options) -> dict[str, Any]:
             _require_ours(manifest, found)
             if options.ask:
                 _confirm(manifest, options)
+            if options.delete_data:
+                steps.require_right_to_delete_data()
             if found.function is not None:
                 steps.stop_new_work(found.function)
                 if not options.abandon:
                     steps.finish(update)
                 steps.remove_function(found.function)
             steps.remove_alarms(found)
-            steps.remove_role(found)
             if options.delete_data:
                 steps.remove_data(found)
             else:
                 steps.keep_data()
+            steps.remove_role(found)
             steps.keep_logs()
         except AccountError as error:
             raise click.ClickException(_unfinished(steps, explained(error))) from None

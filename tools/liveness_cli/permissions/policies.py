@@ -256,7 +256,8 @@ def deployer(settings: Settings, uin: str) -> Policy:
     """Run `deploy` where the function and its role exist, `rollback`, and `configure`.
 
     It reads roles and policies and changes none, so that it cannot give itself more. What the
-    function may do, its code may do: a deployer decides about that.
+    function may do, its code may do: a deployer decides about that. To have a new version check
+    itself it may invoke the function, with any event, since CAM does not see which.
     """
     region = settings.region
     return policy(
@@ -291,6 +292,7 @@ def installer(settings: Settings, uin: str) -> Policy:
     """With `deployer`: the first `deploy`, changes of policies and the role, and `remove`.
 
     The right to write policies is the right to give any other, so this is an administrator's.
+    `remove --delete-data` also needs `eraser`: this deletes only what no verdict rests on.
     """
     return policy(
         allow(
@@ -317,10 +319,9 @@ def installer(settings: Settings, uin: str) -> Policy:
         allow(
             cos("DeleteObject"),
             [
-                *_inputs(settings),
-                *_results(settings),
-                *_frames(settings),
-                *_ledger(settings, settings.ledger_prefix),
+                *_ledger(settings, drain_prefix(settings)),
+                _ledger_object(settings, reconcile_state_key(settings)),
+                _ledger_object(settings, breaker_key(settings)),
             ],
         ),
     )
