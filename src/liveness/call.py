@@ -105,9 +105,29 @@ def call(
 
     Whatever is raised is raised before a request was sent, or after one that was not billed.
     """
+    permits = [permit]
+    try:
+        return _call(ctx, prepared, pair, claim, permits, may_retry, on_late_answer, log)
+    finally:
+        for taken in permits[1:]:
+            ctx.pacer.close(taken)
+
+
+def _call(
+    ctx: Context,
+    prepared: Prepared,
+    pair: CompletePair,
+    claim: Mine,
+    permits: list[Permit],
+    may_retry: bool,
+    on_late_answer: OnLateAnswer,
+    log: Log,
+) -> FinalAnswer | Deferral | SetBack | InputsChanged | OutcomeUnknown:
+    """Make the call under the last of `permits`, to which each further one is added."""
     failures = 0
     set_back: SetBack | None = None  # by a try before, which counts whatever stops the next one
     while True:
+        permit = permits[-1]
         if not ctx.pacer.await_start(permit):
             return set_back or Deferral(0, ParkReason.DRAIN_ENDING)
         seconds = seconds_for_call(ctx, claim)
@@ -139,7 +159,7 @@ def call(
         next_permit = ctx.pacer.acquire(seconds_for_call(ctx, claim))
         if next_permit is None:
             return set_back or Deferral(0, ParkReason.NO_CALL_SLOT)
-        permit = next_permit
+        permits.append(next_permit)
 
 
 def outcome_of_reply(reply: Answer | NotSent | NoReply, disposition: Disposition) -> CallOutcome:

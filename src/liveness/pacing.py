@@ -199,9 +199,9 @@ class SteeredPacer:
 
     def close(self, permit: Permit) -> None:
         with self._lock:
-            self._open.discard(permit)
-            if permit.start is None:
+            if permit in self._open and permit.start is None:
                 self._give_up_turn(permit)
+            self._open.discard(permit)
 
     def await_start(self, permit: Permit) -> bool:
         with self._lock:

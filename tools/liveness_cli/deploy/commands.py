@@ -121,8 +121,8 @@ def rollback(yes: bool, manifest: Path | None, as_json: bool) -> None:
 @click.option(
     "--delete-data",
     is_flag=True,
-    help="Also delete inputs, best frames, results, ledger and their lifecycle rules; the key needs "
-    "the policy `eraser`, too.",
+    help="Also delete inputs, best frames, results, ledger and their lifecycle rules; the key "
+    "needs the policy `eraser`, too.",
 )
 @click.option(
     "--abandon-backlog", is_flag=True, help="Do not wait for what waits: it gets no result."
