@@ -12,7 +12,7 @@ from .plan import Person, Plan
 from .recorder import Recording
 from .workload import Submission
 
-RESULTS = "liveness/results/"
+RESULTS, FRAMES = "liveness/results/", "liveness/frames/"
 PENDING = "liveness/ledger/pending/"
 
 
@@ -28,6 +28,11 @@ class RunRecord:
     events: dict[str, dict[str, Any]]
     """The notification of each upload, by its token."""
     secrets: list[str]
+
+    @property
+    def output_keys(self) -> list[str]:
+        """The keys of all results and best frames."""
+        return [*self.bucket.keys(RESULTS), *self.bucket.keys(FRAMES)]
 
     @property
     def complete(self) -> list[tuple[Person, Submission]]:

@@ -8,7 +8,7 @@ from typing import Any
 from liveness.keys import pair_hash
 
 from ..plan import Person, Plan
-from ..run_record import RESULTS, RunRecord
+from ..run_record import RunRecord
 from ..workload import Content
 
 
@@ -67,7 +67,7 @@ def final_state(run: RunRecord) -> tuple[int, int, dict[str, str]]:
     writes = sum(effect.method == "PUT" and "/claims/" in effect.key for effect in effects)
     results = {
         key: str(stored.last_modified)
-        for key in run.bucket.keys(RESULTS)
+        for key in run.output_keys
         if (stored := run.bucket.get(key))
     }
     return calls, writes, results

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from ..plan import Person
-from ..run_record import RESULTS, RunRecord
+from ..run_record import FRAMES, RESULTS, RunRecord
 from ..workload import Content, owners_in
 
 
@@ -21,9 +21,9 @@ def check_i5_objects(run: RunRecord) -> Iterator[str]:
                 yield f"I5: {content.key} is not as {person.name} uploaded it"
     inputs = {content.key for person in run.plan.people for content in _contents(person)}
     for key in run.bucket.keys(""):
-        if key not in inputs and not key.startswith((RESULTS, "liveness/ledger/")):
+        if key not in inputs and not key.startswith((RESULTS, FRAMES, "liveness/ledger/")):
             yield f"I5: {key} is outside the function's prefixes"
-    for key in run.bucket.keys(RESULTS):
+    for key in run.output_keys:
         stored = run.bucket.get(key)
         others = owners_in(stored.body() if stored else b"") - {key.split("/")[2]}
         if others:
@@ -43,7 +43,7 @@ def check_i6_secrets(run: RunRecord) -> Iterator[str]:
         output = "\n".join((*invocation.logs, invocation.stderr, json.dumps(invocation.error)))
         if _contains_secret(output, run.secrets):
             yield f"I6: the log of invocation {invocation.request_id} contains a secret"
-    for key in run.bucket.keys(RESULTS):
+    for key in run.output_keys:
         stored = run.bucket.get(key)
         if stored and _contains_secret(stored.body().decode("latin-1"), run.secrets):
             yield f"I6: {key} contains a secret"
