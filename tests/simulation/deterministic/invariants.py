@@ -690,7 +690,9 @@ class InvariantChecker:
         walk = self.observations.walk(invocation, ledger_key.pair_id)
         self.check_i10_visit_costs_no_more_than_the_first(ledger_key.pair_id, walk)
         if ledger_key.name.startswith("response"):
-            walk.responses[ledger_key.fingerprint] = ResponseRead(sent, stored is not None)
+            # The walk of another pair with the same package may read it at the same time.
+            if sent >= walk.response_of(ledger_key.fingerprint).read_at:
+                walk.responses[ledger_key.fingerprint] = ResponseRead(sent, stored is not None)
             if stored is not None:
                 walk.answered.add(ledger_key.fingerprint)
         elif (claim := walk.claims.get(key)) and stored and sent >= claim.replied_at > 0:
