@@ -229,24 +229,6 @@ MUTATIONS = (
         "            10 * rate, ctx.clock, ",
     ),
     Mutation(
-        "a drainer leaves before its last call is a second old",
-        "drain",
-        "            self._ctx.clock.sleep(self._pacer.seconds_until_quiet())\n",
-        "            pass\n",
-    ),
-    Mutation(
-        "calls start until the very end of a slot",
-        "drain_slot",
-        "_LAST_CALL_SECONDS = 1.0 + CLOCK_RESOLUTION_SECONDS\n",
-        "_LAST_CALL_SECONDS = -9.0\n",
-    ),
-    Mutation(
-        "a refused call is sent again without a turn",
-        "pacing",
-        "            start = self._first_free(earliest)\n",
-        "            start = earliest if permit.resends else self._first_free(earliest)\n",
-    ),
-    Mutation(
         "the calls of one second are not held apart from the next second's",
         "pacing",
         "            start = self._first_free(earliest)\n",

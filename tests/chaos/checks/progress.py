@@ -66,8 +66,6 @@ def final_state(run: RunRecord) -> tuple[int, int, dict[str, str]]:
     calls = sum(effect.call is not None for effect in effects)
     writes = sum(effect.method == "PUT" and "/claims/" in effect.key for effect in effects)
     results = {
-        key: str(stored.last_modified)
-        for key in run.output_keys
-        if (stored := run.bucket.get(key))
+        key: str(stored.last_modified) for key in run.output_keys if (stored := run.bucket.get(key))
     }
     return calls, writes, results
