@@ -3,7 +3,7 @@
 They are drawn oldest first, so that near the limit of the rate the waiting times are a queue's.
 Once some have waited for long, every third draw is the newest, and every other one once the backlog
 is old: a person who arrives now need not wait for all of it. The markers of pairs with set-backs
-stand behind: while others wait they get every fourth draw.
+stand behind: while others wait they get every sixth draw, since one may take two calls.
 
 A backlog may be long, and listing it slow, so it is listed a page at a time, beside the walks: the
 oldest markers for as long as few are held, and every second those that fell due lately.
@@ -158,7 +158,7 @@ class DueMarkers:
             self._waited.append(self._fresh.popleft())
         if self._ready_repeats and (self._draws % 2 or not (self.waiting or self._set_back)):
             return self._ready_repeats.popleft()
-        if self._set_back and (self._draws % 4 == 0 or not self.waiting):
+        if self._set_back and (self._draws % 6 == 0 or not self.waiting):
             running = sum(_has_setbacks(item.key) for item in list(self._running.values()))
             if running < max(1, self._workers // 4 if self.waiting else 3 * self._workers // 4):
                 return self._set_back.popleft()

@@ -253,14 +253,14 @@ def draw(backlog: Backlog, count: int) -> list[str]:
     return drawn
 
 
-def test_setbacks_get_every_fourth_draw_beside_fresh_ones(backlog: Backlog) -> None:
+def test_setbacks_get_every_sixth_draw_beside_fresh_ones(backlog: Backlog) -> None:
     for number in range(40):
         backlog.park(f"fresh-{number}", waited=100 - number)
         backlog.park(f"late-{number}", waited=5000 - number, has_setbacks=True)
 
-    drawn = draw(backlog, 40)
+    drawn = draw(backlog, 42)
 
-    assert sum(key.endswith("-s") for key in drawn) == 10
+    assert sum(key.endswith("-s") for key in drawn) == 7
 
 
 def test_setbacks_run_in_a_quarter_of_the_workers(backlog: Backlog) -> None:
