@@ -24,7 +24,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .context import Context
-from .keys import marker_prefix, markers_due_at, read_marker_key
+from .keys import MarkerKey, marker_prefix, markers_due_at, read_marker_key
 from .store import CLOCK_RESOLUTION_SECONDS
 
 # The oldest markers are listed on while fewer are held.
@@ -46,16 +46,27 @@ class DueMarker(NamedTuple):
     is_obsolete: bool = False
 
 
-class _Running(NamedTuple):
+class _Listed(NamedTuple):
+    """A marker's key, read once: there may be thousands, and each is looked at many times."""
+
     key: str
-    known_repeats: tuple[str, ...]  # those that were listed before it was drawn
+    parts: MarkerKey
+
+    def age(self, now: float) -> float:
+        """Return the seconds for which it has been due; 0 if its key does not tell."""
+        return now - self.parts.due if self.parts.due is not None else 0.0
+
+
+class _Running(NamedTuple):
+    marker: _Listed
+    known_repeats: tuple[_Listed, ...]  # those that were listed before it was drawn
 
 
 class _Done(NamedTuple):
     pair: str
     finished: bool
     has_new_marker: bool
-    known_repeats: tuple[str, ...]
+    known_repeats: tuple[_Listed, ...]
 
 
 class DueMarkers:
@@ -71,18 +82,18 @@ class DueMarkers:
         self._workers = workers
         self._is_ours = is_ours
         # One of each pair: those that have waited, the fresh ones, those with set-backs.
-        self._waited: deque[str] = deque()
-        self._fresh: deque[str] = deque()
-        self._set_back: deque[str] = deque()
-        self._repeats: dict[str, list[str]] = {}  # by pair: its other markers
-        self._ready_repeats: deque[str] = deque()
-        self._obsolete: deque[str] = deque()
-        self._others: deque[str] = deque(maxlen=_MAX_OTHERS)
+        self._waited: deque[_Listed] = deque()
+        self._fresh: deque[_Listed] = deque()
+        self._set_back: deque[_Listed] = deque()
+        self._repeats: dict[str, list[_Listed]] = {}  # by pair: its other markers
+        self._ready_repeats: deque[_Listed] = deque()
+        self._obsolete: deque[_Listed] = deque()
+        self._others: deque[_Listed] = deque(maxlen=_MAX_OTHERS)
         self._running: dict[str, _Running] = {}  # by pair
         self._done: deque[_Done] = deque()
         self._finished: set[str] = set()  # pairs
         self._held: set[str] = set()  # keys
-        self._listed: deque[list[str]] = deque()  # pages that no draw has sorted yet
+        self._listed: deque[list[_Listed]] = deque()  # pages that no draw has sorted yet
         self._drawn: set[str] = set()  # keys that a listing may show which began before they ended
         self._is_listing = False
         self._after: str | None = marker_prefix(ctx.settings)  # where to list on; None at the end
@@ -114,28 +125,29 @@ class DueMarkers:
         self._sort()
         if self._obsolete:
             return DueMarker(self._take(self._obsolete.popleft()), is_obsolete=True)
-        while (key := self._pop_next()) is not None:
-            pair = _pair_of(key)
+        while (marker := self._pop_next()) is not None:
+            pair = marker.parts.pair_hash
             if pair not in self._running:
-                self._take(key)
-                self._running[pair] = _Running(key, tuple(self._repeats.get(pair, ())))
-                return DueMarker(key)
-            self._held.discard(key)  # a later listing finds this marker again
+                self._running[pair] = _Running(marker, tuple(self._repeats.get(pair, ())))
+                return DueMarker(self._take(marker))
+            self._held.discard(marker.key)  # a later listing finds this marker again
         return None
 
     def done(self, key: str, finished: bool, has_new_marker: bool = False) -> None:
         """Take note that a marker was processed: whether that finished its pair, or parked it."""
-        pair = _pair_of(key)
+        parts = read_marker_key(key)
+        assert parts is not None, key
+        pair = parts.pair_hash
         # In this order: a worker that sees none running must see what is ready.
         known_repeats = self._running[pair].known_repeats
         self._done.append(_Done(pair, finished, has_new_marker, known_repeats))
         del self._running[pair]
 
-    def _take(self, key: str) -> str:
-        """Hold a key no longer: it is handed out."""
-        self._held.discard(key)
-        self._drawn.add(key)
-        return key
+    def _take(self, marker: _Listed) -> str:
+        """Hold a marker no longer; return its key, which is handed out."""
+        self._held.discard(marker.key)
+        self._drawn.add(marker.key)
+        return marker.key
 
     def _sort(self) -> None:
         """Sort what was processed and what was listed since the last draw."""
@@ -144,26 +156,26 @@ class DueMarkers:
             # By key: an earlier walk that ended late may have taken the known ones from the list.
             covered = done.finished or done.has_new_marker
             obsolete = set(done.known_repeats) if covered else set()
-            for key in self._repeats.pop(done.pair, []):
-                (self._obsolete if key in obsolete else self._ready_repeats).append(key)
+            for marker in self._repeats.pop(done.pair, []):
+                (self._obsolete if marker in obsolete else self._ready_repeats).append(marker)
             if done.finished:
                 self._finished.add(done.pair)
         while self._listed:
             self._add(self._listed.popleft())
 
-    def _pop_next(self) -> str | None:
+    def _pop_next(self) -> _Listed | None:
         self._draws += 1
         now = self._ctx.store.now()
-        while self._fresh and _age(self._fresh[0], now) > _FRESH_SECONDS:
+        while self._fresh and self._fresh[0].age(now) > _FRESH_SECONDS:
             self._waited.append(self._fresh.popleft())
         if self._ready_repeats and (self._draws % 2 or not (self.waiting or self._set_back)):
             return self._ready_repeats.popleft()
         if self._set_back and (self._draws % 6 == 0 or not self.waiting):
-            running = sum(_has_setbacks(item.key) for item in list(self._running.values()))
+            running = sum(item.marker.parts.has_setbacks for item in list(self._running.values()))
             if running < max(1, self._workers // 4 if self.waiting else 3 * self._workers // 4):
                 return self._set_back.popleft()
         if self._waited and self._fresh:
-            is_old = _age(self._waited[0], now) > _OLD_SECONDS
+            is_old = self._waited[0].age(now) > _OLD_SECONDS
             self._draws_of_both += 1
             is_for_fresh = self._draws_of_both % (2 if is_old else 3) == 1
             return self._fresh.pop() if is_for_fresh else self._waited.popleft()
@@ -184,7 +196,7 @@ class DueMarkers:
         if self._after is None and not self.any_due:
             self._list_from_the_oldest()
         self._is_listing = True
-        self._drawn = {running.key for running in list(self._running.values())}
+        self._drawn = {running.marker.key for running in list(self._running.values())}
         return True
 
     def look_again(self) -> bool:
@@ -220,52 +232,34 @@ class DueMarkers:
         end = markers_due_at(settings, now + CLOCK_RESOLUTION_SECONDS) + "~"
         page = self._ctx.store.list(settings.ledger_bucket, marker_prefix(settings), after)
         keys = [item.key for item in page.items if item.key < end]
-        found = [key for key in keys if read_marker_key(key)]
+        found = [_Listed(key, parts) for key in keys if (parts := read_marker_key(key))]
         if self.oldest_overdue_seconds is None and found:
-            self.oldest_overdue_seconds = max(0.0, _age(found[0], now))
+            self.oldest_overdue_seconds = max(0.0, found[0].age(now))
         self._listed.append(found)
         if page.next_marker is None or len(keys) < len(page.items):
             self._refreshed = self._ctx.clock.monotonic()
             return None
         return page.next_marker
 
-    def _add(self, keys: list[str]) -> None:
+    def _add(self, markers: list[_Listed]) -> None:
         now = self._ctx.store.now()
-        for key in keys:
-            if key in self._held or key in self._drawn:
+        for marker in markers:
+            if marker.key in self._held or marker.key in self._drawn:
                 continue
-            pair = _pair_of(key)
+            pair = marker.parts.pair_hash
             if not self._is_ours(pair):
-                self._others.append(key)
+                self._others.append(marker)
                 continue
-            self._held.add(key)
+            self._held.add(marker.key)
             if pair in self._repeats:
-                self._repeats[pair].append(key)
+                self._repeats[pair].append(marker)
             elif pair in self._finished:
-                self._ready_repeats.append(key)
+                self._ready_repeats.append(marker)
             else:
                 self._repeats[pair] = []
-                self._queue_of(key, now).append(key)
+                self._queue_of(marker, now).append(marker)
 
-    def _queue_of(self, key: str, now: float) -> deque[str]:
-        if _has_setbacks(key):
+    def _queue_of(self, marker: _Listed, now: float) -> deque[_Listed]:
+        if marker.parts.has_setbacks:
             return self._set_back
-        return self._fresh if _age(key, now) <= _FRESH_SECONDS else self._waited
-
-
-def _has_setbacks(key: str) -> bool:
-    marker = read_marker_key(key)
-    return marker is not None and marker.has_setbacks
-
-
-def _pair_of(key: str) -> str:
-    """Return the pair's hash in a marker's key."""
-    marker = read_marker_key(key)
-    assert marker is not None, key
-    return marker.pair_hash
-
-
-def _age(key: str, now: float) -> float:
-    """Return the seconds for which a marker has been due; 0 if its key does not tell."""
-    marker = read_marker_key(key)
-    return now - marker.due if marker and marker.due is not None else 0.0
+        return self._fresh if marker.age(now) <= _FRESH_SECONDS else self._waited
