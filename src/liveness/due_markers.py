@@ -29,6 +29,10 @@ from .store import CLOCK_RESOLUTION_SECONDS
 
 # The oldest markers are listed on while fewer are held.
 _MIN_MARKERS_HELD = 500
+# Of the latest ones, no more pages are listed at a time, and one while more are held: a crowd may
+# fall due within seconds.
+_MAX_LATEST_PAGES = 20
+_MAX_MARKERS_HELD = 20_000
 _REFRESH_SECONDS = 1.0
 # Markers are looked for again this far back: the listing is eventually consistent.
 _LOOK_BACK_SECONDS = 20.0
@@ -218,10 +222,14 @@ class DueMarkers:
                 self._after = self._list(self._after, now)
                 return
             seen_until = min(now, self._seen_until) - _LOOK_BACK_SECONDS
-            after: str | None = markers_due_at(settings, seen_until)
-            while after is not None:
-                after = self._list(after, now)
-            self._refreshed, self._seen_until = self._ctx.clock.monotonic(), now
+            after = markers_due_at(settings, seen_until)
+            for _ in range(_MAX_LATEST_PAGES if len(self._held) < _MAX_MARKERS_HELD else 1):
+                next_marker = self._list(after, now)
+                if next_marker is None:
+                    self._seen_until = now
+                    break
+                after = next_marker
+            self._refreshed = self._ctx.clock.monotonic()
         finally:
             self._is_listing = False
 

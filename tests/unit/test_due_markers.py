@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from liveness import due_markers
 from liveness.due_markers import DueMarker, DueMarkers
 from liveness.keys import marker_key, pair_hash
 from liveness.settings import read_settings
@@ -103,6 +104,30 @@ def test_what_the_first_page_shows_is_drawn_before_the_next_is_listed(backlog: B
     assert backlog.pages == 1
     drawn |= {marker.key for _ in range(2900) if (marker := backlog.due_next())}
     assert len(drawn) == 3000, "and the next ones beside the walks"
+
+
+def test_a_crowd_that_falls_due_at_once_is_listed_by_and_by(
+    backlog: Backlog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory is bounded: what is left out at first is listed once fewer are held."""
+    monkeypatch.setattr(due_markers, "_MAX_LATEST_PAGES", 3)
+    monkeypatch.setattr(due_markers, "_MAX_MARKERS_HELD", 3000)
+    crowd = {backlog.park(f"pair-{number}", waited=19 - number / 600) for number in range(9000)}
+    drawn: set[str] = set()
+    most = 0
+    while marker := backlog.next():
+        while marker is not None and len(drawn) % 1000:
+            most = max(most, backlog.due.waiting)
+            drawn.add(marker.key)
+            backlog.due.done(marker.key, finished=True)
+            marker = backlog.due.next()
+        if marker is not None:
+            drawn.add(marker.key)
+            backlog.due.done(marker.key, finished=True)
+        backlog.keys = [key for key in backlog.keys if key not in drawn]
+
+    assert drawn == crowd
+    assert most <= 6000
 
 
 def test_a_listing_is_sorted_by_the_draw_that_follows_it(backlog: Backlog) -> None:
