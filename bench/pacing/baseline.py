@@ -12,9 +12,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from ..environment import RunFailed
+from ..environment import ROOT, RunFailed
 
-ROOT = Path(__file__).parents[2]
 # The last one that drained with sixteen workers, at even distances, and listed before it drained.
 COMMIT = "09c593dbbe1509cf542b89d48e531b1dc3360dd6"
 

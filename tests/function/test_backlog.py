@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from liveness.errors import PairsNotFinishedError
-from liveness.keys import SLOT_SECONDS, drain_busy_key, drain_slot_key
+from liveness.keys import (
+    SLOT_SECONDS,
+    drain_busy_key,
+    drain_shard_of,
+    drain_slot_key,
+    pair_hash,
+)
 from liveness.markers import MAX_DELIVERIES
 from liveness.settings import read_settings
 from liveness_sandbox import Reply
@@ -47,6 +53,25 @@ def test_a_throttled_event_parks_and_drains_its_own_marker(cloud: Cloud) -> None
     assert result["status"] == "passed"
     assert cloud.markers() == []
     assert cloud.bucket.keys("liveness/ledger/drain/") == []
+
+
+def test_an_event_drains_every_shard_in_which_it_parked_a_pair(cloud: Cloud) -> None:
+    """At a rate for several drainers, the pairs of one event may belong to different ones."""
+    function = cloud.instance(RATE_LIMIT="100")
+    settings = read_settings(function.environ)
+    names = ["anna", "bert", "cleo", "dora"]
+    assert len({drain_shard_of(settings, pair_hash(name)) for name in names}) > 1
+    for name in names:
+        cloud.put_pair(name, THROTTLED)
+    key = "liveness/incoming/{}/live.bin"
+    events = [cloud.sandbox.trigger_event("faces-1250000000", key.format(name)) for name in names]
+    records = [record for event in events for record in event["Records"]]
+
+    summary = function({"Records": records})
+
+    assert [pair["state"] for pair in summary["pairs"]] == ["parked"] * 4
+    assert all(cloud.result(name) for name in names)
+    assert cloud.markers() == []
 
 
 def test_the_timer_drains_due_markers(cloud: Cloud) -> None:

@@ -1,9 +1,9 @@
 """COS: requests that cos-python-sdk-v5 addresses and signs, on connections of our own.
 
-The SDK's client would make them, too, at five times the CPU per request. What else the SDK's users
-have to know: its retries are off by this, the session token is put into pre-signed URLs by hand,
-the ETag is required because a success without one is none, and a 409 says nothing about whose
-object it was that existed.
+The SDK's client would make them, too, at three to four times the CPU per request. What else the
+SDK's users have to know: its retries are off by this, the session token is put into pre-signed URLs
+by hand, the ETag is required because a success without one is none, and a 409 says nothing about
+whose object it was that existed.
 """
 
 from __future__ import annotations
