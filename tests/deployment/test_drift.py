@@ -16,25 +16,20 @@ HOST = f"{BUCKET}.cos.ap-singapore.myqcloud.com"
 RULE = {"event": "cos:ObjectCreated:*", "filter": {"Prefix": "liveness/incoming/", "Suffix": ""}}
 
 
+TRIGGER = {
+    "TriggerName": HOST,
+    "Type": "cos",
+    "TriggerDesc": json.dumps(RULE),
+    "Qualifier": "$DEFAULT",
+}
+
+
 def disable_the_trigger(deployment: Deployment) -> None:
-    deployment.scf(
-        "UpdateTriggerStatus",
-        TriggerName=HOST,
-        Type="cos",
-        TriggerDesc=json.dumps(RULE),
-        Qualifier="$DEFAULT",
-        Enable="CLOSE",
-    )
+    deployment.scf("UpdateTriggerStatus", **TRIGGER, Enable="CLOSE")
 
 
 def remove_the_trigger(deployment: Deployment) -> None:
-    deployment.scf(
-        "DeleteTrigger",
-        TriggerName=HOST,
-        Type="cos",
-        TriggerDesc=json.dumps(RULE),
-        Qualifier="$DEFAULT",
-    )
+    deployment.scf("DeleteTrigger", **TRIGGER)
 
 
 def add_a_timer(deployment: Deployment) -> None:

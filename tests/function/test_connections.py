@@ -45,6 +45,11 @@ def read_head(connection: socket.socket) -> str:
     return data.decode()
 
 
+def not_found(connection: socket.socket) -> None:
+    while read_head(connection):
+        connection.sendall(NOT_FOUND)
+
+
 def store_of(connections: Connections, scheme: str = "http") -> CosStore:
     return CosStore(SETTINGS._replace(endpoint_scheme=scheme), KEYS, connections)
 
@@ -55,11 +60,7 @@ def store_of(connections: Connections, scheme: str = "http") -> CosStore:
 def test_requests_share_a_connection(
     connections: Connections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def talk(connection: socket.socket) -> None:
-        while read_head(connection):
-            connection.sendall(NOT_FOUND)
-
-    with server(talk) as (url, accepted):
+    with server(not_found) as (url, accepted):
         monkeypatch.setenv("http_proxy", url)
         for _ in range(3):  # as successive invocations do
             store = store_of(connections)
@@ -148,12 +149,11 @@ def test_a_connection_that_was_idle_for_long_is_not_used_again(
     """Of one that was dropped while the instance was frozen nothing can be seen."""
     now = 1000.0
 
-    def talk(connection: socket.socket) -> None:
-        while read_head(connection):
-            connection.sendall(NOT_FOUND)
-
     monkeypatch.delenv("no_proxy", raising=False)
-    with server(talk) as (url, accepted), closing(Connections(lambda: now)) as connections:
+    with (
+        server(not_found) as (url, accepted),
+        closing(Connections(lambda: now)) as connections,
+    ):
         monkeypatch.setenv("http_proxy", url)
         store = store_of(connections)
         for seconds in (0, 29, 29, 31):
@@ -230,11 +230,7 @@ def test_hosts_are_verified() -> None:
 def test_the_environment_is_read_once_per_invocation(
     connections: Connections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def talk(connection: socket.socket) -> None:
-        while read_head(connection):
-            connection.sendall(NOT_FOUND)
-
-    with server(talk) as (url, accepted):
+    with server(not_found) as (url, accepted):
         monkeypatch.setenv("http_proxy", url)
         store = store_of(connections)
         monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")

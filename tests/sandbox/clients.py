@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
 import requests
 from qcloud_cos import CosConfig, CosS3Client
 from tencentcloud.common.common_client import CommonClient
 from tencentcloud.common.credential import Credential
+from tencentcloud.common.exception import TencentCloudSDKException
 from tencentcloud.common.profile.client_profile import ClientProfile
 from tencentcloud.common.profile.http_profile import HttpProfile
 
@@ -82,6 +85,30 @@ def profile_of(
     profile.proxy = sandbox.url
     credential = Credential(keys.secret_id, keys.secret_key, keys.token)
     return credential, region or sandbox.region, ClientProfile(httpProfile=profile)
+
+
+class GeneratedClient:
+    """One of the vendor's generated clients, called by an action's name and plain parameters."""
+
+    def __init__(self, client: Any, models: Any) -> None:
+        self._client = client
+        self._models = models
+
+    def request(self, action: str, params: Mapping[str, Any]) -> Any:
+        request = getattr(self._models, f"{action}Request")()
+        request.from_json_string(json.dumps(params))
+        return request
+
+    def __call__(self, action: str, **params: Any) -> dict[str, Any]:
+        response = getattr(self._client, action)(self.request(action, params))
+        reply: dict[str, Any] = json.loads(response.to_json_string())
+        return reply
+
+    def refused(self, action: str, **params: Any) -> str:
+        """Make a request that must be refused; return the error's code."""
+        with pytest.raises(TencentCloudSDKException) as caught:
+            self(action, **params)
+        return str(caught.value.code)
 
 
 class Pair:

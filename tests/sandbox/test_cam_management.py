@@ -9,11 +9,10 @@ import pytest
 from qcloud_cos import CosServiceError
 from tencentcloud.cam.v20190116 import models
 from tencentcloud.cam.v20190116.cam_client import CamClient
-from tencentcloud.common.exception import TencentCloudSDKException
 
 from liveness_sandbox import Credentials, Sandbox
 
-from .clients import BUCKET, cos_client, profile_of
+from .clients import BUCKET, GeneratedClient, cos_client, profile_of
 
 ROLE = "qcs::cam::uin/100000000001:roleName/{}"
 
@@ -32,20 +31,9 @@ def trust(service: str = "scf.qcloud.com") -> str:
     return json.dumps({"version": "2.0", "statement": [statement]})
 
 
-class Cam:
+class Cam(GeneratedClient):
     def __init__(self, sandbox: Sandbox, credentials: Credentials | None = None) -> None:
-        self._client = CamClient(*profile_of(sandbox, credentials))
-
-    def __call__(self, action: str, **params: Any) -> dict[str, Any]:
-        request = getattr(models, f"{action}Request")()
-        request.from_json_string(json.dumps(params))
-        reply: dict[str, Any] = json.loads(getattr(self._client, action)(request).to_json_string())
-        return reply
-
-    def refused(self, action: str, **params: Any) -> str:
-        with pytest.raises(TencentCloudSDKException) as caught:
-            self(action, **params)
-        return str(caught.value.code)
+        super().__init__(CamClient(*profile_of(sandbox, credentials)), models)
 
     def create(self, name: str, action: str = "cos:GetObject") -> int:
         reply = self("CreatePolicy", PolicyName=name, PolicyDocument=document(action))

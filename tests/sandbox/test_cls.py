@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
 from tencentcloud.cls.v20201016 import models
 from tencentcloud.cls.v20201016.cls_client import ClsClient
-from tencentcloud.common.exception import TencentCloudSDKException
 
 from liveness_sandbox import Credentials, Sandbox
 
-from .clients import profile_of
+from .clients import GeneratedClient, profile_of
 from .test_scf_deployment import CREATION, Scf
 
 
-class Cls:
+class Cls(GeneratedClient):
     def __init__(self, sandbox: Sandbox, credentials: Credentials | None = None) -> None:
-        self._client = ClsClient(*profile_of(sandbox, credentials))
-
-    def __call__(self, action: str, **params: Any) -> dict[str, Any]:
-        request = getattr(models, f"{action}Request")()
-        request.from_json_string(json.dumps(params))
-        reply: dict[str, Any] = json.loads(getattr(self._client, action)(request).to_json_string())
-        return reply
-
-    def refused(self, action: str, **params: Any) -> str:
-        with pytest.raises(TencentCloudSDKException) as caught:
-            self(action, **params)
-        return str(caught.value.code)
+        super().__init__(ClsClient(*profile_of(sandbox, credentials)), models)
 
 
 @pytest.fixture
