@@ -297,13 +297,10 @@ class SteeredPacer:
 
     def _first_free(self, earliest: float) -> float:
         """Return the first moment at which one call more exceeds the rate in no window."""
-        starts, calls, moment = self._starts, self._calls, earliest
-        first = 0
-        while first + calls <= len(starts):
-            begin, end = starts[first], starts[first + calls - 1]
+        moment = earliest
+        for begin, end in zip(self._starts, self._starts[self._calls - 1 :], strict=False):
             if max(end, moment) - min(begin, moment) < self._window:
                 moment = begin + self._window
-            first += 1
         return moment
 
     # ---- distance
