@@ -84,7 +84,7 @@ MUTATIONS = (
         suites=(SIMULATION, CHAOS),
     ),
     Mutation(
-        "the response is not read again after the claim",
+        "the response is not read after the claim",
         "ledger",
         "            lambda: None if created else self._get(released_name(number)),\n"
         "            self.response,\n",

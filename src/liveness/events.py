@@ -45,15 +45,13 @@ class Trigger(NamedTuple):
     prefix: str = ""  # for reconcile: only pair ids that begin with it
     uploads: tuple[InputKey, ...] = ()  # for cos: the objects that it is about
 
-    def image_of(self, pair_id: str) -> InputKey | None:
-        """Return the one reference image that the event is about, if about nothing else of it.
+    def is_image_alone(self, pair_id: str) -> bool:
+        """Whether all that the event says of this pair is that a reference image was uploaded.
 
-        One that is in another case is left out: then the package may be, too.
+        Not if that is in another case: then the package may be, too.
         """
-        if pair_id in self.in_other_case:
-            return None
-        uploads = [upload for upload in self.uploads if upload.pair_id == pair_id]
-        return uploads[0] if len(uploads) == 1 and uploads[0].role == IMAGE else None
+        roles = [upload.role for upload in self.uploads if upload.pair_id == pair_id]
+        return roles == [IMAGE] and pair_id not in self.in_other_case
 
 
 def read_event(settings: Settings, event: object) -> Trigger:

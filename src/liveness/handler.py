@@ -155,7 +155,7 @@ def _handle_pairs(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
                 pair_id,
                 log,
                 urgent=trigger.kind == "retry",
-                image=trigger.image_of(pair_id),
+                is_image_alone=trigger.is_image_alone(pair_id),
                 as_configured=is_event and pair_id not in trigger.in_other_case,
             )
             if trigger.kind == "retry":

@@ -231,21 +231,13 @@ def inspect(
     return Inspection(classified, result, busy is not None, breaker)
 
 
-def inspect_image(
-    settings: Settings, store: RetryingStore, concurrency: Concurrency, image: InputKey
-) -> IncompletePair | None:
-    """HEAD what an event of a reference image is about, and the package.
-
-    Return None if there may be a package, so that the pair has to be inspected. As a rule the image
-    comes first: then these two HEADs are all.
-    """
-    keys = [key for key in candidate_keys(settings, image.pair_id) if key.role == LIVE]
-    found, *packages = concurrency.gather(
-        *(lambda key=key: _read_input(settings, store, key) for key in (image, *keys))
-    )
-    if found is None or any(packages):
-        return None
-    return IncompletePair(image.pair_id, (LIVE,), (found,))
+def has_package(
+    settings: Settings, store: RetryingStore, concurrency: Concurrency, pair_id: str
+) -> bool:
+    """HEAD the keys of the liveness package alone: without one the pair is incomplete anyway."""
+    keys = [key for key in candidate_keys(settings, pair_id) if key.role == LIVE]
+    tasks = [partial(_read_input, settings, store, key) for key in keys]
+    return bool(tasks) and any(concurrency.gather(*tasks))
 
 
 def is_unchanged(

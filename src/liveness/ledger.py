@@ -123,7 +123,7 @@ class Ledger:
     # ---- attempts
 
     def claim(self, history: History, beside: Beside) -> Mine | Theirs | Unread | Response:
-        """Create the next attempt and read it back: two round trips, the response read in both.
+        """Create the next attempt, and read it back together with the response: two round trips.
 
         What is to be done `beside` them has been done if the claim is ours.
 
@@ -142,11 +142,7 @@ class Ledger:
             created = self._create(claim_name(number), body)
 
         try:
-            _, recorded, *_ = self._ctx.concurrency.gather(
-                create, self.response, *beside.create_tasks()
-            )
-            if isinstance(recorded, Response):
-                return recorded
+            self._ctx.concurrency.gather(create, *beside.create_tasks())
             claim, recorded = self._read_back(mine, body, created, beside)
         except Exception as error:
             if created:  # else the name of the release may be needed by another owner
@@ -159,7 +155,7 @@ class Ledger:
     def _read_back(
         self, mine: Mine, body: bytes, created: bool, beside: Beside
     ) -> tuple[Claim, Response | None]:
-        """Read claim and release of our attempt's number, and the response again.
+        """Read claim and release of our attempt's number, and the response.
 
         A claim just created cannot have been released yet. An instance's first claim in a bucket is
         PUT once more at the same time, and must be refused: without create-only two instances could

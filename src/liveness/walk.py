@@ -21,12 +21,12 @@ from .inspection import (
     IncompletePair,
     Inspection,
     InvalidPair,
+    has_package,
     inspect,
-    inspect_image,
     is_unchanged,
 )
 from .journal import Journal, Parked
-from .keys import InputKey
+from .keys import LIVE
 from .ledger import Ledger
 from .logs import Log
 from .markers import Marker, ParkReason
@@ -68,18 +68,18 @@ class Walk:
         log: Log,
         marker: Marker | None = None,
         urgent: bool = False,
-        image: InputKey | None = None,
+        is_image_alone: bool = False,
         as_configured: bool = False,
     ) -> None:
         """Walk because of `marker`, if any; `urgent` if an operator waits: no pause counts.
 
-        `image` if all that is known is that this object was uploaded. With `as_configured` no input
-        is looked for whose suffix is in another case.
+        `is_image_alone` if all that is known is that a reference image was uploaded. With
+        `as_configured` no input is looked for whose suffix is in another case.
         """
         self._ctx = ctx
         self._pair_id = pair_id
         self._urgent = urgent
-        self._image = image
+        self._is_image_alone = is_image_alone
         self._as_configured = as_configured
         self._giving_up = False
         self._journal = Journal(ctx, pair_id, log, marker)
@@ -119,15 +119,15 @@ class Walk:
             self._ledger(inputs).grant()
 
     def _walk(self) -> WalkResult:
-        if self._image and (incomplete := self._inspect_image(self._image)):
-            return self._waiting(incomplete)
+        if self._is_image_alone and not self._has_package():
+            return self._waiting((LIVE,))
         published: WalkResult | None = None
         unreadable = ""  # the fingerprint of inputs that HEAD describes and GET refuses
         for _ in range(_MAX_ROUNDS):
             inspection = self._inspect()
             pair, inputs = inspection.pair, inspection.inputs
             if isinstance(inputs, IncompletePair):
-                return published or self._waiting(inputs)
+                return published or self._waiting(inputs.missing)
             assert pair is not None
             ledger = self._ledger(pair)
             if published and pair.fingerprint == unreadable:
@@ -173,13 +173,13 @@ class Walk:
         )
         return inspection
 
-    def _inspect_image(self, image: InputKey) -> IncompletePair | None:
-        """Inspect no more than tells that there is no package yet, if that is so."""
+    def _has_package(self) -> bool:
+        """Look for the package alone: as a rule the image comes first, and that is all."""
         ctx = self._ctx
-        incomplete = inspect_image(ctx.settings, ctx.store, ctx.concurrency, image)
-        if incomplete:
+        found = has_package(ctx.settings, ctx.store, ctx.concurrency, self._pair_id)
+        if not found:
             self._journal.log("pair.inspected", inputs="incomplete", result=None)
-        return incomplete
+        return found
 
     def _is_settled(self, pair: CompletePair, ledger: Ledger) -> bool:
         """Whether the inputs are as they were, and what was just published is the last word.
@@ -250,8 +250,8 @@ class Walk:
 
     # ---- results
 
-    def _waiting(self, inputs: IncompletePair) -> WalkResult:
-        return self._result("waiting", detail=f"no {' and '.join(inputs.missing)} input yet")
+    def _waiting(self, missing: tuple[str, ...]) -> WalkResult:
+        return self._result("waiting", detail=f"no {' and '.join(missing)} input yet")
 
     def _parked(self, parked: Parked) -> WalkResult:
         deferral = parked.deferral
