@@ -220,7 +220,7 @@ def test_https_goes_through_a_tunnel_in_which_the_host_is_verified(
 
 
 def test_hosts_are_verified() -> None:
-    context = tls_context("cos")
+    context = tls_context()
 
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname

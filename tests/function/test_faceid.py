@@ -243,7 +243,7 @@ def test_connections_share_what_verifies_hosts(monkeypatch: pytest.MonkeyPatch) 
 
     assert len(connections) == 3
     assert len(read) <= 1
-    context = tls_context("faceid")
+    context = tls_context()
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 
@@ -320,9 +320,10 @@ def test_claims_that_lead_to_no_call_open_no_connections_without_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Packages that are uploaded again and again, for example, are claimed and refused."""
-    face, opened = client(), 0
+    opened = 0
     with server(lambda connection: None) as (url, _):
         monkeypatch.setenv("http_proxy", url)
+        face = client()
         for _ in range(50):
             if connect := face.reserve_connection():
                 connect()

@@ -10,12 +10,14 @@ from __future__ import annotations
 import base64
 import contextlib
 import os
+import socket
 import ssl
 import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping
-from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from functools import lru_cache
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import (  # type: ignore[attr-defined]  # the second is in no stub
@@ -26,6 +28,8 @@ from urllib.request import (  # type: ignore[attr-defined]  # the second is in n
 import certifi
 from urllib3.util.wait import wait_for_read
 
+from .response import Response
+
 CHUNK_BYTES = 64 * 1024
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0  # between two reads
@@ -35,7 +39,6 @@ _MAX_IDLE = 128
 _MAX_IDLE_SECONDS = 30.0
 # What is raised for a broken connection, or for HTTP that cannot be understood.
 NETWORK_ERRORS = (HTTPException, OSError, ValueError)
-_tls_contexts: dict[str, ssl.SSLContext] = {}
 _tls_lock = threading.Lock()
 
 
@@ -63,18 +66,15 @@ class Reply:
         self._connections = connections
         self._origin = origin
         self._connection = connection
-        self._response: HTTPResponse = connection.getresponse()
+        response = connection.getresponse()
+        assert isinstance(response, Response)
+        self._response = response
         if self._response.status < 200:  # the client has read past it: the reply proper is lost
             raise HTTPException("an interim reply")
         if self._response.length == 0:
             self._response.close()
         self.status = self._response.status
-        self.headers: dict[str, str] = {}
-        """Names in lower case; the values of a repeated header are joined."""
-        for name, value in self._response.headers.raw_items():
-            name = name.lower()
-            known = self.headers.get(name)
-            self.headers[name] = value if known is None else f"{known}, {value}"
+        self.headers = self._response.fields
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
         """Read the next piece of the body; empty at its end. Raises what is in NETWORK_ERRORS."""
@@ -123,10 +123,29 @@ class Connections:
         """Read which proxies to use from now on; no request does."""
         self._proxies, self._origins = getproxies_environment(), {}
 
-    def request(self, method: str, url: str, headers: Mapping[str, str], body: Any = None) -> Reply:
+    def idle(self, scheme: str, host: str) -> int:
+        """Return how many connections to a host are kept."""
+        return len(self._idle.get(self._origin(scheme, host), ()))
+
+    def open(self, scheme: str, host: str) -> None:
+        """Open a connection for a request to come. Raises what is in NETWORK_ERRORS."""
+        origin = self._origin(scheme, host)
+        self.keep(origin, self._connect(origin))
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: Any = None,
+        read_seconds: float = _READ_SECONDS,
+        before_sending: Callable[[], None] = lambda: None,
+    ) -> Reply:
         """Send a request; follow no redirect. Raises what is in NETWORK_ERRORS.
 
-        A body that is not bytes has a method `read`, and its length is in the headers.
+        A body that is not bytes has a method `read`, and its length is in the headers. Between two
+        reads of the reply at most `read_seconds` pass. `before_sending` is called once there is a
+        connection; if it raises, nothing is sent.
         """
         parts = urlsplit(url)
         origin = self._origin(parts.scheme, parts.hostname or "")
@@ -137,6 +156,8 @@ class Connections:
             headers = {**headers, **_authorization(origin.proxy)}
         connection = self._connection(origin)
         try:
+            connection.sock.settimeout(read_seconds)
+            before_sending()
             with contextlib.suppress(BrokenPipeError):  # a reply may say why
                 connection.request(method, target, body, dict(headers))
             return Reply(self, origin, connection)
@@ -162,8 +183,7 @@ class Connections:
             except IndexError:
                 return self._connect(origin)
             is_fresh = self._monotonic() - since <= _MAX_IDLE_SECONDS
-            # One that can be read was closed, or is noisy.
-            if is_fresh and not wait_for_read(connection.sock, timeout=0.0):
+            if is_fresh and _is_quiet(connection.sock):
                 return connection
             connection.close()
 
@@ -176,14 +196,18 @@ class Connections:
         )
         connection: HTTPConnection
         if origin.scheme == "https":
-            tls = tls_context("cos")
+            tls = tls_context()
             connection = HTTPSConnection(host, port, timeout=_CONNECT_SECONDS, context=tls)
             if origin.proxy:
                 connection.set_tunnel(origin.host, 443, _authorization(origin.proxy))
         else:
             connection = HTTPConnection(host, port, timeout=_CONNECT_SECONDS)
-        connection.connect()
-        connection.sock.settimeout(_READ_SECONDS)
+        connection.response_class = Response
+        try:
+            connection.connect()
+        except BaseException:  # a tunnel that fails leaves its socket open
+            connection.close()
+            raise
         connection.blocksize = CHUNK_BYTES  # of a body that is read from elsewhere
         return connection
 
@@ -201,20 +225,37 @@ def _close(idle: Mapping[Origin, list[_Idle]]) -> None:
             connections.pop().connection.close()
 
 
-def tls_context(user: str) -> ssl.SSLContext:
-    """Return this process's context for one user, which may change it.
+def _is_quiet(sock: socket.socket) -> bool:
+    """Whether nothing came on an idle connection, neither its end nor noise.
 
-    It verifies hosts against certifi's authorities, or the environment's. To read these takes 20 ms
-    of a core, so it is done once, and not for each of the connections of a cold start.
+    TLS 1.3 sends tickets after its handshake: they are read here, and are no noise.
+    """
+    if not wait_for_read(sock, timeout=0.0):
+        return True
+    if isinstance(sock, ssl.SSLSocket):
+        sock.setblocking(False)
+        try:
+            sock.recv(1)
+        except ssl.SSLWantReadError:
+            return True
+        except OSError:
+            return False
+    return False
+
+
+def tls_context() -> ssl.SSLContext:
+    """Return this process's context, which verifies hosts.
+
+    By certifi's authorities, or the environment's. To read these takes 20 ms of a core, so it is
+    done once, and not for each of the connections of a cold start.
     """
     with _tls_lock:
-        if user not in _tls_contexts:
-            _tls_contexts[user] = _new_tls_context()
-        return _tls_contexts[user]
+        return _new_tls_context()
 
 
+@lru_cache
 def _new_tls_context() -> ssl.SSLContext:
-    # What the FaceID client's HTTP library reads.
+    # What the HTTP library of the SDKs reads.
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     if bundle and os.path.isdir(bundle):
         return ssl.create_default_context(capath=bundle)

@@ -1,0 +1,62 @@
+"""The head of an HTTP reply, read for what it is.
+
+The standard library's client has it read by the parser of e-mails, which takes as long as all else
+of a small request: signing, sending and receiving.
+"""
+
+from __future__ import annotations
+
+import re
+from http.client import HTTPException, HTTPResponse, UnknownProtocol
+from typing import BinaryIO
+
+_MAX_LINE_BYTES = 64 * 1024
+_MAX_FIELDS = 100
+_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\0\r\n]*)\r?\n")
+
+
+class Response(HTTPResponse):
+    """A reply of the standard library's client, whose head is read by `begin`."""
+
+    fields: dict[str, str]
+    """The headers: names in lower case; the values of a repeated one are joined."""
+
+    def begin(self) -> None:
+        """Read the head, and decide where the body ends. Raises HTTPException."""
+        status = 100
+        while status == 100:
+            version, status, self.reason = self._read_status()  # type: ignore[attr-defined]
+            self.fields = _read_fields(self.fp)
+        if not version.startswith("HTTP/1."):
+            raise UnknownProtocol(version)
+        self.version = 10 if version == "HTTP/1.0" else 11
+        self.code = self.status = status
+        self.chunked = self.fields.get("transfer-encoding", "").lower() == "chunked"
+        self.chunk_left = None
+        length = None if self.chunked else self.fields.get("content-length")
+        if self._method == "HEAD" or status in (204, 304):  # type: ignore[attr-defined]
+            self.length = 0
+        elif length is None:
+            self.length = None  # to the end of the connection, unless it is chunked
+        elif length.isascii() and length.isdigit():
+            self.length = int(length)
+        else:
+            raise HTTPException("the length is no number")
+        has_end = self.chunked or self.length is not None
+        closes = "close" in self.fields.get("connection", "").lower() or self.version == 10
+        self.will_close = closes or not has_end
+
+
+def _read_fields(file: BinaryIO) -> dict[str, str]:
+    """Read the lines of a head. Raises HTTPException for what is none, and for too many."""
+    fields: dict[str, str] = {}
+    for _ in range(_MAX_FIELDS + 1):
+        line = file.readline(_MAX_LINE_BYTES + 1)
+        if line in (b"\r\n", b"\n"):
+            return fields
+        match = _FIELD.fullmatch(line)
+        if match is None:
+            raise HTTPException("a header is malformed, too long or cut off")
+        name, value = match[1].decode().lower(), match[2].decode("latin-1").strip(" \t")
+        fields[name] = f"{fields[name]}, {value}" if name in fields else value
+    raise HTTPException("there are too many headers")
