@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from http.client import HTTPException
 from types import SimpleNamespace
 from urllib.parse import quote, unquote, urlencode
 from xml.etree import ElementTree
@@ -30,6 +31,7 @@ from ..errors import (
     ObjectGoneError,
     ObjectUnreadableError,
     StoreUnavailableError,
+    UnreadableReplyError,
 )
 from ..face_api import NoFrame
 from ..settings import Settings
@@ -366,7 +368,11 @@ def _clock_offset(headers: Mapping[str, str]) -> float:
 
 def _unreachable(verb: str, key: str, error: BaseException) -> StoreUnavailableError:
     # Only the kind: an exception's text quotes the URL, and with it a signature.
-    return StoreUnavailableError(f"{verb} {key!r}: {type(error).__name__}")
+    text = f"{verb} {key!r}: {type(error).__name__}"
+    # One that is an OSError as well is a connection that was closed instead of a reply.
+    if isinstance(error, HTTPException) and not isinstance(error, OSError):
+        return UnreadableReplyError(text)
+    return StoreUnavailableError(text)
 
 
 def _read_head(key: str, headers: Mapping[str, str]) -> ObjectHead:
@@ -389,7 +395,7 @@ def _read_head(key: str, headers: Mapping[str, str]) -> ObjectHead:
             },
         )
     except _UNREADABLE:
-        raise StoreUnavailableError(
+        raise UnreadableReplyError(
             f"COS HEAD {key!r}: the reply's headers are incomplete"
         ) from None
 
@@ -446,6 +452,8 @@ def _etag_is_md5(etag: str, headers: Mapping[str, str]) -> bool:
     return (
         bool(_MD5.fullmatch(etag))
         and headers.get("x-cos-server-side-encryption", "AES256") == "AES256"
-        and not any("customer-algorithm" in name for name in headers)
+        and not any(
+            "customer-algorithm" in name for name in headers if not name.startswith(_META_PREFIX)
+        )
         and headers.get("x-cos-object-type", "normal") == "normal"
     )
