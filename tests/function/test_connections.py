@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import ssl
@@ -116,8 +117,10 @@ def test_what_a_reply_leaves_unread_is_not_the_next_reply(
     [
         "HTTP/1.1 103 Early Hints\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n",
+        "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nContent-Length: 150\r\n\r\n",
+        "HTTP/1.1 404 No\r\nContent-Length: 150\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     ],
-    ids=["an interim reply", "a malformed chunk"],
+    ids=["an interim reply", "a malformed chunk", "two lengths", "a length beside chunks"],
 )
 def test_what_follows_a_reply_that_is_not_understood_is_not_the_next_reply(
     connections: Connections, monkeypatch: pytest.MonkeyPatch, beginning: str
@@ -141,6 +144,46 @@ def test_what_follows_a_reply_that_is_not_understood_is_not_the_next_reply(
         for _ in range(4):
             with pytest.raises(StoreUnavailableError):
                 store.get(BUCKET, "k", 100)
+
+
+def anonymous_tls(protocol: int) -> ssl.SSLContext:
+    """Return a context that needs no certificate."""
+    context = ssl.SSLContext(protocol)
+    if protocol == ssl.PROTOCOL_TLS_CLIENT:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("aNULL:@SECLEVEL=0")
+    return context
+
+
+def test_what_tls_has_decrypted_and_nobody_read_is_not_the_next_reply(
+    connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was received with the reply, so nothing can be seen of it on the socket."""
+    date = "Sun, 22 Nov 2026 12:00:00 GMT"
+    forged = (
+        f'HTTP/1.1 200 OK\r\nETag: "forged"\r\nDate: {date}\r\nLast-Modified: {date}\r\n'
+        "Content-Length: 0\r\n\r\n"
+    )
+    record = NOT_FOUND.ljust(io.DEFAULT_BUFFER_SIZE) + forged.encode()
+
+    def talk(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        server_side = anonymous_tls(ssl.PROTOCOL_TLS_SERVER)
+        with server_side.wrap_socket(connection, server_side=True) as secure:
+            while read_head(secure):
+                secure.sendall(record)
+
+    client_side = anonymous_tls(ssl.PROTOCOL_TLS_CLIENT)
+    monkeypatch.setattr("liveness.cloud.connections.tls_context", lambda user: client_side)
+    with server(talk) as (url, accepted):
+        monkeypatch.setenv("https_proxy", url)
+        store = store_of(connections, "https")
+        for _ in range(3):
+            assert store.head(BUCKET, "k") is None
+
+    assert len(accepted) == 3
 
 
 def test_a_connection_that_was_idle_for_long_is_not_used_again(

@@ -75,6 +75,9 @@ class Reply:
             name = name.lower()
             known = self.headers.get(name)
             self.headers[name] = value if known is None else f"{known}, {value}"
+        length = self.headers.get("content-length")
+        if length is not None and ("transfer-encoding" in self.headers or not length.isdecimal()):
+            raise HTTPException("where the reply ends is ambiguous")  # RFC 9112, 6.3
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
         """Read the next piece of the body; empty at its end. Raises what is in NETWORK_ERRORS."""
@@ -163,7 +166,7 @@ class Connections:
                 return self._connect(origin)
             is_fresh = self._monotonic() - since <= _MAX_IDLE_SECONDS
             # One that can be read was closed, or is noisy.
-            if is_fresh and not wait_for_read(connection.sock, timeout=0.0):
+            if is_fresh and not _can_be_read(connection.sock):
                 return connection
             connection.close()
 
@@ -193,6 +196,12 @@ class Connections:
             self._idle.setdefault(origin, []).append(_Idle(connection, self._monotonic()))
         else:
             connection.close()
+
+
+def _can_be_read(sock: Any) -> bool:
+    """Whether anything was received, on the socket or, decrypted already, by TLS."""
+    is_pending = isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
+    return is_pending or wait_for_read(sock, timeout=0.0)
 
 
 def _close(idle: Mapping[Origin, list[_Idle]]) -> None:
