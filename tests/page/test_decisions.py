@@ -96,6 +96,18 @@ def test_two_reviewers_at_once_are_both_kept(start: Start, judge: Judge) -> None
     assert "Reviewers disagree" in OpenPair(lin, "p").text
 
 
+@pytest.mark.parametrize("number", [2, 999_999_999])
+def test_an_object_far_ahead_of_all_others_hides_no_decision(
+    page: Reviewing, judge: Judge, number: int
+) -> None:
+    """Consumers read decisions one after another, up to the first number that is missing."""
+    judge("p")
+    page.cloud.bucket.put(f"liveness/results/p/review-{number}.json", b"{}")
+    assert OpenPair(page, "p").decide("reject/not-live").status == 303
+    stored = page.cloud.stored("liveness/results/p/review-1.json").body()
+    assert json.loads(stored)["number"] == 1
+
+
 def test_a_number_that_the_listing_does_not_show_yet_is_not_overwritten(
     page: Reviewing, judge: Judge
 ) -> None:

@@ -6,6 +6,7 @@ second reviewer's decision gets the next number, and a changed mind is one more 
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -147,10 +148,13 @@ def store_review(
     """Store a decision under the next free number, and return the number.
 
     A number that is taken is another reviewer's, unless the object carries our nonce: then the
-    reply to our own write was lost. Raises ConfigurationError, StoreUnavailableError.
+    reply to our own write was lost. No number is left out, since consumers read them one after
+    another: an object far ahead of all others must not keep later decisions from being seen.
+    Raises ConfigurationError, StoreUnavailableError.
     """
-    first = max(list_numbers(store, settings, pair_id), default=0) + 1
-    for number in range(first, first + _MAX_TRIES):
+    taken = set(list_numbers(store, settings, pair_id))
+    free = (number for number in itertools.count(1) if number not in taken)
+    for number in itertools.islice(free, _MAX_TRIES):
         key = key_of(settings, pair_id, number)
         body = build_review(pair_id, number, decision, shown, reviewer, store.now(), nonce)
         result = store.create(settings.result_bucket, key, body)
