@@ -19,7 +19,7 @@ from liveness.cloud.connections import Connections, tls_context
 from liveness.cloud.cos import CosStore, sdk_config
 from liveness.cloud.credentials import Credentials
 from liveness.errors import StoreUnavailableError
-from tests.function.test_faceid import SETTINGS, server
+from tests.function.test_faceid import SETTINGS, anonymous_tls, server
 
 BUCKET = "b-1"
 HOST = "b-1.cos.ap-singapore.myqcloud.com"
@@ -144,16 +144,6 @@ def test_what_follows_a_reply_that_is_not_understood_is_not_the_next_reply(
         for _ in range(4):
             with pytest.raises(StoreUnavailableError):
                 store.get(BUCKET, "k", 100)
-
-
-def anonymous_tls(protocol: int) -> ssl.SSLContext:
-    """Return a context that needs no certificate."""
-    context = ssl.SSLContext(protocol)
-    if protocol == ssl.PROTOCOL_TLS_CLIENT:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    context.maximum_version = ssl.TLSVersion.TLSv1_2
-    context.set_ciphers("aNULL:@SECLEVEL=0")
-    return context
 
 
 def test_what_tls_has_decrypted_and_nobody_read_is_not_the_next_reply(

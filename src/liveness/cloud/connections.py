@@ -166,7 +166,10 @@ class Connections:
                 return self._connect(origin)
             is_fresh = self._monotonic() - since <= _MAX_IDLE_SECONDS
             # One that can be read was closed, or is noisy.
-            if is_fresh and not _can_be_read(connection.sock):
+            is_noisy = has_unread_plaintext(connection.sock) or wait_for_read(
+                connection.sock, timeout=0.0
+            )
+            if is_fresh and not is_noisy:
                 return connection
             connection.close()
 
@@ -198,10 +201,9 @@ class Connections:
             connection.close()
 
 
-def _can_be_read(sock: Any) -> bool:
-    """Whether anything was received, on the socket or, decrypted already, by TLS."""
-    is_pending = isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
-    return is_pending or wait_for_read(sock, timeout=0.0)
+def has_unread_plaintext(sock: Any) -> bool:
+    """Whether TLS has decrypted what nobody read: nothing can be seen of it on the socket."""
+    return isinstance(sock, ssl.SSLSocket) and sock.pending() > 0
 
 
 def _close(idle: Mapping[Origin, list[_Idle]]) -> None:

@@ -25,7 +25,7 @@ from ..face_api import (
 from ..records import LATE_ANSWER_SECONDS
 from ..runtime import Clock, Concurrency
 from ..settings import Settings
-from .connections import tls_context
+from .connections import has_unread_plaintext, tls_context
 from .credentials import Credentials
 
 ENDPOINT = "faceid.intl.tencentcloudapi.com"
@@ -270,6 +270,8 @@ def _gated_adapter(gate: _Gate) -> Any:
         def putrequest(self, *args: Any, **kwargs: Any) -> None:
             if self.sock is None:
                 self.connect()
+            elif has_unread_plaintext(self.sock):  # urllib3 looks at the socket only
+                raise ConnectionError("what followed the last reply would answer this call")
             gate.sending.begin()
             super().putrequest(*args, **kwargs)
 
