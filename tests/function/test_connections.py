@@ -18,7 +18,7 @@ from qcloud_cos import CosS3Client
 from liveness.cloud.connections import Connections, tls_context
 from liveness.cloud.cos import CosStore, sdk_config
 from liveness.cloud.credentials import Credentials
-from liveness.errors import StoreUnavailableError
+from liveness.errors import StoreUnavailableError, UnreadableReplyError
 from tests.function.test_faceid import SETTINGS, anonymous_tls, server
 
 BUCKET = "b-1"
@@ -210,6 +210,33 @@ def test_a_body_that_ends_early_is_no_object(
         monkeypatch.setenv("http_proxy", url)
         with pytest.raises(StoreUnavailableError):
             store_of(connections).get(BUCKET, "k", 100)
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_of_the_object"),
+    [
+        (b"HTTP/1.1 200 OK\r\n" + b"x-cos-meta-a: 1\r\n" * 101 + b"\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nx-cos-meta-a: " + b"1" * 70_000 + b"\r\n\r\n", True),
+        (b'HTTP/1.1 200 OK\r\nx-cos-meta-\xe9: 1\r\nETag: "e"\r\n\r\n', True),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nshort", False),
+        (b"\x15\x03\x03\x00\x02\x02\x28", False),
+        (b"", False),
+    ],
+    ids=["many headers", "a long one", "a strange name", "cut off", "no HTTP", "closed"],
+)
+def test_only_a_whole_reply_with_unreadable_headers_may_be_the_objects_own_trouble(
+    connections: Connections, monkeypatch: pytest.MonkeyPatch, reply: bytes, is_of_the_object: bool
+) -> None:
+    def talk(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(reply)
+
+    with server(talk) as (url, _):
+        monkeypatch.setenv("http_proxy", url)
+        with pytest.raises(StoreUnavailableError) as caught:
+            store_of(connections).get(BUCKET, "k", 100)
+
+    assert isinstance(caught.value, UnreadableReplyError) == is_of_the_object
 
 
 # ---- through the environment's proxies, or not

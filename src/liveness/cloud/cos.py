@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from http.client import HTTPException
+from http.client import BadStatusLine, HTTPException, IncompleteRead
 from types import SimpleNamespace
 from urllib.parse import quote, unquote, urlencode
 from xml.etree import ElementTree
@@ -55,6 +55,8 @@ _SIGNATURE_SECONDS = 10_000  # the SDK's own
 _CREATE_VERB = "create-only PUT"
 # A page has at most 1,000 keys of at most 850 bytes, each written in up to three characters.
 _MAX_LISTING_BYTES = 16 * 1024 * 1024
+# It passes, unlike headers that cannot be read.
+_BROKEN_CONNECTION = (BadStatusLine, IncompleteRead)
 _AGENT = f"liveness-scf/{__version__}"
 
 
@@ -369,8 +371,7 @@ def _clock_offset(headers: Mapping[str, str]) -> float:
 def _unreachable(verb: str, key: str, error: BaseException) -> StoreUnavailableError:
     # Only the kind: an exception's text quotes the URL, and with it a signature.
     text = f"{verb} {key!r}: {type(error).__name__}"
-    # One that is an OSError as well is a connection that was closed instead of a reply.
-    if isinstance(error, HTTPException) and not isinstance(error, OSError):
+    if isinstance(error, HTTPException) and not isinstance(error, _BROKEN_CONNECTION):
         return UnreadableReplyError(text)
     return StoreUnavailableError(text)
 
