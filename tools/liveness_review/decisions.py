@@ -13,11 +13,16 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from liveness import __version__
-from liveness.errors import ConfigurationError
+from liveness.errors import ConfigurationError, ObjectUnreadableError, UnreadableReplyError
 from liveness.settings import Settings
 from liveness.store import UNPARSABLE, RetryingStore
 
-from .documents import MAX_DOCUMENT_BYTES, REVIEW_SCHEMA, read_decision
+from .documents import (
+    MAX_DOCUMENT_BYTES,
+    REVIEW_SCHEMA,
+    read_decision,
+    unreadable_decision,
+)
 from .identity import Reviewer
 from .refresh import key_of, parse_key
 from .rows import DIFFERENT_PERSON, SAME_PERSON, DecisionRow
@@ -130,7 +135,10 @@ def load_decision(
 ) -> DecisionRow | None:
     """Read one decision; None if it does not exist."""
     key = key_of(settings, pair_id, number)
-    stored = store.get(settings.result_bucket, key, MAX_DOCUMENT_BYTES + 1)
+    try:
+        stored = store.get(settings.result_bucket, key, MAX_DOCUMENT_BYTES + 1)
+    except (ObjectUnreadableError, UnreadableReplyError) as error:
+        return unreadable_decision(pair_id, number, store.now(), str(error))
     if stored is None:
         return None
     return read_decision(pair_id, number, stored.body, stored.head.last_modified)
