@@ -27,7 +27,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent
-PINS = ("pyproject.toml", "constraints.txt")
+CONSTRAINTS = "constraints.txt"
+PINS = ("pyproject.toml", CONSTRAINTS)
 # What of a user's configuration of pip is about reaching a package index. The rest, such as `user`
 # or `target`, is about where to install to, and would break this installation.
 _NETWORK_OPTIONS = (
@@ -128,7 +129,7 @@ def _install(environment: Path, extras: list[str]) -> int:
     requirement = f".[{','.join(extras)}]"
     arguments = ["install", "--use-pep517", "--progress-bar", "off", "-e", requirement]
     process = subprocess.Popen(
-        [*pip, *arguments, "-c", "constraints.txt"],
+        [*pip, *arguments, "-c", CONSTRAINTS],
         cwd=ROOT,
         env=_pip_environment(pip),
         stdout=subprocess.PIPE,
@@ -164,10 +165,14 @@ def _show(packages: int, name: str) -> None:
 
 
 def _pip_environment(pip: list[str]) -> dict[str, str]:
-    """Return the environment with what a user's configuration says about package indexes only."""
+    """Return the environment with what a user's configuration says about package indexes only.
+
+    What builds a package runs as well, so that it is pinned, too: `-c` does not reach it.
+    """
     listed = subprocess.run([*pip, "config", "list"], cwd=ROOT, capture_output=True, text=True)
     options: dict[str, str] = {}
-    for line in listed.stdout.splitlines():  # files first, and the environment last
+    # As they overrule each other: files, then the environment, which pip lists first.
+    for line in sorted(listed.stdout.splitlines(), key=lambda line: line.startswith(":env:")):
         name, _, text = line.partition("=")
         section, _, option = name.rpartition(".")
         option = option.lower().replace("_", "-")
@@ -176,7 +181,9 @@ def _pip_environment(pip: list[str]) -> dict[str, str]:
     environment = {
         name: text for name, text in os.environ.items() if not name.upper().startswith("PIP_")
     }
-    return {**environment, **options, "PIP_CONFIG_FILE": os.devnull, "PYTHONUTF8": "1"}
+    # The first one is what pip before 25.3 reads.
+    pinned = {"PIP_CONSTRAINT": CONSTRAINTS, "PIP_BUILD_CONSTRAINT": CONSTRAINTS}
+    return {**environment, **options, **pinned, "PIP_CONFIG_FILE": os.devnull, "PYTHONUTF8": "1"}
 
 
 def _fail(sentence: str) -> NoReturn:

@@ -20,7 +20,7 @@ from qcloud_cos import CosConfig, CosS3Client
 from qcloud_cos.cos_exception import CosServiceError
 
 from verdict import Verdict, standing_verdict
-from webhook import envelope, signed_headers
+from webhook import envelope, key_of_secret, signed_headers
 
 # The SDK logs what it asks for: every decision that does not exist, among others.
 logging.getLogger("qcloud_cos").setLevel(logging.CRITICAL)
@@ -28,6 +28,8 @@ logging.getLogger("qcloud_cos").setLevel(logging.CRITICAL)
 _TRIES, _PAUSE_SECONDS = 3, 1.0
 # To connect, and to wait for the answer.
 _TIMEOUT_SECONDS = (3.0, 5.0)
+# More than a result or a decision ever has: what is larger is cut off, and so not valid.
+_MAX_BYTES = 256 * 1024
 # What the last delivery of a run may take: a run stops early rather than being cut off.
 _RESERVED_SECONDS = 30.0
 
@@ -54,8 +56,8 @@ class Consumer:
         self._url, self._secrets = environ["WEBHOOK_URL"], environ["WEBHOOK_SECRET"]
         if not self._url.startswith(("https://", "http://127.0.0.1:")):
             raise ValueError("WEBHOOK_URL must begin with https://")
-        if not self._secrets.startswith("whsec_"):
-            raise ValueError("WEBHOOK_SECRET must begin with whsec_")
+        for secret in self._secrets.split() or [""]:
+            key_of_secret(secret)
         self._bucket = environ["RESULT_BUCKET"]
         self._results = environ.get("RESULT_PREFIX", "liveness/results/")
         self._undelivered = environ.get("UNDELIVERED_PREFIX", "liveness/undelivered/")
@@ -115,7 +117,8 @@ class Consumer:
         if result is None:
             return None
         reviews: list[bytes] = []
-        while review := self._get(f"{self._results}{pair_id}/review-{len(reviews) + 1}.json"):
+        folder = self._results + pair_id
+        while (review := self._get(f"{folder}/review-{len(reviews) + 1}.json")) is not None:
             reviews.append(review)
         verdict = standing_verdict(result, reviews)
         if verdict.pair_id != pair_id:
@@ -152,7 +155,7 @@ class Consumer:
             if error.get_status_code() == 404:
                 return None
             raise
-        return bytes(reply["Body"].get_raw_stream().read())
+        return bytes(reply["Body"].get_raw_stream().read(_MAX_BYTES))
 
     def _put(self, key: str, body: bytes) -> None:
         self._cos.put_object(Bucket=self._bucket, Key=key, Body=body)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
 # What a person's decision makes of a pair, in the words of `status`.
 _DECIDED = {"approve": "passed", "reject": "rejected", "retake": "retake"}
 
@@ -29,19 +31,21 @@ class Verdict(NamedTuple):
 
 
 def standing_verdict(result: bytes, reviews: Sequence[bytes]) -> Verdict:
-    """Return the verdict of a `result.json` and of the decisions on its pair, oldest first.
+    """Return the verdict of a `result.json` and of the decisions on its pair, from number 1 on.
 
-    The last decision on the same content stands, over the function's; docs/reviewing.
+    The last decision on the same content stands, over the function's; docs/reviewing. One that is
+    no valid decision on this pair is passed over: it must not keep a later one from standing.
     """
     fields = json.loads(result)
     reason, fingerprint = fields["reason"]["code"], fields["fingerprint"]
     status, decided_by, number = fields["status"], "function", 0
     # Not when it was stored: a write that takes effect late, over a newer one, must not win.
     time = fields["times"]["published"]
-    for decision in map(json.loads, reviews):
-        if decision["shown"]["fingerprint"] == fingerprint:
+    for position, review in enumerate(reviews, 1):
+        decision = _decision(review, fields["pair_id"], position)
+        if decision is not None and decision["shown"]["fingerprint"] == fingerprint:
             status, reason = _DECIDED[decision["decision"]], decision["reason"]["code"]
-            decided_by, number = "reviewer", decision["number"]
+            decided_by, number = "reviewer", position
             time = max(time, decision["decided"])
     # Not the fingerprint alone: after an operator's retry, a `failed` and the `passed` that
     # replaces it have the same one.
@@ -50,6 +54,23 @@ def standing_verdict(result: bytes, reviews: Sequence[bytes]) -> Verdict:
     )
     message_id = "msg_" + _digest(_sha256(result), *map(_sha256, reviews))[:32]
     return Verdict(fields["pair_id"], status, reason, decided_by, verdict_id, message_id, time)
+
+
+def _decision(review: bytes, pair_id: str, number: int) -> dict[str, Any] | None:
+    """Return the fields of a decision; None if it is not as docs/liveness-review-1.schema.json."""
+    try:
+        fields: dict[str, Any] = json.loads(review)
+        named = (fields["schema"], fields["pair_id"], fields["number"])
+        is_valid = (
+            named == ("liveness-review/1", pair_id, number)
+            and fields["decision"] in _DECIDED
+            and isinstance(fields["reason"]["code"], str)
+            and isinstance(fields["shown"]["fingerprint"], str)
+            and _TIME.fullmatch(fields["decided"]) is not None
+        )
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return fields if is_valid else None
 
 
 def _digest(*parts: str | int) -> str:

@@ -11,6 +11,7 @@ from verdict import Verdict
 
 CONTENT_TYPE = "application/cloudevents+json"
 _SECRET_PREFIX = "whsec_"
+_MIN_KEY_BYTES = 24
 
 
 def envelope(verdict: Verdict, bucket: str, key: str) -> bytes:
@@ -54,6 +55,17 @@ def signed_headers(secrets: str, message_id: str, seconds: int, body: bytes) -> 
 
 def signature(secret: str, message_id: str, seconds: int, body: bytes) -> str:
     """Sign by HMAC-SHA256 with a secret of the form `whsec_<Base64>`."""
-    key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
     signed = f"{message_id}.{seconds}.".encode() + body
-    return "v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()
+    digest = hmac.digest(key_of_secret(secret), signed, hashlib.sha256)
+    return "v1," + base64.b64encode(digest).decode()
+
+
+def key_of_secret(secret: str) -> bytes:
+    """Return the key in a secret. Raises ValueError: with a short one anyone could sign."""
+    try:
+        key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
+    except ValueError:
+        key = b""
+    if not secret.startswith(_SECRET_PREFIX) or len(key) < _MIN_KEY_BYTES:
+        raise ValueError("WEBHOOK_SECRET must be whsec_ and the Base64 of at least 24 random bytes")
+    return key

@@ -22,6 +22,7 @@ from .errors import (
     ObjectChangedError,
     ObjectGoneError,
     ObjectUnreadableError,
+    UnreadableReplyError,
 )
 from .face_api import Answer, DetectRequest, NoReply, NotSent, UploadTarget
 from .inspection import UNREADABLE, CompletePair, Input, InvalidPair, may_read
@@ -243,7 +244,7 @@ def prepare(
         return InputsChanged()
     except ObjectUnreadableError as error:
         return InvalidPair(pair, error.reason, str(error))
-    except ConfigurationError as error:
+    except (ConfigurationError, UnreadableReplyError) as error:
         if not may_read(ctx.settings, ctx.store):
             raise
         return InvalidPair(pair, UNREADABLE, str(error))

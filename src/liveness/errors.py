@@ -5,6 +5,7 @@
     │   └── SettingsError         LIVENESS_* or the region: all problems at once
     ├── EventError                the event is not of any known type
     ├── StoreUnavailableError     COS failed; the same request may succeed later
+    │   └── UnreadableReplyError  its reply cannot be understood, perhaps for the object's sake
     ├── ObjectChangedError        an input is not the one that was inspected
     ├── ObjectGoneError           an input no longer exists
     ├── ObjectUnreadableError     an object that no request of ours can read
@@ -43,6 +44,13 @@ class EventError(LivenessError):
 
 class StoreUnavailableError(LivenessError):
     """COS could not be reached, answered 5xx, or sent a reply that cannot be understood."""
+
+
+class UnreadableReplyError(StoreUnavailableError):
+    """COS sent a reply that is no HTTP, or without the headers that we need.
+
+    A reply about an input has headers of its uploader's choice, so it may be so every time.
+    """
 
 
 class ObjectChangedError(LivenessError):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from .errors import ConfigurationError, ObjectUnreadableError
+from .errors import ConfigurationError, ObjectUnreadableError, UnreadableReplyError
 from .keys import (
     ATTEMPT_META,
     FINGERPRINT_META,
@@ -52,7 +52,7 @@ INVALID_REASONS = (
 _PROBLEMS = {
     ARCHIVED: "is in archive storage",
     ENCRYPTED: "is encrypted with a customer's key",
-    UNREADABLE: "cannot be read with the function's key",
+    UNREADABLE: "or its metadata cannot be read by the function",
 }
 
 
@@ -275,7 +275,7 @@ def _read_input(settings: Settings, store: RetryingStore, key: InputKey) -> Inpu
         head = store.head(settings.bucket, key.key)
     except ObjectUnreadableError as error:
         return Input(key.role, key.key, "", 0, 0.0, None, error.reason)
-    except ConfigurationError:
+    except (ConfigurationError, UnreadableReplyError):
         if not may_read(settings, store):
             raise
         return Input(key.role, key.key, "", 0, 0.0, None, UNREADABLE)
@@ -286,7 +286,10 @@ def _read_input(settings: Settings, store: RetryingStore, key: InputKey) -> Inpu
 
 
 def may_read(settings: Settings, store: RetryingStore) -> bool:
-    """Whether we may read inputs at all, so that a refusal concerns one object alone."""
+    """Whether we may read inputs at all, so that a failure concerns one object alone.
+
+    Raises StoreUnavailableError.
+    """
     try:
         store.get(settings.bucket, control_key(settings), max_bytes=0)
     except ConfigurationError:

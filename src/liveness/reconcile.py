@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 from .context import Context
 from .errors import LivenessError, StoreUnavailableError
-from .inspection import IncompletePair, Input, Inspection, classify
+from .inspection import IncompletePair, Input, Inspection, classify, may_read
 from .keys import (
     InputKey,
     marker_prefix,
@@ -46,7 +46,7 @@ _LISTING_SECONDS = 600.0
 # How far the start of a full pass is from that of the one before it.
 _FULL_PASS_SECONDS = 23.5 * 3600.0
 _WORKERS = 8
-# One pair may fail for a reason of its own; this many in a row, with no success, are the store's.
+# One pair may fail for a reason of its own; after this many in a row the store itself is tried.
 _MAX_FAILURES = 8
 # Of markers, a thousand a page; beyond them a pair may be parked though it has a marker.
 _MAX_MARKER_PAGES = 50
@@ -243,7 +243,7 @@ def _pairs_with_markers(ctx: Context) -> set[str]:
 def _check(ctx: Context, log: Log, candidates: list[_Listed], needs_work: NeedsWork) -> list[str]:
     """Return the candidates whose published result is not the current one, or may not be.
 
-    Raises StoreUnavailableError if that can be found out of none of them.
+    Raises StoreUnavailableError if that can be found out of none of them, and of no other object.
     """
     outdated: list[str] = []
     failures: list[LivenessError] = []  # in a row
@@ -259,7 +259,10 @@ def _check(ctx: Context, log: Log, candidates: list[_Listed], needs_work: NeedsW
             failures.append(error)
             if isinstance(error, StoreUnavailableError):
                 if len(failures) >= _MAX_FAILURES:
-                    raise
+                    # Raises if it is the store. What uploaders can bring about must not keep all
+                    # other pairs from being found, in this pass and every later one.
+                    may_read(ctx.settings, ctx.store)
+                    failures.clear()
                 outdated.append(pair_id)  # no later pass looks at it
         else:
             failures.clear()

@@ -218,6 +218,24 @@ def test_a_reviewer_adds_a_decision_once(judged: Cast) -> None:
     assert judged.stopped_by_policy("reviewer", review(), replacing)
 
 
+@pytest.mark.parametrize(
+    ("body", "headers", "condition"),
+    [
+        (b"{}", {"x-cos-storage-class": "ARCHIVE"}, "cos:x-cos-storage-class"),
+        (b"{}", {"x-cos-server-side-encryption": "cos/kms"}, "cos:x-cos-server-side-encryption"),
+        (b" " * 300_000, {}, "cos:content-length"),
+    ],
+    ids=["archived", "encrypted", "huge"],
+)
+def test_a_reviewer_adds_no_decision_that_nobody_can_read(
+    judged: Cast, body: bytes, headers: dict[str, str], condition: str
+) -> None:
+    """It would keep a consumer that reads one after another from all later ones."""
+    attempt = put(REVIEW, body, CREATE_ONLY | headers)
+
+    assert judged.stopped_by_policy("reviewer", attempt, without_condition(condition))
+
+
 @pytest.mark.parametrize("role", [role for role in USERS if role != "reviewer"])
 def test_only_a_reviewer_decides(cast: Cast, role: str) -> None:
     assert cast.attempt(role, review(CREATE_ONLY)) == DENIED

@@ -129,6 +129,29 @@ def test_without_the_policy_an_unreadable_package_is_invalid_and_costs_nothing(
     assert (cast.cloud.calls, cast.cloud.markers(), cast.cloud.ledger()) == (0, [], [])
 
 
+def test_a_package_with_more_metadata_than_can_be_read_is_invalid_and_stops_nobody(
+    cast: Cast,
+) -> None:
+    """No condition limits metadata, of which 2 KB are more headers than HTTP clients read."""
+    metadata = {f"x-cos-meta-{number}": "1" for number in range(101)}
+    names = [f"bad-{number}" for number in range(9)]
+    for name in names:
+        cast.photo(name)
+        keys = cast.session(name, "app-simple")
+        package = f"the package of {name}".encode()
+        put(package_key(name), package, CREATE_ONLY | metadata)(cast.actor(keys))
+    cast.photo("zoe")
+    cast.package("zoe", PACKAGE)
+
+    assert cast.wake("bad-0")["status"] == "invalid"
+    assert cast.function({"reconcile": {}})["reconcile"]["complete"]
+    cast.function({"drain": {}})
+
+    assert cast.result("zoe")["status"] == "passed"
+    assert {cast.result(name)["reason"]["code"] for name in names} == {"InputUnreadable"}
+    assert (cast.cloud.calls, cast.cloud.markers()) == (1, [])
+
+
 # ---- size
 
 

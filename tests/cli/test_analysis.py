@@ -159,6 +159,17 @@ def test_no_cell_is_a_formula(liveness: Command, tmp_path: Path) -> None:
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
 
 
+@pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+def test_no_cell_begins_as_a_formula_does(
+    cloud: Cloud, liveness: Command, tmp_path: Path, first: str
+) -> None:
+    put_result(cloud, f"{first}1+1")
+    exported(liveness, tmp_path / "csv", "--format", "csv")
+
+    with (tmp_path / "csv/results.csv").open(encoding="utf-8", newline="") as file:
+        assert f"'{first}1+1" in next(csv.DictReader(file))["pair_id"]
+
+
 @pytest.mark.usefixtures("results")
 def test_results_are_selected_by_time_and_status(liveness: Command, tmp_path: Path) -> None:
     manifest = exported(

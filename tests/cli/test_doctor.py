@@ -28,6 +28,7 @@ ECHO = "def main_handler(event, context):\n    return event\n"
 ROLE = "liveness-function"
 SETTINGS = read_settings({"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": BUCKET})
 TRUST = policies.trust(SETTINGS)
+ANOTHER_ACCOUNT = "qcs::cam::uin/100000000009:root"
 POLICY = policies.function(SETTINGS)
 UPLOADS = CosTrigger(BUCKET, prefix="liveness/incoming/")
 DRAIN = TimerTrigger("drain", "drain", "0 * * * * * *")
@@ -352,6 +353,38 @@ def clock_ahead(seconds: float) -> Break:
             lambda installation: installation.put_role(trust(effect="deny"), POLICY),
             "role",
             "does not trust",
+        ),
+        (
+            lambda installation: installation.put_role(
+                trust(principal={"service": ["scf.qcloud.com", "cvm.qcloud.com"]}), POLICY
+            ),
+            "role",
+            "also trusts cvm.qcloud.com",
+        ),
+        (
+            lambda installation: installation.put_role(
+                trust(principal={"service": "scf.qcloud.com", "qcs": ANOTHER_ACCOUNT}), POLICY
+            ),
+            "role",
+            f"also trusts {ANOTHER_ACCOUNT}",
+        ),
+        (
+            lambda installation: installation.put_role(
+                {
+                    "version": "2.0",
+                    "statement": [
+                        *TRUST["statement"],
+                        {
+                            "effect": "allow",
+                            "action": "name/sts:AssumeRole",
+                            "principal": {"qcs": [ANOTHER_ACCOUNT]},
+                        },
+                    ],
+                },
+                POLICY,
+            ),
+            "role",
+            f"also trusts {ANOTHER_ACCOUNT}",
         ),
         (
             lambda installation: installation.put_role(trust(action="name/sts:Other"), POLICY),

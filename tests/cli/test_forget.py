@@ -96,6 +96,17 @@ def backdate_all(cloud: Cloud) -> None:
         cloud.bucket.backdate(key, 2 * QUIESCENCE_SECONDS)
 
 
+def test_a_package_whose_metadata_cannot_be_read_is_erased(cloud: Cloud, forget: Forget) -> None:
+    """More headers than HTTP clients read, which an uploader may give it."""
+    cloud.put_pair("anna")
+    key, many = "liveness/incoming/anna/live.bin", {f"x-cos-meta-{n}": "1" for n in range(101)}
+    cloud.client.put_object(BUCKET, PACKAGE, key, Metadata=many)
+
+    assert forget("anna", "--yes").exit_code == 0
+
+    assert cloud.bucket.keys("") == []
+
+
 def test_all_of_one_pair_and_nothing_of_others_is_erased(cloud: Cloud, forget: Forget) -> None:
     publish(cloud, "anna", "ann", "annab", "anna/2", "anna/2/b", "x/anna")
     for pair_id in ("bert", "anna"):

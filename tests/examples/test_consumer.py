@@ -240,6 +240,26 @@ def test_what_is_not_accepted_is_delivered_by_the_timer(judged: Cloud, endpoint:
     assert judged.bucket.keys(UNDELIVERED) == []
 
 
+@pytest.mark.parametrize("first", [b"", b" " * 300_000 + b"{}"], ids=["empty", "huge"])
+def test_a_decision_behind_one_that_is_none_is_delivered(
+    judged: Cloud, endpoint: Endpoint, first: bytes
+) -> None:
+    """Whose keys may add decisions could otherwise keep all later ones from being seen."""
+    judged.bucket.put("liveness/results/anna/review-1.json", first)
+    judged.advance(2)
+    review(judged, 2, "reject")
+
+    consumer_in_process(judged, endpoint.url, []).deliver("anna")
+
+    assert acted_on(endpoint) == ["rejected"]
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_c2hvcnQ=", f"{SECRET} whsec_"])
+def test_a_secret_with_which_anyone_could_sign_is_refused(judged: Cloud, secret: str) -> None:
+    with pytest.raises(ValueError, match="24 random bytes"):
+        consumer_in_process(judged, "https://example.com/", [], secret)
+
+
 def test_the_timer_delivers_what_stands_now(judged: Cloud, endpoint: Endpoint) -> None:
     consumer = consumer_in_process(judged, endpoint.url, [])
     endpoint.answers = [500, 500, 500]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
 import re
 from typing import Any
@@ -87,13 +88,28 @@ def test_while_a_secret_is_replaced_both_are_accepted(secret: str) -> None:
         (signed_headers(SECRET, "msg_1", NOW, BODY), BODY, NOW - MAX_AGE_SECONDS - 1),
         (signed_headers(SECRET, "msg_1", NOW, BODY) | {"webhook-timestamp": "now"}, BODY, NOW),
         (signed_headers(SECRET, "msg_1", NOW, BODY) | {"webhook-signature": ""}, BODY, NOW),
+        (signed_headers(SECRET, "msg_1", NOW, BODY) | {"webhook-signature": "v1,é"}, BODY, NOW),
         ({}, BODY, NOW),
     ],
-    ids=["secret", "body", "id", "too old", "too new", "no time", "unsigned", "no headers"],
-)
+    ids=[
+        "secret", "body", "id", "too old", "too new", "no time", "unsigned", "not ASCII",
+        "no headers",
+    ],
+)  # fmt: skip
 def test_anything_else_is_not_genuine(headers: dict[str, str], body: bytes, seconds: float) -> None:
     with pytest.raises(NotGenuine):
         read_webhook(SECRET, headers, body, seconds)
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_", "whsec_c2hvcnQ=", "whsec_?", SECRET + "?"])
+def test_a_secret_with_which_anyone_could_sign_is_refused(secret: str) -> None:
+    """An empty one is what a variable that is not set may come to."""
+    forged = hmac.digest(b"", f"msg_1.{NOW}.".encode() + BODY, "sha256")
+    headers = signed_headers(SECRET, "msg_1", NOW, BODY)
+    headers["webhook-signature"] = "v1," + base64.b64encode(forged).decode()
+
+    with pytest.raises(ValueError):
+        read_webhook(secret, headers, BODY, NOW)
 
 
 def test_the_first_verdict_is_new() -> None:

@@ -27,16 +27,23 @@ def result(minute: int = 0, **fields: Any) -> bytes:
 
 
 def review(
-    of: bytes, decision: str, number: int = 1, minute: int = 1, fingerprint: str | None = None
+    of: bytes,
+    decision: str,
+    number: int = 1,
+    minute: int = 1,
+    fingerprint: str | None = None,
+    **changes: Any,
 ) -> bytes:
     fields = {
+        "schema": "liveness-review/1",
+        "pair_id": "anna",
         "number": number,
         "decision": decision,
         "decided": at(minute),
         "reason": {"code": "different-person", "note": ""},
         "shown": {"fingerprint": fingerprint or json.loads(of)["fingerprint"]},
     }
-    return json.dumps(fields).encode()
+    return json.dumps(fields | changes).encode()
 
 
 def test_without_a_decision_the_function_decides() -> None:
@@ -72,6 +79,31 @@ def test_the_last_of_several_decisions_stands() -> None:
     verdict = standing_verdict(of, [review(of, "reject"), review(of, "approve", 2)])
 
     assert verdict.status == "passed"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"",
+        b"[]",
+        review(result(), "approve", schema="liveness-review/9"),
+        review(result(), "approve", pair_id="bert"),
+        review(result(), "approve", number=2),
+        review(result(), "pass"),
+        review(result(), "approve", reason=None),
+        review(result(), "approve", shown={"fingerprint": ["f" * 64]}),
+        review(result(), "approve", decided="never"),
+    ],
+    ids=lambda review: review[:20].decode() or "empty",
+)
+def test_what_is_no_valid_decision_does_not_keep_a_later_one_from_standing(first: bytes) -> None:
+    of = result()
+
+    verdict = standing_verdict(of, [first, review(of, "reject", 2)])
+
+    assert (verdict.status, verdict.time) == ("rejected", at(1))
+    assert standing_verdict(of, [first]).decided_by == "function"
+    assert verdict.verdict_id != standing_verdict(of, [first]).verdict_id
 
 
 def test_a_decision_on_other_content_does_not_stand() -> None:

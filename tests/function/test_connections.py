@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import ssl
@@ -17,8 +18,8 @@ from qcloud_cos import CosS3Client
 from liveness.cloud.connections import Connections, tls_context
 from liveness.cloud.cos import CosStore, sdk_config
 from liveness.cloud.credentials import Credentials
-from liveness.errors import StoreUnavailableError
-from tests.function.test_faceid import SETTINGS, server
+from liveness.errors import StoreUnavailableError, UnreadableReplyError
+from tests.function.test_faceid import SETTINGS, anonymous_tls, server
 
 BUCKET = "b-1"
 HOST = "b-1.cos.ap-singapore.myqcloud.com"
@@ -116,8 +117,10 @@ def test_what_a_reply_leaves_unread_is_not_the_next_reply(
     [
         "HTTP/1.1 103 Early Hints\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nno size\r\n",
+        "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nContent-Length: 150\r\n\r\n",
+        "HTTP/1.1 404 No\r\nContent-Length: 150\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     ],
-    ids=["an interim reply", "a malformed chunk"],
+    ids=["an interim reply", "a malformed chunk", "two lengths", "a length beside chunks"],
 )
 def test_what_follows_a_reply_that_is_not_understood_is_not_the_next_reply(
     connections: Connections, monkeypatch: pytest.MonkeyPatch, beginning: str
@@ -141,6 +144,36 @@ def test_what_follows_a_reply_that_is_not_understood_is_not_the_next_reply(
         for _ in range(4):
             with pytest.raises(StoreUnavailableError):
                 store.get(BUCKET, "k", 100)
+
+
+def test_what_tls_has_decrypted_and_nobody_read_is_not_the_next_reply(
+    connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was received with the reply, so nothing can be seen of it on the socket."""
+    date = "Sun, 22 Nov 2026 12:00:00 GMT"
+    forged = (
+        f'HTTP/1.1 200 OK\r\nETag: "forged"\r\nDate: {date}\r\nLast-Modified: {date}\r\n'
+        "Content-Length: 0\r\n\r\n"
+    )
+    record = NOT_FOUND.ljust(io.DEFAULT_BUFFER_SIZE) + forged.encode()
+
+    def talk(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        server_side = anonymous_tls(ssl.PROTOCOL_TLS_SERVER)
+        with server_side.wrap_socket(connection, server_side=True) as secure:
+            while read_head(secure):
+                secure.sendall(record)
+
+    client_side = anonymous_tls(ssl.PROTOCOL_TLS_CLIENT)
+    monkeypatch.setattr("liveness.cloud.connections.tls_context", lambda: client_side)
+    with server(talk) as (url, accepted):
+        monkeypatch.setenv("https_proxy", url)
+        store = store_of(connections, "https")
+        for _ in range(3):
+            assert store.head(BUCKET, "k") is None
+
+    assert len(accepted) == 3
 
 
 def test_a_connection_that_was_idle_for_long_is_not_used_again(
@@ -177,6 +210,33 @@ def test_a_body_that_ends_early_is_no_object(
         monkeypatch.setenv("http_proxy", url)
         with pytest.raises(StoreUnavailableError):
             store_of(connections).get(BUCKET, "k", 100)
+
+
+@pytest.mark.parametrize(
+    ("reply", "is_of_the_object"),
+    [
+        (b"HTTP/1.1 200 OK\r\n" + b"x-cos-meta-a: 1\r\n" * 101 + b"\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nx-cos-meta-a: " + b"1" * 70_000 + b"\r\n\r\n", True),
+        (b'HTTP/1.1 200 OK\r\nx-cos-meta-\xe9: 1\r\nETag: "e"\r\n\r\n', True),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nshort", False),
+        (b"\x15\x03\x03\x00\x02\x02\x28", False),
+        (b"", False),
+    ],
+    ids=["many headers", "a long one", "a strange name", "cut off", "no HTTP", "closed"],
+)
+def test_only_a_whole_reply_with_unreadable_headers_may_be_the_objects_own_trouble(
+    connections: Connections, monkeypatch: pytest.MonkeyPatch, reply: bytes, is_of_the_object: bool
+) -> None:
+    def talk(connection: socket.socket) -> None:
+        read_head(connection)
+        connection.sendall(reply)
+
+    with server(talk) as (url, _):
+        monkeypatch.setenv("http_proxy", url)
+        with pytest.raises(StoreUnavailableError) as caught:
+            store_of(connections).get(BUCKET, "k", 100)
+
+    assert isinstance(caught.value, UnreadableReplyError) == is_of_the_object
 
 
 # ---- through the environment's proxies, or not

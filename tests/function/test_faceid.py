@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import ssl
@@ -77,6 +78,14 @@ def server(talk: Callable[[socket.socket], None]) -> Iterator[tuple[str, list[in
             thread.join()
 
 
+def anonymous_tls(protocol: int) -> ssl.SSLContext:
+    """Return a context that needs no certificate, since neither side of the handshake has one."""
+    context = ssl.SSLContext(protocol)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers("aNULL:@SECLEVEL=0")
+    return context
+
+
 def read_request(connection: socket.socket) -> bool:
     """Read one complete request; return False at the end of the connection."""
     data = b""
@@ -104,6 +113,33 @@ def test_an_answer_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     with server(answer) as (url, _):
         monkeypatch.setenv("http_proxy", url)
         assert isinstance(client().detect(REQUEST, 5, discard), Answer)
+
+
+def test_what_tls_has_decrypted_and_nobody_read_is_nobodys_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was received with the answer to another call, so it may be about another person."""
+    body = json.dumps({"Response": {"Result": "FailedOperation.LifePhotoDetectFake"}}).encode()
+    fake = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    record = (fake + b" ").ljust(io.DEFAULT_BUFFER_SIZE) + HEAD + BODY
+
+    def talk(connection: socket.socket) -> None:
+        connection.recv(65536)  # CONNECT
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        server_side = anonymous_tls(ssl.PROTOCOL_TLS_SERVER)
+        with server_side.wrap_socket(connection, server_side=True) as secure:
+            while read_request(secure):
+                secure.sendall(record)
+
+    client_side = anonymous_tls(ssl.PROTOCOL_TLS_CLIENT)
+    monkeypatch.setattr("liveness.cloud.connections.tls_context", lambda: client_side)
+    with server(talk) as (url, _):
+        monkeypatch.setenv("https_proxy", url)
+        face = client(scheme="https")
+        replies = [face.detect(REQUEST, 5, discard) for _ in range(4)]
+
+    codes = [reply.code if isinstance(reply, Answer) else type(reply) for reply in replies]
+    assert codes == ["FailedOperation.LifePhotoDetectFake"] * 4  # each on a connection of its own
 
 
 def test_the_deadline_covers_the_whole_call(monkeypatch: pytest.MonkeyPatch) -> None:

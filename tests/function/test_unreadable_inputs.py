@@ -16,6 +16,7 @@ from tests.function.test_backlog import DRAIN, RECONCILE, park_by_hand
 
 RESTORE = {"Days": 2, "CASJobParameters": {"Tier": "Standard"}}
 REFUSED = Reply(403)
+MANY_HEADERS = {f"x-cos-meta-{number}": "1" for number in range(101)}
 
 
 def live_key(pair_id: str) -> str:
@@ -60,6 +61,18 @@ def use_foreign_kms_key(cloud: Cloud, pair_id: str) -> None:
     forbid(cloud, pair_id, "GET")
 
 
+def describe_at_length(cloud: Cloud, pair_id: str) -> None:
+    """Give it more metadata than the standard library's client reads headers; 2 KB are allowed."""
+    cloud.client.put_object(BUCKET, PACKAGE, live_key(pair_id), Metadata=dict(MANY_HEADERS))
+
+
+def describe_body_at_length(cloud: Cloud, pair_id: str) -> None:
+    """The same where only the reply to GET has one header too many."""
+    key = live_key(pair_id)
+    cloud.client.put_object(BUCKET, PACKAGE, key, ServerSideEncryption="cos/kms")
+    cloud.on("GET", key, Reply(200, PACKAGE, MANY_HEADERS), times=1_000_000)
+
+
 def allow(cloud: Cloud, pair_id: str) -> None:
     cloud.sandbox.hooks.clear()
 
@@ -77,6 +90,8 @@ KINDS = {
     "encrypted": Kind("InputEncrypted", encrypt, rewrite),
     "forbidden": Kind("InputUnreadable", forbid, allow),
     "foreign-kms-key": Kind("InputUnreadable", use_foreign_kms_key, allow),
+    "described-at-length": Kind("InputUnreadable", describe_at_length, rewrite),
+    "body-described-at-length": Kind("InputUnreadable", describe_body_at_length, allow),
 }
 
 
@@ -194,6 +209,20 @@ def test_reconcile_goes_on_past_a_failing_object(cloud: Cloud) -> None:
     assert cloud.bucket.get("liveness/ledger/reconcile.json") is not None
 
 
+def test_reconcile_goes_on_past_many_failing_objects(cloud: Cloud) -> None:
+    """Not even a row of them stands for the store: their uploaders would stop every run."""
+    for number in range(12):
+        cloud.put_pair(f"bad-{number}")
+    cloud.put_pair("zoe")
+    for number in range(12):
+        cloud.on("HEAD", live_key(f"bad-{number}"), Reply(503), times=1_000_000)
+
+    run = cloud.instance()(RECONCILE)["reconcile"]
+
+    assert (run["complete"], run["parked"]) == (True, 13)
+    assert "zoe" in {marker["pair_id"] for marker in cloud.markers()}
+
+
 def test_reconcile_parks_no_pair_that_has_a_marker(cloud: Cloud) -> None:
     for name in ("anna", "bert"):
         cloud.put_pair(name)
@@ -210,8 +239,9 @@ def test_reconcile_stops_when_the_store_is_gone(cloud: Cloud) -> None:
     for number in range(12):
         cloud.put_pair(f"pair-{number}")
     cloud.on("HEAD", "live.bin", Reply(503), times=1_000_000)
+    cloud.on("GET", ".liveness-control", Reply(503), times=1_000_000)
 
-    with pytest.raises(Exception, match="COS HEAD"):
+    with pytest.raises(Exception, match="COS GET"):
         cloud.instance()(RECONCILE)
 
     assert cloud.bucket.get("liveness/ledger/reconcile.json") is None

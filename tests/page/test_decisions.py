@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import pytest
 
 from liveness_sandbox import Drop, Reply
-from tests.conftest import JPEG, Cloud
+from tests.conftest import BUCKET, JPEG, Cloud
 from tests.page.conftest import Answer, Judge, Reviewing, Start, picture
 
 
@@ -94,6 +94,29 @@ def test_two_reviewers_at_once_are_both_kept(start: Start, judge: Judge) -> None
     assert [decision["number"] for decision in decisions] == [1, 2]
     assert len({decision["reviewer"]["arn"] for decision in decisions}) == 2
     assert "Reviewers disagree" in OpenPair(lin, "p").text
+
+
+@pytest.mark.parametrize("number", [2, 999_999_999])
+def test_an_object_far_ahead_of_all_others_hides_no_decision(
+    page: Reviewing, judge: Judge, number: int
+) -> None:
+    """Consumers read decisions one after another, up to the first number that is missing."""
+    judge("p")
+    page.cloud.bucket.put(f"liveness/results/p/review-{number}.json", b"{}")
+    assert OpenPair(page, "p").decide("reject/not-live").status == 303
+    stored = page.cloud.stored("liveness/results/p/review-1.json").body()
+    assert json.loads(stored)["number"] == 1
+
+
+def test_a_decision_whose_metadata_cannot_be_read_is_shown_as_damaged(
+    page: Reviewing, judge: Judge
+) -> None:
+    judge("p")
+    many = {f"x-cos-meta-{number}": "1" for number in range(101)}
+    page.cloud.client.put_object(BUCKET, b"{}", "liveness/results/p/review-1.json", Metadata=many)
+    assert OpenPair(page, "p").decide("reject/not-live").status == 303
+    text = OpenPair(page, "p").text
+    assert "review-1.json is not as this page writes it" in text and "Not a live person" in text
 
 
 def test_a_number_that_the_listing_does_not_show_yet_is_not_overwritten(

@@ -234,7 +234,7 @@ def test_no_interpretation_of_a_star_shows_more_or_forges_a_result(
 
 
 def review(name: str, **headers: str) -> Request:
-    headers = {"x_cos_forbid_overwrite": "true", **headers}
+    headers = {"x_cos_forbid_overwrite": "true", "content_length": "2000", **headers}
     return cos("PutObject", BUCKET, f"liveness/results/{name}", **headers)
 
 
@@ -266,6 +266,9 @@ def test_a_reviewer_may_read_what_explain_reads(commands: Commands) -> None:
     [
         review("anna/review-1.json", x_cos_forbid_overwrite="false"),
         review("anna/review-1.json", x_cos_acl="public-read"),
+        review("anna/review-1.json", x_cos_storage_class="ARCHIVE"),
+        review("anna/review-1.json", x_cos_server_side_encryption="cos/kms"),
+        review("anna/review-1.json", content_length="300000"),
         review("anna/review-1.json", secure_transport="false"),
         review("anna/result.json"),
         review("anna/review-1/result.json"),

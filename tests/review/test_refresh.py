@@ -20,7 +20,7 @@ from liveness_review.refresh import refresh
 from liveness_review.rows import CONTRADICTORY, GENUINE, UNREADABLE
 from liveness_review.search import ResultFilter
 from liveness_sandbox import Reply
-from tests.conftest import Cloud
+from tests.conftest import BUCKET, Cloud
 
 from .conftest import SETTINGS, Refresh
 from .stored import PUBLISHED, metadata_of, put_body, put_result, put_review, result
@@ -161,6 +161,23 @@ def test_an_archived_result_is_marked(
     assert read_results().unreadable == 1
     row = index.result("anna")
     assert row is not None and "InputArchived" in row.problem
+
+
+def test_a_decision_whose_metadata_cannot_be_read_is_marked_and_stops_nothing(
+    cloud: Cloud, index: ResultIndex, read_results: Refresh
+) -> None:
+    """No condition of a policy limits metadata, and HTTP clients read 100 headers."""
+    body = put_result(cloud, "anna")
+    many = {f"x-cos-meta-{number}": "1" for number in range(101)}
+    key = "liveness/results/anna/review-1.json"
+    cloud.client.put_object(BUCKET, b"{}", key, Metadata=many)
+    put_review(cloud, "anna", 2, "reject", "different-person", body)
+
+    assert read_results().unreadable == 1
+
+    assert [bool(row.problem) for row in index.decisions("anna")] == [True, False]
+    row = index.result("anna")
+    assert row is not None and row.decision == "reject"
 
 
 # ---- interruptions

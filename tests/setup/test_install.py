@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -158,6 +159,37 @@ def test_what_does_not_fit_is_made_anew(installed: Path, damage: str) -> None:
     assert done.returncode == 0, done.stderr
     assert "Setting up" in done.stdout
     assert imports(installed)
+
+
+def test_what_builds_it_is_pinned_too(tmp_path: Path) -> None:
+    """A build system runs code of its own, so the newest one on the index must not be taken."""
+    project, index = project_in(tmp_path / "a project"), tmp_path / "index"
+    index.mkdir()
+    for version in "1", "2":
+        with zipfile.ZipFile(index / f"builder-{version}-py3-none-any.whl", "w") as wheel:
+            wheel.writestr(
+                "builder.py", BACKEND.replace("small_project.py", f"built_by_{version}.py")
+            )
+            for name, text in {
+                "METADATA": f"Metadata-Version: 2.1\nName: builder\nVersion: {version}\n",
+                "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+                "RECORD": "",
+            }.items():
+                wheel.writestr(f"builder-{version}.dist-info/{name}", text)
+    built = PROJECT.replace("requires = []", 'requires = ["builder"]')
+    built = built.replace('"backend"', '"builder"').replace('backend-path = ["."]\n', "")
+    (project / "pyproject.toml").write_text(built)
+    (project / "constraints.txt").write_text("builder==1\n")
+
+    # The user's file names another place, which the environment overrules.
+    file = tmp_path / "pip.conf"
+    file.write_text(f"[global]\nfind-links = {tmp_path}/elsewhere\n")
+    environ = {"PIP_CONFIG_FILE": str(file), "PIP_FIND_LINKS": index.as_uri()}
+
+    done = install(project, environ=environ)
+
+    assert done.returncode == 0, done.stderr
+    assert imports(project, "import built_by_1")
 
 
 def test_a_missing_package_is_a_sentence_after_pips_own(tmp_path: Path) -> None:

@@ -6,17 +6,23 @@ second reviewer's decision gets the next number, and a changed mind is one more 
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from liveness import __version__
-from liveness.errors import ConfigurationError
+from liveness.errors import ConfigurationError, ObjectUnreadableError, UnreadableReplyError
 from liveness.settings import Settings
 from liveness.store import UNPARSABLE, RetryingStore
 
-from .documents import MAX_DOCUMENT_BYTES, REVIEW_SCHEMA, read_decision
+from .documents import (
+    MAX_DOCUMENT_BYTES,
+    REVIEW_SCHEMA,
+    read_decision,
+    unreadable_decision,
+)
 from .identity import Reviewer
 from .refresh import key_of, parse_key
 from .rows import DIFFERENT_PERSON, SAME_PERSON, DecisionRow
@@ -129,7 +135,10 @@ def load_decision(
 ) -> DecisionRow | None:
     """Read one decision; None if it does not exist."""
     key = key_of(settings, pair_id, number)
-    stored = store.get(settings.result_bucket, key, MAX_DOCUMENT_BYTES + 1)
+    try:
+        stored = store.get(settings.result_bucket, key, MAX_DOCUMENT_BYTES + 1)
+    except (ObjectUnreadableError, UnreadableReplyError) as error:
+        return unreadable_decision(pair_id, number, store.now(), str(error))
     if stored is None:
         return None
     return read_decision(pair_id, number, stored.body, stored.head.last_modified)
@@ -147,10 +156,13 @@ def store_review(
     """Store a decision under the next free number, and return the number.
 
     A number that is taken is another reviewer's, unless the object carries our nonce: then the
-    reply to our own write was lost. Raises ConfigurationError, StoreUnavailableError.
+    reply to our own write was lost. No number is left out, since consumers read them one after
+    another: an object far ahead of all others must not keep later decisions from being seen.
+    Raises ConfigurationError, StoreUnavailableError.
     """
-    first = max(list_numbers(store, settings, pair_id), default=0) + 1
-    for number in range(first, first + _MAX_TRIES):
+    taken = set(list_numbers(store, settings, pair_id))
+    free = (number for number in itertools.count(1) if number not in taken)
+    for number in itertools.islice(free, _MAX_TRIES):
         key = key_of(settings, pair_id, number)
         body = build_review(pair_id, number, decision, shown, reviewer, store.now(), nonce)
         result = store.create(settings.result_bucket, key, body)

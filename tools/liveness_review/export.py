@@ -31,8 +31,8 @@ SCHEMA = "liveness-export/1"
 FORMATS = ("jsonl", "csv", "parquet")
 MANIFEST = "manifest.json"
 _ROWS_PER_GROUP = 10_000
-# Spreadsheets take a cell that begins so for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Spreadsheets take a cell that begins so for a formula; in some languages the wide forms, too.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 TEXT, NUMBER, WHOLE, FLAG, TIME = "text", "number", "whole number", "true or false", "time"
 # The fields of ResultRow and DecisionRow; `at` has another name, since it is a keyword of some SQL.

@@ -16,7 +16,7 @@ from contextlib import closing
 from queue import SimpleQueue
 from typing import NamedTuple
 
-from liveness.errors import ObjectUnreadableError
+from liveness.errors import ObjectUnreadableError, UnreadableReplyError
 from liveness.keys import pair_of_result, result_key
 from liveness.settings import Settings
 from liveness.store import ListedObject, RetryingStore
@@ -219,7 +219,12 @@ class _Refresh:
         try:
             stored = self._store.get(settings.result_bucket, key, MAX_DOCUMENT_BYTES + 1)
         except ObjectUnreadableError as error:
-            return _Read(document, document.etag, _unreadable(document, error.reason))
+            problem = f"COS does not give it out: {error.reason}"
+            return _Read(document, document.etag, _unreadable(document, problem))
+        except UnreadableReplyError:
+            # Its writer may have given it more metadata than headers can be read.
+            problem = "its metadata cannot be read"
+            return _Read(document, document.etag, _unreadable(document, problem))
         if stored is None:
             return _Read(document, "", None)
         head, body = stored
@@ -316,8 +321,7 @@ def key_of(settings: Settings, pair_id: str, number: int) -> str:
     return f"{settings.result_prefix}{pair_id}/review-{number}.json"
 
 
-def _unreadable(document: _Document, reason: str) -> ResultRow | DecisionRow:
-    problem = f"COS does not give it out: {reason}"
+def _unreadable(document: _Document, problem: str) -> ResultRow | DecisionRow:
     if document.number == _RESULT:
         return unreadable_result(document.pair_id, document.written_at, problem)
     return unreadable_decision(document.pair_id, document.number, document.written_at, problem)

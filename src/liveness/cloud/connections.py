@@ -228,8 +228,11 @@ def _close(idle: Mapping[Origin, list[_Idle]]) -> None:
 def _is_quiet(sock: socket.socket) -> bool:
     """Whether nothing came on an idle connection, neither its end nor noise.
 
-    TLS 1.3 sends tickets after its handshake: they are read here, and are no noise.
+    TLS 1.3 sends tickets after its handshake: they are read here, and are no noise. Of what TLS has
+    decrypted and nobody read, nothing can be seen on the socket.
     """
+    if isinstance(sock, ssl.SSLSocket) and sock.pending():
+        return False
     if not wait_for_read(sock, timeout=0.0):
         return True
     if isinstance(sock, ssl.SSLSocket):

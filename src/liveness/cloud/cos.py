@@ -30,12 +30,14 @@ from ..errors import (
     ObjectGoneError,
     ObjectUnreadableError,
     StoreUnavailableError,
+    UnreadableReplyError,
 )
 from ..face_api import NoFrame
 from ..settings import Settings
 from ..store import JSON, CreateResult, Digests, ListedObject, ObjectHead, Page, StoredObject
 from .connections import CHUNK_BYTES, NETWORK_ERRORS, Connections, Reply
 from .credentials import Credentials
+from .response import UnreadableFieldsError
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
 # What codes and ETags of COS are made of; anything else is neither logged nor sent back.
@@ -366,7 +368,10 @@ def _clock_offset(headers: Mapping[str, str]) -> float:
 
 def _unreachable(verb: str, key: str, error: BaseException) -> StoreUnavailableError:
     # Only the kind: an exception's text quotes the URL, and with it a signature.
-    return StoreUnavailableError(f"{verb} {key!r}: {type(error).__name__}")
+    text = f"{verb} {key!r}: {type(error).__name__}"
+    if isinstance(error, UnreadableFieldsError):
+        return UnreadableReplyError(text)
+    return StoreUnavailableError(text)
 
 
 def _read_head(key: str, headers: Mapping[str, str]) -> ObjectHead:
@@ -389,7 +394,7 @@ def _read_head(key: str, headers: Mapping[str, str]) -> ObjectHead:
             },
         )
     except _UNREADABLE:
-        raise StoreUnavailableError(
+        raise UnreadableReplyError(
             f"COS HEAD {key!r}: the reply's headers are incomplete"
         ) from None
 
@@ -446,6 +451,8 @@ def _etag_is_md5(etag: str, headers: Mapping[str, str]) -> bool:
     return (
         bool(_MD5.fullmatch(etag))
         and headers.get("x-cos-server-side-encryption", "AES256") == "AES256"
-        and not any("customer-algorithm" in name for name in headers)
+        and not any(
+            "customer-algorithm" in name for name in headers if not name.startswith(_META_PREFIX)
+        )
         and headers.get("x-cos-object-type", "normal") == "normal"
     )

@@ -7,12 +7,17 @@ of a small request: signing, sending and receiving.
 from __future__ import annotations
 
 import re
-from http.client import HTTPException, HTTPResponse, UnknownProtocol
+from http.client import BadStatusLine, HTTPException, HTTPResponse, IncompleteRead
 from typing import BinaryIO
 
 _MAX_LINE_BYTES = 64 * 1024
 _MAX_FIELDS = 100
+_DIGITS = re.compile("[0-9]*")
 _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\0\r\n]*)\r?\n")
+
+
+class UnreadableFieldsError(HTTPException):
+    """The headers of a reply cannot be read, and perhaps never can: some are an uploader's."""
 
 
 class Response(HTTPResponse):
@@ -28,35 +33,36 @@ class Response(HTTPResponse):
             version, status, self.reason = self._read_status()  # type: ignore[attr-defined]
             self.fields = _read_fields(self.fp)
         if not version.startswith("HTTP/1."):
-            raise UnknownProtocol(version)
+            raise BadStatusLine(version)
         self.version = 10 if version == "HTTP/1.0" else 11
         self.code = self.status = status
-        self.chunked = self.fields.get("transfer-encoding", "").lower() == "chunked"
+        encoding = self.fields.get("transfer-encoding", "").lower()
+        length = self.fields.get("content-length", "")
+        if (encoding and (encoding != "chunked" or length)) or not _DIGITS.fullmatch(length):
+            raise HTTPException("where the reply ends is ambiguous")  # RFC 9112, 6.3
+        self.chunked = bool(encoding)
         self.chunk_left = None
-        length = None if self.chunked else self.fields.get("content-length")
         if self._method == "HEAD" or status in (204, 304):  # type: ignore[attr-defined]
             self.length = 0
-        elif length is None:
-            self.length = None  # to the end of the connection, unless it is chunked
-        elif length.isascii() and length.isdigit():
-            self.length = int(length)
-        else:
-            raise HTTPException("the length is no number")
+        else:  # without a length to the end of the connection, unless it is chunked
+            self.length = int(length) if length else None
         has_end = self.chunked or self.length is not None
         closes = "close" in self.fields.get("connection", "").lower() or self.version == 10
         self.will_close = closes or not has_end
 
 
 def _read_fields(file: BinaryIO) -> dict[str, str]:
-    """Read the lines of a head. Raises HTTPException for what is none, and for too many."""
+    """Read the lines of a head. Raises UnreadableFieldsError; IncompleteRead if it is cut off."""
     fields: dict[str, str] = {}
     for _ in range(_MAX_FIELDS + 1):
         line = file.readline(_MAX_LINE_BYTES + 1)
         if line in (b"\r\n", b"\n"):
             return fields
         match = _FIELD.fullmatch(line)
+        if match is None and len(line) <= _MAX_LINE_BYTES and not line.endswith(b"\n"):
+            raise IncompleteRead(line)
         if match is None:
-            raise HTTPException("a header is malformed, too long or cut off")
+            raise UnreadableFieldsError("a header is malformed or too long")
         name, value = match[1].decode().lower(), match[2].decode("latin-1").strip(" \t")
         fields[name] = f"{fields[name]}, {value}" if name in fields else value
-    raise HTTPException("there are too many headers")
+    raise UnreadableFieldsError("there are too many headers")

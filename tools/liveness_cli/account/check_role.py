@@ -28,7 +28,9 @@ def check_trust(facts: Facts) -> Finding:
         return role
     name = _name(facts)
     try:
-        is_trusted = any(_trusts_platform(each) for each in as_list(role.trust["statement"]))
+        statements = as_list(role.trust["statement"])
+        is_trusted = any(_trusts_platform(each) for each in statements)
+        others = sorted({other for each in statements for other in _other_principals(each)})
     except (KeyError, TypeError, AttributeError):
         return skipped("role", f"the trust policy of {name} cannot be parsed")
     if not is_trusted:
@@ -37,7 +39,14 @@ def check_trust(facts: Facts) -> Finding:
             f"{name} does not trust {_PLATFORM}: the function gets no keys",
             "give it the trust policy that `liveness policies --role trust` prints",
         )
-    return passed("role", f"{name} trusts {_PLATFORM}")
+    if others:
+        return failed(
+            "role",
+            f"{name} also trusts {', '.join(others[:_MAX_LISTED])}: they may do all that the "
+            "function may",
+            "leave nothing in its trust policy but what `liveness policies --role trust` prints",
+        )
+    return passed("role", f"{name} trusts {_PLATFORM} alone")
 
 
 def check_policy(facts: Facts) -> Finding:
@@ -95,6 +104,15 @@ def _trusts_platform(statement: dict[str, Any]) -> bool:
     actions = [str(each).removeprefix("name/") for each in as_list(statement["action"])]
     services = as_list(statement["principal"].get("service", []))
     return statement["effect"] == "allow" and "sts:AssumeRole" in actions and _PLATFORM in services
+
+
+def _other_principals(statement: dict[str, Any]) -> Iterator[str]:
+    """Name everybody else whom a statement allows anything."""
+    if statement["effect"] == "allow":
+        for kind, names in statement["principal"].items():
+            for name in map(str, as_list(names)):
+                if (kind, name) != ("service", _PLATFORM):
+                    yield name
 
 
 def _needed(settings: Settings) -> Iterator[Request]:

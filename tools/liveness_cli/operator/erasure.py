@@ -17,7 +17,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from liveness.errors import ConfigurationError, ObjectUnreadableError
+from liveness.errors import (
+    ConfigurationError,
+    ObjectUnreadableError,
+    UnreadableReplyError,
+)
 from liveness.inspection import may_read
 from liveness.keys import (
     LATE,
@@ -233,7 +237,7 @@ class Erasure:
                 self._learn_package(head)
         except ObjectUnreadableError:
             return ListedObject(key, self._store.now())
-        except ConfigurationError:
+        except (ConfigurationError, UnreadableReplyError):
             if not may_read(self._settings, self._store):
                 raise
             return ListedObject(key, self._store.now())

@@ -63,6 +63,8 @@ _DEPLOY_FUNCTION = (
     "scf:DeleteTrigger",
 )
 _READ = ("HeadObject", "GetObject")
+# What the page and the example consumer read of one; it has about two KB.
+_MAX_DECISION_BYTES = 256 * 1024
 # A sub-account cannot call it otherwise. The keys never allow more than the sub-account itself may.
 _ISSUE_TEMPORARY_KEYS = allow(["sts:GetFederationToken"], ["*"])
 
@@ -194,7 +196,7 @@ def reviewer(settings: Settings) -> Policy:
         allow(
             cos("PutObject"),
             _results(settings, "*/review-*.json"),
-            all_of(TLS, CREATE_ONLY, PRIVATE),
+            all_of(TLS, CREATE_ONLY, PRIVATE, PLAIN, at_most(_MAX_DECISION_BYTES)),
         ),
         deny(cos("PutObject"), _results(settings, "*/result.json")),
         allow(cos("GetBucket"), _buckets(settings)),
