@@ -136,6 +136,7 @@ class Consumer:
                     headers=headers,
                     timeout=_TIMEOUT_SECONDS,
                     allow_redirects=False,
+                    auth=lambda request: request,  # otherwise a password from ~/.netrc is sent
                 )
             except requests.RequestException as error:
                 refusal = type(error).__name__  # its text may quote the URL
