@@ -916,7 +916,8 @@ def test_another_function_name_appears_in_messages_and_fixes(installation: Insta
 def test_a_wrong_key_skips_all_checks_but_the_clock(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TENCENTCLOUD_SECRETKEY", "0" * 32)
+    for name in ("TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SECRET_KEY"):
+        monkeypatch.setenv(name, "0" * 32)
 
     findings = installation.findings(3)
 

@@ -58,6 +58,39 @@ def test_half_of_the_variables_is_an_error(
     assert "LIVENESS_BUCKET is missing" in called.stderr
 
 
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda arguments: arguments[0])
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRET_ID"),
+        ("TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SECRET_KEY"),
+        ("TENCENTCLOUD_SESSIONTOKEN", "TENCENTCLOUD_TOKEN"),
+    ],
+)
+def test_two_spellings_of_a_key_must_not_differ(
+    cloud: Cloud,
+    liveness: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    name: str,
+    other: str,
+) -> None:
+    with open("live.bin", "wb") as package:
+        package.write(b"package")
+    monkeypatch.setenv(name, "one value")
+    monkeypatch.setenv(other, "another value")
+
+    called = liveness(*arguments)
+
+    assert called.exit_code == 2
+    assert f"{name} and {other} are two spellings of one variable" in called.stderr
+    assert "unset the one that is not meant" in called.stderr
+    assert "one value" not in called.output
+    assert "another value" not in called.output
+    assert cloud.sandbox.requests == []
+
+
 @pytest.mark.parametrize(
     ("code", "meaning"),
     [

@@ -187,6 +187,20 @@ def test_a_key_is_needed(deployment: Deployment, monkeypatch: pytest.MonkeyPatch
     assert "TENCENTCLOUD_SECRET_ID" in result.stderr
 
 
+def test_the_environment_and_env_must_mean_the_same_key(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    """Which goes before the other, nobody can know: they have different names."""
+    (tmp_path / ".env").write_text("TENCENTCLOUD_SECRETID=AKIDofanother\n")
+
+    result = deployment.run("deploy")
+
+    assert result.exit_code == 2
+    assert "TENCENTCLOUD_SECRETID and TENCENTCLOUD_SECRET_ID are two spellings" in result.stderr
+    assert "AKID" not in result.output
+    assert deployment.sandbox.requests == []
+
+
 def test_the_code_of_another_folder_is_not_deployed(
     deployment: Deployment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
