@@ -108,7 +108,7 @@ class Backend:
         try:
             reply = self._cos.get_object(Bucket=self._bucket, Key=key)
         except CosServiceError as error:
-            if error.get_status_code() == 404:
+            if error.get_error_code() == "NoSuchKey":
                 return None
             raise
         return dict(json.loads(reply["Body"].get_raw_stream().read()))

@@ -150,7 +150,7 @@ class Consumer:
         try:
             reply = self._cos.get_object(Bucket=self._bucket, Key=key)
         except CosServiceError as error:
-            if error.get_status_code() == 404:
+            if error.get_error_code() == "NoSuchKey":
                 return None
             raise
         return bytes(reply["Body"].get_raw_stream().read())

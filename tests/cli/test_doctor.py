@@ -632,7 +632,11 @@ def test_a_missing_ledger_bucket_fails_the_region_check(
 
     findings = installation.findings(1)
 
-    assert findings["region"]["message"] == f"there is no bucket {LEDGER} in ap-singapore"
+    assert findings["region"]["message"] == (
+        f"there is no bucket {LEDGER} (LIVENESS_LEDGER_BUCKET) in ap-singapore "
+        "(TENCENTCLOUD_REGION)"
+    )
+    assert "correct the variable that is wrong" in findings["region"]["fix"]
 
 
 def test_only_the_ledgers_bucket_must_not_have_versioning(

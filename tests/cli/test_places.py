@@ -160,6 +160,54 @@ def test_every_command_without_a_connection_names_the_network(
     assert "check this machine's network" in called.output.replace("\n", " ").replace("  ", "")
 
 
+READING_RESULTS = [
+    ("status",),
+    ("explain", "anna"),
+    ("forget", "anna", "--dry-run"),
+    ("doctor",),
+    ("threshold",),
+    ("export", "out"),
+    ("cost",),
+    ("upload", "anna", "--live", "live.bin", "--wait"),
+]
+READING_INPUTS = [
+    *READING_RESULTS,
+    ("configure", "--dry-run"),
+    ("reconcile", "--dry-run"),
+    ("upload", "anna", "--live", "live.bin"),
+]
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize(
+    ("variable", "arguments"),
+    [
+        *(("LIVENESS_BUCKET", arguments) for arguments in READING_INPUTS),
+        *(("LIVENESS_RESULT_BUCKET", arguments) for arguments in READING_RESULTS),
+    ],
+    ids=str,
+)
+def test_a_missing_bucket_is_named_with_its_region_and_its_variable(
+    cloud: Cloud,
+    liveness: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    arguments: tuple[str, ...],
+) -> None:
+    with open("live.bin", "wb") as package:
+        package.write(b"package")
+    cloud.deploy()
+    monkeypatch.setenv(variable, "absent-1250000000")
+
+    called = liveness(*arguments)
+
+    said = " ".join(called.output.split())
+    assert called.exit_code == 1
+    place = f"there is no bucket absent-1250000000 ({variable}) in ap-singapore"
+    assert f"{place} (TENCENTCLOUD_REGION)" in said
+    assert "correct the variable that is wrong" in said
+
+
 @pytest.mark.parametrize("command", ["explain", "forget", "retry", "upload", "token"])
 def test_a_pair_id_that_begins_with_a_dash_is_told_how_to_be_given(
     liveness: Command, command: str

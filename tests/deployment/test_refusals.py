@@ -68,7 +68,8 @@ def test_a_bucket_that_the_region_does_not_have(deployment: Deployment) -> None:
     deployment.sandbox.create_bucket("far-1250000000", region="ap-hongkong")
     deployment.use_bucket("far-1250000000")
 
-    assert "there is no bucket far-1250000000 in ap-singapore" in refused(deployment)
+    said = "there is no bucket far-1250000000 (LIVENESS_BUCKET) in ap-singapore"
+    assert f"{said} (TENCENTCLOUD_REGION)" in refused(deployment)
 
 
 @pytest.mark.parametrize("status", ["Enabled", "Suspended"])

@@ -16,10 +16,11 @@ from qcloud_cos.cos_exception import CosException, CosServiceError
 
 from liveness.cloud.credentials import Credentials
 from liveness.logs import silence_vendors
-from liveness.settings import Settings
+from liveness.settings import CORRECT_BUCKET, Settings
 
 _TIMEOUT_SECONDS = 30
 _CHUNK_BYTES = 1024 * 1024
+_NO_BUCKET = "NoSuchBucket"
 # A header unknown to the SDK is passed on, and signed.
 _CREATE_ONLY = {"x-cos-forbid-overwrite": "true"}
 
@@ -55,6 +56,7 @@ class BucketClient:
         self._session = requests.Session()
         self._session.trust_env = proxy is None
         self._client = CosS3Client(config, retry=0, session=self._session)
+        self._settings = settings
         self._bucket = settings.bucket
         self._result_bucket = settings.result_bucket
 
@@ -76,7 +78,7 @@ class BucketClient:
                 self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
                 return body.tell()
         except (OSError, CosException) as error:
-            raise _failure("upload", path.name, error) from None
+            raise self._error("upload", path.name, error) from None
 
     def create(self, path: Path, key: str, md5: bytes, observe: Callable[[int], None]) -> str:
         """Upload a file under a key that is free; COS compares its MD5 and returns the ETag.
@@ -96,7 +98,7 @@ class BucketClient:
         except (OSError, CosException) as error:
             if isinstance(error, CosServiceError) and error.get_status_code() == 409:
                 raise KeyExists(key) from None
-            raise _failure("upload", path.name, error) from None
+            raise self._error("upload", path.name, error) from None
 
     def etag(self, key: str) -> str | None:
         """Return the ETag of an input; None if it does not exist or this key may not read it."""
@@ -105,7 +107,7 @@ class BucketClient:
         except CosException as error:
             if isinstance(error, CosServiceError) and error.get_status_code() in (403, 404):
                 return None
-            raise _failure("read", key, error) from None
+            raise self._error("read", key, error) from None
 
     def download(self, key: str) -> bytes | None:
         """Return the content of a result or a best frame, or None if it does not exist.
@@ -116,9 +118,18 @@ class BucketClient:
             reply = self._client.get_object(Bucket=self._result_bucket, Key=key)
             return bytes(reply["Body"].get_raw_stream().read())
         except CosException as error:
-            if isinstance(error, CosServiceError) and error.get_status_code() == 404:
+            is_missing = isinstance(error, CosServiceError) and error.get_status_code() == 404
+            if is_missing and _code(error) != _NO_BUCKET:
                 return None
-            raise _failure("download", key, error) from None
+            raise self._error("download", key, error, self._result_bucket) from None
+
+    def _error(
+        self, verb: str, name: str, error: Exception, bucket: str | None = None
+    ) -> click.ClickException:
+        if isinstance(error, CosServiceError) and _code(error) == _NO_BUCKET:
+            missing = self._settings.missing_bucket(bucket or self._bucket)
+            return click.ClickException(f"cannot {verb} {name}: {missing}: {CORRECT_BUCKET}")
+        return _failure(verb, name, error)
 
 
 def md5_of(path: Path) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from liveness.errors import SettingsError
 from liveness.invocation import MIN_TIMEOUT_SECONDS
+from liveness.settings import CORRECT_BUCKET
 
 from ..text import format_duration
 from .check_cpu import check_cpu
@@ -66,9 +67,8 @@ def _buckets(facts: Facts) -> Iterator[Finding]:
         else:
             yield failed(
                 "region",
-                f"there is no bucket {bucket} in {region}",
-                "correct the bucket and the region (LIVENESS_*_BUCKET, TENCENTCLOUD_REGION), also "
-                "in .env; function and buckets must be in the same region",
+                facts.settings.missing_bucket(bucket),
+                CORRECT_BUCKET,
             )
 
 

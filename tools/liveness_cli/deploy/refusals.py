@@ -28,12 +28,12 @@ def refusals(desired: Desired, found: Found) -> Iterator[str]:
 
 
 def _bucket_refusals(desired: Desired, name: str, bucket: FoundBucket | None) -> Iterator[str]:
-    region, settings = desired.manifest.region, desired.manifest.settings
+    settings = desired.manifest.settings
     if bucket is None:
         if not desired.create_bucket:
             yield (
-                f"there is no bucket {name} in {region}: if it is in another region, give that one "
-                "as TENCENTCLOUD_REGION; if there is none, --create-bucket makes one"
+                f"{settings.missing_bucket(name)}, as the environment or .env says: if it is in "
+                "another region, give that one; if there is none, --create-bucket makes one"
             )
         return
     if bucket.versioning is not None and name == settings.ledger_bucket:
