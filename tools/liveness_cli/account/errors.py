@@ -22,6 +22,7 @@ class RequestRefused(AccountError):
     def __init__(self, request: str, code: str, meaning: str = "") -> None:
         meaning = meaning or meaning_of_code(code)
         super().__init__(f"{request}: {code}" + (f": {meaning}" if meaning else ""))
+        self.request = request
         self.code = code
 
 
