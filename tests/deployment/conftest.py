@@ -32,6 +32,7 @@ EVERYTHING = {
     "version": "2.0",
     "statement": [{"effect": "allow", "action": "cos:*", "resource": "*"}],
 }
+OWNER = {**EVERYTHING, "statement": [{"effect": "allow", "action": "*", "resource": "*"}]}
 # Answers the self-check and, as a backlog would, finds nothing to do.
 WORKING = """
 def main_handler(event, context):
@@ -70,9 +71,13 @@ class Deployment:
     def as_role(self, *roles: str, without: tuple[str, str] | None = None) -> None:
         """Use a key that has the policies of these roles of `liveness policies`, and no other.
 
+        The role `owner` may do everything.
         `without` names an action and a part of resources: those lack it.
         """
-        policies = {role: policy_of(role, self.settings, UIN) for role in roles}
+        policies = {
+            role: OWNER if role == "owner" else policy_of(role, self.settings, UIN)
+            for role in roles
+        }
         if without is not None:
             policies = {role: _reduced(policy, *without) for role, policy in policies.items()}
         keys = self.sandbox.put_user("+".join(roles), policies)

@@ -72,6 +72,50 @@ def test_a_bucket_that_the_region_does_not_have(deployment: Deployment) -> None:
     assert f"{said} (TENCENTCLOUD_REGION)" in refused(deployment)
 
 
+def second_installation(deployment: Deployment) -> None:
+    """Describe another installation as most would: with the role of the first."""
+    deployment.sandbox.create_bucket("second-1250000000")
+    deployment.use_bucket("second-1250000000")
+    deployment.as_role("owner")
+    deployment.manifest["inputs"]["name"] = "second"
+
+
+def test_the_role_of_another_installation(deployment: Deployment) -> None:
+    deployment.deploy("--yes")
+    second_installation(deployment)
+
+    for arguments in ([], ["--mend"]):
+        reason = refused(deployment, *arguments)
+        assert "the role liveness-function is that of another installation, liveness:" in reason
+        assert "its policy liveness-function" in reason
+        assert "give `role` in serverless.yml another name" in reason
+    deployment.manifest["inputs"]["role"] = "second-function"
+    assert deployment.deploy("--yes")["role second-function"] == "done"
+    assert deployment.deploy("--yes", "--mend") == {}
+
+
+def test_a_shared_role_is_left_to_both_and_taken_from_none(deployment: Deployment) -> None:
+    deployment.deploy("--yes")
+    second_installation(deployment)
+    deployment.manifest["inputs"]["role"] = "second-function"
+    deployment.deploy("--yes")
+    role = {"AttachRoleName": "liveness-function"}
+    deployment.cam("AttachRolePolicy", PolicyName="second-function", **role)
+    deployment.manifest["inputs"]["role"] = "liveness-function"
+    deployment.manifest["inputs"]["name"] = "liveness"
+    deployment.use_bucket(BUCKET)
+    deployment.as_role("owner")
+    deployment.replace_code("two")
+
+    assert "another installation, second: it carries its policy second-function" in refused(
+        deployment, "--mend"
+    )
+    states = deployment.deploy("--yes")
+
+    assert states["traffic"] == "done", "what is not about the role can go on"
+    assert states["role liveness-function"] == "left"
+
+
 @pytest.mark.parametrize("status", ["Enabled", "Suspended"])
 def test_a_bucket_with_versions(deployment: Deployment, status: str) -> None:
     deployment.sandbox.create_bucket("versions-1250000000", versioning=status)

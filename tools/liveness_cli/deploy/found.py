@@ -26,6 +26,8 @@ class FoundRole(NamedTuple):
     trust: Any
     attached: Mapping[str, int]
     """The attached policies' numbers by name."""
+    others: Sequence[NamedPolicy] = ()
+    """Those of them that are of the functions of other installations."""
 
 
 class FoundFunction(NamedTuple):
