@@ -33,9 +33,9 @@ UPLOADS = CosTrigger(BUCKET, prefix="liveness/incoming/")
 DRAIN = TimerTrigger("drain", "drain", "0 * * * * * *")
 RECONCILE = TimerTrigger("reconcile", "reconcile", "0 17 * * * * *")
 CHECKS = [
-    "clock", "region", "versioning", "function", "settings", "cpu", "uploads", "own writes",
-    "drain", "reconcile", "role", "policy", "quota", "retries", "markers", "claims", "submissions",
-    "packages", "slots", "frame URLs", "results", "link",
+    "clock", "region", "versioning", "function", "traffic", "settings", "cpu", "uploads",
+    "own writes", "drain", "reconcile", "role", "policy", "quota", "retries", "markers", "claims",
+    "submissions", "packages", "slots", "frame URLs", "results", "link",
 ]  # fmt: skip
 
 
@@ -901,8 +901,8 @@ def test_a_missing_function_skips_the_checks_that_need_it(installation: Installa
     findings = installation.findings(1)
 
     assert in_state(findings, "skipped") == {
-        "settings", "cpu", "uploads", "own writes", "drain", "reconcile", "role", "policy",
-        "quota", "retries",
+        "traffic", "settings", "cpu", "uploads", "own writes", "drain", "reconcile", "role",
+        "policy", "quota", "retries",
     }  # fmt: skip
 
 

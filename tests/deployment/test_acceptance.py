@@ -92,6 +92,7 @@ def test_a_tester_cannot(request_: Request) -> None:
 
 
 NEEDED = [
+    ("scf:GetAlias", "function/liveness"),
     ("scf:GetFunction", "function/liveness"),
     ("scf:InvokeFunction", "function/liveness"),
     ("name/cos:GetBucket", f"{BUCKET}/*"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..account.function import RetryConfig, Trigger
+from ..account.function import Alias, RetryConfig, Trigger
 from ..account.lifecycle import Rule
-from .managed_function import Alias, Reported, Version
+from .managed_function import Reported, Version
 from .named_policies import NamedPolicy
 
 

@@ -38,12 +38,14 @@ ACCEPT_PAIRS = "liveness-accept-"
 
 # The actions of `doctor`, of `configure`, and of `deploy` on a function that exists.
 _READ_FUNCTION = (
+    "scf:GetAlias",
     "scf:GetFunction",
     "scf:ListTriggers",
     "scf:GetFunctionEventInvokeConfig",
     "scf:GetReservedConcurrencyConfig",
 )
 _CONFIGURE_FUNCTION = (
+    "scf:GetAlias",
     "scf:GetFunction",
     "scf:GetFunctionEventInvokeConfig",
     "scf:UpdateFunctionEventInvokeConfig",
@@ -53,7 +55,6 @@ _CONFIGURE_FUNCTION = (
 )
 _DEPLOY_FUNCTION = (
     "scf:ListVersionByFunction",
-    "scf:GetAlias",
     "scf:UpdateFunctionCode",
     "scf:UpdateFunctionConfiguration",
     "scf:PublishVersion",
@@ -354,7 +355,7 @@ def tester(settings: Settings, uin: str) -> Policy:
         allow(cos("DeleteObject"), raced),
         allow(cos("GetBucket"), _buckets(settings)),
         allow(
-            ["scf:GetFunction", "scf:InvokeFunction"],
+            ["scf:GetAlias", "scf:GetFunction", "scf:InvokeFunction"],
             [owned("scf", settings.region, uin, FUNCTION)],
         ),
     )
