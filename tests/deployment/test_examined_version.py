@@ -27,7 +27,7 @@ def failed(checks: dict[str, dict[str, str]]) -> list[str]:
 
 
 def edit_what_nothing_calls(deployment: Deployment) -> None:
-    """Change $LATEST, as somebody does who tries something in the console."""
+    """Change $LATEST, as by a trial in the console."""
     variables = [{"Key": "LIVENESS_BUCKET", "Value": "other-1250000000"}]
     deployment.scf("UpdateFunctionConfiguration", Timeout=30, Environment={"Variables": variables})
     deployment.sandbox.clock.advance(5)
