@@ -56,6 +56,8 @@ class Backend:
             self._region,
             ClientProfile(httpProfile=HttpProfile(protocol=self._scheme)),
         )
+        # Otherwise a password from ~/.netrc replaces the SDK's signature.
+        self._sts.request.conn._session.auth = lambda request: request
 
     def open_session(self, photo: bytes) -> dict[str, Any]:
         """Begin one try: put the photo, and return what the app needs to put its package.
@@ -106,7 +108,7 @@ class Backend:
         try:
             reply = self._cos.get_object(Bucket=self._bucket, Key=key)
         except CosServiceError as error:
-            if error.get_status_code() == 404:
+            if error.get_error_code() == "NoSuchKey":
                 return None
             raise
         return dict(json.loads(reply["Body"].get_raw_stream().read()))

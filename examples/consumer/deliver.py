@@ -139,6 +139,7 @@ class Consumer:
                     headers=headers,
                     timeout=_TIMEOUT_SECONDS,
                     allow_redirects=False,
+                    auth=lambda request: request,  # otherwise a password from ~/.netrc is sent
                 )
             except requests.RequestException as error:
                 refusal = type(error).__name__  # its text may quote the URL
@@ -152,7 +153,7 @@ class Consumer:
         try:
             reply = self._cos.get_object(Bucket=self._bucket, Key=key)
         except CosServiceError as error:
-            if error.get_status_code() == 404:
+            if error.get_error_code() == "NoSuchKey":
                 return None
             raise
         return bytes(reply["Body"].get_raw_stream().read(_MAX_BYTES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from .errors import (
     LedgerDamagedError,
     LivenessError,
     PairNotFinishedError,
+    StoreUnavailableError,
 )
 from .keys import drain_shard_of, drain_shards, pair_id_problem
 from .logs import Log
@@ -118,6 +120,9 @@ class Drainer:
                 if not self._markers.look_again() or not self._lease.acquire_current():
                     break
         finally:
+            # Also when COS failed meanwhile: the next drainer must not call at full rate again.
+            with contextlib.suppress(StoreUnavailableError):
+                self._save_breaker()
             self._release()
         if self._breaker.most_bad_links >= _MAX_BAD_LINKS:
             self._log("drain.links-unreadable", calls=self._breaker.most_bad_links)

@@ -127,7 +127,7 @@ def read_input_key(settings: Settings, key: str) -> InputKey | NotAnInput:
         return NotAnInput(key, KeyProblem.UNKNOWN_SUFFIX, {"suffixes": ", ".join(sorted(roles))})
     suffix = max(matching, key=len)
     pair_id = name[: -len(suffix)]
-    if found := _pair_id_problem(settings, pair_id):
+    if found := find_pair_id_problem(settings, pair_id):
         return NotAnInput(key, *found)
     return InputKey(key, pair_id, roles[suffix])
 
@@ -152,13 +152,14 @@ def inputs_prefix(settings: Settings, pair_id: str) -> str:
 
 def pair_id_problem(settings: Settings, pair_id: str) -> str | None:
     """Return why no result could be written for this pair id; None if one can."""
-    found = _pair_id_problem(settings, pair_id)
+    found = find_pair_id_problem(settings, pair_id)
     return found and found[0].text.format(**found[1])
 
 
-def _pair_id_problem(
+def find_pair_id_problem(
     settings: Settings, pair_id: str
 ) -> tuple[KeyProblem, Mapping[str, str | int]] | None:
+    """Return the problem, and the values that its text names."""
     if not pair_id:
         return KeyProblem.NO_PAIR_ID, {}
     try:

@@ -23,6 +23,12 @@ _LOOPBACK_PROXY = re.compile(
     r"(http://)?(localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|\[::1\])(:\d{1,5})?/?", re.IGNORECASE
 )
 
+# What to do about a bucket that does not exist.
+CORRECT_BUCKET = (
+    "correct the variable that is wrong, where it is set: the environment, .env or serverless.yml; "
+    "function and buckets must be in one region"
+)
+
 # What becomes of a liveness package that was judged for another pair before.
 REJECT, REPORT = "reject", "report"
 
@@ -62,6 +68,18 @@ class Settings(NamedTuple):
     def appid(self) -> str:
         """The account's number, with which every bucket's full name ends."""
         return self.bucket.rpartition("-")[2]
+
+    def missing_bucket(self, bucket: str) -> str:
+        """Say that the region has no such bucket, and what both were read from."""
+        named = {
+            self.ledger_bucket: "LIVENESS_LEDGER_BUCKET",
+            self.result_bucket: "LIVENESS_RESULT_BUCKET",
+            self.bucket: "LIVENESS_BUCKET",  # what the others are, unless they are set
+        }
+        return (
+            f"there is no bucket {bucket} ({named.get(bucket, 'LIVENESS_BUCKET')}) in "
+            f"{self.region} (TENCENTCLOUD_REGION)"
+        )
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:

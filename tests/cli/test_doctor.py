@@ -34,9 +34,9 @@ UPLOADS = CosTrigger(BUCKET, prefix="liveness/incoming/")
 DRAIN = TimerTrigger("drain", "drain", "0 * * * * * *")
 RECONCILE = TimerTrigger("reconcile", "reconcile", "0 17 * * * * *")
 CHECKS = [
-    "clock", "region", "versioning", "function", "settings", "cpu", "uploads", "own writes",
-    "drain", "reconcile", "role", "policy", "quota", "retries", "markers", "claims", "submissions",
-    "packages", "slots", "frame URLs", "results", "link",
+    "clock", "region", "versioning", "function", "traffic", "settings", "cpu", "uploads",
+    "own writes", "drain", "reconcile", "role", "policy", "quota", "retries", "markers", "claims",
+    "submissions", "packages", "slots", "frame URLs", "results", "link",
 ]  # fmt: skip
 
 
@@ -665,7 +665,11 @@ def test_a_missing_ledger_bucket_fails_the_region_check(
 
     findings = installation.findings(1)
 
-    assert findings["region"]["message"] == f"there is no bucket {LEDGER} in ap-singapore"
+    assert findings["region"]["message"] == (
+        f"there is no bucket {LEDGER} (LIVENESS_LEDGER_BUCKET) in ap-singapore "
+        "(TENCENTCLOUD_REGION)"
+    )
+    assert "correct the variable that is wrong" in findings["region"]["fix"]
 
 
 def test_only_the_ledgers_bucket_must_not_have_versioning(
@@ -930,8 +934,8 @@ def test_a_missing_function_skips_the_checks_that_need_it(installation: Installa
     findings = installation.findings(1)
 
     assert in_state(findings, "skipped") == {
-        "settings", "cpu", "uploads", "own writes", "drain", "reconcile", "role", "policy",
-        "quota", "retries",
+        "traffic", "settings", "cpu", "uploads", "own writes", "drain", "reconcile", "role",
+        "policy", "quota", "retries",
     }  # fmt: skip
 
 
@@ -949,7 +953,8 @@ def test_another_function_name_appears_in_messages_and_fixes(installation: Insta
 def test_a_wrong_key_skips_all_checks_but_the_clock(
     installation: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TENCENTCLOUD_SECRETKEY", "0" * 32)
+    for name in ("TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SECRET_KEY"):
+        monkeypatch.setenv(name, "0" * 32)
 
     findings = installation.findings(3)
 

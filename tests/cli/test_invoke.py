@@ -191,7 +191,8 @@ class TestInThisProcess:
     def test_an_error_of_the_handler_is_reported(
         self, liveness: Command, cloud: Sandbox, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("TENCENTCLOUD_SECRETKEY", "wrong")
+        for name in ("TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SECRET_KEY"):
+            monkeypatch.setenv(name, "wrong")
 
         invoked = liveness("invoke", str(EVENTS / "put.json"))
 

@@ -941,11 +941,14 @@ def test_a_key_is_never_combined_with_the_token_of_another() -> None:
         "TENCENTCLOUD_SECRET_ID": "c", "TENCENTCLOUD_SECRET_KEY": "d", "TENCENTCLOUD_TOKEN": "e",
     }  # fmt: skip
 
+    same = {"TENCENTCLOUD_SECRETID": "c", "TENCENTCLOUD_SECRETKEY": "d"}
+
     both, tools_only = with_platform_names({**platform, **tools}), with_platform_names(tools)
 
     assert both.get("TENCENTCLOUD_SESSIONTOKEN") is None
     names = ("SECRETID", "SECRETKEY", "SESSIONTOKEN")
-    assert [tools_only[f"TENCENTCLOUD_{name}"] for name in names] == ["c", "d", "e"]
+    for renamed in (tools_only, with_platform_names({**same, **tools})):
+        assert [renamed[f"TENCENTCLOUD_{name}"] for name in names] == ["c", "d", "e"]
 
 
 @pytest.mark.parametrize("pair_id", ["", "x" * 900])

@@ -58,6 +58,39 @@ def test_half_of_the_variables_is_an_error(
     assert "LIVENESS_BUCKET is missing" in called.stderr
 
 
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("arguments", COMMANDS, ids=lambda arguments: arguments[0])
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("TENCENTCLOUD_SECRETID", "TENCENTCLOUD_SECRET_ID"),
+        ("TENCENTCLOUD_SECRETKEY", "TENCENTCLOUD_SECRET_KEY"),
+        ("TENCENTCLOUD_SESSIONTOKEN", "TENCENTCLOUD_TOKEN"),
+    ],
+)
+def test_two_spellings_of_a_key_must_not_differ(
+    cloud: Cloud,
+    liveness: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    name: str,
+    other: str,
+) -> None:
+    with open("live.bin", "wb") as package:
+        package.write(b"package")
+    monkeypatch.setenv(name, "one value")
+    monkeypatch.setenv(other, "another value")
+
+    called = liveness(*arguments)
+
+    assert called.exit_code == 2
+    assert f"{name} and {other} are two spellings of one variable" in called.stderr
+    assert "unset the one that is not meant" in called.stderr
+    assert "one value" not in called.output
+    assert "another value" not in called.output
+    assert cloud.sandbox.requests == []
+
+
 @pytest.mark.parametrize(
     ("code", "meaning"),
     [
@@ -125,6 +158,54 @@ def test_every_command_without_a_connection_names_the_network(
 
     assert called.exit_code == (3 if command == "doctor" else 1)
     assert "check this machine's network" in called.output.replace("\n", " ").replace("  ", "")
+
+
+READING_RESULTS = [
+    ("status",),
+    ("explain", "anna"),
+    ("forget", "anna", "--dry-run"),
+    ("doctor",),
+    ("threshold",),
+    ("export", "out"),
+    ("cost",),
+    ("upload", "anna", "--live", "live.bin", "--wait"),
+]
+READING_INPUTS = [
+    *READING_RESULTS,
+    ("configure", "--dry-run"),
+    ("reconcile", "--dry-run"),
+    ("upload", "anna", "--live", "live.bin"),
+]
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize(
+    ("variable", "arguments"),
+    [
+        *(("LIVENESS_BUCKET", arguments) for arguments in READING_INPUTS),
+        *(("LIVENESS_RESULT_BUCKET", arguments) for arguments in READING_RESULTS),
+    ],
+    ids=str,
+)
+def test_a_missing_bucket_is_named_with_its_region_and_its_variable(
+    cloud: Cloud,
+    liveness: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    variable: str,
+    arguments: tuple[str, ...],
+) -> None:
+    with open("live.bin", "wb") as package:
+        package.write(b"package")
+    cloud.deploy()
+    monkeypatch.setenv(variable, "absent-1250000000")
+
+    called = liveness(*arguments)
+
+    said = " ".join(called.output.split())
+    assert called.exit_code == 1
+    place = f"there is no bucket absent-1250000000 ({variable}) in ap-singapore"
+    assert f"{place} (TENCENTCLOUD_REGION)" in said
+    assert "correct the variable that is wrong" in said
 
 
 @pytest.mark.parametrize("command", ["explain", "forget", "retry", "upload", "token"])

@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from liveness.settings import read_settings
 from liveness_cli.main import main
+from liveness_cli.permissions.language import Policy
 from liveness_cli.permissions.roles import policy_of
 from liveness_sandbox import Function, Reply, Sandbox
 from liveness_sandbox.requestlog import RequestRecord
@@ -31,6 +32,7 @@ EVERYTHING = {
     "version": "2.0",
     "statement": [{"effect": "allow", "action": "cos:*", "resource": "*"}],
 }
+OWNER = {**EVERYTHING, "statement": [{"effect": "allow", "action": "*", "resource": "*"}]}
 # Answers the self-check and, as a backlog would, finds nothing to do.
 WORKING = """
 def main_handler(event, context):
@@ -66,9 +68,18 @@ class Deployment:
         self.key = ""
         self.settings = SETTINGS
 
-    def as_role(self, *roles: str) -> None:
-        """Use a key that has the policies of these roles of `liveness policies`, and no other."""
-        policies = {role: policy_of(role, self.settings, UIN) for role in roles}
+    def as_role(self, *roles: str, without: tuple[str, str] | None = None) -> None:
+        """Use a key that has the policies of these roles of `liveness policies`, and no other.
+
+        The role `owner` may do everything.
+        `without` names an action and a part of resources: those lack it.
+        """
+        policies = {
+            role: OWNER if role == "owner" else policy_of(role, self.settings, UIN)
+            for role in roles
+        }
+        if without is not None:
+            policies = {role: _reduced(policy, *without) for role, policy in policies.items()}
         keys = self.sandbox.put_user("+".join(roles), policies)
         self._monkeypatch.setenv("TENCENTCLOUD_SECRET_ID", keys.secret_id)
         self._monkeypatch.setenv("TENCENTCLOUD_SECRET_KEY", keys.secret_key)
@@ -162,6 +173,23 @@ class Deployment:
     def requests_since(self, first: int) -> list[RequestRecord]:
         """Return what was requested with the present key, after so many requests in all."""
         return [each for each in self.sandbox.requests[first:] if each.principal == self.key]
+
+
+def _reduced(policy: Policy, action: str, place: str) -> Policy:
+    """Leave out that action on resources with that part."""
+    parts = [
+        {**statement, "action": [each], "resource": resources}
+        for statement in policy["statement"]
+        for each in statement["action"]
+        if (
+            resources := [
+                resource
+                for resource in statement["resource"]
+                if each != action or place not in resource
+            ]
+        )
+    ]
+    return {**policy, "statement": parts}
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_the_number_of_requests(deployment: Deployment) -> None:
         requests = deployment.requests_since(first)
         counts.append(sum(each.action != "GetFunction" for each in requests))
 
-    assert counts == [46, 37, 41]
+    assert counts == [48, 39, 43]
 
 
 def test_json_does_not_stand_for_yes(deployment: Deployment) -> None:

@@ -19,7 +19,7 @@ from .conftest import WORKING, Deployment
 from .test_deploy import changing
 
 # One more than each command makes: the last case shows that there are no others.
-FIRST, CODE, REMOVAL = 25, 4, 8
+FIRST, CODE, REMOVAL = 26, 4, 8
 
 
 def lose_reply(deployment: Deployment, number: int) -> list[str]:

@@ -34,6 +34,7 @@ DATA = (
     "ledger/packages/a/1",
     "ledger/frame-urls/a/b-1",
     "ledger/drain/1-0",
+    "ledger/accept/1",
     "ledger/reconcile.json",
     "ledger/breaker.json",
 )

@@ -68,7 +68,52 @@ def test_a_bucket_that_the_region_does_not_have(deployment: Deployment) -> None:
     deployment.sandbox.create_bucket("far-1250000000", region="ap-hongkong")
     deployment.use_bucket("far-1250000000")
 
-    assert "there is no bucket far-1250000000 in ap-singapore" in refused(deployment)
+    said = "there is no bucket far-1250000000 (LIVENESS_BUCKET) in ap-singapore"
+    assert f"{said} (TENCENTCLOUD_REGION)" in refused(deployment)
+
+
+def second_installation(deployment: Deployment) -> None:
+    """Describe another installation as most would: with the role of the first."""
+    deployment.sandbox.create_bucket("second-1250000000")
+    deployment.use_bucket("second-1250000000")
+    deployment.as_role("owner")
+    deployment.manifest["inputs"]["name"] = "second"
+
+
+def test_the_role_of_another_installation(deployment: Deployment) -> None:
+    deployment.deploy("--yes")
+    second_installation(deployment)
+
+    for arguments in ([], ["--mend"]):
+        reason = refused(deployment, *arguments)
+        assert "the role liveness-function is that of another installation, liveness:" in reason
+        assert "its policy liveness-function" in reason
+        assert "give `role` in serverless.yml another name" in reason
+    deployment.manifest["inputs"]["role"] = "second-function"
+    assert deployment.deploy("--yes")["role second-function"] == "done"
+    assert deployment.deploy("--yes", "--mend") == {}
+
+
+def test_a_shared_role_is_left_to_both_and_taken_from_none(deployment: Deployment) -> None:
+    deployment.deploy("--yes")
+    second_installation(deployment)
+    deployment.manifest["inputs"]["role"] = "second-function"
+    deployment.deploy("--yes")
+    role = {"AttachRoleName": "liveness-function"}
+    deployment.cam("AttachRolePolicy", PolicyName="second-function", **role)
+    deployment.manifest["inputs"]["role"] = "liveness-function"
+    deployment.manifest["inputs"]["name"] = "liveness"
+    deployment.use_bucket(BUCKET)
+    deployment.as_role("owner")
+    deployment.replace_code("two")
+
+    assert "another installation, second: it carries its policy second-function" in refused(
+        deployment, "--mend"
+    )
+    states = deployment.deploy("--yes")
+
+    assert states["traffic"] == "done", "what is not about the role can go on"
+    assert states["role liveness-function"] == "left"
 
 
 @pytest.mark.parametrize("status", ["Enabled", "Suspended"])
@@ -185,6 +230,20 @@ def test_a_key_is_needed(deployment: Deployment, monkeypatch: pytest.MonkeyPatch
 
     assert result.exit_code == 2
     assert "TENCENTCLOUD_SECRET_ID" in result.stderr
+
+
+def test_the_environment_and_env_must_mean_the_same_key(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    """Which goes before the other, nobody can know: they have different names."""
+    (tmp_path / ".env").write_text("TENCENTCLOUD_SECRETID=AKIDofanother\n")
+
+    result = deployment.run("deploy")
+
+    assert result.exit_code == 2
+    assert "TENCENTCLOUD_SECRETID and TENCENTCLOUD_SECRET_ID are two spellings" in result.stderr
+    assert "AKID" not in result.output
+    assert deployment.sandbox.requests == []
 
 
 def test_the_code_of_another_folder_is_not_deployed(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
+import pytest
+
+from liveness.keys import marker_key
 from tests.sandbox.clients import cos_client
 
 from .conftest import BUCKET, WORKING, Deployment
@@ -94,6 +98,39 @@ def test_a_backlog_that_cannot_be_finished_stops_the_removal(deployment: Deploym
     assert kinds == ["TimerTrigger"] * 2, "new work is stopped, and the timers go on"
     deployment.value("remove", "--yes", "--abandon-backlog")
     assert deployment.sandbox.platform.functions == []
+
+
+def test_what_is_waited_for_is_said_with_the_choices(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment.deploy("--yes")
+    settings, sandbox = deployment.settings, deployment.sandbox
+    began = sandbox.clock.now().timestamp()
+    markers = [
+        marker_key(settings, pair, began + hours * 3600, str(hours))
+        for pair, hours in (("anna", 1), ("bert", 3), ("bert", 2))
+    ]
+    for key in markers:
+        cos_client(sandbox).put_object(BUCKET, b"{}", key)
+
+    def finish_one(clock: object, seconds: float) -> None:
+        sandbox.clock.advance(seconds)
+        cos_client(sandbox).delete_object(BUCKET, markers.pop())
+
+    declined = deployment.run("remove", stdin="n\n")
+    monkeypatch.setattr("liveness.cloud.system.SystemClock.sleep", finish_one)
+    result = deployment.run("remove", "--yes")
+
+    last = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(int(began) + 3 * 3600))
+    said = f"2 pairs wait, the last until {last}, in 3 h"
+    assert f"At present {said}" in declined.stderr
+    assert result.exit_code == 0, result.output
+    counts = [line.partition(",")[0] for line in result.stderr.splitlines() if line[0].isdigit()]
+    assert counts == ["2 pairs wait", "1 pair waits"], "once each: one of them has two markers"
+    assert said in result.stderr
+    assert result.stderr.count("Two choices") == 1
+    assert "Ctrl-C and run it again later" in result.stderr
+    assert "--abandon-backlog, and those pairs get no result" in result.stderr
 
 
 def test_an_attached_policy_is_kept(deployment: Deployment) -> None:

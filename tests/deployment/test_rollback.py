@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from liveness_cli.deploy.managed_function import Alias, Version
+from liveness_cli.account.function import Alias
+from liveness_cli.deploy.managed_function import Version
 from liveness_cli.deploy.rollback import NoVersionBefore, version_before
 from liveness_cli.deploy.stamp import Stamp, describe
 

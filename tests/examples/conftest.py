@@ -45,6 +45,14 @@ def environ(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> di
 
 
 @pytest.fixture
+def netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home folder with a password for every host."""
+    (tmp_path / ".netrc").write_text("default login mallory password secret\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("NETRC", raising=False)
+
+
+@pytest.fixture
 def origin(environ: dict[str, str]) -> Iterator[str]:
     """The address of the app's own server."""
     server = make_server(Backend(environ), JPEG, 0)

@@ -19,6 +19,8 @@ class Endpoint:
         self.acted_on: list[Held] = []
         """The verdicts that were accepted and new."""
         self.message_ids: list[str] = []
+        self.authorizations: list[str] = []
+        """The `Authorization` headers that came: no request needs one."""
         self._held: dict[str, Held] = {}
         self._lock = threading.Lock()
         endpoint = self
@@ -27,6 +29,8 @@ class Endpoint:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
+                if "authorization" in headers:
+                    endpoint.authorizations.append(headers["authorization"])
                 status = endpoint._take(secret, headers, body)
                 if status is None:
                     self.close_connection = True

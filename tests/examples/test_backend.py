@@ -48,6 +48,12 @@ def session(cloud: Cloud, environ: dict[str, str]) -> dict[str, Any]:
     return Backend(environ).open_session(JPEG)
 
 
+def test_a_netrc_replaces_no_signature(environ: dict[str, str], netrc: None) -> None:
+    session = Backend(environ).open_session(JPEG)
+
+    assert session["credentials"]["SecurityToken"]
+
+
 @pytest.fixture
 def app(cloud: Cloud, session: dict[str, Any]) -> CosS3Client:
     """The app's client, with the keys of its session."""

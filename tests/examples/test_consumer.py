@@ -212,6 +212,13 @@ def judged(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     return cloud
 
 
+def test_no_password_of_a_netrc_is_sent(judged: Cloud, endpoint: Endpoint, netrc: None) -> None:
+    summary = consumer_in_process(judged, endpoint.url, []).deliver("anna")
+
+    assert summary["outcome"] == "delivered"
+    assert endpoint.authorizations == []
+
+
 def test_an_endpoint_that_fails_for_a_moment_is_tried_again(
     judged: Cloud, endpoint: Endpoint
 ) -> None:

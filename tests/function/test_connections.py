@@ -71,6 +71,25 @@ def test_requests_share_a_connection(
     assert len(accepted) == 1
 
 
+def test_a_reply_that_is_closed_twice_gives_its_connection_back_once(
+    connections: Connections, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise two requests would be on one connection, and could get each other's replies."""
+    with server(not_found) as (url, accepted):
+        monkeypatch.setenv("http_proxy", url)
+        connections.read_environment()
+        with connections.request("GET", f"http://{HOST}/k", {}) as reply:
+            assert reply.read() == b""
+            reply.close()
+        one = connections.request("GET", f"http://{HOST}/k", {})
+        reply.close()
+        another = connections.request("GET", f"http://{HOST}/k", {})
+        one.close()
+        another.close()
+
+    assert len(accepted) == 2
+
+
 def test_a_connection_that_was_closed_meanwhile_is_not_used_again(
     connections: Connections, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -300,5 +300,6 @@ def test_results_and_ledger_may_be_in_other_buckets(cloud: Cloud) -> None:
 @pytest.mark.parametrize("name", ["BUCKET", "LEDGER_BUCKET"])
 def test_a_missing_bucket_is_a_configuration_error(cloud: Cloud, name: str) -> None:
     cloud.put_pair("anna")
-    with pytest.raises(PairsNotFinishedError, match="no such bucket"):
+    said = rf"no bucket nowhere-1250000000 \(LIVENESS_{name}\) in ap-singapore"
+    with pytest.raises(PairsNotFinishedError, match=said):
         cloud.instance(**{name: "nowhere-1250000000"}).walk("anna")

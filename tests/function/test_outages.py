@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from liveness.errors import ConfigurationError
+from liveness.errors import ConfigurationError, StoreUnavailableError
+from liveness.keys import SLOT_SECONDS
 from liveness.markers import DRAINED_EARLY_SECONDS
 from liveness_sandbox import Drop, Pause, Reply
 from tests.conftest import BUCKET, Cloud, Instance
@@ -180,6 +181,35 @@ def test_five_unanswered_calls_open_the_breaker(cloud: Cloud) -> None:
     assert 5 <= calls < 15, "those that were on their way already, more on a slow machine"
     (opened,) = function.logged("drain.breaker-opened")
     assert opened["reason"] == "unanswered"
+    assert cloud.bucket.get(BREAKER) is not None
+
+
+def test_a_breaker_that_opened_stays_open_when_cos_ends_the_drain(cloud: Cloud) -> None:
+    """Otherwise each following drain would send five calls more, of which each may be billed."""
+    for name in ("first", "later"):
+        for number in range(6):
+            cloud.put_pair(f"{name}-{number}")
+    for number in range(6):
+        park_by_hand(cloud, f"first-{number}")
+    cloud.put_pair("before")
+    function = cloud.instance(RATE_LIMIT="20")
+    function.walk("before")  # imports the SDK, so that all calls fit into the slot
+    before = sent(cloud)
+    cloud.on("POST", DETECT, GONE, service="faceid", times=ALWAYS)
+    cloud.on("DELETE", "-busy", Reply(503), times=ALWAYS)
+
+    with pytest.raises(StoreUnavailableError, match="-busy"):
+        function(DRAIN)
+    calls = sent(cloud)
+    for number in range(6):
+        park_by_hand(cloud, f"later-{number}")
+    cloud.advance(2 * SLOT_SECONDS + 1)  # it may have had the next one, too, and not given it back
+    with contextlib.suppress(StoreUnavailableError):
+        function(DRAIN)
+
+    assert 5 <= calls - before <= 6
+    assert sent(cloud) == calls
+    assert function.logged("drain.breaker-opened")
     assert cloud.bucket.get(BREAKER) is not None
 
 

@@ -66,7 +66,10 @@ def test_a_package_in_a_bucket_that_is_not_there_is_an_error(cloud: Cloud) -> No
     function(upload)
 
     (failure,) = function.logged("pair.failed")
-    assert "no such bucket" in failure["reason"]
+    assert (
+        "there is no bucket absent-1250000000 (LIVENESS_BUCKET) in ap-singapore "
+        "(TENCENTCLOUD_REGION): correct the variable that is wrong" in failure["reason"]
+    )
 
 
 def test_the_last_look_asks_for_the_two_inputs_alone(cloud: Cloud) -> None:

@@ -18,7 +18,10 @@ SOURCES = "".join(
     if path.name != "texts.py"
 )
 # The beginnings of keys of which the rest is a name from the data.
-COMPOSED = (*re.findall(r"'(\w+_)' ~ ", SOURCES), "status_", "reason_", "state_", "kind_")
+COMPOSED = (
+    *re.findall(r"'(\w+_)' ~ ", SOURCES),
+    *("status_", "reason_", "state_", "kind_", "cause_", "filter_"),
+)
 
 
 def test_both_languages_have_the_same_values() -> None:

@@ -57,9 +57,13 @@ class Commands:
 
     def requests_of(self, *arguments: str) -> list[Request]:
         keys = self._cloud.sandbox.temporary_credentials()
-        self._monkeypatch.setenv("TENCENTCLOUD_SECRETID", keys.secret_id)
-        self._monkeypatch.setenv("TENCENTCLOUD_SECRETKEY", keys.secret_key)
-        self._monkeypatch.setenv("TENCENTCLOUD_SESSIONTOKEN", keys.token or "")
+        for names, text in (
+            (("SECRETID", "SECRET_ID"), keys.secret_id),
+            (("SECRETKEY", "SECRET_KEY"), keys.secret_key),
+            (("SESSIONTOKEN", "TOKEN"), keys.token or ""),
+        ):
+            for name in names:
+                self._monkeypatch.setenv(f"TENCENTCLOUD_{name}", text)
         result = self._command(*arguments)
         assert result.exception is None or isinstance(result.exception, SystemExit), result.output
         assert "Error" not in result.stderr

@@ -135,10 +135,10 @@ def load_target(environ: Mapping[str, str] = os.environ, *, announce: bool = Tru
 
     Raises InvalidUsage that reports every missing or invalid variable at once.
     """
+    problems = spelling_conflicts(environ)
     environ = with_platform_names(environ)
-    problems: list[str] = []
     secret_id, secret_key, token = (environ.get(name, "").strip() for name in _PLATFORM_NAMES)
-    if not secret_id or not secret_key:
+    if not problems and not (secret_id and secret_key):
         problems.append(
             f"{_PLATFORM_NAMES[0]} and {_PLATFORM_NAMES[1]} (or {_TOOL_NAMES[0]} and "
             f"{_TOOL_NAMES[1]}) are missing: give a key that may read the bucket"
@@ -167,13 +167,33 @@ def place_of(settings: Settings, environ: Mapping[str, str]) -> str:
     return f"Bucket {settings.bucket} {place}"
 
 
+def spelling_conflicts(environ: Mapping[str, str]) -> list[str]:
+    """Return, as sentences without values, which variables are set in both spellings and differ.
+
+    Which of two keys is meant, nobody can know; the other may belong to another account.
+    """
+    return [
+        f"{name} and {tool_name} are two spellings of one variable, and their values differ: unset "
+        "the one that is not meant, and what belongs to the same key"
+        for name, tool_name in zip(_PLATFORM_NAMES, _TOOL_NAMES, strict=True)
+        if (text := environ.get(name, "").strip())
+        and (tool_text := environ.get(tool_name, "").strip())
+        and text != tool_text
+    ]
+
+
 def with_platform_names(environ: Mapping[str, str]) -> dict[str, str]:
     """Give credentials that have the tools' names the platform's names.
 
-    Key and token are always taken from the same set of names: a token fits its own key only.
+    Key and token are always taken from the same set of names: a token fits its own key only. If
+    both sets have a key, it must be the same one (`spelling_conflicts`), and so is its token.
     """
     renamed = dict(environ)
     if not all(renamed.get(name) for name in _PLATFORM_NAMES[:2]):
         for name, tool_name in zip(_PLATFORM_NAMES, _TOOL_NAMES, strict=True):
             renamed[name] = environ.get(tool_name, "")
+    elif environ.get(_TOOL_NAMES[0]) == environ[_PLATFORM_NAMES[0]]:
+        renamed[_PLATFORM_NAMES[2]] = environ.get(_PLATFORM_NAMES[2]) or environ.get(
+            _TOOL_NAMES[2], ""
+        )
     return renamed

@@ -87,7 +87,7 @@ def _invoke_in_process(event: Any, *, ask: bool) -> Any:
         target = load_target()
     except InvalidUsage as error:
         raise InvalidUsage(
-            f"{error.message}\nGive what is missing, or --sandbox for a temporary sandbox"
+            f"{error.message}\nCorrect that, or give --sandbox for a temporary sandbox"
         ) from None
     if ask and target.settings.endpoint_scheme == "https":
         click.confirm(

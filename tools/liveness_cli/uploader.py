@@ -16,16 +16,32 @@ from qcloud_cos.cos_exception import CosException, CosServiceError
 
 from liveness.cloud.credentials import Credentials
 from liveness.logs import silence_vendors
-from liveness.settings import Settings
+from liveness.settings import CORRECT_BUCKET, Settings
+
+from .errors import meaning_of_code
+from .permissions import language
 
 _TIMEOUT_SECONDS = 30
 _CHUNK_BYTES = 1024 * 1024
+_NO_BUCKET = "NoSuchBucket"
+_WITHOUT_CODE = "without a code"
+_DENIED = ("AccessDenied", _WITHOUT_CODE)
+# By what a message calls it.
+_ACTIONS = {
+    "upload": "name/cos:PutObject",
+    "read": "name/cos:HeadObject",
+    "download": "name/cos:GetObject",
+}
 # A header unknown to the SDK is passed on, and signed.
 _CREATE_ONLY = {"x-cos-forbid-overwrite": "true"}
 
 
 class KeyExists(Exception):
     """A create-only upload met an object under its key; str() is the key."""
+
+
+class NotAllowed(click.ClickException):
+    """The key may not do this; the message names the action and the resource."""
 
 
 class BucketUnavailable(click.ClickException):
@@ -55,6 +71,7 @@ class BucketClient:
         self._session = requests.Session()
         self._session.trust_env = proxy is None
         self._client = CosS3Client(config, retry=0, session=self._session)
+        self._settings = settings
         self._bucket = settings.bucket
         self._result_bucket = settings.result_bucket
 
@@ -70,18 +87,19 @@ class BucketClient:
         self._session.close()
 
     def upload(self, path: Path, key: str) -> int:
-        """Upload a file, over what is there; returns its size in bytes."""
+        """Upload a file, over what is there; returns its size in bytes. Raises NotAllowed."""
         try:
             with path.open("rb") as body:
                 self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
                 return body.tell()
         except (OSError, CosException) as error:
-            raise _failure("upload", path.name, error) from None
+            raise self._error("upload", path.name, error, self._bucket, key) from None
 
     def create(self, path: Path, key: str, md5: bytes, observe: Callable[[int], None]) -> str:
         """Upload a file under a key that is free; COS compares its MD5 and returns the ETag.
 
-        `observe` is called with the number of bytes that were read so far. Raises KeyExists.
+        `observe` is called with the number of bytes that were read so far. Raises KeyExists,
+        NotAllowed.
         """
         try:
             with _ObservedFile(path, observe) as body:
@@ -96,7 +114,7 @@ class BucketClient:
         except (OSError, CosException) as error:
             if isinstance(error, CosServiceError) and error.get_status_code() == 409:
                 raise KeyExists(key) from None
-            raise _failure("upload", path.name, error) from None
+            raise self._error("upload", path.name, error, self._bucket, key) from None
 
     def etag(self, key: str) -> str | None:
         """Return the ETag of an input; None if it does not exist or this key may not read it."""
@@ -105,20 +123,37 @@ class BucketClient:
         except CosException as error:
             if isinstance(error, CosServiceError) and error.get_status_code() in (403, 404):
                 return None
-            raise _failure("read", key, error) from None
+            raise self._error("read", key, error, self._bucket, key) from None
 
     def download(self, key: str) -> bytes | None:
         """Return the content of a result or a best frame, or None if it does not exist.
 
-        Raises BucketUnavailable.
+        Raises BucketUnavailable, NotAllowed.
         """
         try:
             reply = self._client.get_object(Bucket=self._result_bucket, Key=key)
             return bytes(reply["Body"].get_raw_stream().read())
         except CosException as error:
-            if isinstance(error, CosServiceError) and error.get_status_code() == 404:
+            is_missing = isinstance(error, CosServiceError) and error.get_status_code() == 404
+            if is_missing and _code(error) != _NO_BUCKET:
                 return None
-            raise _failure("download", key, error) from None
+            raise self._error("download", key, error, self._result_bucket, key) from None
+
+    def _error(
+        self, verb: str, name: str, error: Exception, bucket: str, key: str
+    ) -> click.ClickException:
+        if not isinstance(error, CosServiceError):
+            return _failure(verb, name, error)
+        if _code(error) == _NO_BUCKET:
+            missing = self._settings.missing_bucket(bucket)
+            return click.ClickException(f"cannot {verb} {name}: {missing}: {CORRECT_BUCKET}")
+        if error.get_status_code() == 403 and _code(error) in _DENIED:
+            resource = language.key(self._settings.region, bucket, key)
+            return NotAllowed(
+                f"cannot {verb} {name}: COS answered 403 {_code(error)}: the policies of this key "
+                f"do not allow {_ACTIONS[verb]} on {resource}"
+            )
+        return _failure(verb, name, error)
 
 
 def md5_of(path: Path) -> bytes:
@@ -158,10 +193,9 @@ def _failure(verb: str, name: str, error: Exception) -> click.ClickException:
 
 def _describe(error: Exception) -> str:
     if isinstance(error, CosServiceError):
-        status = error.get_status_code()
-        if status == 403:
-            return f"COS answered 403 {_code(error)}: the policies of this key do not allow it"
-        return f"COS answered {status} {_code(error)}"
+        code = _code(error)
+        meaning = meaning_of_code(code)
+        return f"COS answered {error.get_status_code()} {code}" + (meaning and f": {meaning}")
     return (isinstance(error, OSError) and error.strerror) or type(error).__name__
 
 
@@ -169,4 +203,4 @@ def _code(error: CosServiceError) -> str:
     try:
         return str(error.get_error_code())
     except KeyError:  # a reply to HEAD has no body, so no code
-        return "without a code"
+        return _WITHOUT_CODE

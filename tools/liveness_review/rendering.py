@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from liveness_cli.text import format_duration, format_time, printable
+from liveness_cli.text import format_time, printable
 
 from . import plots
 
@@ -26,11 +26,9 @@ def make_environment() -> Environment:
     environment.filters |= {
         "moment": moment,
         "printable": printable,
-        "duration": format_duration,
         "thousands": lambda number: f"{number:,}",
         "query": query,
         "decimal": lambda number: f"{number:g}",
-        "seconds": lambda number: "–" if number is None else format_duration(number),
         "short_code": lambda code: code.removeprefix("FailedOperation."),
     }
     environment.globals |= {

@@ -15,6 +15,7 @@ from aiohttp import web
 from liveness.errors import LivenessError
 from liveness_cli.environment import Target
 from liveness_cli.errors import reason_of_error
+from liveness_cli.operator.sentences import Sentence, render
 from liveness_cli.texts import CHINESE, ENGLISH, LANGUAGES
 
 from .identity import NoIdentity, Reviewer, ask_identity
@@ -22,7 +23,7 @@ from .refreshing import Results
 from .rendering import make_environment
 from .security import HEADERS, LOOPBACK, Gate, Refusal
 from .state import Registry
-from .texts import Texts, preferred
+from .texts import TEXTS, Texts, preferred
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 # A form has a few hundred bytes; a note at most 500 characters.
@@ -33,11 +34,22 @@ _STATIC = {"review.css": "text/css", "review.js": "text/javascript"}
 class Problem(Exception):
     """A request that cannot be answered as asked: a status, and the key of a text with values."""
 
-    def __init__(self, status: int, key: str, **values: object) -> None:
+    def __init__(self, status: int, key: str, **values: str | Sentence) -> None:
         super().__init__(key)
         self.status = status
         self.key = key
-        self.values = values
+        self._values = values
+
+    def values_in(self, texts: Texts) -> dict[str, str]:
+        """Return the values as the text names them; a value may be the key of a text."""
+        return {
+            name: render(value, texts.language)
+            if isinstance(value, Sentence)
+            else texts(value)
+            if value in TEXTS
+            else value
+            for name, value in self._values.items()
+        }
 
 
 class Page:
@@ -99,7 +111,7 @@ class Page:
     async def open(self, request: web.Request) -> web.Response:
         """Exchange the one-time token for the cookie."""
         if refusal := self.gate.refuse_opening(request.headers):
-            return self._refuse(refusal)
+            return self._refuse(request, refusal)
         if self.gate.holds_session(request.cookies.get(self.gate.cookie)):
             raise web.HTTPSeeOther(self.gate.folder)
         session = self.gate.open(request.query.get("token", ""))
@@ -109,16 +121,18 @@ class Page:
                 "was not you, end this command: another user of this machine may be at the page."
             )
             return self._refuse(
+                request,
                 Refusal(
                     403,
                     "This address works once, and was used already, or is not complete. Start "
                     "`liveness review` again. If nobody but you can have used it, there is "
                     "nothing to worry about.",
-                )
+                ),
             )
         # A page instead of a redirect: with SameSite=Strict the cookie would not be sent after a
         # redirect that a page elsewhere began.
-        response = html(self._environment.get_template("opened.html").render(), 200)
+        template = self._environment.get_template("opened.html")
+        response = html(template.render(t=_browsers_texts(request)), 200)
         response.headers["Refresh"] = f"0; url={self.gate.folder}"
         response.set_cookie(
             self.gate.cookie, session, path=self.gate.folder, httponly=True, samesite="Strict"
@@ -150,7 +164,7 @@ class Page:
                 else:
                     refusal = Refusal(405, "Only GET and POST are answered.")
                 if refusal:
-                    return self._refuse(refusal)
+                    return self._refuse(request, refusal)
             return await handler(request)
         except web.HTTPRedirection as redirect:
             redirect.headers.update(HEADERS)
@@ -159,9 +173,11 @@ class Page:
             key = "error_not_found" if error.status == 404 else "error_unexpected"
             return self._error(request, error.status, key, {})
         except Problem as problem:
-            return self._error(request, problem.status, problem.key, problem.values)
+            values = problem.values_in(self.texts(request))
+            return self._error(request, problem.status, problem.key, values)
         except LivenessError as error:
-            return self._error(request, 502, "error_store", {"reason": reason_of_error(error)})
+            reason = self.texts(request).reason(reason_of_error(error))
+            return self._error(request, 502, "error_store", {"reason": reason})
         except Exception:
             self._warn(traceback.format_exc())
             return self._error(request, 500, "error_unexpected", {})
@@ -173,9 +189,15 @@ class Page:
         again = request.path_qs if request.method == "GET" else self.gate.folder
         return self.render(request, "error.html", status, message=message, again=again)
 
-    def _refuse(self, refusal: Refusal) -> web.Response:
+    def _refuse(self, request: web.Request, refusal: Refusal) -> web.Response:
         template = self._environment.get_template("refused.html")
-        return html(template.render(reason=refusal.reason), refusal.status)
+        body = template.render(t=_browsers_texts(request), reason=refusal.reason)
+        return html(body, refusal.status)
+
+
+def _browsers_texts(request: web.Request) -> Texts:
+    """Return the texts for a browser that is not signed in, and may choose nothing."""
+    return Texts(preferred(request.headers.get("Accept-Language", "")))
 
 
 def html(body: str, status: int) -> web.Response:

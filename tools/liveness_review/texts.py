@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from liveness_cli.operator.sentences import duration_in
 from liveness_cli.texts import CHINESE, ENGLISH, LANGUAGES, Text
+
+from .reasons import reason_in
 
 TEXTS: Mapping[str, Text] = {
     # The frame of every page
@@ -280,6 +283,8 @@ TEXTS: Mapping[str, Text] = {
     "overview_breaker": Text("Breaker", "熔断器"),
     "overview_open": Text("open: {cause}", "已打开：{cause}"),
     "overview_closed": Text("closed", "关闭"),
+    "cause_refused": Text("refused", "调用被拒绝"),
+    "cause_unanswered": Text("unanswered", "没有回答"),
     "overview_no_backlog": Text("Cannot be read: {reason}", "无法读取：{reason}"),
     "overview_retakes": Text("Retakes, by reason", "重拍原因"),
     "overview_no_retakes": Text("No retake in this span.", "此时间范围内没有重拍。"),
@@ -354,10 +359,19 @@ TEXTS: Mapping[str, Text] = {
     "error_unexpected": Text(
         "An unexpected error occurred; the terminal shows it.", "发生意外错误，详见终端。"
     ),
+    "refused": Text("Not let in", "拒绝访问"),
+    "opening": Text("Opening the page …", "正在打开页面……"),
     "error_not_found": Text("There is no such page.", "没有此页面。"),
     "error_pair_id": Text("This cannot be a pair id: it {problem}.", "无效的配对 ID：{problem}。"),
+    "filter_at": Text("Threshold", "阈值"),
+    "filter_days": Text("Span in days", "时间范围（天）"),
+    "filter_from": Text("From", "从"),
+    "filter_until": Text("Until", "到"),
+    "filter_least": Text("Similarity, at least", "相似度不低于"),
+    "filter_most": Text("Similarity, at most", "相似度不高于"),
     "error_filter": Text(
-        "The filter “{name}” is wrong: {problem}.", "筛选条件“{name}”有误：{problem}。"
+        "The filter “{name}” is wrong; right is, for example, {right}.",
+        "筛选条件“{name}”有误；正确的写法例如：{right}。",
     ),
 }
 
@@ -378,6 +392,13 @@ class Texts:
         """Return the text for a name that another program wrote; the name itself if it is new."""
         key = f"{prefix}_{name}"
         return self(key) if key in TEXTS else name
+
+    def reason(self, reason: str) -> str:
+        """Return why something failed, which other modules word in English."""
+        return reason_in(self.language, reason)
+
+    def duration(self, seconds: float | None) -> str:
+        return "–" if seconds is None else duration_in(seconds, self.language)
 
 
 def preferred(accept_language: str) -> str:

@@ -54,7 +54,7 @@ class FigureViews:
     async def overview(self, request: web.Request) -> web.Response:
         name = request.query.get("days", _DEFAULT_SPAN)
         if name not in _SPANS:
-            raise Problem(400, "error_filter", name="days", problem=", ".join(_SPANS))
+            raise Problem(400, "error_filter", name="filter_days", right=", ".join(_SPANS))
         days, width = _SPANS[name]
         # Whole bars, the one that is not over yet included.
         until = (self._page.target.store.now() // width + 1) * width
@@ -147,7 +147,7 @@ def _chosen(text: str, current: float) -> float:
     except ValueError:
         chosen = -1.0
     if not 0 <= chosen <= 100:
-        raise Problem(400, "error_filter", name="at", problem="0 … 100")
+        raise Problem(400, "error_filter", name="filter_at", right="70")
     return chosen
 
 

@@ -162,7 +162,7 @@ def _time(given: Mapping[str, str], name: str) -> float | None:
             continue
         whole_day = name == "until" and form == _TIME_FORMATS[0]
         return float(seconds + (86400 if whole_day else 0))
-    raise Problem(400, "error_filter", name=name, problem="2026-11-27, 2026-11-27T08:30")
+    raise Problem(400, "error_filter", name=f"filter_{name}", right="2026-11-27T08:30")
 
 
 def _similarity(given: Mapping[str, str], name: str) -> float | None:
@@ -174,5 +174,5 @@ def _similarity(given: Mapping[str, str], name: str) -> float | None:
     except ValueError:
         value = math.nan
     if not 0 <= value <= 100:
-        raise Problem(400, "error_filter", name=name, problem="0 … 100")
+        raise Problem(400, "error_filter", name=f"filter_{name}", right="70")
     return value

@@ -7,8 +7,9 @@ from urllib.parse import unquote
 
 from aiohttp import web
 
-from liveness.keys import pair_id_problem
+from liveness.keys import find_pair_id_problem
 from liveness_cli.environment import Target
+from liveness_cli.operator.sentences import say
 
 from .content import PairContent, is_unchanged, read_content
 from .decisions import (
@@ -99,7 +100,8 @@ class PairViews:
         identity = await self._page.ask_identity()
         problem = texts(key) if key else ""
         if not problem and isinstance(identity, NoIdentity):
-            problem, status = texts("problem_identity", reason=identity.reason), 502
+            reason = texts.reason(identity.reason)
+            problem, status = texts("problem_identity", reason=reason), 502
         if (
             not problem
             and shown
@@ -177,8 +179,9 @@ class PairViews:
 
 def valid_pair_id(target: Target, pair_id: str) -> str:
     """Return the pair id. Raises Problem if no pair can have it."""
-    if problem := pair_id_problem(target.settings, pair_id):
-        raise Problem(400, "error_pair_id", problem=problem)
+    if found := find_pair_id_problem(target.settings, pair_id):
+        problem, values = found
+        raise Problem(400, "error_pair_id", problem=say(f"key-{problem.code}", **values))
     return pair_id
 
 

@@ -66,6 +66,7 @@ class Reply:
         self._connections = connections
         self._origin = origin
         self._connection = connection
+        self._is_closed = False
         response = connection.getresponse()
         assert isinstance(response, Response)
         self._response = response
@@ -95,6 +96,10 @@ class Reply:
         return body
 
     def close(self) -> None:
+        """Give the connection back; a second time nothing, for it may be another request's then."""
+        if self._is_closed:
+            return
+        self._is_closed = True
         if self._response.isclosed() and self._connection.sock is not None:
             self._connections.keep(self._origin, self._connection)
         else:  # the rest of the body is in the way

@@ -33,7 +33,7 @@ from ..errors import (
     UnreadableReplyError,
 )
 from ..face_api import NoFrame
-from ..settings import Settings
+from ..settings import CORRECT_BUCKET, Settings
 from ..store import JSON, CreateResult, Digests, ListedObject, ObjectHead, Page, StoredObject
 from .connections import CHUNK_BYTES, NETWORK_ERRORS, Connections, Reply
 from .credentials import Credentials
@@ -76,6 +76,7 @@ class CosStore:
     def __init__(
         self, settings: Settings, credentials: Credentials, connections: Connections
     ) -> None:
+        self._settings = settings
         self._token = credentials.token
         self._connections = connections
         self._config = sdk_config(settings, credentials)
@@ -243,7 +244,7 @@ class CosStore:
                 text = b"" if method == "HEAD" else reply.read_all(CHUNK_BYTES)
         except NETWORK_ERRORS as error:
             raise _unreachable(f"COS {verb}", key, error) from None
-        raise _service_error(verb, bucket, key, reply, text)
+        raise _service_error(self._settings, verb, bucket, key, reply, text)
 
     def _sign(
         self,
@@ -322,14 +323,17 @@ def _code_of(verb: str, reply: Reply, text: bytes) -> str:
     return element[1].decode() if element else ""
 
 
-def _service_error(verb: str, bucket: str, key: str, reply: Reply, body: bytes) -> LivenessError:
+def _service_error(
+    settings: Settings, verb: str, bucket: str, key: str, reply: Reply, body: bytes
+) -> LivenessError:
     status = reply.status
     code = _code_of(verb, reply, body)
     text = f"COS {verb} {key!r} in {bucket!r}: {status} {code}".rstrip()
     if status < 400:
         return StoreUnavailableError(text)  # a redirect, which is not for a signed request
     if status == 404 and code == "NoSuchBucket":
-        return ConfigurationError(f"{text}: no such bucket in this region")
+        missing = settings.missing_bucket(bucket)
+        return ConfigurationError(f"{text}: {missing}: {CORRECT_BUCKET}")
     if status == 404:
         return ObjectGoneError(text)
     if status == 412:

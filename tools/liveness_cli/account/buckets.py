@@ -13,7 +13,7 @@ from qcloud_cos.cos_exception import CosClientError, CosServiceError
 
 from liveness.cloud.cos import sdk_config
 from liveness.cloud.credentials import Credentials
-from liveness.settings import Settings
+from liveness.settings import CORRECT_BUCKET, Settings
 
 from ..errors import meaning_of_exception
 from ..text import redact
@@ -39,6 +39,7 @@ class Buckets:
     """Each method makes one request. All raise RequestRefused and RequestFailed."""
 
     def __init__(self, settings: Settings, credentials: Credentials) -> None:
+        self._settings = settings
         self._client = CosS3Client(sdk_config(settings, credentials), retry=0)
 
     def require(self, bucket: str) -> None:
@@ -127,7 +128,10 @@ class Buckets:
         try:
             return call()
         except CosServiceError as error:
-            raise RequestRefused(request, _code(error)) from None
+            code, meaning = _code(error), ""
+            if code == NO_BUCKET:
+                meaning = f"{self._settings.missing_bucket(bucket)}: {CORRECT_BUCKET}"
+            raise RequestRefused(request, code, meaning) from None
         except _NO_VALID_REPLY as error:
             cause = type(error.__context__ or error).__name__
             meaning = meaning_of_exception(cause)

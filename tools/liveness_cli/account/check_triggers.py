@@ -25,7 +25,8 @@ from .findings import Finding, failed, passed, skipped
 from .function import Trigger
 
 _DEPLOY = "correct the trigger in serverless.yml, and deploy"
-# serverless.yml deploys $LATEST; $DEFAULT means the same until it is changed in the console.
+# `liveness deploy` has triggers call $DEFAULT, which it moves from version to version; the vendor's
+# tool has them call $LATEST.
 _QUALIFIERS = ("$LATEST", "$DEFAULT")
 # Drainers hand over at every full minute.
 _EVERY_MINUTE = "0 * * * * * *"

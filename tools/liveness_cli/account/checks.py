@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from liveness.errors import SettingsError
 from liveness.invocation import MIN_TIMEOUT_SECONDS
+from liveness.settings import CORRECT_BUCKET
 
 from ..text import format_duration
 from .check_cpu import check_cpu
@@ -14,6 +15,7 @@ from .check_role import check_policy, check_trust
 from .check_triggers import check_triggers
 from .facts import Facts, Unavailable
 from .findings import Finding, failed, passed, skipped
+from .function import LATEST
 from .request import MAX_EVENT_AGE_SECONDS, RETRIES
 from .same_settings import different_settings
 
@@ -29,6 +31,7 @@ def check(facts: Facts) -> list[Finding]:
         *_buckets(facts),
         _versioning(facts),
         _function(facts),
+        _traffic(facts),
         _settings(facts),
         check_cpu(facts),
         *check_triggers(facts),
@@ -66,9 +69,8 @@ def _buckets(facts: Facts) -> Iterator[Finding]:
         else:
             yield failed(
                 "region",
-                f"there is no bucket {bucket} in {region}",
-                "correct the bucket and the region (LIVENESS_*_BUCKET, TENCENTCLOUD_REGION), also "
-                "in .env; function and buckets must be in the same region",
+                facts.settings.missing_bucket(bucket),
+                CORRECT_BUCKET,
             )
 
 
@@ -117,6 +119,30 @@ def _function(facts: Facts) -> Finding:
         "function",
         f"{name} is active, {deployed.memory_mb} MB, timeout {deployed.timeout_seconds} s",
     )
+
+
+def _traffic(facts: Facts) -> Finding:
+    """Say which version the triggers call, which is the one that is looked at."""
+    called = facts.called
+    if isinstance(called, Unavailable):
+        return skipped("traffic", called)
+    if called is None:
+        return skipped("traffic", "the function does not exist")
+    looked_at = f"the checks are about {_version(called.version)}"
+    if called.others:
+        return failed(
+            "traffic",
+            f"a part of the traffic goes to {' and '.join(map(_version, called.others))}; "
+            f"{looked_at} alone",
+            "send it to one version: liveness deploy --mend",
+        )
+    if not called.qualifiers:
+        return passed("traffic", f"no trigger calls it; {looked_at}")
+    return passed("traffic", f"triggers call {' and '.join(called.qualifiers)}; {looked_at}")
+
+
+def _version(version: str) -> str:
+    return version if version == LATEST else f"version {version}"
 
 
 def _settings(facts: Facts) -> Finding:

@@ -19,9 +19,10 @@ class AccountError(Exception):
 class RequestRefused(AccountError):
     """The service answered with an error code."""
 
-    def __init__(self, request: str, code: str) -> None:
-        meaning = meaning_of_code(code)
+    def __init__(self, request: str, code: str, meaning: str = "") -> None:
+        meaning = meaning or meaning_of_code(code)
         super().__init__(f"{request}: {code}" + (f": {meaning}" if meaning else ""))
+        self.request = request
         self.code = code
 
 

@@ -16,9 +16,9 @@ from ..errors import reason_of_error
 from .buckets import NO_BUCKET
 from .checks import check
 from .errors import AccountError, RequestRefused
-from .facts import Facts, Unavailable
+from .facts import Called, Facts, Unavailable
 from .findings import FAILED, SKIPPED
-from .function import Configuration
+from .function import LATEST, TRAFFIC, Alias, Configuration, Trigger
 from .installation import Installation, load_installation
 from .lifecycle import Rule
 from .role import Role, read_role
@@ -51,13 +51,17 @@ def examine_installation(installation: Installation) -> dict[str, Any]:
 def _facts(installation: Installation) -> Facts:
     settings, function = installation.settings, installation.function
     buckets = dict.fromkeys((settings.bucket, settings.result_bucket, settings.ledger_bucket))
-    deployed = _read(function.configuration)
+    alias = _read(function.find_alias)
+    triggers = _read_if_deployed(alias, function.triggers)
+    called = _called(alias, triggers)
+    deployed = _deployed(installation, called)
     with requests.Session() as session:
         return Facts(
             settings=settings,
             function_name=installation.function_name,
+            called=called,
             deployed=deployed,
-            triggers=_read_if_deployed(deployed, function.triggers),
+            triggers=triggers,
             reserved_mb=_read_if_deployed(deployed, function.get_reserved_mb),
             retry_config=_read_if_deployed(deployed, function.get_retry_config),
             role=_role(installation, deployed),
@@ -69,6 +73,29 @@ def _facts(installation: Installation) -> Facts:
         )
 
 
+def _deployed(
+    installation: Installation, called: Called | Unavailable | None
+) -> Configuration | Unavailable | None:
+    if not isinstance(called, Called):
+        return called
+    return _read(lambda: installation.function.configuration(called.version))
+
+
+def _called(
+    alias: Alias | Unavailable | None, triggers: Sequence[Trigger] | Unavailable
+) -> Called | Unavailable | None:
+    """Find out which version is to be looked at. Pure."""
+    if not isinstance(alias, Alias):
+        return alias
+    listed = [] if isinstance(triggers, Unavailable) else triggers
+    # The checks of triggers report those that call a version by its number.
+    qualifiers = {each.qualifier for each in listed if each.is_enabled} & {LATEST, TRAFFIC}
+    if qualifiers == {LATEST}:
+        return Called([LATEST], LATEST, [])
+    others = set(alias.others) | (qualifiers & {LATEST})
+    return Called(sorted(qualifiers), alias.version, sorted(others - {alias.version}))
+
+
 def _read(read_fact: Callable[[], T]) -> T | Unavailable:
     try:
         return read_fact()
@@ -76,9 +103,7 @@ def _read(read_fact: Callable[[], T]) -> T | Unavailable:
         return Unavailable(str(error))
 
 
-def _read_if_deployed(
-    deployed: Configuration | Unavailable | None, read_fact: Callable[[], T]
-) -> T | Unavailable:
+def _read_if_deployed(deployed: object, read_fact: Callable[[], T]) -> T | Unavailable:
     return Unavailable("the function does not exist") if deployed is None else _read(read_fact)
 
 

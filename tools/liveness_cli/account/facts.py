@@ -18,12 +18,25 @@ class Unavailable(NamedTuple):
     reason: str
 
 
+class Called(NamedTuple):
+    """What the triggers call."""
+
+    qualifiers: Sequence[str]
+    """What enabled triggers name: $DEFAULT, $LATEST, both or neither."""
+    version: str
+    """The version that the checks are about."""
+    others: Sequence[str]
+    """Further versions that get a part of the traffic."""
+
+
 class Facts(NamedTuple):
     """The facts; None is for a thing that is known not to exist."""
 
     settings: Settings
     function_name: str
+    called: Called | Unavailable | None
     deployed: Configuration | Unavailable | None
+    """Of the version that is called."""
     triggers: Sequence[Trigger] | Unavailable
     reserved_mb: int | Unavailable | None
     retry_config: RetryConfig | Unavailable

@@ -17,6 +17,7 @@ NAMESPACE = "default"
 # What can still be changed, and what traffic goes to: an alias that every function has, which
 # stands for $LATEST until `liveness deploy` or the console moves it to a version (583/36149).
 LATEST, TRAFFIC = "$LATEST", "$DEFAULT"
+NO_FUNCTION = "ResourceNotFound.Function"
 _PAGE_SIZE = 100
 
 
@@ -29,6 +30,15 @@ class Configuration(NamedTuple):
     timeout_seconds: int
     is_async: bool
     environment: Mapping[str, str]
+
+
+class Alias(NamedTuple):
+    """Where an alias sends traffic."""
+
+    version: str
+    """A number, or $LATEST."""
+    others: Mapping[str, float]
+    """Further versions with their share of the traffic."""
 
 
 class Trigger(NamedTuple):
@@ -84,12 +94,44 @@ class DeployedFunction:
         self._patient_api = patient_api or api
         self._identity = {"FunctionName": name, "Namespace": namespace}
 
-    def configuration(self) -> Configuration | None:
-        """Return None if the function does not exist."""
+    def alias(self) -> Alias:
+        """Return where traffic goes. It is an error if the function does not exist."""
+        reply = self._api("GetAlias", **self._identity, Name=TRAFFIC)
+        with parsing_reply("GetAlias"):
+            routing = reply.get("RoutingConfig") or {}
+            weights = routing.get("AdditionalVersionWeights") or []
+            rules = routing.get("AddtionVersionMatchs") or []  # the API's own spelling
+            return Alias(
+                str(reply["FunctionVersion"]),
+                {
+                    **{str(each["Version"]): 0.0 for each in rules},
+                    **{str(each["Version"]): float(each["Weight"]) for each in weights},
+                },
+            )
+
+    def find_alias(self) -> Alias | None:
+        """Return where traffic goes, or None if the function does not exist."""
         try:
-            reply = self._api("GetFunction", **self._identity, ShowCode="FALSE")
+            return self.alias()
         except RequestRefused as error:
-            if error.code.startswith("ResourceNotFound.Function"):
+            if error.code.startswith(NO_FUNCTION):
+                return None
+            raise
+
+    def configuration(self, version: str | None = None) -> Configuration | None:
+        """Return how a version was deployed, or else the one that traffic goes to.
+
+        None if the function does not exist.
+        """
+        if version is None:
+            alias = self.find_alias()
+            if alias is None:
+                return None
+            version = alias.version
+        try:
+            reply = self._api("GetFunction", **self._identity, Qualifier=version, ShowCode="FALSE")
+        except RequestRefused as error:
+            if error.code.startswith(NO_FUNCTION):
                 return None
             raise
         with parsing_reply("GetFunction"):

@@ -14,7 +14,7 @@ import click
 from liveness import __version__
 from liveness.cloud.system import SystemClock
 from liveness.errors import LivenessError
-from liveness.keys import result_key
+from liveness.keys import claims_prefix, marker_prefix, packages_prefix, result_key
 
 from ..account.errors import AccountError
 from ..account.function import TRAFFIC, DeployedFunction, Invoked
@@ -26,15 +26,19 @@ from ..operator.explain import explanation_of
 from ..operator.printing import print_explanation
 from ..operator.reader import Reader
 from ..operator.remote import reason_of
+from ..permissions.policies import ACCEPT_PAIRS, accept_prefix
 from ..terminal import echo
+from ..uploader import NotAllowed
 from .account import connect
-from .deployment import explained
+from .denied import denied_permission
+from .manifest import Manifest
 from .open_questions import AWKWARD_TEXT, is_about_link, race
 from .project import load_project
 
 SCHEMA = "liveness-accepted/1"
 YES, NO, UNKNOWN = "yes", "no", "unknown"
 RACERS = 20
+_POLICY = "give it the policy `tester` (`liveness policies --role tester`)"
 _MAX_RESULT_BYTES = 1024 * 1024
 
 
@@ -137,7 +141,7 @@ def accept(options: Options) -> dict[str, Any]:
     settings = project.manifest.settings
     target = load_target(project.environ)
     function = connect(project.manifest, project.credentials, SystemClock()).function
-    pair_id = f"accept {AWKWARD_TEXT} {secrets.token_hex(8)}"
+    pair_id = f"{ACCEPT_PAIRS}{AWKWARD_TEXT} {secrets.token_hex(8)}"
     try:
         if function.configuration() is None:
             raise click.ClickException("there is no function: `liveness deploy` first")
@@ -147,10 +151,10 @@ def accept(options: Options) -> dict[str, Any]:
             click.confirm("Continue?", abort=True, err=True)
         observed = _run(function, target, pair_id, options)
         explanation = explanation_of(Reader(target, ignore_progress).read_pair(pair_id))
-    except AccountError as error:
-        raise click.ClickException(explained(error)) from None
-    except LivenessError as error:
-        raise click.ClickException(reason_of_error(error)) from None
+    except NotAllowed as error:
+        raise click.ClickException(f"{error.message}: {_POLICY}") from None
+    except (AccountError, LivenessError) as error:
+        raise click.ClickException(_reason(error, project.manifest)) from None
     answers = [answer._asdict() for answer in answers_of(observed)]
     report = {
         "schema": SCHEMA,
@@ -166,7 +170,15 @@ def accept(options: Options) -> dict[str, Any]:
     return {**report, "pair_id": pair_id, "explanation": explanation, "report": str(options.report)}
 
 
+def _reason(error: AccountError | LivenessError, manifest: Manifest) -> str:
+    """Return why it ended, and which permission was missing if one was."""
+    if (permission := denied_permission(error, manifest)) is not None:
+        return f"your key may not {permission}: {_POLICY}"
+    return str(error) if isinstance(error, AccountError) else reason_of_error(error)
+
+
 def _run(function: DeployedFunction, target: Target, pair_id: str, options: Options) -> Observed:
+    _require_reading(target, pair_id)
     first, second = _check(function), _check(function)
     created = _create_at_once(target)
     value = upload_to(target, pair_id, options.live, options.reference, options.wait_seconds)
@@ -184,6 +196,22 @@ def _run(function: DeployedFunction, target: Target, pair_id: str, options: Opti
     )
 
 
+def _require_reading(target: Target, pair_id: str) -> None:
+    """Raise ConfigurationError if the key may not read what the run is to end with.
+
+    What it could not read in the end, it must not pay for. Nothing of it exists yet.
+    """
+    settings, store = target.settings, target.read_only_store
+    Reader(target, ignore_progress).read_pair(pair_id)
+    for bucket, prefix in (
+        (settings.bucket, settings.input_prefix),
+        (settings.result_bucket, settings.frame_prefix),
+    ):
+        store.head(bucket, f"{prefix}{pair_id}/")
+    for part in (claims_prefix, packages_prefix, marker_prefix):
+        store.get(settings.ledger_bucket, part(settings) + pair_id, 0)
+
+
 def _check(function: DeployedFunction) -> Invoked:
     invoked = function.invoke({"check": {}}, TRAFFIC)
     if invoked.error is not None:
@@ -193,7 +221,9 @@ def _check(function: DeployedFunction) -> Invoked:
 
 def _create_at_once(target: Target) -> list[bool]:
     settings, store = target.settings, target.clients.store
-    key = f"{settings.ledger_prefix}accept/{secrets.token_hex(8)}"
+    key = accept_prefix(settings) + secrets.token_hex(8)
+    # A key that could not delete it must not create it. What does not exist can be deleted.
+    target.store.delete(settings.ledger_bucket, key)
     try:
         return race(
             lambda number: store.create(settings.ledger_bucket, key, b"%d" % number).created,
@@ -201,7 +231,7 @@ def _create_at_once(target: Target) -> list[bool]:
         )
     finally:
         with suppress(LivenessError):
-            store.delete(settings.ledger_bucket, key)
+            target.store.delete(settings.ledger_bucket, key)
 
 
 def _read_result(target: Target, pair_id: str) -> Mapping[str, Any] | None:

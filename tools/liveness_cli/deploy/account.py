@@ -16,6 +16,7 @@ from ..account.errors import RequestRefused, parsing_reply
 from ..account.function import LATEST, NAMESPACE, DeployedFunction
 from ..account.role import attached_policies, read_trust
 from .alarms import alarm_prefix, notice_name
+from .desired import policy_names
 from .found import (
     Found,
     FoundBucket,
@@ -29,7 +30,7 @@ from .found import (
 from .log_service import LogService
 from .managed_function import ManagedFunction
 from .manifest import Manifest
-from .named_policies import NamedPolicies
+from .named_policies import NamedPolicies, NamedPolicy
 
 _UPLOAD_SECONDS = 930  # an upload may be slow; an invocation takes 900 at most (583/11637)
 _READERS = 8
@@ -68,7 +69,7 @@ def read_found(account: Account, manifest: Manifest, *, with_alarms: bool) -> Fo
     """Read everything that the plan needs. Raises AccountError."""
     with ThreadPoolExecutor(_READERS) as pool:
         buckets = {name: pool.submit(_read_bucket, account, name) for name in manifest.buckets}
-        role = pool.submit(_read_role, account, manifest.function.role)
+        role = pool.submit(_read_role, account, manifest)
         function = pool.submit(_read_function, account)
         logs = pool.submit(_read_logs, account, manifest, with_alarms)
         listed = account.policies.list(f"{manifest.name}-")
@@ -109,11 +110,20 @@ def _read_bucket(account: Account, name: str) -> FoundBucket | None:
     )
 
 
-def _read_role(account: Account, name: str) -> FoundRole | None:
+def _read_role(account: Account, manifest: Manifest) -> FoundRole | None:
+    name = manifest.function.role
     trust = read_trust(account.cam, name)
     if trust is None:
         return None
-    return FoundRole(trust, dict(attached_policies(account.cam, name)))
+    attached = dict(attached_policies(account.cam, name))
+    own = policy_names(manifest.name).values()
+    foreign = [
+        account.policies.with_document(NamedPolicy(number, policy, "", 1))
+        for policy, number in attached.items()
+        if policy not in own
+    ]
+    others = [policy for policy in foreign if policy.installation is not None]
+    return FoundRole(trust, attached, others)
 
 
 def _read_function(account: Account) -> FoundFunction | None:

@@ -186,8 +186,8 @@ def accept(
     """Make the first real run of an installation. COSTS ONE CALL.
 
     Uploads both files as a pair, waits for the result, shows its history, and answers the questions
-    about the platform that no document settles. Needs a key that may upload, read the ledger and
-    invoke the function. Exit status: 0; 1 for an error; 4 if there was no result in time.
+    about the platform that no document settles. Needs a key with the policy `tester`. Exit status:
+    0; 1 for an error; 4 if there was no result in time.
     """
     from ..console import output
     from .acceptance import Options, print_accepted

@@ -10,7 +10,7 @@ import click
 
 from liveness.cloud.system import SystemClock
 
-from ..account.errors import AccountError, RequestRefused
+from ..account.errors import AccountError
 from ..account.examine import examine_installation
 from ..account.installation import installation_of
 from ..checkout import ROOT
@@ -19,6 +19,7 @@ from ..interrupts import UNFINISHED, interruptible
 from ..terminal import echo
 from .account import Account, connect, read_found
 from .change import Change
+from .denied import is_denial
 from .desired import Desired, desired_of
 from .package import make_package, read_package
 from .plan import Plan, make_plan
@@ -26,7 +27,6 @@ from .printing import print_plan
 from .project import Project, load_project
 
 SCHEMA = "liveness-deployed/1"
-_NOT_ALLOWED = ("AuthFailure.Unauthorized", "UnauthorizedOperation", "AccessDenied")
 
 
 class Options(NamedTuple):
@@ -91,7 +91,7 @@ def read_plan(account: Account, desired: Desired) -> Plan:
 
 def explained(error: AccountError) -> str:
     """Say what to do about a request that the key may not make."""
-    if isinstance(error, RequestRefused) and error.code.startswith(_NOT_ALLOWED):
+    if is_denial(error):
         return (
             f"{error}: your key may not do this; give it the policy `deployer`, and for roles, "
             "policies, a new function, and its removal also `installer` (`liveness policies`)"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..account.function import RetryConfig, Trigger
+from ..account.function import Alias, RetryConfig, Trigger
 from ..account.lifecycle import Rule
-from .managed_function import Alias, Reported, Version
+from .managed_function import Reported, Version
 from .named_policies import NamedPolicy
 
 
@@ -26,6 +26,8 @@ class FoundRole(NamedTuple):
     trust: Any
     attached: Mapping[str, int]
     """The attached policies' numbers by name."""
+    others: Sequence[NamedPolicy] = ()
+    """Those of them that are of the functions of other installations."""
 
 
 class FoundFunction(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from liveness.runtime import Clock
 
 from ..account.errors import AccountError, RequestRefused, parsing_reply
-from ..account.function import LATEST, TRAFFIC, DeployedFunction, Trigger
+from ..account.function import LATEST, NO_FUNCTION, TRAFFIC, DeployedFunction, Trigger
 from ..text import redact
 from .manifest import FunctionSettings, Manifest
 
@@ -18,7 +18,6 @@ _PAGE_SIZE = 100
 _POLL_SECONDS = 1.0
 _MAX_POLLS = 600
 _WORKING = ("Creating", "Updating", "Publishing", "CreatingAlias", "Deleting")
-_NO_FUNCTION = "ResourceNotFound.Function"
 
 
 class Version(NamedTuple):
@@ -27,15 +26,6 @@ class Version(NamedTuple):
     number: int
     description: str
     status: str
-
-
-class Alias(NamedTuple):
-    """Where an alias sends traffic."""
-
-    version: str
-    """A number, or $LATEST."""
-    others: Mapping[str, float]
-    """Further versions with their share of the traffic."""
 
 
 class Reported(NamedTuple):
@@ -61,26 +51,11 @@ class ManagedFunction(DeployedFunction):
                 "GetFunction", **self._identity, Qualifier=qualifier, ShowCode="FALSE"
             )
         except RequestRefused as error:
-            if error.code.startswith(_NO_FUNCTION) and "Version" not in error.code:
+            if error.code.startswith(NO_FUNCTION) and "Version" not in error.code:
                 return None
             raise
         with parsing_reply("GetFunction"):
             return _parse_function(reply)
-
-    def alias(self) -> Alias:
-        """Return where traffic goes."""
-        reply = self._api("GetAlias", **self._identity, Name=TRAFFIC)
-        with parsing_reply("GetAlias"):
-            routing = reply.get("RoutingConfig") or {}
-            weights = routing.get("AdditionalVersionWeights") or []
-            rules = routing.get("AddtionVersionMatchs") or []  # the API's own spelling
-            return Alias(
-                str(reply["FunctionVersion"]),
-                {
-                    **{str(each["Version"]): 0.0 for each in rules},
-                    **{str(each["Version"]): float(each["Weight"]) for each in weights},
-                },
-            )
 
     def versions(self) -> list[Version]:
         """Return the published versions, in ascending order."""
@@ -173,7 +148,7 @@ class ManagedFunction(DeployedFunction):
         try:
             self._api("DeleteFunction", **self._identity)
         except RequestRefused as error:
-            if not error.code.startswith(_NO_FUNCTION):
+            if not error.code.startswith(NO_FUNCTION):
                 raise
 
     # ---- triggers

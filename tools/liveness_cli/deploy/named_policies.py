@@ -15,6 +15,7 @@ from ..permissions.roles import to_json
 _PAGE_SIZE = 200
 _DIGITS = 32
 _MADE_BY = "liveness deploy "
+_OF_FUNCTION = "-function"
 
 
 class NamedPolicy(NamedTuple):
@@ -30,6 +31,12 @@ class NamedPolicy(NamedTuple):
     @property
     def is_ours(self) -> bool:
         return self.description.startswith(_MADE_BY)
+
+    @property
+    def installation(self) -> str | None:
+        """The name of the installation whose function this policy is for; None if of none."""
+        is_functions = self.is_ours and self.name.endswith(_OF_FUNCTION)
+        return self.name.removesuffix(_OF_FUNCTION) if is_functions else None
 
     @property
     def was_edited(self) -> bool:
@@ -78,7 +85,10 @@ class NamedPolicies:
     def with_document(self, policy: NamedPolicy) -> NamedPolicy:
         reply = self._api("GetPolicy", PolicyId=policy.id)
         with parsing_reply("GetPolicy"):
-            return policy._replace(document=json.loads(reply["PolicyDocument"]))
+            return policy._replace(
+                description=str(reply.get("Description") or ""),
+                document=json.loads(reply["PolicyDocument"]),
+            )
 
     def create(self, name: str, document: Policy) -> None:
         self._api(

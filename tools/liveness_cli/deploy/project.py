@@ -14,7 +14,7 @@ from liveness.errors import LivenessError
 from liveness_package.check import ManifestError
 
 from ..checkout import ROOT
-from ..environment import with_platform_names
+from ..environment import spelling_conflicts, with_platform_names
 from ..errors import InvalidUsage
 from .manifest import Manifest, parse_manifest
 
@@ -42,7 +42,10 @@ def load_project(path: Path | None) -> Project:
             "deployed: run .venv/bin/liveness of this folder (`make run` sets it up)"
         )
     stored = {name: text or "" for name, text in dotenv_values(path.parent / ".env").items()}
-    environ = with_platform_names({**stored, **os.environ})
+    environ = {**stored, **os.environ}
+    if conflicts := spelling_conflicts(environ):
+        raise InvalidUsage("the environment and .env are invalid:\n  " + "\n  ".join(conflicts))
+    environ = with_platform_names(environ)
     try:
         text = path.read_text(encoding="utf-8")
         manifest = parse_manifest(text, environ)

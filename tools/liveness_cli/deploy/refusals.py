@@ -19,6 +19,7 @@ def refusals(desired: Desired, found: Found) -> Iterator[str]:
         yield from _bucket_refusals(desired, name, bucket)
     if not desired.mend:
         yield from _edited_policies(desired, found)
+    yield from _shared_role(desired, found)
     if found.function is not None:
         yield from _function_refusals(manifest, found.function)
     if found.quota is not None:
@@ -28,12 +29,12 @@ def refusals(desired: Desired, found: Found) -> Iterator[str]:
 
 
 def _bucket_refusals(desired: Desired, name: str, bucket: FoundBucket | None) -> Iterator[str]:
-    region, settings = desired.manifest.region, desired.manifest.settings
+    settings = desired.manifest.settings
     if bucket is None:
         if not desired.create_bucket:
             yield (
-                f"there is no bucket {name} in {region}: if it is in another region, give that one "
-                "as TENCENTCLOUD_REGION; if there is none, --create-bucket makes one"
+                f"{settings.missing_bucket(name)}, as the environment or .env says: if it is in "
+                "another region, give that one; if there is none, --create-bucket makes one"
             )
         return
     if bucket.versioning is not None and name == settings.ledger_bucket:
@@ -61,6 +62,24 @@ def _edited_policies(desired: Desired, found: Found) -> Iterator[str]:
         yield (
             f"the role {desired.manifest.function.role} may be assumed by others than the function "
             f"platform, or not by it: {_MEND}, or give the function another role"
+        )
+
+
+def _shared_role(desired: Desired, found: Found) -> Iterator[str]:
+    """Refuse to take the role from another installation, or to share one with it from now on.
+
+    Where both have it already, and nothing of that is to be mended, code can still be deployed.
+    """
+    name, own = desired.manifest.function.role, next(iter(desired.policies))
+    if found.role is None or (own in found.role.attached and not desired.mend):
+        return
+    for policy in found.role.others:
+        yield (
+            f"the role {name} is that of another installation, {policy.installation}: it carries "
+            f"its policy {policy.name}, without which that function could do nothing, and with "
+            "which this one could do more than it needs; give `role` in serverless.yml another "
+            f"name, which is created; or, if {policy.installation} has another role by now, detach "
+            f"{policy.name} from {name} in the CAM console"
         )
 
 

@@ -6,7 +6,7 @@ step may be made again, so an interrupted run is finished by running it again.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -16,9 +16,9 @@ import click
 
 from liveness.cloud.system import SystemClock
 from liveness.errors import ConfigurationError, LivenessError
-from liveness.keys import control_key, marker_prefix
+from liveness.keys import control_key, marker_prefix, read_marker_key
 from liveness.settings import Settings
-from liveness.store import ObjectStore
+from liveness.store import RetryingStore
 
 from ..account import lifecycle
 from ..account.errors import AccountError
@@ -28,7 +28,7 @@ from ..errors import reason_of_error
 from ..interrupts import UNFINISHED, interruptible
 from ..operator.remote import reason_of
 from ..terminal import echo
-from ..text import pluralize
+from ..text import format_duration, format_time, pluralize
 from .account import Account, connect, read_found
 from .deployment import explained
 from .desired import policy_names
@@ -39,6 +39,10 @@ from .project import load_project
 SCHEMA = "liveness-removed/1"
 _PAUSE_SECONDS = 15.0
 _MAX_PASSES = 100
+_CHOICES = (
+    "This command waits for that. Two choices: leave it running, or end it with Ctrl-C and run it "
+    "again later, while the timers go on; or give --abandon-backlog, and those pairs get no result."
+)
 
 
 class Options(NamedTuple):
@@ -52,15 +56,45 @@ class Options(NamedTuple):
     manifest: Path | None = None
 
 
+class Waiting(NamedTuple):
+    """The pairs that are not finished."""
+
+    pairs: int
+    last_due: float | None
+    """When the last of them is due, by the store's clock; None if no name tells."""
+
+    def describe(self, now: float) -> str:
+        verb = "waits" if self.pairs == 1 else "wait"
+        text = f"{pluralize(self.pairs, 'pair')} {verb}"
+        if self.last_due is None or self.last_due <= now:
+            return f"{text}, due now"
+        return (
+            f"{text}, the last until {format_time(self.last_due)}, in "
+            f"{format_duration(self.last_due - now)}, or longer if its call fails again"
+        )
+
+
+def waiting_of(keys: Iterable[str]) -> Waiting:
+    """Read the names of markers, of which a pair may have several. Pure."""
+    pairs, dues = set(), []
+    for key in keys:
+        marker = read_marker_key(key)
+        pairs.add(marker.pair_hash if marker else key)
+        if marker is not None and marker.due is not None:
+            dues.append(marker.due)
+    return Waiting(len(pairs), max(dues, default=None))
+
+
 class _Steps:
     """The steps, and what each of them did."""
 
-    def __init__(self, account: Account, manifest: Manifest, store: ObjectStore) -> None:
+    def __init__(self, account: Account, manifest: Manifest, store: RetryingStore) -> None:
         self._account = account
         self._manifest = manifest
         self._store = store
         self.removed: list[str] = []
         self.kept: list[dict[str, str]] = []
+        self._reported = Waiting(0, None)
 
     def require_right_to_delete_data(self) -> None:
         """Delete an object that never exists. Raises ClickException if the key may not."""
@@ -89,17 +123,35 @@ class _Steps:
         self._drain(update)
 
     def _drain(self, update: ProgressCallback) -> None:
-        while waiting := self.waiting():
-            update("pairs that wait", 0, waiting)
+        while (waiting := self.waiting()).pairs:
+            self._report(waiting)
+            update("pairs that wait", 0, waiting.pairs)
             self._invoke({"drain": {}})
-            if self.waiting():
+            if self.waiting().pairs:
                 self._account.clock.sleep(_PAUSE_SECONDS)
 
-    def waiting(self) -> int:
-        """Return the number of markers, of which a pair may have several; at most 1,000."""
+    def waiting(self) -> Waiting:
+        """Read which pairs wait, from the names of their markers."""
         settings = self._manifest.settings
-        page = self._store.list(settings.ledger_bucket, marker_prefix(settings), "")
-        return len(page.items)
+        keys: list[str] = []
+        after: str | None = ""
+        while after is not None:
+            page = self._store.list(settings.ledger_bucket, marker_prefix(settings), after)
+            keys += [item.key for item in page.items]
+            after = page.next_marker
+        return waiting_of(keys)
+
+    def _report(self, waiting: Waiting) -> None:
+        """Say what is waited for whenever that has changed, and how not to wait."""
+        if waiting == self._reported:
+            return
+        echo(f"{self.describe(waiting)}.", err=True)
+        if not self._reported.pairs:
+            echo(_CHOICES, err=True)
+        self._reported = waiting
+
+    def describe(self, waiting: Waiting) -> str:
+        return waiting.describe(self._store.now())
 
     def _invoke(self, event: Mapping[str, Any]) -> Mapping[str, Any]:
         invoked = self._account.function.invoke(event)
@@ -211,7 +263,7 @@ def remove(options: Options) -> dict[str, Any]:
             found = read_found(account, manifest, with_alarms=True)
             _require_ours(manifest, found)
             if options.ask:
-                _confirm(manifest, options)
+                _confirm(manifest, options, steps)
             if options.delete_data:
                 steps.require_right_to_delete_data()
             if found.function is not None:
@@ -256,10 +308,13 @@ def _require_ours(manifest: Manifest, found: Found) -> None:
         )
 
 
-def _confirm(manifest: Manifest, options: Options) -> None:
+def _confirm(manifest: Manifest, options: Options, steps: _Steps) -> None:
     settings = manifest.settings
     echo(f"Removes the function {manifest.name} in {manifest.region} with its triggers,", err=True)
     echo("its role and policies, after everything that waits is finished.", err=True)
+    waiting = steps.waiting()
+    if waiting.pairs:
+        echo(f"At present {steps.describe(waiting)}.", err=True)
     if options.abandon:
         echo("What waits is NOT finished: those people get no result.", err=True)
     if not options.delete_data:

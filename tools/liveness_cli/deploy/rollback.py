@@ -11,11 +11,12 @@ import click
 from liveness.cloud.system import SystemClock
 
 from ..account.errors import AccountError
+from ..account.function import Alias
 from ..environment import place_of
 from ..terminal import echo
 from .account import connect
 from .deployment import explained
-from .managed_function import Alias, Version
+from .managed_function import Version
 from .project import load_project
 from .stamp import read_after
 

@@ -54,13 +54,18 @@ def _word(value: Value, language: str) -> str:
     if isinstance(value, Sentence | list):
         return render(value, language)
     if isinstance(value, Seconds):
-        number, unit = format_duration(value.seconds).split(" ")
-        return f"{number} {_UNITS[unit] if language == CHINESE else unit}"
+        return duration_in(value.seconds, language)
     if isinstance(value, Count):
         if language == CHINESE:
             return f"{value.number:,} {_NOUNS[value.noun]}"
         return pluralize(value.number, value.noun)
     return str(value)
+
+
+def duration_in(seconds: float, language: str) -> str:
+    """Format a duration with about two digits, such as `3 min`."""
+    number, unit = format_duration(seconds).split(" ")
+    return f"{number} {_UNITS[unit] if language == CHINESE else unit}"
 
 
 _UNITS: Mapping[str, str] = {"s": "秒", "min": "分钟", "h": "小时", "d": "天"}

@@ -33,15 +33,19 @@ from .language import Policy, Statement, allow, cos, deny, key, owned, policy
 # The same as in serverless.yml.
 FUNCTION_ROLE = "liveness-function"
 FUNCTION = "namespace/default/function/liveness"
+# What the pair ids of `liveness accept` begin with.
+ACCEPT_PAIRS = "liveness-accept-"
 
 # The actions of `doctor`, of `configure`, and of `deploy` on a function that exists.
 _READ_FUNCTION = (
+    "scf:GetAlias",
     "scf:GetFunction",
     "scf:ListTriggers",
     "scf:GetFunctionEventInvokeConfig",
     "scf:GetReservedConcurrencyConfig",
 )
 _CONFIGURE_FUNCTION = (
+    "scf:GetAlias",
     "scf:GetFunction",
     "scf:GetFunctionEventInvokeConfig",
     "scf:UpdateFunctionEventInvokeConfig",
@@ -51,7 +55,6 @@ _CONFIGURE_FUNCTION = (
 )
 _DEPLOY_FUNCTION = (
     "scf:ListVersionByFunction",
-    "scf:GetAlias",
     "scf:UpdateFunctionCode",
     "scf:UpdateFunctionConfiguration",
     "scf:PublishVersion",
@@ -322,11 +325,47 @@ def installer(settings: Settings, uin: str) -> Policy:
             cos("DeleteObject"),
             [
                 *_ledger(settings, drain_prefix(settings)),
+                *_ledger(settings, accept_prefix(settings)),
                 _ledger_object(settings, reconcile_state_key(settings)),
                 _ledger_object(settings, breaker_key(settings)),
             ],
         ),
     )
+
+
+def tester(settings: Settings, uin: str) -> Policy:
+    """Run `accept`: upload pairs of its own, read what became of them, and have them judged.
+
+    It may write both inputs of a pair, but only of ids that begin with `liveness-accept-`, which a
+    backend gives to no session. `accept` also creates an object several times at once, in a folder
+    of the ledger that nothing else uses.
+    """
+    pairs = f"{ACCEPT_PAIRS}*"
+    largest = max(settings.max_live_bytes, settings.max_image_bytes)
+    inputs = [key(settings.region, settings.bucket, settings.input_prefix + pairs)]
+    results = _results(settings, pairs)
+    frames = [key(settings.region, settings.result_bucket, settings.frame_prefix + pairs)]
+    raced = _ledger(settings, accept_prefix(settings))
+    return policy(
+        *_put(inputs, largest),
+        allow(cos("HeadObject"), [*inputs, *results, *frames]),
+        allow(
+            cos("GetObject"),
+            [_control_object(settings), *results, *_ledger_of_pairs(settings)],
+        ),
+        allow(cos("PutObject"), raced, all_of(TLS, CREATE_ONLY, PRIVATE)),
+        allow(cos("DeleteObject"), raced),
+        allow(cos("GetBucket"), _buckets(settings)),
+        allow(
+            ["scf:GetAlias", "scf:GetFunction", "scf:InvokeFunction"],
+            [owned("scf", settings.region, uin, FUNCTION)],
+        ),
+    )
+
+
+def accept_prefix(settings: Settings) -> str:
+    """Return where `liveness accept` has creations of an object race."""
+    return f"{settings.ledger_prefix}accept/"
 
 
 def _install_logs(region: str, uin: str) -> list[Statement]:
@@ -451,6 +490,14 @@ def _ledger_object(settings: Settings, name: str) -> str:
 
 def _readable_ledger(settings: Settings) -> list[str]:
     """Name the ledger's objects, without the live URLs of best frames."""
+    return [
+        *_ledger_of_pairs(settings),
+        _ledger_object(settings, reconcile_state_key(settings)),
+    ]
+
+
+def _ledger_of_pairs(settings: Settings) -> list[str]:
+    """Name what is read of the ledger to explain a pair."""
     prefixes = (
         claims_prefix,
         submissions_prefix,
@@ -460,7 +507,6 @@ def _readable_ledger(settings: Settings) -> list[str]:
     )
     return [
         *(resource for prefix in prefixes for resource in _ledger(settings, prefix(settings))),
-        _ledger_object(settings, reconcile_state_key(settings)),
         _ledger_object(settings, breaker_key(settings)),
     ]
 

@@ -96,6 +96,11 @@ ROLES: Mapping[str, Role] = {
         "object",
         "the deploying user or CI",
     ),
+    "tester": Role(
+        policies.tester,
+        "accept: the first real run, with a pair of its own: can cause paid calls",
+        "the one who accepts an installation, for that time",
+    ),
     "installer": Role(
         policies.installer,
         "beside deployer: the first deploy, changes of policies and the role, remove",
