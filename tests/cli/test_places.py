@@ -101,6 +101,9 @@ def test_a_refusal_of_cos_is_not_blamed_on_the_function(code: str, meaning: str)
         "gaierror",
         "SSLCertVerificationError",
         "SSLEOFError",
+        "ValueError",
+        "FileNotFoundError",
+        "InvalidSchema",
     ],
 )
 def test_without_a_network_the_network_is_named(kind: str) -> None:
@@ -125,6 +128,31 @@ def test_every_command_without_a_connection_names_the_network(
 
     assert called.exit_code == (3 if command == "doctor" else 1)
     assert "check this machine's network" in called.output.replace("\n", " ").replace("  ", "")
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("https_proxy", "socks5://127.0.0.1:9"),
+        ("https_proxy", "http://127.0.0.1:port"),
+        ("REQUESTS_CA_BUNDLE", "/no/such/file"),
+        ("CURL_CA_BUNDLE", "/no/such/file"),
+    ],
+)
+def test_a_proxy_or_certificates_that_cannot_be_used_are_named(
+    liveness: Command, monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    monkeypatch.delenv("LIVENESS_ENDPOINT_SCHEME")
+    monkeypatch.setenv("LIVENESS_BUCKET", "faces-1250000000")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setenv(name, text)
+    monkeypatch.setattr("liveness.cloud.connections._tls_contexts", {})
+
+    called = liveness("status")
+
+    assert called.exit_code == 1
+    assert_one_sentence(called, "proxy variables", name)
 
 
 @pytest.mark.parametrize("command", ["explain", "forget", "retry", "upload", "token"])
