@@ -320,3 +320,47 @@ def test_a_form_upload_is_authenticated_by_its_signed_policy(
     )
     assert "expired" in http.post(url, data={**fields, **old}, files={"file": b"x"}).text
     assert bucket.keys() == ["in/a b.txt"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "fields", "expected"),
+    [
+        ({"bucket": BUCKET}, {}, 204),
+        ({"bucket": "other-1250000000"}, {}, "AccessDenied"),
+        ({"key": "in/a"}, {}, 204),
+        ({"key": "in/b"}, {}, "AccessDenied"),
+        (["starts-with", "$key", "in/"], {}, 204),
+        (["starts-with", "$key", "in/"], {"key": "out/a"}, "AccessDenied"),
+        (["starts-with", "$key", "in/"], {"key": "${filename}"}, "AccessDenied"),
+        (["eq", "$x-cos-acl", "private"], {"x-cos-acl": "private"}, 204),
+        (["eq", "$x-cos-acl", "private"], {"x-cos-acl": "public-read"}, "AccessDenied"),
+        (["eq", "$x-cos-acl", "private"], {}, "AccessDenied"),
+        (["content-length-range", 4, 4], {}, 204),
+        (["content-length-range", 5, 9], {}, "EntityTooSmall"),
+        (["content-length-range", 0, 3], {}, "EntityTooLarge"),
+        (["ends-with", "$key", "a"], {}, "AccessDenied"),
+        ("nonsense", {}, "AccessDenied"),
+        (
+            {"q-sign-algorithm": "sha1"},
+            {"success_action_redirect": "https://a"},
+            "MethodNotAllowed",
+        ),
+        ({"key": "in/a"}, {"Pic-Operations": "{}"}, "MethodNotAllowed"),
+    ],
+)
+def test_a_form_must_be_as_its_policy_says(
+    sandbox: Sandbox,
+    http: requests.Session,
+    bucket: Bucket,
+    condition: object,
+    fields: dict[str, str],
+    expected: int | str,
+) -> None:
+    policy: dict[str, object] = {"expiration": "2999-01-01T00:00:00Z", "conditions": [condition]}
+    form = {"key": "in/a", **fields, **signed_form(sandbox.credentials, policy)}
+    url = f"http://{BUCKET}.cos.ap-singapore.myqcloud.com/"
+
+    reply = http.post(url, data=form, files={"file": ("b", b"body")})
+
+    assert expected == reply.status_code or f"<Code>{expected}</Code>" in reply.text
+    assert bucket.keys() == (["in/a"] if expected == 204 else [])

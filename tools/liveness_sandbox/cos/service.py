@@ -13,6 +13,7 @@ from .catalogue import (
     BUCKET_OPERATIONS_NOT_SERVED,
     OBJECT_OPERATIONS_NOT_SERVED,
     SUBRESOURCES,
+    require_served,
 )
 from .errors import CosError
 from .identifiers import Identifiers
@@ -229,7 +230,8 @@ def _not_served(operations: Mapping[tuple[str, str], str]) -> dict[tuple[str, st
 
 
 def _require_known(request: WireRequest, parameters: frozenset[str]) -> None:
-    """Refuse a parameter that would be ignored: it may change what the request means."""
+    """Refuse a parameter or header that would be ignored: it may change what is meant."""
+    require_served(request.headers)
     for name in request.query:
         if name not in parameters and name.lower() not in _OF_SIGNATURE:
             raise CosError(
