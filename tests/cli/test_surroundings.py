@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,7 +113,8 @@ def test_a_full_or_missing_standard_error_does_not_end_the_work(
 def test_an_output_whose_reader_has_left_does_not_end_the_work(stream: str, tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-    outputs = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writer}
+    outputs: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    outputs[stream] = writer
 
     inside = ["sandbox", "--", "sh", "-c", "echo done > work; exit 7"]
     event = ["invoke", "--sandbox", str(ROOT / "events/put.json")]

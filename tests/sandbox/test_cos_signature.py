@@ -16,7 +16,12 @@ from qcloud_cos import CosS3Client
 from qcloud_cos.cos_exception import CosServiceError
 
 from liveness_sandbox import Bucket, Credentials, Sandbox
-from liveness_sandbox.cos.signature import http_string, sign_key, signature_of
+from liveness_sandbox.cos.signature import (
+    http_string,
+    presigned_query,
+    sign_key,
+    signature_of,
+)
 
 from .clients import BUCKET, cos_client
 
@@ -246,13 +251,41 @@ def test_a_signature_need_not_cover_the_host(
     assert http.get(hostless.get_presigned_url(BUCKET, "a", "GET")).content == b"body"
 
 
-def test_a_signature_of_s3_is_refused_as_not_served(http: requests.Session) -> None:
+@pytest.mark.parametrize(
+    ("authorization", "parameters"),
+    [
+        ("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host", {}),
+        ("AWS AKIDexample:signature", {}),
+        (None, {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Signature": "00"}),
+        (None, {"AWSAccessKeyId": "AKIDexample", "Signature": "00", "Expires": "1"}),
+    ],
+)
+def test_a_signature_of_s3_is_refused_as_not_served(
+    http: requests.Session, authorization: str | None, parameters: dict[str, str]
+) -> None:
     reply = http.get(
         f"http://{BUCKET}.cos.ap-singapore.myqcloud.com/a",
-        headers={"Authorization": "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host"},
+        headers={"Authorization": authorization},
+        params=parameters,
     )
     assert code_in(reply) == (405, "MethodNotAllowed")
     assert "S3 signatures" in reply.text
+
+
+@pytest.mark.parametrize("port", ["", ":80", ":8080"])
+@pytest.mark.parametrize("signs_port", [False, True])
+def test_a_port_of_the_host_may_be_signed_or_not(
+    sandbox: Sandbox, http: requests.Session, bucket: Bucket, port: str, signs_port: bool
+) -> None:
+    bucket.put("a", b"body")
+    host = f"{BUCKET}.cos.ap-singapore.myqcloud.com"
+    signed = presigned_query(
+        sandbox.credentials, "GET", host + port * signs_port, "/a", lifetime_seconds=60
+    )
+
+    reply = http.get(f"http://{host}{port}/a", params=signed, headers={"Host": host + port})
+
+    assert reply.content == b"body"
 
 
 def test_a_malformed_authorization_header_is_rejected(http: requests.Session) -> None:

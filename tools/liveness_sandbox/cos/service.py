@@ -146,6 +146,7 @@ class CosService:
         return Reply(reply.status, reply.body, headers)
 
     def _handle_service(self, request: WireRequest, host: CosServiceHost) -> Reply:
+        _require_served_region(host.region)
         if request.path != "/":
             raise CosError(
                 403,
@@ -161,8 +162,7 @@ class CosService:
         return self._buckets.list_all(identity, region, request.query)
 
     async def _dispatch(self, request: WireRequest, host: CosHost) -> Reply:
-        if host.region == _ACCELERATION:
-            raise CosError(405, "MethodNotAllowed", "The sandbox does not implement acceleration")
+        _require_served_region(host.region)
         if not is_bucket_name(host.bucket):
             raise CosError(400, "InvalidBucketName", "The specified bucket is not valid")
         key = request.path[1:]
@@ -214,6 +214,11 @@ class CosService:
             return {}
         bucket = self._store.find(host.bucket)
         return {} if bucket is None else headers_for_page(bucket, request)
+
+
+def _require_served_region(region: str | None) -> None:
+    if region == _ACCELERATION:
+        raise CosError(405, "MethodNotAllowed", "The sandbox does not implement acceleration")
 
 
 def _require_access(identity: Identity, bucket: Bucket) -> None:
