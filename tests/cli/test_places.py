@@ -41,6 +41,16 @@ def test_the_first_line_names_bucket_and_sandbox(
 
 
 @pytest.mark.usefixtures("environment")
+def test_the_sandbox_is_named_whatever_the_spelling_of_the_proxy(
+    cloud: Cloud, liveness: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = cloud.sandbox.url.removeprefix("http://")
+    for spelling in (address, f"http://{address}/"):
+        monkeypatch.setenv("http_proxy", spelling)
+        assert liveness("status").stderr.endswith(f"in the sandbox on {address}\n")
+
+
+@pytest.mark.usefixtures("environment")
 @pytest.mark.parametrize("arguments", COMMANDS, ids=lambda arguments: arguments[0])
 def test_half_of_the_variables_is_an_error(
     liveness: Command, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]

@@ -26,7 +26,7 @@ _TOKEN = "your temporary keys have expired, or the token is not theirs: get new 
 _CLOCK = "this machine's clock is wrong, or the signature is too old: set the clock"
 _NETWORK = (
     "there is no connection: check this machine's network, its proxy variables (http_proxy, "
-    "https_proxy, no_proxy; a proxy's URL begins with http://), its certificates "
+    "https_proxy, no_proxy; a proxy is reached by http), its certificates "
     "(REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE) and the region"
 )
 _DEPLOYMENT = (
