@@ -183,9 +183,28 @@ def test_a_pair_id_that_begins_with_a_dash_works_behind_two(liveness: Command) -
     assert "Pair -x17" in called.stdout
 
 
-@pytest.mark.parametrize("threshold", ["0.7", "1", "101", "-1"])
+@pytest.mark.parametrize("threshold", ["0.7", "1", "101", "-1", "nan", "inf"])
 def test_a_threshold_on_the_wrong_scale_is_refused(liveness: Command, threshold: str) -> None:
     called = liveness("threshold", f"--at={threshold}")
 
     assert called.exit_code == 2
-    assert_one_sentence(called, "100")
+    assert_one_sentence(called, "not a number" if threshold == "nan" else "100")
+
+
+@pytest.mark.parametrize("number", ["nan", "inf"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("upload", "anna", "--timeout"),
+        ("accept", "--live", __file__, "--reference", __file__, "--timeout"),
+        ("sandbox", "--speed"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_number_must_be_finite(
+    liveness: Command, arguments: tuple[str, ...], number: str
+) -> None:
+    called = liveness(*arguments, number)
+
+    assert called.exit_code == 2
+    assert_one_sentence(called, "not a number")

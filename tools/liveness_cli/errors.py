@@ -10,7 +10,7 @@ import re
 
 import click
 
-from liveness.errors import LivenessError, StoreUnavailableError
+from liveness.errors import LivenessError, PairsNotFinishedError, StoreUnavailableError
 
 _OF_FUNCTION = "check the execution role's policy"
 _OF_PERSON = "check the policy of your key, see `liveness policies`"
@@ -84,7 +84,7 @@ def meaning_of_exception(kind: str) -> str:
 def reason_of_error(error: LivenessError) -> str:
     """Return what was wrong. The function's errors speak of its own key; here it is a person's."""
     text = str(error)
-    if isinstance(error, StoreUnavailableError):
+    if isinstance(error, (StoreUnavailableError, PairsNotFinishedError)):
         meaning = meaning_of_exception(text)
         return f"{text}: {meaning}" if meaning else text
     lead, is_refusal, _ = text.partition(f": {_OF_FUNCTION}")
