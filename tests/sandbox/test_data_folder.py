@@ -22,7 +22,10 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_folder_has_one_sandbox_at_a_time(data: Path) -> None:
+def test_a_folder_has_one_sandbox_at_a_time(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with Sandbox(data=data) as first:
         with pytest.raises(DataError, match="another sandbox is using"):
             Sandbox(data=data)
@@ -32,6 +35,7 @@ def test_a_folder_has_one_sandbox_at_a_time(data: Path) -> None:
     with Sandbox(data=data) as second:
         stored = second.bucket(BUCKET).get("a")
         assert stored is not None and stored.body() == b"a face"
+    assert list(tmp_path.glob("liveness-sandbox-*")) == [], "one that was refused left a folder"
 
 
 def test_only_its_owner_can_read_it(data: Path, tmp_path: Path) -> None:
