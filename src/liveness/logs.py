@@ -5,10 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
+# Letters, marks and symbols that Unicode calls default-ignorable, or that are blank.
+_INVISIBLE = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0"
+    "\U000e0100-\U000e01ef]"
+)
 # Every event this function logs; docs/operating.md lists them in the same words.
 EVENTS: Mapping[str, str] = {
     "instance.started": "an instance handles its first event; `cpu_share` is its part of a core "
@@ -116,11 +122,17 @@ def escape_unprintable(text: str) -> str:
 
     Control and format characters, surrogates and all spaces but the plain one: JSON itself leaves
     what is above U+001F, such as U+009B, which begins an escape sequence, and U+202E, which turns
-    the rest of a line round. JSON stays JSON with the same meaning.
+    the rest of a line round. So are letters and marks that show nothing, with which two names look
+    the same. JSON stays JSON with the same meaning.
     """
-    if text.isprintable():
+    if text.isprintable() and (text.isascii() or not _INVISIBLE.search(text)):
         return text
-    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+    return "".join(_escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    is_shown = char.isprintable() and not _INVISIBLE.match(char)
+    return char if is_shown else json.dumps(char)[1:-1]
 
 
 def _cut(value: Any, max_chars: int) -> Any:

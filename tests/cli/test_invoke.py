@@ -107,6 +107,8 @@ def test_an_unreadable_file_is_rejected(liveness: Command, name: str) -> None:
     ("variables", "missing"),
     [
         ({"LIVENESS_BUCKET": "faces-1250000000"}, ("TENCENTCLOUD_SECRETID", "TENCENTCLOUD_REGION")),
+        ({"LIVENESS_RESULT_BUCKET": "results-1250000000"}, ("LIVENESS_BUCKET",)),
+        ({"LIVENESS_LEDGER_BUCKET": "ledger-1250000000"}, ("LIVENESS_BUCKET",)),
         ({"TENCENTCLOUD_SECRETID": "AKID"}, ("TENCENTCLOUD_SECRETKEY", "LIVENESS_BUCKET")),
         ({"TENCENTCLOUD_SECRET_KEY": "x"}, ("TENCENTCLOUD_SECRET_ID", "LIVENESS_BUCKET")),
         (

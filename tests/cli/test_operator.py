@@ -726,6 +726,7 @@ def test_retry_of_an_unknown_id_invokes_nothing_and_says_so(
     assert "nobody  unknown   error   there is no such pair" in retried.stdout
     logged = [json.loads(line)["event"] for line in retried.stderr.splitlines()[1:]]
     assert logged.count("invocation.started") == 1
+    assert operator.run("retry", "nobody").stdout.startswith("Not retried")
 
 
 def test_retry_reports_the_error_of_a_pair(cloud: Cloud, operator: Operator) -> None:

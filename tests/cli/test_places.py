@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from liveness.cloud import connections
 from liveness.errors import ConfigurationError, StoreUnavailableError
 from liveness_cli.account.errors import RequestRefused
 from liveness_cli.errors import reason_of_error
@@ -38,6 +39,16 @@ def test_the_first_line_names_bucket_and_sandbox(
 
     place = f"Bucket faces-1250000000 in the sandbox on {cloud.sandbox.url.removeprefix('http://')}"
     assert called.stderr.splitlines()[0] == place
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_sandbox_is_named_whatever_the_spelling_of_the_proxy(
+    cloud: Cloud, liveness: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = cloud.sandbox.url.removeprefix("http://")
+    for spelling in (address, f"http://{address}/"):
+        monkeypatch.setenv("http_proxy", spelling)
+        assert liveness("status").stderr.endswith(f"in the sandbox on {address}\n")
 
 
 @pytest.mark.usefixtures("environment")
@@ -134,6 +145,9 @@ def test_a_refusal_of_cos_is_not_blamed_on_the_function(code: str, meaning: str)
         "gaierror",
         "SSLCertVerificationError",
         "SSLEOFError",
+        "ValueError",
+        "FileNotFoundError",
+        "InvalidSchema",
     ],
 )
 def test_without_a_network_the_network_is_named(kind: str) -> None:
@@ -208,6 +222,31 @@ def test_a_missing_bucket_is_named_with_its_region_and_its_variable(
     assert "correct the variable that is wrong" in said
 
 
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("https_proxy", "socks5://127.0.0.1:9"),
+        ("https_proxy", "http://127.0.0.1:port"),
+        ("REQUESTS_CA_BUNDLE", "/no/such/file"),
+        ("CURL_CA_BUNDLE", "/no/such/file"),
+    ],
+)
+def test_a_proxy_or_certificates_that_cannot_be_used_are_named(
+    liveness: Command, monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    monkeypatch.delenv("LIVENESS_ENDPOINT_SCHEME")
+    monkeypatch.setenv("LIVENESS_BUCKET", "faces-1250000000")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody listens there
+    monkeypatch.setenv(name, text)
+    connections._new_tls_context.cache_clear()  # it was read already
+
+    called = liveness("status")
+
+    assert called.exit_code == 1
+    assert_one_sentence(called, "proxy variables", name)
+
+
 @pytest.mark.parametrize("command", ["explain", "forget", "retry", "upload", "token"])
 def test_a_pair_id_that_begins_with_a_dash_is_told_how_to_be_given(
     liveness: Command, command: str
@@ -226,9 +265,28 @@ def test_a_pair_id_that_begins_with_a_dash_works_behind_two(liveness: Command) -
     assert "Pair -x17" in called.stdout
 
 
-@pytest.mark.parametrize("threshold", ["0.7", "1", "101", "-1"])
+@pytest.mark.parametrize("threshold", ["0.7", "1", "101", "-1", "nan", "inf"])
 def test_a_threshold_on_the_wrong_scale_is_refused(liveness: Command, threshold: str) -> None:
     called = liveness("threshold", f"--at={threshold}")
 
     assert called.exit_code == 2
-    assert_one_sentence(called, "100")
+    assert_one_sentence(called, "not a number" if threshold == "nan" else "100")
+
+
+@pytest.mark.parametrize("number", ["nan", "inf"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("upload", "anna", "--timeout"),
+        ("accept", "--live", __file__, "--reference", __file__, "--timeout"),
+        ("sandbox", "--speed"),
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_number_must_be_finite(
+    liveness: Command, arguments: tuple[str, ...], number: str
+) -> None:
+    called = liveness(*arguments, number)
+
+    assert called.exit_code == 2
+    assert_one_sentence(called, "not a number")

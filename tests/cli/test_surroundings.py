@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import Cloud
 
-from .conftest import ENTRY, Command
+from .conftest import ENTRY, ROOT, Command
 
 ELSEWHERE = "127.0.0.1:1"  # nobody listens there
 FULL = Path("/dev/full")
@@ -92,6 +94,41 @@ def test_a_full_standard_output_is_one_sentence_at_the_end(
     assert errors == "Error: cannot write to standard output: No space left on device\n"
     if arguments == ["run"]:
         assert (tmp_path / "build/run/sample/result.json").exists(), "the work was done"
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs Linux's /dev/full")
+@pytest.mark.parametrize("redirection", [f"2>{FULL}", "2>&-"])
+def test_a_full_or_missing_standard_error_does_not_end_the_work(
+    redirection: str, tmp_path: Path
+) -> None:
+    event = str(ROOT / "events/put.json")
+
+    status, _ = output_to(f">{tmp_path / 'output'} {redirection}", "invoke", "--sandbox", event)
+
+    assert status == 0
+    assert json.loads((tmp_path / "output").read_bytes())["pairs"][0]["state"] == "published"
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_an_output_whose_reader_has_left_does_not_end_the_work(stream: str, tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    outputs: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    outputs[stream] = writer
+
+    inside = ["sandbox", "--", "sh", "-c", "echo done > work; exit 7"]
+    event = ["invoke", "--sandbox", str(ROOT / "events/put.json")]
+    ended = [
+        subprocess.run(
+            [sys.executable, "-c", ENTRY, *arguments], timeout=300, check=False, **outputs
+        ).returncode
+        for arguments in (inside, event, ["run"])
+    ]
+    os.close(writer)
+
+    assert ended == [7, 0, 0]
+    assert (tmp_path / "work").exists()
+    assert (tmp_path / "build/run/sample/result.json").exists()
 
 
 @pytest.mark.parametrize("columns", ["60", "200"])

@@ -22,13 +22,18 @@ from .conftest import Command
 # One of each kind: C0, DEL, C1, format, surrogate, line and paragraph separators, odd spaces.
 HOSTILE = (
     "\x00\x07\x1b]0;title\x07\r\x7f\x85\x9b31m\xad\u061c\u200b\u200e\u202e"
-    "\u2028\u2029\u2066\ufeff\U000e0001"
+    "\u2028\u2029\u2066\ufeff\U000e0001\u3164\ufe0f\u2800"
 )
+INVISIBLE = "\u3164\ufe0f\u2800"
 FORBIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def forbidden_in(text: str) -> list[str]:
-    return [char for char in text if char != "\n" and unicodedata.category(char) in FORBIDDEN]
+    return [
+        char
+        for char in text
+        if char != "\n" and (unicodedata.category(char) in FORBIDDEN or char in INVISIBLE)
+    ]
 
 
 def test_every_control_and_format_character_is_escaped() -> None:

@@ -9,6 +9,7 @@ import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -19,6 +20,7 @@ from liveness.cloud.connections import Connections, tls_context
 from liveness.cloud.cos import CosStore, sdk_config
 from liveness.cloud.credentials import Credentials
 from liveness.errors import StoreUnavailableError, UnreadableReplyError
+from tests.conftest import Cloud
 from tests.function.test_faceid import SETTINGS, anonymous_tls, server
 
 BUCKET = "b-1"
@@ -361,3 +363,17 @@ def test_a_listing_defines_no_entities(
         monkeypatch.setenv("http_proxy", url)
         with pytest.raises(StoreUnavailableError, match="incomplete"):
             store_of(connections).list(BUCKET, "p", "")
+
+
+@pytest.mark.parametrize("transfer", ["presign", "upload"])
+def test_a_netrc_file_replaces_no_signature(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, transfer: str
+) -> None:
+    """The HTTP library of the face API's SDK would send its default password instead."""
+    (tmp_path / "netrc").write_text("default login mallory password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    cloud.put_pair("anna")
+
+    walked = cloud.instance(TRANSFER=transfer).walk("anna")
+
+    assert walked["status"] == "passed"

@@ -9,10 +9,12 @@ import pytest
 import qcloud_cos.cos_client
 import requests
 from qcloud_cos import CosS3Client
+from qcloud_cos.cos_comm import maplist
 
 from liveness_sandbox import Bucket, Sandbox
 from liveness_sandbox.cos.catalogue import (
     BUCKET_OPERATIONS_NOT_SERVED,
+    HEADERS_NOT_SERVED,
     OBJECT_OPERATIONS_NOT_SERVED,
     SUBRESOURCES,
 )
@@ -87,3 +89,49 @@ def test_two_subresources_at_once_are_refused(
     bucket.put("a", b"body")
     link = cos.get_presigned_url(BUCKET, "a", "GET", Params={"acl": "", "tagging": ""})
     assert http.get(link).status_code == 405
+
+
+# Of the vendor's client, by its own names: what the sandbox serves, or what changes nothing.
+SERVED_HEADERS = re.compile(
+    r"content-.*|cache-control|expires|accept.*|referer|range|if-.*|x-cos-traffic-limit"
+    r"|x-cos-(acl|tagging|grant-.*|storage-class|copy-source-.*)"
+    r"|x-cos-server-side-encryption(-cos-kms-key-id|-customer-.*)?"
+)
+
+
+@pytest.mark.parametrize("name", sorted({*HEADERS_NOT_SERVED, "x-amz-acl"}))
+def test_a_header_that_asks_for_more_is_refused_and_nothing_changes(
+    cos: CosS3Client, http: requests.Session, bucket: Bucket, name: str
+) -> None:
+    stored = bucket.put("a", b"body")
+    upload_id = cos.create_multipart_upload(BUCKET, "b")["UploadId"]
+    headers = {name: "anything"}
+    requested = [
+        ("PUT", "a", {}, {}),
+        ("PUT", "a", {}, {"x-cos-copy-source": f"{BUCKET}.cos.ap-singapore.myqcloud.com/a"}),
+        ("GET", "a", {}, {}),
+        ("DELETE", "a", {}, {}),
+        ("POST", "c", {"append": "", "position": "0"}, {}),
+        ("POST", "c", {"uploads": ""}, {}),
+        ("PUT", "b", {"uploadId": upload_id, "partNumber": "1"}, {}),
+        ("POST", "b", {"uploadId": upload_id}, {}),
+    ]
+
+    for method, key, parameters, extra in requested:
+        link = cos.get_presigned_url(BUCKET, key, method, Params=parameters)
+        reply = http.request(method, link, data=b"other", headers={**headers, **extra})
+        assert (method, key, reply.status_code) == (method, key, 405)
+        assert name in reply.text
+
+    assert bucket.get("a") is stored
+    assert bucket.keys() == ["a"]
+    assert len(cos.list_multipart_uploads(BUCKET)["Upload"]) == 1
+
+
+def test_every_header_of_the_vendors_client_is_served_or_refused() -> None:
+    # Not a header: what is a parameter, and the group of x-cos-meta-*.
+    parameters = re.compile(r"response-.*|versionid|metadata")
+    names = {name.lower() for name in maplist.values() if not parameters.fullmatch(name.lower())}
+    assert len(names) > 30
+
+    assert {name for name in names if not SERVED_HEADERS.fullmatch(name)} <= HEADERS_NOT_SERVED

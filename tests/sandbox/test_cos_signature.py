@@ -16,7 +16,12 @@ from qcloud_cos import CosS3Client
 from qcloud_cos.cos_exception import CosServiceError
 
 from liveness_sandbox import Bucket, Credentials, Sandbox
-from liveness_sandbox.cos.signature import http_string, sign_key, signature_of
+from liveness_sandbox.cos.signature import (
+    http_string,
+    presigned_query,
+    sign_key,
+    signature_of,
+)
 
 from .clients import BUCKET, cos_client
 
@@ -246,13 +251,41 @@ def test_a_signature_need_not_cover_the_host(
     assert http.get(hostless.get_presigned_url(BUCKET, "a", "GET")).content == b"body"
 
 
-def test_a_signature_of_s3_is_refused_as_not_served(http: requests.Session) -> None:
+@pytest.mark.parametrize(
+    ("authorization", "parameters"),
+    [
+        ("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host", {}),
+        ("AWS AKIDexample:signature", {}),
+        (None, {"X-Amz-Algorithm": "AWS4-HMAC-SHA256", "X-Amz-Signature": "00"}),
+        (None, {"AWSAccessKeyId": "AKIDexample", "Signature": "00", "Expires": "1"}),
+    ],
+)
+def test_a_signature_of_s3_is_refused_as_not_served(
+    http: requests.Session, authorization: str | None, parameters: dict[str, str]
+) -> None:
     reply = http.get(
         f"http://{BUCKET}.cos.ap-singapore.myqcloud.com/a",
-        headers={"Authorization": "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host"},
+        headers={"Authorization": authorization},
+        params=parameters,
     )
     assert code_in(reply) == (405, "MethodNotAllowed")
     assert "S3 signatures" in reply.text
+
+
+@pytest.mark.parametrize("port", ["", ":80", ":8080"])
+@pytest.mark.parametrize("signs_port", [False, True])
+def test_a_port_of_the_host_may_be_signed_or_not(
+    sandbox: Sandbox, http: requests.Session, bucket: Bucket, port: str, signs_port: bool
+) -> None:
+    bucket.put("a", b"body")
+    host = f"{BUCKET}.cos.ap-singapore.myqcloud.com"
+    signed = presigned_query(
+        sandbox.credentials, "GET", host + port * signs_port, "/a", lifetime_seconds=60
+    )
+
+    reply = http.get(f"http://{host}{port}/a", params=signed, headers={"Host": host + port})
+
+    assert reply.content == b"body"
 
 
 def test_a_malformed_authorization_header_is_rejected(http: requests.Session) -> None:
@@ -320,3 +353,47 @@ def test_a_form_upload_is_authenticated_by_its_signed_policy(
     )
     assert "expired" in http.post(url, data={**fields, **old}, files={"file": b"x"}).text
     assert bucket.keys() == ["in/a b.txt"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "fields", "expected"),
+    [
+        ({"bucket": BUCKET}, {}, 204),
+        ({"bucket": "other-1250000000"}, {}, "AccessDenied"),
+        ({"key": "in/a"}, {}, 204),
+        ({"key": "in/b"}, {}, "AccessDenied"),
+        (["starts-with", "$key", "in/"], {}, 204),
+        (["starts-with", "$key", "in/"], {"key": "out/a"}, "AccessDenied"),
+        (["starts-with", "$key", "in/"], {"key": "${filename}"}, "AccessDenied"),
+        (["eq", "$x-cos-acl", "private"], {"x-cos-acl": "private"}, 204),
+        (["eq", "$x-cos-acl", "private"], {"x-cos-acl": "public-read"}, "AccessDenied"),
+        (["eq", "$x-cos-acl", "private"], {}, "AccessDenied"),
+        (["content-length-range", 4, 4], {}, 204),
+        (["content-length-range", 5, 9], {}, "EntityTooSmall"),
+        (["content-length-range", 0, 3], {}, "EntityTooLarge"),
+        (["ends-with", "$key", "a"], {}, "AccessDenied"),
+        ("nonsense", {}, "AccessDenied"),
+        (
+            {"q-sign-algorithm": "sha1"},
+            {"success_action_redirect": "https://a"},
+            "MethodNotAllowed",
+        ),
+        ({"key": "in/a"}, {"Pic-Operations": "{}"}, "MethodNotAllowed"),
+    ],
+)
+def test_a_form_must_be_as_its_policy_says(
+    sandbox: Sandbox,
+    http: requests.Session,
+    bucket: Bucket,
+    condition: object,
+    fields: dict[str, str],
+    expected: int | str,
+) -> None:
+    policy: dict[str, object] = {"expiration": "2999-01-01T00:00:00Z", "conditions": [condition]}
+    form = {"key": "in/a", **fields, **signed_form(sandbox.credentials, policy)}
+    url = f"http://{BUCKET}.cos.ap-singapore.myqcloud.com/"
+
+    reply = http.post(url, data=form, files={"file": ("b", b"body")})
+
+    assert expected == reply.status_code or f"<Code>{expected}</Code>" in reply.text
+    assert bucket.keys() == (["in/a"] if expected == 204 else [])

@@ -22,7 +22,10 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_folder_has_one_sandbox_at_a_time(data: Path) -> None:
+def test_a_folder_has_one_sandbox_at_a_time(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with Sandbox(data=data) as first:
         with pytest.raises(DataError, match="another sandbox is using"):
             Sandbox(data=data)
@@ -32,6 +35,7 @@ def test_a_folder_has_one_sandbox_at_a_time(data: Path) -> None:
     with Sandbox(data=data) as second:
         stored = second.bucket(BUCKET).get("a")
         assert stored is not None and stored.body() == b"a face"
+    assert list(tmp_path.glob("liveness-sandbox-*")) == [], "one that was refused left a folder"
 
 
 def test_only_its_owner_can_read_it(data: Path, tmp_path: Path) -> None:
@@ -96,3 +100,46 @@ def test_a_link_to_another_folder_is_refused(tmp_path: Path, name: str) -> None:
         Sandbox(data=data)
 
     assert (elsewhere / "kept").exists()
+
+
+def test_what_a_sandbox_did_not_make_is_never_removed(data: Path) -> None:
+    """The folder of a user may have a folder `blobs` of its own."""
+    photo = data / "blobs" / "photo.jpg"
+    photo.write_bytes(b"a photo of the user's")
+
+    with pytest.raises(DataError, match="was not made by a sandbox"):
+        Sandbox(data=data)
+
+    assert photo.read_bytes() == b"a photo of the user's"
+
+
+def test_a_folder_of_objects_is_no_link(data: Path, tmp_path: Path) -> None:
+    objects = data / "buckets" / BUCKET / "objects"
+    objects.rename(tmp_path / "elsewhere")
+    objects.symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(DataError, match="has a link"):
+        Sandbox(data=data)
+
+
+def test_a_draft_is_not_written_through_a_link(data: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.write_bytes(b"a file of the host")
+    folder = data / "buckets" / "new-1250000000"
+    folder.mkdir()
+    (folder / "bucket.draft").symlink_to(outside)
+
+    with Sandbox(data=data) as sandbox:
+        sandbox.create_bucket("new-1250000000")
+
+    assert outside.read_bytes() == b"a file of the host"
+
+
+@pytest.mark.parametrize("content", [b"{", b"{}", b"[]", b"1", b"\xff", b'{"key": "a"}'])
+@pytest.mark.parametrize("name", ["bucket.json", "objects/*.json"])
+def test_a_file_that_no_sandbox_wrote_is_named(data: Path, name: str, content: bytes) -> None:
+    (path,) = (data / "buckets" / BUCKET).glob(name)
+    path.write_bytes(content)
+
+    with pytest.raises(DataError, match=f"{path.name} is not as a sandbox wrote it"):
+        Sandbox(data=data)

@@ -70,6 +70,7 @@ def test_temporary_credentials_need_their_own_token(sandbox: Sandbox, token: str
         ("X-TC-Timestamp", lambda value: str(int(value) - 301), "AuthFailure.SignatureExpire"),
         ("X-TC-Timestamp", lambda value: str(int(value) + 1), "AuthFailure.SignatureFailure"),
         ("X-TC-Timestamp", lambda value: "soon", "AuthFailure.SignatureFailure"),
+        ("X-TC-Timestamp", lambda value: "²".encode(), "AuthFailure.SignatureFailure"),
         (
             "Authorization",
             lambda value: value.replace("content-type;host", "host"),

@@ -10,7 +10,7 @@ import pytest
 from tencentcloud.common.exception import TencentCloudSDKException
 
 from liveness_sandbox import Sandbox
-from liveness_sandbox.cos.catalogue import SERVED, SUBRESOURCES
+from liveness_sandbox.cos.catalogue import HEADERS_NOT_SERVED, SERVED, SUBRESOURCES
 
 from .clients import api_client
 
@@ -52,3 +52,8 @@ def test_every_action_of_an_api_is_served_if_and_only_if_it_is_listed(
 def test_every_subresource_that_cos_has_and_the_sandbox_does_not_is_listed() -> None:
     not_served = SUBRESOURCES - SERVED
     assert {name for name in not_served if f"`{name}`" not in PAGE} == set()
+
+
+def test_every_header_that_is_refused_is_listed() -> None:
+    listed = {name.lower() for name in re.findall(r"`([\w-]+)`", PAGE)}
+    assert HEADERS_NOT_SERVED - listed == set()

@@ -69,10 +69,11 @@ def test_no_line_raises_whatever_stdout_is(kind: str, text: str) -> None:
 
 @pytest.mark.parametrize(
     "char",
-    "\x00\x1b\x7f\x85\x9b\xad\u061c\u200b\u202e\u2028\u2029\u2066\ufeff\ud800\U000e0001",
+    "\x00\x1b\x7f\x85\x9b\xad\u061c\u200b\u202e\u2028\u2029\u2066\ufeff\ud800\U000e0001"
+    "\u034f\u115f\u180b\u2800\u3164\ufe0f\uffa0\U000e0100",
     ids=ascii,
 )
-def test_control_and_format_characters_are_escaped(char: str) -> None:
+def test_control_format_and_invisible_characters_are_escaped(char: str) -> None:
     """JSON leaves most of them; in a terminal they would hide or forge a line."""
     lines: list[str] = []
 
@@ -81,6 +82,7 @@ def test_control_and_format_characters_are_escaped(char: str) -> None:
     (line,) = lines
     assert line.endswith("}\n")
     assert line[:-1].isprintable()
+    assert char not in line
     assert json.loads(line)["pair_id"] == f"会{char}话"
 
 

@@ -98,8 +98,8 @@ class Page:
         grid.add_column(style=DIM, no_wrap=True, min_width=_LABEL_WIDTH)
         grid.add_column(overflow="fold")
         for label, text in facts:
-            is_printable = text.plain.isprintable()
-            grid.add_row(label, text if is_printable else Text(printable(text.plain)))
+            shown = printable(text.plain)
+            grid.add_row(label, text if shown == text.plain else Text(shown))
         self._parts += [_indented(grid), ""]
 
     def table(

@@ -6,7 +6,6 @@ import os
 import uuid
 from collections.abc import Mapping
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from liveness.cloud.clients import Clients, CloudClients
 from liveness.cloud.credentials import Credentials
@@ -162,7 +161,7 @@ def place_of(settings: Settings, environ: Mapping[str, str]) -> str:
     """Say what a command works on: `http` is accepted for the sandbox only."""
     place = f"in {settings.region}"
     if settings.endpoint_scheme == "http":
-        address = urlsplit(environ.get("http_proxy", "")).netloc
+        address = environ.get("http_proxy", "").rpartition("//")[2].rstrip("/")
         place = f"in the sandbox on {address}"
     return f"Bucket {settings.bucket} {place}"
 

@@ -10,7 +10,7 @@ import re
 
 import click
 
-from liveness.errors import LivenessError, StoreUnavailableError
+from liveness.errors import LivenessError, PairsNotFinishedError, StoreUnavailableError
 
 _OF_FUNCTION = "check the execution role's policy"
 _OF_PERSON = "check the policy of your key, see `liveness policies`"
@@ -26,7 +26,8 @@ _TOKEN = "your temporary keys have expired, or the token is not theirs: get new 
 _CLOCK = "this machine's clock is wrong, or the signature is too old: set the clock"
 _NETWORK = (
     "there is no connection: check this machine's network, its proxy variables (http_proxy, "
-    "https_proxy, no_proxy) and the region"
+    "https_proxy, no_proxy; a proxy is reached by http), its certificates "
+    "(REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE) and the region"
 )
 _DEPLOYMENT = (
     "no such function is deployed in this region: `liveness deploy` deploys it; if it has another "
@@ -54,10 +55,11 @@ _MEANINGS = {
     "ResourceNotFound.FunctionName": _DEPLOYMENT,
 }
 # What the standard library's client, for COS, and those of the SDKs raise if no reply came at all.
-# A bare OSError is a host or network that is not reachable, or a proxy that refused the tunnel.
+# A bare OSError is a host or network that is not reachable, or a proxy that refused the tunnel; a
+# ValueError a proxy's URL that cannot be used; a FileNotFoundError a file of certificates.
 _NO_CONNECTION = re.compile(
     r"\b(Connection(Refused|Reset|Aborted)?Error|BrokenPipeError|RemoteDisconnected|TimeoutError"
-    r"|OSError|gaierror|SSL\w*Error|ConnectTimeout|ConnectTimeoutError|NewConnectionError"
+    r"|OSError|FileNotFoundError|PermissionError|ValueError|InvalidSchema|InvalidProxyURL|gaierror|SSL\w*Error|ConnectTimeout|ConnectTimeoutError|NewConnectionError"
     r"|ProxyError|MaxRetryError|NameResolutionError|ReadTimeout|ReadTimeoutError"
     r"|ClientNetworkError)\b"
 )
@@ -82,7 +84,7 @@ def meaning_of_exception(kind: str) -> str:
 def reason_of_error(error: LivenessError) -> str:
     """Return what was wrong. The function's errors speak of its own key; here it is a person's."""
     text = str(error)
-    if isinstance(error, StoreUnavailableError):
+    if isinstance(error, (StoreUnavailableError, PairsNotFinishedError)):
         meaning = meaning_of_exception(text)
         return f"{text}: {meaning}" if meaning else text
     lead, is_refusal, _ = text.partition(f": {_OF_FUNCTION}")

@@ -23,6 +23,8 @@ from .terminal import echo
 # With any of these the environment is meant to name a target: a running sandbox, or the real cloud.
 _TARGET_VARIABLES = (
     "LIVENESS_BUCKET",
+    "LIVENESS_RESULT_BUCKET",
+    "LIVENESS_LEDGER_BUCKET",
     "TENCENTCLOUD_SECRETID",
     "TENCENTCLOUD_SECRETKEY",
     "TENCENTCLOUD_SECRET_ID",

@@ -90,6 +90,7 @@ def _prepare_folder(pair_id: str) -> Path:
     folder = _OUTPUT / pair_id
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)  # the best frame is a face
         for stale in (folder / "result.json", *folder.glob("best-frame-*.jpg")):
             stale.unlink(missing_ok=True)
     except OSError as error:

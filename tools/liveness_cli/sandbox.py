@@ -12,6 +12,7 @@ import click
 
 from .checkout import function_code
 from .local_cloud import BUCKET, REGION, TIMERS, function_environment, function_settings
+from .options import FiniteRange
 from .permissions import policies
 from .sandbox_command import run_inside, run_shell
 from .sandbox_identities import (
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--speed",
-    type=click.FloatRange(0, min_open=True),
+    type=FiniteRange(0, min_open=True),
     default=1.0,
     show_default=True,
     help="Divide the platform's delays: at 60, a minute between two tries takes a second.",

@@ -18,7 +18,7 @@ import click
 from .text import printable_lines
 
 _OUTPUT_ERRORS = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT)
-# The error that ended this process's standard output.
+# The error that ended this process's standard output, unless its reader did.
 _lost: list[OSError] = []
 
 
@@ -36,16 +36,18 @@ def echo_styled(text: str, *, err: bool = False) -> None:
     try:
         click.echo(text.encode(encoding, "replace").decode(encoding), err=err)
     except OSError as error:
-        if error.errno == errno.EPIPE:  # who reads the output has seen enough
-            raise
-        _give_up_output(error)
+        if err:
+            _discard(2)  # there is no one to tell
+        else:
+            _give_up_output(error)
 
 
 class Commands(click.Group):
     """A group of commands whose error messages are printable, whatever they quote.
 
     What cannot be printed does not end the work: a command whose standard output is full finishes,
-    then says so and exits with 1. With none at all it works in silence.
+    says so and exits with 1. With none at all, or one that nobody reads any more, it works in
+    silence.
     """
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -73,11 +75,18 @@ class Commands(click.Group):
 
 
 def _give_up_output(error: OSError) -> None:
-    """Say once that standard output is lost, and discard the rest."""
-    if not _lost:
+    """Discard the rest of standard output, and say so once unless its reader has left."""
+    _discard(1)
+    if error.errno != errno.EPIPE and not _lost:
         _lost.append(error)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        click.echo(f"Error: cannot write to standard output: {error.strerror}", err=True)
+        echo(f"Error: cannot write to standard output: {error.strerror}", err=True)
+
+
+def _discard(descriptor: int) -> None:
+    """Let everything that is printed from now on vanish."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import time
 from liveness.logs import escape_unprintable
 
 _MAX_TEXT = 500
+_MAX_CLEANED = 4 * _MAX_TEXT  # cleaning takes time that grows faster than the text
 # The service may quote its input, and a pre-signed URL is a secret.
 _LINK = re.compile(r"\S*(://|q-sign|security-token)\S*", re.IGNORECASE)
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
@@ -15,7 +16,11 @@ _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 def redact(text: object) -> str:
     """Remove links from a text that another program wrote, and cut it to a sane length."""
-    return _LINK.sub("[link]", text)[:_MAX_TEXT] if isinstance(text, str) else ""
+    if not isinstance(text, str):
+        return ""
+    if len(text) > _MAX_CLEANED:  # not within a word, which may be a link
+        text = text[:_MAX_CLEANED].rpartition(" ")[0]
+    return _LINK.sub("[link]", text)[:_MAX_TEXT]
 
 
 def printable(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import click
 
-from liveness_cli.options import json_option
+from liveness_cli.options import FiniteRange, json_option
 
 from .rows import STATUSES, UNREADABLE
 
@@ -56,7 +56,7 @@ class _Price(click.ParamType[Decimal]):
         return price
 
 
-class _Similarity(click.FloatRange):
+class _Similarity(FiniteRange):
     """A similarity from 0 to 100; a fraction is taken for a slip."""
 
     def __init__(self) -> None:

@@ -150,7 +150,14 @@ class BlobStore:
         return Blob(size, md5, crc64, None, path)
 
     def sweep(self, used: set[str]) -> None:
-        """Remove files that no object refers to; a sandbox that was killed leaves such files."""
-        for path in self._directory.iterdir():
+        """Remove files that no object refers to; a sandbox that was killed leaves such files.
+
+        Raise DataError, and remove nothing, if something here is not of a sandbox's making.
+        """
+        found = list(self._directory.iterdir())
+        for path in found:
+            if not _NAME.fullmatch(path.name) or path.is_symlink() or not path.is_file():
+                raise DataError(f"{path} was not made by a sandbox: give it a folder of its own")
+        for path in found:
             if path.name not in used:
                 path.unlink()

@@ -11,8 +11,9 @@ _CONTROL_HOST = re.compile(
     r"(?P<service>cam|cls|scf|sts)(?:\.[a-z]+-[a-z]+(?:-\d+)?)?(?:\.intl)?\.tencentcloudapi\.com"
 )
 
+# A name with dots, or none at all, is no bucket's: COS says so, no other host does.
 _VIRTUAL_HOST = re.compile(
-    r"(?P<bucket>[^.]+)\."
+    r"(?P<bucket>.*)\."
     r"(?:cos\.(?P<region>[a-z0-9-]+)\.(?P<domain>myqcloud\.com|tencentcos\.cn)"
     r"|cos-internal\.(?P<internal>[a-z0-9-]+)\.tencentcos\.cn)"
 )

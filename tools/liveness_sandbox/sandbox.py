@@ -85,6 +85,7 @@ class Sandbox:
         self._keys = KeyRing(self.clock)
         self.credentials = self._keys.issue(self.appid)
         self._scheduler = Scheduler(self.clock, speed)
+        self._data = None if data is None else DataFolder(data)
         self._scratch = Path(tempfile.mkdtemp(prefix="liveness-sandbox-"))
         self._requests = RequestLog()
         self.platform = Platform(
@@ -96,7 +97,6 @@ class Sandbox:
             lambda: self.url,
             self._keys_of_function,
         )
-        self._data = None if data is None else DataFolder(data)
         try:
             blobs, index = self._stored()
         except BaseException:

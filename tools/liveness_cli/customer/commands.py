@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from ..options import json_option
+from ..options import FiniteRange, json_option
 from ..terminal import echo
 
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
@@ -56,7 +56,7 @@ def token(pair_id: str, minutes: int, as_json: bool) -> None:
 @click.option("--wait", is_flag=True, help="Wait for the result, and print the verdict.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     default=_WAIT_SECONDS,
     show_default=True,
     help="Seconds to wait at most.",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from ..options import json_option
+from ..options import FiniteRange, json_option
 
 # Distinct from an error, 1, and from wrong usage, 2; as for `liveness upload`.
 _NO_RESULT = 4
@@ -159,7 +159,7 @@ _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 @click.option("--reference", type=_FILE, required=True, help="Reference photo of the same person.")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0),
+    type=FiniteRange(0),
     default=300,
     show_default=True,
     help="Seconds to wait for the result at most.",

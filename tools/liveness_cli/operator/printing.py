@@ -166,7 +166,8 @@ def print_retried(value: Mapping[str, Any]) -> None:
         (row["pair_id"], row["before"], row["status"] or row["state"], row["reason"] or "")
         for row in value["pairs"]
     ]
-    page.table("Retried", ("Pair", "Before", "Now", "Reason"), rows, all_rows=True)
+    title = "Not retried" if all(row["state"] == "error" for row in value["pairs"]) else "Retried"
+    page.table(title, ("Pair", "Before", "Now", "Reason"), rows, all_rows=True)
     page.print()
 
 

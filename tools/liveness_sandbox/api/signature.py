@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 
 from ..credentials import KeyRing, Principal
+from ..numerals import whole_number
 from ..wire import WireRequest
 from .errors import ApiError
 
@@ -45,12 +46,13 @@ def identify(request: WireRequest, body: bytes, service: str, keys: KeyRing) -> 
     """
     match = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
     timestamp = request.headers.get("x-tc-timestamp", "")
-    if match is None or not timestamp.isdigit():
+    seconds = whole_number(timestamp)
+    if match is None or seconds is None:
         raise ApiError(
             "AuthFailure.SignatureFailure", "The Authorization header is missing or malformed."
         )
     # The time of the client's clock, so it is compared with real time: see Clock.
-    if abs(time.time() - int(timestamp)) > _LIFETIME_SECONDS:
+    if abs(time.time() - seconds) > _LIFETIME_SECONDS:
         raise ApiError(
             "AuthFailure.SignatureExpire", "The signature is more than five minutes old."
         )
@@ -58,7 +60,7 @@ def identify(request: WireRequest, body: bytes, service: str, keys: KeyRing) -> 
     if principal is None:
         raise ApiError("AuthFailure.SecretIdNotFound", "The SecretId is not found.")
     signed_names = match["headers"].split(";")
-    date = datetime.fromtimestamp(int(timestamp), timezone.utc).strftime("%Y-%m-%d")
+    date = datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%d")
     unsigned = {"content-type", "host"} - set(signed_names)
     absent = [name for name in signed_names if name not in request.headers]
     if unsigned or absent or (match["date"], match["service"]) != (date, service):

@@ -1,4 +1,4 @@
-"""The sub-resources of COS (436/10111), and the operations on them that are not served here.
+"""The sub-resources of COS (436/10111), and the operations and headers that are not served here.
 
 A sub-resource is a parameter that makes a request address something other than the object or the
 bucket itself: `PUT /key?acl` must never be taken for `PUT /key`.
@@ -6,7 +6,9 @@ bucket itself: `PUT /key?acl` must never be taken for `PUT /key`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+
+from .errors import CosError
 
 Operation = tuple[str, str]
 """A method and a sub-resource."""
@@ -59,3 +61,29 @@ SERVED = frozenset((
 SUBRESOURCES = SERVED.union(
     subresource for _, subresource in (*BUCKET_OPERATIONS_NOT_SERVED, *OBJECT_OPERATIONS_NOT_SERVED)
 )
+
+HEADERS_NOT_SERVED = frozenset(
+    (
+        "pic-operations",  # 460/18147
+        "success_action_redirect",  # of a form, whose fields take the place of headers
+        "x-cos-callback",
+        "x-cos-callback-var",
+        "x-cos-object-lock-legal-hold",
+        "x-cos-object-lock-mode",
+        "x-cos-object-lock-retain-until-date",
+        "x-cos-return-body",
+        "x-cos-server-side-encryption-context",
+        "x-cos-website-redirect-location",
+    )
+)
+"""What asks for more than the operation itself: an answer without it would be half of one."""
+_OF_OTHER_APIS = "x-amz-"
+
+
+def require_served(headers: Iterable[str]) -> None:
+    """Refuse a header, by its lower-case name, that asks for what the sandbox does not do."""
+    for name in headers:
+        if name in HEADERS_NOT_SERVED or name.startswith(_OF_OTHER_APIS):
+            raise CosError(
+                405, "MethodNotAllowed", f"The sandbox does not implement the header {name}"
+            )

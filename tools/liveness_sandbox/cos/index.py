@@ -9,6 +9,8 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -29,30 +31,39 @@ class DirectoryIndex(Index):
         directory.mkdir(parents=True, exist_ok=True)
 
     def load(self, store: Store, blobs: BlobStore) -> None:
+        """Register what is in the folder. Raise DataError if a sandbox did not write it so."""
         used: set[str] = set()
         for path in sorted(self._directory.glob("*/bucket.json")):
-            record = json.loads(path.read_text())
-            if record["name"] != path.parent.name or path.parent.is_symlink():
-                raise DataError(f"{path} does not belong to the folder it is in")
-            records = [json.loads(each.read_text()) for each in path.parent.glob("objects/*.json")]
-            objects = {each["key"]: _stored(each, blobs) for each in records}
-            used.update(each["blob"]["name"] for each in records)
-            store.register(
-                Bucket(
-                    store,
-                    record["name"],
-                    record["region"],
-                    self,
-                    record["versioning"],
-                    record["encryption"],
-                    record.get("lifecycle"),
-                    record.get("cors"),
-                    _moment(record.get("created")),
-                    _acl(record.get("acl"), PRIVATE),
-                    objects,
-                )
-            )
+            folder = path.parent / "objects"
+            if path.parent.is_symlink() or folder.is_symlink():
+                raise DataError(f"{path.parent} has a link, which could lead out of the folder")
+            objects: dict[str, StoredObject] = {}
+            for each in folder.glob("*.json"):
+                with _written_by_a_sandbox(each):
+                    record = json.loads(each.read_text())
+                    objects[record["key"]] = _stored(record, blobs)
+                    used.add(record["blob"]["name"])
+            with _written_by_a_sandbox(path):
+                store.register(self._bucket(store, path, objects))
         blobs.sweep(used)
+
+    def _bucket(self, store: Store, path: Path, objects: dict[str, StoredObject]) -> Bucket:
+        record = json.loads(path.read_text())
+        if record["name"] != path.parent.name:
+            raise DataError(f"{path} does not belong to the folder it is in")
+        return Bucket(
+            store,
+            record["name"],
+            record["region"],
+            self,
+            record["versioning"],
+            record["encryption"],
+            record.get("lifecycle"),
+            record.get("cors"),
+            _moment(record.get("created")),
+            _acl(record.get("acl"), PRIVATE),
+            objects,
+        )
 
     def save_bucket(self, bucket: Bucket) -> None:
         folder = self._directory / bucket.name
@@ -128,8 +139,18 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
+@contextmanager
+def _written_by_a_sandbox(path: Path) -> Iterator[None]:
+    """Turn whatever a record lacks, or has that it should not have, into a DataError."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError):
+        raise DataError(f"{path} is not as a sandbox wrote it") from None
+
+
 def _write(path: Path, record: dict[str, Any]) -> None:
     """Write the file atomically, even if the sandbox is killed in the middle."""
     draft = path.with_suffix(".draft")
+    draft.unlink(missing_ok=True)  # it could be a link to something else
     draft.write_text(json.dumps(record, indent=1))
     os.replace(draft, path)

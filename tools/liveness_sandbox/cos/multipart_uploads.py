@@ -9,6 +9,7 @@ from datetime import datetime
 from xml.etree import ElementTree
 
 from ..blobs import Blob
+from ..numerals import whole_number
 from . import request_body
 from .attributes import Attributes
 from .errors import CosError
@@ -90,9 +91,10 @@ class MultipartUploads:
 
 
 def part_number(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= MAX_PARTS:
+    number = whole_number(text)
+    if number is None or not 1 <= number <= MAX_PARTS:
         raise CosError(400, "InvalidArgument", f"partNumber must be between 1 and {MAX_PARTS}")
-    return int(text)
+    return number
 
 
 def _listed_parts(request: ElementTree.Element) -> list[tuple[int, str]]:

@@ -13,6 +13,7 @@ from .catalogue import (
     BUCKET_OPERATIONS_NOT_SERVED,
     OBJECT_OPERATIONS_NOT_SERVED,
     SUBRESOURCES,
+    require_served,
 )
 from .errors import CosError
 from .identifiers import Identifiers
@@ -145,6 +146,7 @@ class CosService:
         return Reply(reply.status, reply.body, headers)
 
     def _handle_service(self, request: WireRequest, host: CosServiceHost) -> Reply:
+        _require_served_region(host.region)
         if request.path != "/":
             raise CosError(
                 403,
@@ -160,8 +162,7 @@ class CosService:
         return self._buckets.list_all(identity, region, request.query)
 
     async def _dispatch(self, request: WireRequest, host: CosHost) -> Reply:
-        if host.region == _ACCELERATION:
-            raise CosError(405, "MethodNotAllowed", "The sandbox does not implement acceleration")
+        _require_served_region(host.region)
         if not is_bucket_name(host.bucket):
             raise CosError(400, "InvalidBucketName", "The specified bucket is not valid")
         key = request.path[1:]
@@ -215,6 +216,11 @@ class CosService:
         return {} if bucket is None else headers_for_page(bucket, request)
 
 
+def _require_served_region(region: str | None) -> None:
+    if region == _ACCELERATION:
+        raise CosError(405, "MethodNotAllowed", "The sandbox does not implement acceleration")
+
+
 def _require_access(identity: Identity, bucket: Bucket) -> None:
     if identity.principal.appid != bucket.appid:
         raise CosError(403, "AccessDenied", "Access Denied.")
@@ -229,7 +235,8 @@ def _not_served(operations: Mapping[tuple[str, str], str]) -> dict[tuple[str, st
 
 
 def _require_known(request: WireRequest, parameters: frozenset[str]) -> None:
-    """Refuse a parameter that would be ignored: it may change what the request means."""
+    """Refuse a parameter or header that would be ignored: it may change what is meant."""
+    require_served(request.headers)
     for name in request.query:
         if name not in parameters and name.lower() not in _OF_SIGNATURE:
             raise CosError(

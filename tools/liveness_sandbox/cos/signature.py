@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 
 from ..cam.permissions import Permissions
 from ..credentials import Credentials, KeyRing, Principal
+from ..numerals import whole_number
 from ..wire import WireRequest
 from .errors import CosError
 
@@ -93,10 +94,10 @@ class Authenticator:
 
     def identify(self, request: WireRequest) -> Identity:
         auth_location, claim = claim_in(request)
+        if _is_signed_for_s3(request):
+            raise CosError(405, "MethodNotAllowed", "The sandbox does not implement S3 signatures")
         if auth_location == "none":
             raise CosError(403, "AccessDenied", "Anonymous requests are not allowed here")
-        if request.headers.get("authorization", "").startswith("AWS4-"):
-            raise CosError(405, "MethodNotAllowed", "The sandbox does not implement S3 signatures")
         missing = [name for name in FIELDS if name not in claim]
         if missing:
             raise CosError(403, "AccessDenied", f"The signature lacks {missing[0]}")
@@ -109,18 +110,26 @@ class Authenticator:
         )
         # Neither a link [doc 440/35217] nor a header need cover the host: see the SDK's `SignHost`.
         header_names = _names(claim["q-header-list"])
-        signed = http_string(
-            request.method,
-            request.path,
-            _signed_values(
-                _names(claim["q-url-param-list"]), {n.lower(): v for n, v in request.query.items()}
-            ),
-            _signed_values(header_names, {**request.headers, "host": request.host}),
+        parameters = _signed_values(
+            _names(claim["q-url-param-list"]), {n.lower(): v for n, v in request.query.items()}
         )
+        # With the port of the Host header, if it has one, or without.
+        hosts = dict.fromkeys((request.headers.get("host", ""), request.host))
+        candidates = [
+            http_string(
+                request.method,
+                request.path,
+                parameters,
+                _signed_values(header_names, {**request.headers, "host": host}),
+            )
+            for host in hosts
+        ]
         key = sign_key(principal.credentials.secret_key, claim["q-key-time"])
-        if not hmac.compare_digest(
-            signature_of(key, claim["q-sign-time"], signed), claim["q-signature"]
+        if not any(
+            hmac.compare_digest(signature_of(key, claim["q-sign-time"], each), claim["q-signature"])
+            for each in candidates
         ):
+            signed = candidates[-1]
             # The strings that were signed here, as in COS, to show where the two sides differ.
             raise _mismatch(
                 StringToSign=_string_to_sign(claim["q-sign-time"], signed), FormatString=signed
@@ -155,6 +164,12 @@ class Authenticator:
         return principal
 
 
+def _is_signed_for_s3(request: WireRequest) -> bool:
+    """Whether the signature is one of S3's, version 2 or 4, in the header or in a link."""
+    in_header = request.headers.get("authorization", "").startswith(("AWS4-", "AWS "))
+    return in_header or any(name in request.query for name in ("X-Amz-Signature", "AWSAccessKeyId"))
+
+
 def claim_in(request: WireRequest) -> tuple[str, dict[str, str]]:
     """Return where the signature is, and its fields, without verifying them."""
     if authorization := request.headers.get("authorization"):
@@ -167,9 +182,10 @@ def claim_in(request: WireRequest) -> tuple[str, dict[str, str]]:
 def check_period(period: str) -> None:
     """Check a validity period against real time, because the client's own clock defined it."""
     start, _, end = period.partition(";")
-    if not (start.isdigit() and end.isdigit()):
+    begins, ends = whole_number(start), whole_number(end)
+    if begins is None or ends is None:
         raise CosError(403, "AccessDenied", "The signature's time must be start;end")
-    if not int(start) <= time.time() <= int(end):
+    if not begins <= time.time() <= ends:
         raise CosError(403, "AccessDenied", "Request has expired")
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from ...clock import Clock, http_date
+from ...numerals import whole_number
 from ...wire import Reply
 from .. import request_body
 from ..errors import CosError
@@ -63,9 +64,9 @@ class Archive:
         if stored.storage_class not in _ARCHIVED:
             raise CosError(403, "InvalidObjectState", "Only an archived object can be restored")
         tree = await request_body.read(operation.request, "RestoreRequest")
-        days = tree.findtext("Days", "")
-        if not days.isdigit() or not 1 <= int(days) <= _MAX_DAYS:
+        days = whole_number(tree.findtext("Days"))
+        if days is None or not 1 <= days <= _MAX_DAYS:
             raise request_body.malformed(f"Days must be between 1 and {_MAX_DAYS}")
-        until = self._clock.now() + timedelta(days=int(days))
+        until = self._clock.now() + timedelta(days=days)
         operation.bucket.update_attributes(stored, restored_until=until)
         return Reply(202 if stored.restored_until is None else 200)

@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from ..errors import CosError
 from ..store import StoredObject
 
-_BYTE_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_BYTE_RANGE = re.compile(r"bytes=([0-9]{0,100})-([0-9]{0,100})")
 
 
 def is_unmodified(stored: StoredObject, headers: Mapping[str, str]) -> bool:

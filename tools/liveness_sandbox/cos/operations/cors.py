@@ -8,6 +8,7 @@ from functools import lru_cache
 from xml.etree import ElementTree
 
 from ...cam.conditions import wildcard
+from ...numerals import whole_number
 from ...wire import Reply, WireRequest
 from .. import request_body
 from ..errors import CosError
@@ -132,5 +133,5 @@ def _check(rule: ElementTree.Element) -> None:
         raise CosError(400, "InvalidArgument", f"{unknown[0]} is not an AllowedMethod")
     if wrong := [origin for origin in origins if origin.count("*") > 1]:
         raise CosError(400, "InvalidArgument", f"{wrong[0]}: an AllowedOrigin has at most one *")
-    if not rule.findtext("MaxAgeSeconds", "0").isdecimal():
+    if whole_number(rule.findtext("MaxAgeSeconds", "0")) is None:
         raise CosError(400, "InvalidArgument", "MaxAgeSeconds must be an integer")

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from aiohttp import BodyPartReader
 
@@ -46,16 +47,64 @@ async def read(request: WireRequest, blobs: BlobStore) -> PostedForm:
     )
 
 
-def policy(fields: Mapping[str, str], clock: Clock) -> bytes:
-    """Return the policy that the form signs, if it has not expired. Its conditions are ignored."""
+@dataclass(frozen=True)
+class Policy:
+    """What a form signs: the text, and the conditions that it must meet (436/14690)."""
+
+    raw: bytes
+    conditions: list[Any]
+
+    def require_met(self, form: PostedForm, bucket: str) -> None:
+        """Raise CosError unless the form is as its policy says."""
+        # The policy calls the period q-sign-time, the form q-key-time.
+        period = form.fields.get("q-key-time", "")
+        known = {**form.fields, "key": form.key, "bucket": bucket, "q-sign-time": period}
+        for condition in self.conditions:
+            match condition:
+                case ["content-length-range", int() as least, int() as most]:
+                    _require_size(form.blob.size, least, most)
+                case ["starts-with", str() as name, str() as start] if name.startswith("$"):
+                    _require(name[1:], known.get(name[1:].lower(), "").startswith(start))
+                case ["eq", str() as name, str() as value] if name.startswith("$"):
+                    _require(name[1:], known.get(name[1:].lower()) == value)
+                case dict():
+                    for name, value in condition.items():
+                        _require(name, known.get(name.lower()) == value)
+                case _:
+                    raise _malformed()
+
+
+def policy(fields: Mapping[str, str], clock: Clock) -> Policy:
+    """Return the policy that the form signs, if it has not expired."""
     try:
         raw = base64.b64decode(fields.get("policy", ""), validate=True)
-        expiration = datetime.fromisoformat(json.loads(raw)["expiration"].replace("Z", "+00:00"))
+        document = json.loads(raw)
+        expiration = datetime.fromisoformat(document["expiration"].replace("Z", "+00:00"))
+        conditions = document["conditions"]
+        expired = expiration <= clock.now()
     except (binascii.Error, ValueError, KeyError, TypeError, AttributeError):
-        raise CosError(403, "AccessDenied", "The policy of the form is malformed") from None
-    if expiration <= clock.now():
+        raise _malformed() from None
+    if not isinstance(conditions, list):
+        raise _malformed()
+    if expired:
         raise CosError(403, "AccessDenied", "Policy has expired")
-    return raw
+    return Policy(raw, conditions)
+
+
+def _require(name: str, is_met: bool) -> None:
+    if not is_met:
+        raise CosError(403, "AccessDenied", f"Condition key {name} doesn't match the value")
+
+
+def _require_size(size: int, least: int, most: int) -> None:
+    """436/39963."""
+    if not least <= size <= most:
+        code = "EntityTooSmall" if size < least else "EntityTooLarge"
+        raise CosError(400, code, "Condition key content-length-range doesn't match the value")
+
+
+def _malformed() -> CosError:
+    return CosError(403, "AccessDenied", "The policy of the form is malformed")
 
 
 async def _chunks(part: BodyPartReader) -> AsyncIterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from ...numerals import whole_number
 from ...wire import Reply
 from .. import request_body
 from ..errors import CosError
@@ -74,7 +75,8 @@ def _check_rule(rule: ElementTree.Element) -> None:
     if {"Days", "Date"} <= elements:
         raise _invalid("A rule cannot have both Days and Date")
     for days in rule.findall("Expiration/Days"):
-        if not (days.text or "").isdecimal() or not 1 <= int(days.text or "") <= MAX_DAYS:
+        number = whole_number(days.text)
+        if number is None or not 1 <= number <= MAX_DAYS:
             raise _invalid(f"Days of Expiration must be from 1 to {MAX_DAYS}")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from ...clock import iso_date
+from ...numerals import whole_number
 from ...wire import Reply
 from ..errors import CosError
 from ..markup import Markup, document, element
@@ -106,10 +107,10 @@ def count(
     default: int | None = None,
 ) -> int:
     """Return a number in the query, which is `default` if absent, or else the maximum."""
-    text = query.get(name) or str(maximum if default is None else default)
-    if not text.isdigit() or int(text) < minimum or (maximum is not None and int(text) > maximum):
+    number = whole_number(query.get(name) or str(maximum if default is None else default))
+    if number is None or number < minimum or (maximum is not None and number > maximum):
         raise CosError(400, "InvalidArgument", f"{name} is out of range")
-    return int(text)
+    return number
 
 
 def common_prefix(key: str, prefix: str, delimiter: str) -> str:

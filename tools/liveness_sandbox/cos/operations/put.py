@@ -9,6 +9,7 @@ from ...clock import Clock, iso_date
 from ...hosts import object_url
 from ...wire import Reply, WireRequest
 from .. import access
+from ..catalogue import require_served
 from ..errors import CosError
 from ..markup import document, element
 from ..signature import Authenticator
@@ -109,16 +110,13 @@ class UploadOperations:
     async def post_form(self, request: WireRequest, bucket: Bucket) -> Reply:
         """POST Object, the upload of a browser form (436/14690)."""
         posted = await form.read(request, self._store.blobs)
-        identity = self._authenticator.identify_form(
-            posted.fields, form.policy(posted.fields, self._clock)
-        )
-        if identity.principal.appid != bucket.appid:
-            raise CosError(403, "AccessDenied", "Access Denied.")
-        resource = access.resource_of(bucket.region, bucket.name, posted.key)
-        access.require(identity.principal, ("PostObject",), resource, request, posted.fields)
-        operation = Operation(request, bucket, posted.key, identity)
-        attributes = parse_attributes(posted.fields, bucket)
-        check_key(posted.key)
+        try:
+            operation = self._authorize_form(request, bucket, posted)
+            attributes = parse_attributes(posted.fields, bucket)
+            check_key(posted.key)
+        except CosError:
+            posted.blob.release()
+            raise
         stored = commit(
             operation,
             describe(posted.key, posted.blob, attributes, self._clock),
@@ -137,6 +135,19 @@ class UploadOperations:
             element("ETag", stored.etag),
         )
         return Reply(201, document(body), {**XML, **headers})
+
+    def _authorize_form(
+        self, request: WireRequest, bucket: Bucket, posted: form.PostedForm
+    ) -> Operation:
+        policy = form.policy(posted.fields, self._clock)
+        identity = self._authenticator.identify_form(posted.fields, policy.raw)
+        if identity.principal.appid != bucket.appid:
+            raise CosError(403, "AccessDenied", "Access Denied.")
+        resource = access.resource_of(bucket.region, bucket.name, posted.key)
+        access.require(identity.principal, ("PostObject",), resource, request, posted.fields)
+        policy.require_met(posted, bucket.name)
+        require_served(posted.fields)
+        return Operation(request, bucket, posted.key, identity)
 
 
 def _copies(directive: str) -> bool:
