@@ -45,7 +45,8 @@ class Commands(click.Group):
     """A group of commands whose error messages are printable, whatever they quote.
 
     What cannot be printed does not end the work: a command whose standard output is full finishes,
-    then says so and exits with 1. With none at all it works in silence.
+    then says so and exits with 1. With none at all it works in silence. A question that nobody can
+    answer is an error.
     """
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -56,7 +57,7 @@ class Commands(click.Group):
         except OSError as error:
             if error.errno not in _OUTPUT_ERRORS or error.filename is not None:
                 raise
-            _give_up_output(error)
+            _give_up_output(error, "standard output, or a file")  # which, it does not say
             sys.exit(1)
         except SystemExit as end:
             if _lost and not end.code:
@@ -72,12 +73,12 @@ class Commands(click.Group):
             return super().invoke(ctx)
 
 
-def _give_up_output(error: OSError) -> None:
-    """Say once that standard output is lost, and discard the rest."""
+def _give_up_output(error: OSError, what: str = "standard output") -> None:
+    """Say once what could not be written, and discard the rest of the output."""
     if not _lost:
         _lost.append(error)
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        click.echo(f"Error: cannot write to standard output: {error.strerror}", err=True)
+        click.echo(f"Error: cannot write to {what}: {error.strerror}", err=True)
 
 
 @contextmanager
@@ -87,6 +88,11 @@ def _printable_errors() -> Iterator[None]:
     except click.ClickException as error:
         vars(error)["message"] = printable_lines(error.message + _hint(error))
         raise
+    except click.Abort as abort:
+        if not isinstance(abort.__context__, EOFError):
+            raise
+        click.echo(err=True)  # after the question
+        raise click.ClickException("nobody can answer here: --yes does not ask") from None
 
 
 def _hint(error: click.ClickException) -> str:
