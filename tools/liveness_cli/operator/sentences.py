@@ -90,7 +90,7 @@ _PARKED_ZH: Mapping[ParkReason, str] = {
     ParkReason.RECONCILE: "对账发现没有事件处理完这对文件",
     ParkReason.INPUTS_UNSTABLE: "处理过程中输入不断变化",
     ParkReason.THROTTLED: "人脸核身接口超过请求频率",
-    ParkReason.BREAKER_OPEN: "人脸核身接口没有回答，暂不调用",
+    ParkReason.BREAKER_OPEN: "正在熔断：除探测外不调用接口",
     ParkReason.SPACED: "上次受挫之后的等待尚未结束",
     ParkReason.PACKAGE_IN_USE: "另一对文件可能正以同一数据包核验",
     ParkReason.UNREACHABLE: "无法连接人脸核身接口；没有发出调用",
@@ -213,6 +213,16 @@ SENTENCES: Mapping[str, Text] = {
         "正在熔断（{cause}）：在得到回答之前，每次只为一对文件调用，作为探测。"
         "下一次调用（可能计费）最早{when}发出。",
     ),
+    "refused-action": Text(
+        "Correct what the reason says, which is the account's and not this pair's; the next drain "
+        "then goes on by itself. To try this pair at once: liveness retry {name}",
+        "请按原因所述排除账号的问题（与这对文件本身无关），之后的清理会自动继续。"
+        "如需立即重试这对文件：liveness retry {name}",
+    ),
+    "key-action": Text(
+        "That is a key, and not a pair id: liveness explain {name}",
+        "这是对象键，不是配对 ID：liveness explain {name}",
+    ),
     "ready-action": Text("Make it now: liveness retry {name}", "立即调用：liveness retry {name}"),
     "lease-action": Text(
         "Make it as soon as the last call's lease expires, in {left}: liveness retry {name}",
@@ -284,7 +294,7 @@ SENTENCES: Mapping[str, Text] = {
     "of-other-content": Text(" (of other content)", "（属于其他内容）"),
     "marker": Text("due {due}{failures}: {reason}", "{due} 到期{failures}：{reason}"),
     "marker-failures": Text(", processed {times} without success", "，已处理 {times}而未成功"),
-    "marker-detail": Text("{detail}", "{detail}"),
+    "marker-error": Text("{reason}: {detail}", "{reason}：{detail}"),
     "marker-damaged": Text("damaged", "已损坏"),
     "claim": Text("attempt {number}{by}", "第 {number} 次尝试{by}"),
     "by": Text(" by invocation {owner}", "，由函数调用 {owner}"),
