@@ -77,7 +77,7 @@ def test_an_explanation_in_chinese_has_the_same_facts() -> None:
     snapshot = complete_pair()._replace(records=[claim(1), response()])
     english, chinese = explanation_of(snapshot), explanation_of(snapshot, CHINESE)
 
-    assert chinese["next"]["outlook"].startswith("回答已记录")
+    assert chinese["next"]["outlook"].startswith("响应已记录")
     assert [entry["kind"] for entry in chinese["timeline"]] == [
         entry["kind"] for entry in english["timeline"]
     ]
