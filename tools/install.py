@@ -63,7 +63,8 @@ def main() -> None:
             f"{environment} cannot be written ({error.strerror}): use a copy of "
             "this folder that belongs to you."
         )
-    print(f"Installed {packages} packages into {folder} in {time.monotonic() - began:.0f} s.")
+    noun = "package" if packages == 1 else "packages"
+    print(f"Installed {packages} {noun} into {folder} in {time.monotonic() - began:.0f} s.")
 
 
 def _fits(environment: Path, found: dict[str, Any]) -> bool:

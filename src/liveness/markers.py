@@ -38,7 +38,7 @@ class ParkReason(Enum):
     RECONCILE = "reconcile", "reconcile found that no event finished the pair"
     INPUTS_UNSTABLE = "inputs-unstable", "the inputs kept changing while being processed"
     THROTTLED = "throttled", "the face API is over its request rate"
-    BREAKER_OPEN = "breaker-open", "no calls are made: the face API gives no answers"
+    BREAKER_OPEN = "breaker-open", "the breaker is open: no calls are made but probes"
     SPACED = "spaced", "the pause since the last set-back is not over"
     PACKAGE_IN_USE = "package-in-use", "another pair may be judged with the same package"
     UNREACHABLE = "unreachable", "the face API cannot be reached; no call was sent", True

@@ -595,6 +595,12 @@ def test_a_broken_part_fails_its_check_and_no_other(
     assert findings[check]["fix"]
 
 
+def test_it_advises_memory_that_the_platform_accepts(installation: Installation) -> None:
+    installation.deploy(memory_mb=128)
+
+    assert "memorySize in serverless.yml to 256 or more" in installation.findings(1)["cpu"]["fix"]
+
+
 @pytest.mark.parametrize(
     ("action", "change", "check", "message"),
     [

@@ -308,6 +308,39 @@ def test_an_open_breaker_lets_only_probes_through(probe: float, text: str) -> No
     assert text in outlook_of(snapshot)
 
 
+@pytest.mark.parametrize(
+    ("reason", "cause", "is_of_account"),
+    [
+        (ParkReason.MISCONFIGURED, None, True),
+        (ParkReason.THROTTLED, "refused", True),
+        (ParkReason.THROTTLED, "unanswered", False),
+        (ParkReason.THROTTLED, None, False),
+    ],
+)
+def test_what_is_wrong_with_the_account_is_corrected_before_a_pair_is_retried(
+    reason: ParkReason, cause: str | None, is_of_account: bool
+) -> None:
+    marker = Marker("", NOW + 40, "anna", reason, "ResourceUnavailable.InArrears")
+    breaker = BreakerState(cause, NOW - 100, 1, NOW + 60) if cause else None
+    snapshot = complete_pair()._replace(markers=[marker], breaker=breaker)
+
+    value = explanation_of(snapshot)
+
+    action = value["next"]["action"]
+    assert action.startswith("Correct what the reason says") == is_of_account
+    assert action.endswith("liveness retry anna")
+    lead = f"{reason.text}: " if reason.is_error else ""
+    assert value["parked"]["text"] == f"{lead}ResourceUnavailable.InArrears"
+
+
+def test_the_key_of_an_input_is_not_taken_for_a_pair_id() -> None:
+    key = "liveness/incoming/anna/live.bin"
+
+    value = explanation_of(pair()._replace(pair_id=key))
+
+    assert value["next"]["action"] == "That is a key, and not a pair id: liveness explain anna"
+
+
 def test_what_a_running_call_leaves_behind_is_foreseen() -> None:
     claims = [claim(1, 9000), claim(2, 5000), claim(3, age=5)]
     snapshot = complete_pair()._replace(records=claims)
@@ -344,7 +377,7 @@ def test_entries_of_the_same_second_are_in_causal_order() -> None:
         ("grant", "one more attempt granted by invocation request-1"),
         ("claim", "attempt 4 by invocation request-1"),
         ("response", "attempt 4: Success"),
-        ("marker", "due 2027-01-15T08:01:00Z"),
+        ("marker", "due 2027-01-15 08:01:00"),
     ]
 
 

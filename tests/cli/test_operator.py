@@ -340,7 +340,7 @@ def test_explain_prints_one_page(cloud: Cloud, operator: Operator) -> None:
         "attempts 1 attempt, 3 allowed",
         "submissions 1 of at most 5; 0 calls possibly billed for all of them",
         "parked RequestLimitExceeded: The verification service is busy. It will be tried again;",
-        "nothing needs to be done.; since <time>; next try <time>;",
+        "nothing needs to be done; since <time>; next try <time>;",
         "set-backs 0 of 11, attempts without a reply 0 of 3",
         "",
         "Timeline",

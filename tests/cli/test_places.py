@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from liveness.cloud import connections
@@ -100,6 +102,19 @@ def test_two_spellings_of_a_key_must_not_differ(
     assert "one value" not in called.output
     assert "another value" not in called.output
     assert cloud.sandbox.requests == []
+
+
+@pytest.mark.usefixtures("environment")
+def test_an_env_file_that_only_a_deployment_reads_is_pointed_out(
+    liveness: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("liveness_cli.environment.ROOT", tmp_path)
+    monkeypatch.delenv("LIVENESS_BUCKET")
+    without = liveness("status").stderr
+    (tmp_path / ".env").write_text("LIVENESS_BUCKET=faces-1250000000\n")
+
+    assert "set -a" not in without
+    assert f"set -a; . {tmp_path}/.env; set +a" in liveness("status").stderr
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ SOURCES = "".join(
     (PACKAGE / f"{name}.py").read_text(encoding="utf-8") for name in ("outlook", "timeline")
 )
 # What stays as it is: commands, settings and names.
-NAMES = re.compile(r"liveness retry \S+|LIVENESS_\w+(=\w+)?|COS|ID|Unicode|{\w+}")
+NAMES = re.compile(r"liveness (retry|explain) \S+|LIVENESS_\w+(=\w+)?|COS|ID|Unicode|{\w+}")
 
 
 def test_both_languages_have_the_same_values() -> None:
@@ -70,14 +70,14 @@ def test_counts_and_durations_are_put_into_words() -> None:
 
 
 def test_what_others_wrote_is_no_template() -> None:
-    assert render(say("marker-detail", detail="{secret} {0}")) == "{secret} {0}"
+    assert render(say("marker-error", reason="r", detail="{secret} {0}")) == "r: {secret} {0}"
 
 
 def test_an_explanation_in_chinese_has_the_same_facts() -> None:
     snapshot = complete_pair()._replace(records=[claim(1), response()])
     english, chinese = explanation_of(snapshot), explanation_of(snapshot, CHINESE)
 
-    assert chinese["next"]["outlook"].startswith("回答已记录")
+    assert chinese["next"]["outlook"].startswith("响应已记录")
     assert [entry["kind"] for entry in chinese["timeline"]] == [
         entry["kind"] for entry in english["timeline"]
     ]

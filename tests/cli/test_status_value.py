@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from liveness.breaker import BreakerState
 from liveness.markers import ParkReason
 from liveness.settings import read_settings
 from liveness_cli.operator.snapshot import (
@@ -19,7 +20,7 @@ from liveness_cli.operator.snapshot import (
     Slot,
 )
 from liveness_cli.operator.status import status_of
-from liveness_cli.text import format_duration, pluralize, printable, redact
+from liveness_cli.text import format_duration, format_time, pluralize, printable, redact
 
 NOW = 1_800_000_000.0
 SETTINGS = read_settings(
@@ -185,7 +186,7 @@ def test_a_repeated_error_is_listed_once() -> None:
     value = status_of(EMPTY._replace(markers=[*markers, waiting], results=[unreadable]))
 
     assert [(e["reason"], e["times"], e["pair_id"]) for e in value["last_errors"]] == [
-        ("COS PUT: 503", 3, "a"),
+        ("processing the pair raised an error: COS PUT: 503", 3, "a"),
         ("unreadable", 1, "e"),
     ]
 
@@ -241,3 +242,12 @@ def test_cleaning_a_foreign_text_takes_no_time_that_grows_faster_than_the_text()
 
 def test_control_characters_are_escaped() -> None:
     assert printable("\x1b[31m会话\u202e\n") == "\\u001b[31m会话\\u202e\\n"
+
+
+@pytest.mark.parametrize(("probe", "shown"), [(60, 60), (-60, 0), (-NOW, 0)])
+def test_the_next_probe_is_not_in_the_past(probe: float, shown: float) -> None:
+    breaker = BreakerState("unanswered", NOW - 100, 1, NOW + probe)
+
+    value = status_of(EMPTY._replace(breaker=breaker))
+
+    assert value["breaker"]["next_probe"] == format_time(NOW + shown)

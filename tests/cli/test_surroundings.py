@@ -84,14 +84,18 @@ def test_without_a_standard_output_a_command_works_in_silence(arguments: list[st
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs Linux's /dev/full")
-@pytest.mark.parametrize("arguments", [["run"], ["--help"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [(["run"], "standard output"), (["--help"], "standard output, or a file")],
+    ids=["run", "help"],
+)
 def test_a_full_standard_output_is_one_sentence_at_the_end(
-    arguments: list[str], tmp_path: Path
+    arguments: list[str], what: str, tmp_path: Path
 ) -> None:
     status, errors = output_to(f">{FULL}", *arguments)
 
     assert status == 1
-    assert errors == "Error: cannot write to standard output: No space left on device\n"
+    assert errors == f"Error: cannot write to {what}: No space left on device\n"
     if arguments == ["run"]:
         assert (tmp_path / "build/run/sample/result.json").exists(), "the work was done"
 

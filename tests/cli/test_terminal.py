@@ -141,6 +141,23 @@ def test_an_error_of_any_command_is_escaped() -> None:
     assert forbidden_in(output) == []
 
 
+def test_a_question_that_nobody_can_answer_names_the_option_that_does_not_ask() -> None:
+    @click.command()
+    def asks() -> None:
+        click.confirm("Go on?", abort=True, err=True)
+
+    main.add_command(asks)
+    try:
+        unanswered = CliRunner().invoke(main, ["asks"], input="")
+        declined = CliRunner().invoke(main, ["asks"], input="n\n")
+    finally:
+        del main.commands["asks"]
+
+    assert (unanswered.exit_code, declined.exit_code) == (1, 1)
+    assert unanswered.stderr.endswith("\nError: nobody can answer here: --yes does not ask\n")
+    assert "--yes" not in declined.stderr
+
+
 def test_one_module_prints() -> None:
     """Anything else could forget to escape."""
     folder = Path(liveness_cli.__file__).parent

@@ -63,6 +63,11 @@ def variables(**values: str) -> Change:
     [
         (lambda inputs: inputs.update(timeout=59), "timeout is 59 s: give 60 to 900"),
         (lambda inputs: inputs.update(timeout=901), "timeout is 901 s: give 60 to 900"),
+        (lambda inputs: inputs.update(memorySize=250), "give 64, or a multiple of 128 up to 3072"),
+        (lambda inputs: inputs.update(memorySize=3200), "memorySize is 3200 MB"),
+        (lambda inputs: inputs.update(memorySize=0), "memorySize is 0 MB"),
+        (lambda inputs: inputs.update(memorySize=64), None),
+        (lambda inputs: inputs.update(initTimeout=1), "initTimeout is 1 s: give 3 to 300"),
         (lambda inputs: inputs.update(region="ap-guangzhou"), "the face API exists in"),
         (variables(LIVENESS_TRESHOLD="80"), "LIVENESS_TRESHOLD is not a known setting"),
         (variables(LIVENESS_ENDPOINT_SCHEME="http"), "it is for the sandbox only"),
@@ -84,6 +89,10 @@ def variables(**values: str) -> Change:
         (lambda inputs: cos(inputs).update(events="cos:ObjectCreated:Put"), "give cos:Object"),
         (lambda inputs: timer(inputs, "drain").update(enable=False), "a timer trigger is not"),
         (lambda inputs: timer(inputs, "drain").update(argument="dry"), "['dry', 'reconcile']"),
+        (
+            lambda inputs: timer(inputs, "drain").update(cronExpression="* * * * *"),
+            "the timer drain has the cronExpression '* * * * *': give 7 fields",
+        ),
         (lambda inputs: inputs["events"].pop(), "the timers' arguments are ['drain']"),
         (lambda inputs: inputs["events"].pop(0), "inputs that end in '/live.bin'"),
         (lambda inputs: split_trigger(inputs, "/live.bin"), "inputs that end in '/reference.png'"),
@@ -98,6 +107,52 @@ def test_what_breaks_the_manifest_is_reported(
     problems = find_problems(inputs)
 
     assert any(problem in each for each in problems) if problem else problems == [], problems
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda inputs: inputs.pop("name"), "inputs.name is missing"),
+        (lambda inputs: inputs.update(runtime=None), "inputs.runtime is missing"),
+        (lambda inputs: inputs.update(memorySize="lots"), "inputs.memorySize is 'lots': give a"),
+        (lambda inputs: inputs.update(timeout=True), "inputs.timeout is True: give a whole"),
+        (lambda inputs: inputs.pop("environment"), "inputs.environment.variables is missing"),
+        (lambda inputs: inputs.update(environment={}), "inputs.environment.variables is missing"),
+        (lambda inputs: inputs.pop("events"), "inputs.events is missing"),
+        (lambda inputs: inputs.update(events={}), "inputs.events is missing"),
+        (lambda inputs: inputs["events"].append("timer"), "inputs.events[3] is 'timer': give cos"),
+        (lambda inputs: inputs["events"].append({"cos": None}), "[3].cos.parameters is missing"),
+        (
+            lambda inputs: timer(inputs, "drain").pop("cronExpression"),
+            "inputs.events[1].timer.parameters.cronExpression is missing",
+        ),
+        (lambda inputs: cos(inputs).pop("filter"), "[0].cos.parameters.filter is missing"),
+        (lambda inputs: cos(inputs).update(filter="all"), "filter needs a prefix and a suffix"),
+        (lambda inputs: cos(inputs)["filter"].pop("suffix"), "filter needs a prefix and a suffix"),
+    ],
+)
+def test_what_is_missing_or_of_another_kind_is_named(
+    inputs: Inputs, change: Change, problem: str
+) -> None:
+    change(inputs)
+
+    (found,) = find_problems(inputs)
+
+    assert problem in found
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("inputs\n  name: a", "^serverless.yml is not YAML, line 2, column 7: mapping values are"),
+        ("name: liveness", "^serverless.yml has no part `inputs`"),
+        ("", "^serverless.yml has no part `inputs`"),
+        ("inputs: []", "^serverless.yml has no part `inputs`"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read_is_reported(text: str, problem: str) -> None:
+    with pytest.raises(ManifestError, match=problem):
+        read_manifest(text, FILLED_IN)
 
 
 def test_every_problem_is_reported_at_once(inputs: Inputs) -> None:

@@ -182,7 +182,7 @@ def observed(**changes: Any) -> Observed:
         second_check=Invoked({}, None, ("{}",), 90.0),
         pair_id=pair_id,
         came_by_event=True,
-        result={"reason": {"code": "Success"}},
+        result={"reason": {"code": "Success"}, "api": {"result": "Success"}},
         repeated=Invoked({}, None, (json.dumps({"pair_id": pair_id}, ensure_ascii=False),)),
         created=[True, *[False] * 19],
         transfer="presign",
@@ -194,7 +194,17 @@ def observed(**changes: Any) -> Observed:
     ("changes", "number", "answer"),
     [
         ({}, 0, "yes"),
-        ({"result": {"reason": {"code": "FailedOperation.DownLoadError"}}}, 0, "no"),
+        (
+            {
+                "result": {
+                    "reason": {"code": "FailedOperation.DownLoadError"},
+                    "api": {"result": ""},
+                }
+            },
+            0,
+            "no",
+        ),
+        ({"result": {"reason": {"code": "PackageReused"}, "api": None}}, 0, "unknown"),
         ({"result": None}, 0, "unknown"),
         ({"transfer": "upload"}, 0, "unknown"),
         ({"came_by_event": False}, 1, "no"),

@@ -116,6 +116,14 @@ def test_a_shared_role_is_left_to_both_and_taken_from_none(deployment: Deploymen
     assert states["role liveness-function"] == "left"
 
 
+def test_a_new_version_of_a_function_that_is_stopped(deployment: Deployment) -> None:
+    deployment.deploy("--yes")
+    deployment.scf("PutReservedConcurrencyConfig", ReservedConcurrencyMem=0)
+    deployment.manifest["inputs"]["memorySize"] = 512
+
+    assert "a new version could not check itself" in refused(deployment)
+
+
 @pytest.mark.parametrize("status", ["Enabled", "Suspended"])
 def test_a_bucket_with_versions(deployment: Deployment, status: str) -> None:
     deployment.sandbox.create_bucket("versions-1250000000", versioning=status)

@@ -12,8 +12,10 @@ import zipfile
 from modulefinder import ModuleFinder
 from pathlib import Path, PurePosixPath
 
+import click
 import pytest
 
+from liveness_cli.deploy import package as deployed
 from liveness_package.pins import Pin, PinError, fetch, read_pins
 from liveness_package.selection import reachable_modules, select
 from tests.conftest import ROOT
@@ -169,6 +171,20 @@ def test_the_lack_of_python_310_is_reported(package: Path, tmp_path: Path) -> No
         "function.cdx.json",
         "function.zip",
     }
+
+
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
+    output = tmp_path / "build"
+    output.write_text("not a folder")
+    (tmp_path / "requirements.txt").touch()
+
+    command = [sys.executable, "-m", "liveness_package", "--output", str(output)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert done.stderr == f"No package was made in {output}: File exists\n"
+    with pytest.raises(click.ClickException, match=r"no package was made in .*/build: "):
+        deployed.make_package(tmp_path)
 
 
 def test_only_python_files_of_src_ship(tmp_path: Path) -> None:

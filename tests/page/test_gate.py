@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from urllib.parse import urlencode
 
@@ -37,6 +38,16 @@ def test_without_the_cookie_nothing_is_answered(page: Reviewing) -> None:
         assert "faces-" not in answer.text, "not even the bucket's name"
         wrong = {"Cookie": f"{page.gate.cookie}=guess"}
         assert page.ask(path(page, below), headers=wrong, signed_in=False).status == 403
+
+
+def test_the_icon_that_a_browser_loads_is_the_pages_own(page: Reviewing) -> None:
+    page.session()
+    (address,) = re.findall(r'<link rel="icon" href="([^"]+)"', page.ask(path(page, "")).text)
+
+    icon = page.ask(address)
+
+    assert icon.status == 200
+    assert icon.headers["content-type"].startswith("image/svg+xml")
 
 
 def test_outside_the_folder_nothing_is_answered(page: Reviewing) -> None:

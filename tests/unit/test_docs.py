@@ -17,6 +17,7 @@ import pytest
 from jsonschema import validate
 
 from liveness.logs import EVENTS
+from liveness.markers import ParkReason
 from liveness.settings import SETTING_NAMES, read_settings
 from liveness_cli.main import main
 from liveness_cli.permissions.roles import policy_of_pair, to_json
@@ -200,6 +201,13 @@ def test_the_readme_is_short(name: str) -> None:
 def test_every_log_event_is_listed() -> None:
     rows = page("docs/operating.md").table("event", "meaning")
     assert {name: row[0] for name, row in rows.items()} == EVENTS
+
+
+def test_every_park_reason_is_listed_and_says_whether_it_is_an_error() -> None:
+    rows = page("docs/operating.md").table("code", "meaning", "kind")
+    assert {name: row[1] == "error" for name, row in rows.items()} == {
+        reason.code: reason.is_error for reason in ParkReason
+    }
 
 
 def test_every_setting_is_listed_with_its_default() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import uuid
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -26,6 +27,7 @@ from liveness.store import (
     StoredObject,
 )
 
+from .checkout import ROOT
 from .errors import InvalidUsage
 from .terminal import echo
 
@@ -147,6 +149,7 @@ def load_target(environ: Mapping[str, str] = os.environ, *, announce: bool = Tru
     except SettingsError as error:
         problems = [*error.problems, *problems]
     if problems:
+        problems += _unread_file(environ)
         raise InvalidUsage("the environment is incomplete or invalid:\n  " + "\n  ".join(problems))
     if announce:
         echo(place_of(settings, environ), err=True)
@@ -155,6 +158,14 @@ def load_target(environ: Mapping[str, str] = os.environ, *, announce: bool = Tru
     credentials = Credentials(secret_id, secret_key, token or None)
     clients = CloudClients(clock, concurrency).connect(settings, credentials)
     return Target(environ, settings, clients, clock, concurrency)
+
+
+def _unread_file(environ: Mapping[str, str]) -> list[str]:
+    """Say how a .env that only a deployment reads is made available to every command."""
+    file = ROOT / ".env"
+    if environ.get("LIVENESS_BUCKET") or not file.is_file():
+        return []
+    return [f"for the values of .env: set -a; . {shlex.quote(str(file))}; set +a"]
 
 
 def place_of(settings: Settings, environ: Mapping[str, str]) -> str:

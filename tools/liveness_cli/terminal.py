@@ -47,7 +47,7 @@ class Commands(click.Group):
 
     What cannot be printed does not end the work: a command whose standard output is full finishes,
     says so and exits with 1. With none at all, or one that nobody reads any more, it works in
-    silence.
+    silence. A question that nobody can answer is an error.
     """
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -58,7 +58,7 @@ class Commands(click.Group):
         except OSError as error:
             if error.errno not in _OUTPUT_ERRORS or error.filename is not None:
                 raise
-            _give_up_output(error)
+            _give_up_output(error, "standard output, or a file")  # which, it does not say
             sys.exit(1)
         except SystemExit as end:
             if _lost and not end.code:
@@ -74,12 +74,12 @@ class Commands(click.Group):
             return super().invoke(ctx)
 
 
-def _give_up_output(error: OSError) -> None:
+def _give_up_output(error: OSError, what: str = "standard output") -> None:
     """Discard the rest of standard output, and say so once unless its reader has left."""
     _discard(1)
     if error.errno != errno.EPIPE and not _lost:
         _lost.append(error)
-        echo(f"Error: cannot write to standard output: {error.strerror}", err=True)
+        echo(f"Error: cannot write to {what}: {error.strerror}", err=True)
 
 
 def _discard(descriptor: int) -> None:
@@ -96,6 +96,11 @@ def _printable_errors() -> Iterator[None]:
     except click.ClickException as error:
         vars(error)["message"] = printable_lines(error.message + _hint(error))
         raise
+    except click.Abort as abort:
+        if not isinstance(abort.__context__, EOFError):
+            raise
+        click.echo(err=True)  # after the question
+        raise click.ClickException("nobody can answer here: --yes does not ask") from None
 
 
 def _hint(error: click.ClickException) -> str:

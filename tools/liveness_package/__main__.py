@@ -45,6 +45,8 @@ def main() -> None:
         )
     except PinError as error:
         sys.exit(f"No package was made: {error}")
+    except OSError as error:
+        sys.exit(f"No package was made in {options.output}: {error.strerror}")
     size = archive.stat().st_size / 1e6
     path = os.path.relpath(options.output)
     print(f"{archive.name}: {size:.2f} MB; {archive.name} and {archive.stem}/ are in {path}")

@@ -145,7 +145,8 @@ class _Plot(NamedTuple):
 
 def _plot(title: str, full_width: float, largest: float, label: Callable[[float], str]) -> _Plot:
     """Draw the vertical axis up to a round number."""
-    drawing, width = Drawing(full_width, _HEIGHT, title), full_width - _LEFT - _RIGHT
+    drawing = Drawing(full_width, _HEIGHT, title, "wide" if full_width == _WIDE else "half")
+    width = full_width - _LEFT - _RIGHT
     step = nice_step(largest)
     if isinstance(largest, int):
         step = max(1.0, step)

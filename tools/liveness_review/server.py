@@ -28,7 +28,11 @@ from .texts import TEXTS, Texts, preferred
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 # A form has a few hundred bytes; a note at most 500 characters.
 _MAX_FORM_BYTES = 16 * 1024
-_STATIC = {"review.css": "text/css", "review.js": "text/javascript"}
+_STATIC = {
+    "icon.svg": "image/svg+xml",
+    "review.css": "text/css",
+    "review.js": "text/javascript",
+}
 
 
 class Problem(Exception):

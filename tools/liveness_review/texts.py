@@ -114,7 +114,7 @@ TEXTS: Mapping[str, Text] = {
         "相似度 {similarity}（0 到 100），阈值 {threshold}",
     ),
     "pair_threshold": Text("threshold {threshold}", "阈值 {threshold}"),
-    "pair_answer": Text("The service's answer", "服务的回答"),
+    "pair_answer": Text("The service's answer", "服务的响应"),
     "pair_decide": Text("Decide", "作出决定"),
     "pair_note": Text("Note", "备注"),
     "pair_note_hint": Text("required for “Other”", "选择“其他”时必填"),
@@ -138,7 +138,7 @@ TEXTS: Mapping[str, Text] = {
         "至今 {total} 份内容中的第 {number} 份；最多核验 {limit} 份。可能计费的调用合计：{calls}。",
     ),
     "pair_submission_none": Text("The result counts no submission.", "该结果没有提交计数。"),
-    "pair_submission_unanswered": Text("no answer", "无回答"),
+    "pair_submission_unanswered": Text("no answer", "无响应"),
     "pair_package_reused": Text(
         "This liveness package was first submitted at {time}, for another pair.",
         "该活体数据包最早于 {time} 为另一配对提交过。",
@@ -171,7 +171,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     "pair_contradiction": Text(
         "The result was edited: the response on record says {status}, similarity {similarity}.",
-        "结果被修改过：记录的回答为 {status}，相似度 {similarity}。",
+        "结果被修改过：记录的响应为 {status}，相似度 {similarity}。",
     ),
     "pair_unreadable": Text(
         "result.json was not written by the function, or was edited: {reason}. Nothing of it is "
@@ -226,9 +226,9 @@ TEXTS: Mapping[str, Text] = {
     "state_gone": Text("Both inputs were deleted", "两个输入均已删除"),
     "state_waiting": Text("Waits for an input", "等待输入"),
     "state_invalid": Text("An input cannot be used", "输入不可用"),
-    "state_damaged": Text("A ledger record is damaged", "账本记录损坏"),
+    "state_damaged": Text("A ledger record is damaged", "台账记录损坏"),
     "state_failed": Text("Left to an operator", "等待运维人员处理"),
-    "state_answered": Text("Answered; about to be published", "已有回答，即将发布"),
+    "state_answered": Text("Answered; about to be published", "已有响应，即将发布"),
     "state_exhausted": Text("About to be given up", "即将放弃"),
     "state_ready": Text("Waits for its call", "等待调用"),
     "state_running": Text("A call is running", "调用进行中"),
@@ -237,10 +237,10 @@ TEXTS: Mapping[str, Text] = {
     "state_retake": Text("Final", "最终结果"),
     # Kinds of timeline entries
     "kind_input": Text("input", "输入"),
-    "kind_claim": Text("claim", "占用"),
+    "kind_claim": Text("claim", "认领"),
     "kind_released": Text("released", "释放"),
-    "kind_response": Text("response", "回答"),
-    "kind_late": Text("late answer", "迟到的回答"),
+    "kind_response": Text("response", "响应"),
+    "kind_late": Text("late answer", "迟到的响应"),
     "kind_grant": Text("grant", "授权"),
     "kind_marker": Text("marker", "标记"),
     "kind_result": Text("result", "结果"),
@@ -273,16 +273,16 @@ TEXTS: Mapping[str, Text] = {
     "overview_billed": Text("calls billed", "已计费调用"),
     "overview_possibly_billed": Text("calls possibly billed", "可能计费的调用"),
     "overview_decided": Text("decided by people", "人工决定"),
-    "overview_disputed": Text("{count} disputed", "{count} 条有分歧"),
+    "overview_disputed": Text(", {count} disputed", "，其中 {count} 条有分歧"),
     "overview_backlog": Text("Backlog, now", "积压（当前）"),
-    "overview_markers": Text("Pairs parked", "已暂存的配对"),
+    "overview_markers": Text("Pairs parked", "已挂起的配对"),
     "overview_due": Text("Due now", "已到期"),
     "overview_oldest": Text("Longest overdue", "最久逾期"),
     "overview_drainer": Text("Drained by", "处理实例"),
     "overview_no_drainer": Text("nobody at the moment", "当前没有"),
-    "overview_breaker": Text("Breaker", "熔断器"),
-    "overview_open": Text("open: {cause}", "已打开：{cause}"),
-    "overview_closed": Text("closed", "关闭"),
+    "overview_breaker": Text("Breaker", "熔断"),
+    "overview_open": Text("open: {cause}", "熔断中：{cause}"),
+    "overview_closed": Text("closed", "未熔断"),
     "cause_refused": Text("refused", "调用被拒绝"),
     "cause_unanswered": Text("unanswered", "没有回答"),
     "overview_no_backlog": Text("Cannot be read: {reason}", "无法读取：{reason}"),
@@ -294,7 +294,7 @@ TEXTS: Mapping[str, Text] = {
     ),
     "threshold_at": Text("Threshold", "阈值"),
     "threshold_current": Text(
-        "The function's threshold is {threshold}.", "函数当前的阈值为 {threshold}。"
+        "The threshold in this environment is {threshold}.", "当前环境中的阈值为 {threshold}。"
     ),
     "threshold_vendor": Text(
         "The vendor states a false accept rate of 0.1 % at 70 and of 0.01 % at 80.",
@@ -308,10 +308,10 @@ TEXTS: Mapping[str, Text] = {
     "threshold_fmr": Text("FMR: different person, and passed", "FMR：非同一人却通过"),
     "threshold_rate": Text(
         "{rate} % ({low}–{high} %), {errors} of {comparisons}",
-        "{rate}%（{low}–{high}%），{comparisons} 中的 {errors}",
+        "{rate}%（{low}–{high}%），{comparisons} 个中有 {errors} 个",
     ),
     "threshold_no_rate": Text("no data", "无数据"),
-    "threshold_unreliable": Text("– few errors", "– 错误数少"),
+    "threshold_unreliable": Text(" – few errors", "（错误数少）"),
     "threshold_rates": Text("Error rates where people decided", "人工决定样本上的错误率"),
     "threshold_nobody": Text(
         "Nobody has judged any two faces yet, so no error rate can be given.",

@@ -181,4 +181,4 @@ def _rate_text(texts: Texts, rate: Any) -> str:
         errors=rate.errors,
         comparisons=rate.comparisons,
     )
-    return text if rate.is_reliable else f"{text} {texts('threshold_unreliable')}"
+    return text if rate.is_reliable else f"{text}{texts('threshold_unreliable')}"

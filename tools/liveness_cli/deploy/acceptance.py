@@ -122,7 +122,11 @@ def _links(observed: Observed) -> Answer:
     if observed.result is None:
         return Answer(question, UNKNOWN, "there is no result; `liveness explain` shows why")
     code = str((observed.result.get("reason") or {}).get("code") or "")
-    return Answer(question, NO if is_about_link(code) else YES, "it fetched and judged the pair")
+    if not observed.result.get("api"):
+        return Answer(question, UNKNOWN, f"the result is {code}, and no call was answered")
+    if is_about_link(code):
+        return Answer(question, NO, f"it answered {code}")
+    return Answer(question, YES, "it fetched and judged the pair")
 
 
 def _output(observed: Observed) -> Answer:

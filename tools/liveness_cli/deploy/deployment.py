@@ -51,7 +51,11 @@ def deploy(options: Options) -> dict[str, Any]:
     """
     project = load_project(options.manifest)
     echo(place_of(project.manifest.settings, project.environ), err=True)
-    package = make_package(ROOT) if options.package is None else read_package(options.package)
+    if options.package is None:
+        echo("Building the package ...", err=True)
+        package = make_package(ROOT)
+    else:
+        package = read_package(options.package)
     if not package.is_compiled:
         echo(
             "No Python 3.10 found: the package has no bytecode, so every cold start compiles it.",
@@ -66,6 +70,7 @@ def deploy(options: Options) -> dict[str, Any]:
         notify=options.notify,
     )
     with interruptible(UNFINISHED):
+        echo("Reading the account ...", err=True)
         plan = read_plan(account, desired)
         value = _value(project, plan, options)
         if plan.refusals or options.dry_run:
@@ -75,6 +80,7 @@ def deploy(options: Options) -> dict[str, Any]:
             click.confirm("Apply these changes?", abort=True, err=True)
         value["error"] = _apply(account, plan, value["changes"], options.mend)
         if value["error"] is None:
+            echo("Checking the installation ...", err=True)
             value["doctor"] = _examine(project)
     return value
 

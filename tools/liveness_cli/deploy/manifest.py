@@ -100,8 +100,9 @@ def _unknown_parts(inputs: Mapping[str, Any]) -> Iterator[str]:
         yield f"inputs.{name} is not supported by `liveness deploy`: remove it"
     if inputs.get("namespace", NAMESPACE) != NAMESPACE:
         yield f"inputs.namespace is {inputs['namespace']!r}: give {NAMESPACE!r}"
-    for event in inputs["events"]:
-        for kind in set(event) - {"cos", "timer"}:
+    events = inputs.get("events")
+    for event in events if isinstance(events, list) else ():
+        for kind in set(event if isinstance(event, dict) else ()) - {"cos", "timer"}:
             yield f"a trigger is of the kind {kind!r}: give cos or timer"
 
 

@@ -33,6 +33,10 @@ def make_package(root: Path) -> Package:
         path = build_package(root, root / "build", compile_with=find_runtime())
     except PinError as error:
         raise click.ClickException(f"no package was made: {error}") from None
+    except OSError as error:
+        raise click.ClickException(
+            f"no package was made in {root / 'build'}: {error.strerror}"
+        ) from None
     return read_package(path)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from .actions import Release
 from .bucket_plan import bucket_changes
 from .change import Change
 from .desired import Desired
@@ -27,20 +28,31 @@ class Plan(NamedTuple):
 
 def make_plan(desired: Desired, found: Found) -> Plan:
     """Compare, and put the changes in an order in which nothing wakes what does not work yet."""
+    function = list(function_changes(desired, found))
     return Plan(
-        list(refusals(desired, found)),
+        [*refusals(desired, found), *_stopped(found.function, function)],
         [
             *bucket_changes(desired, found),
             *topic_changes(desired.manifest, found.logs),
             *policy_changes(desired, found),
             *role_changes(desired, found),
-            *function_changes(desired, found),
+            *function,
             *retry_changes(found.function),
             *trigger_changes(desired.manifest.triggers, found.function),
             *alarm_changes(desired.manifest, desired.notify, found.logs),
         ],
         list(_kept(found.function)),
     )
+
+
+def _stopped(function: FoundFunction | None, changes: Sequence[Change]) -> Iterator[str]:
+    """A version that cannot run cannot check itself, and looks as if it did not work."""
+    publishes = any(isinstance(change.action, Release) for change in changes)
+    if publishes and function is not None and function.reserved_mb == 0:
+        yield (
+            "the function is stopped (0 MB reserved), so a new version could not check itself: "
+            "`liveness configure --reserved-mb none` first, or deploy later"
+        )
 
 
 def _kept(function: FoundFunction | None) -> Iterator[str]:

@@ -91,7 +91,8 @@ def _release(
         actions.Release(desired.stamp, serving, published, outdated),
         risk=""
         if published is None
-        else "that version was rolled back, or did not pass its check before",
+        else "that version was rolled back, did not pass its check, or its deployment was "
+        "interrupted",
     )
 
 

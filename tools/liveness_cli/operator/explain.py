@@ -67,7 +67,7 @@ def explanation_of(snapshot: PairSnapshot, language: str = ENGLISH) -> dict[str,
                 "due": format_time(marker.due),
                 "parked": format_time(marker.parked_at),
                 "reason": marker.reason.code if marker.reason else None,
-                "detail": marker.text or None,
+                "detail": marker.detail or (marker.reason.text if marker.reason else None),
                 "deliveries": marker.deliveries,
             }
             for marker in snapshot.markers

@@ -9,8 +9,11 @@ import shlex
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from liveness.breaker import CallOutcome
 from liveness.history import History
 from liveness.inspection import IncompletePair, InvalidPair
+from liveness.keys import InputKey, read_input_key
+from liveness.markers import ParkReason
 from liveness.verdicts import TOO_MANY_SUBMISSIONS, outcome_of_response
 
 from ..text import redact
@@ -64,11 +67,10 @@ def _damaged(what: str) -> Outlook:
 
 def _incomplete(snapshot: PairSnapshot, missing: Sequence[str]) -> Outlook:
     if not snapshot.inputs and snapshot.result is None and not snapshot.records:
-        return Outlook(
-            "unknown",
-            _nothing("unknown"),
-            say("unknown-action"),
-        )
+        action, found = say("unknown-action"), read_input_key(snapshot.settings, snapshot.pair_id)
+        if isinstance(found, InputKey):
+            action = say("key-action", name=shlex.quote(found.pair_id))
+        return Outlook("unknown", _nothing("unknown"), action)
     if not snapshot.inputs:
         return Outlook(
             "gone",
@@ -184,7 +186,17 @@ def _callable(snapshot: PairSnapshot, ledger: LedgerView, name: str) -> Outlook:
     action = say("ready-action", name=name)
     if lease_left > 0:
         action = say("lease-action", left=Seconds(lease_left), name=name)
+    elif _is_refused(snapshot):
+        action = say("refused-action", name=name)
     return Outlook("ready", description, action, calls)
+
+
+def _is_refused(snapshot: PairSnapshot) -> bool:
+    """Whether an operator must act before any pair can be called for."""
+    latest = max(snapshot.markers, key=lambda marker: marker.parked_at or marker.due, default=None)
+    return (latest is not None and latest.reason is ParkReason.MISCONFIGURED) or (
+        snapshot.breaker is not None and snapshot.breaker.cause == CallOutcome.REFUSED.value
+    )
 
 
 def _running(snapshot: PairSnapshot, ledger: LedgerView, attempt: Attempt) -> Outlook:

@@ -248,7 +248,7 @@ def _parked(parked: Mapping[str, Any]) -> str:
     next_try = f"next try {_time(parked['next_try'])}" if parked["next_try"] else "no marker"
     text = parked["text"] or ("damaged marker" if parked["next_try"] else "nothing says why")
     return (
-        f"{text}; since {_time(parked['since'])}; {next_try}; "
+        f"{text.rstrip('.')}; since {_time(parked['since'])}; {next_try}; "
         f"set-backs {parked['setbacks']} of {parked['max_setbacks']}, "
         f"attempts without a reply {parked['unanswered_attempts']} of {parked['max_attempts']}"
     )

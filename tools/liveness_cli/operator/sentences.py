@@ -90,12 +90,12 @@ _PARKED_ZH: Mapping[ParkReason, str] = {
     ParkReason.TIME_EXHAUSTED: "本次函数调用剩余的时间不够一次接口调用",
     ParkReason.NO_CALL_SLOT: "本次函数调用超时之前没有可用的接口调用时段",
     ParkReason.DRAIN_ENDING: "接口调用开始之前，这次清理就会结束",
-    ParkReason.ATTEMPTS_EXHAUSTED: "尝试次数已用完；最后一次仍可能得到回答",
+    ParkReason.ATTEMPTS_EXHAUSTED: "尝试次数已用完；最后一次仍可能得到响应",
     ParkReason.LATE_WRITE: "一次未确认的写入仍可能生效",
     ParkReason.RECONCILE: "对账发现没有事件处理完这对文件",
     ParkReason.INPUTS_UNSTABLE: "处理过程中输入不断变化",
     ParkReason.THROTTLED: "人脸核身接口超过请求频率",
-    ParkReason.BREAKER_OPEN: "人脸核身接口没有回答，暂不调用",
+    ParkReason.BREAKER_OPEN: "正在熔断：除探测外不调用接口",
     ParkReason.SPACED: "上次受挫之后的等待尚未结束",
     ParkReason.PACKAGE_IN_USE: "另一对文件可能正以同一数据包核验",
     ParkReason.UNREACHABLE: "无法连接人脸核身接口；没有发出调用",
@@ -140,8 +140,8 @@ SENTENCES: Mapping[str, Text] = {
         "Every walk of this pair fails: its {what} is not as the function wrote it.",
         "这对文件的每次处理都会失败：{what}与函数写入的内容不符。",
     ),
-    "response-record": Text("response record", "回答记录"),
-    "late-record": Text("record of a late response", "迟到回答的记录"),
+    "response-record": Text("response record", "响应记录"),
+    "late-record": Text("record of a late response", "迟到响应的记录"),
     "damaged-action": Text(
         "Restore that record, or delete it if the pair may be paid for again.",
         "请恢复该记录；如果可以为这对文件再次付费，也可将其删除。",
@@ -181,15 +181,15 @@ SENTENCES: Mapping[str, Text] = {
     ),
     "unpublished": Text(
         "The response is recorded; it is published {when}, without another call.",
-        "回答已记录；将{when}发布，无需再次调用。",
+        "响应已记录；将{when}发布，无需再次调用。",
     ),
     "late": Text(
         "A late response is used and published {when}, without another call.",
-        "迟到的回答将{when}被采用并发布，无需再次调用。",
+        "迟到的响应将{when}被采用并发布，无需再次调用。",
     ),
     "late-failure": Text(
         "A late response, which is a failure, is used and published {when}, without another call.",
-        "迟到的回答（失败）将{when}被采用并发布，无需再次调用。",
+        "迟到的响应（失败）将{when}被采用并发布，无需再次调用。",
     ),
     "publish-action": Text(
         "Publish it now, without a call: liveness retry {name}",
@@ -215,8 +215,18 @@ SENTENCES: Mapping[str, Text] = {
     "ready-breaker": Text(
         "The breaker is open ({cause}): until a call is answered, one pair at a time is called "
         "for, as a probe. The next call, which may be billed, is made at the earliest {when}.",
-        "正在熔断（{cause}）：在得到回答之前，每次只为一对文件调用，作为探测。"
+        "正在熔断（{cause}）：在得到响应之前，每次只为一对文件调用，作为探测。"
         "下一次调用（可能计费）最早{when}发出。",
+    ),
+    "refused-action": Text(
+        "Correct what the reason says, which is the account's and not this pair's; the next drain "
+        "then goes on by itself. To try this pair at once: liveness retry {name}",
+        "请按原因所述排除账号的问题（与这对文件本身无关），之后的清理会自动继续。"
+        "如需立即重试这对文件：liveness retry {name}",
+    ),
+    "key-action": Text(
+        "That is a key, and not a pair id: liveness explain {name}",
+        "这是对象键，不是配对 ID：liveness explain {name}",
     ),
     "ready-action": Text("Make it now: liveness retry {name}", "立即调用：liveness retry {name}"),
     "lease-action": Text(
@@ -227,7 +237,7 @@ SENTENCES: Mapping[str, Text] = {
         "Invocation {owner} is running, or crashed: its lease expires in {left}. If no response is "
         "recorded by then, the pair {then}.",
         "函数调用 {owner} 正在运行，或已崩溃：其租约还有 {left}到期。"
-        "如果届时没有记录到回答，这对文件将{then}。",
+        "如果届时没有记录到响应，这对文件将{then}。",
     ),
     "no-invocation": Text("unknown", "（未知）"),
     "continues": Text("continues {when}", "{when}继续处理"),
@@ -241,7 +251,7 @@ SENTENCES: Mapping[str, Text] = {
     ),
     "late-action": Text(
         "Use the response that came too late, without a call: liveness retry {name}",
-        "采用来得太晚的回答，无需调用：liveness retry {name}",
+        "采用来得太晚的响应，无需调用：liveness retry {name}",
     ),
     "submissions-action": Text(
         "Find out who tries so often. To have this content judged, which may be billed, raise "
@@ -282,21 +292,21 @@ SENTENCES: Mapping[str, Text] = {
     ),
     "marker-due": Text("its marker is due", "标记到期"),
     "pause-over": Text("its pause is over", "等待结束"),
-    "late-wait-over": Text("the wait for a late answer is over", "对迟到回答的等待结束"),
+    "late-wait-over": Text("the wait for a late answer is over", "对迟到响应的等待结束"),
     "probe-due": Text("the breaker's next probe is due", "熔断的下一次探测到期"),
     # ---- the timeline
     "input": Text("{key}, {size}", "{key}，{size}"),
     "of-other-content": Text(" (of other content)", "（属于其他内容）"),
     "marker": Text("due {due}{failures}: {reason}", "{due} 到期{failures}：{reason}"),
     "marker-failures": Text(", processed {times} without success", "，已处理 {times}而未成功"),
-    "marker-detail": Text("{detail}", "{detail}"),
+    "marker-error": Text("{reason}: {detail}", "{reason}：{detail}"),
     "marker-damaged": Text("damaged", "已损坏"),
     "claim": Text("attempt {number}{by}", "第 {number} 次尝试{by}"),
     "by": Text(" by invocation {owner}", "，由函数调用 {owner}"),
     "claim-running": Text("; its lease expires in {left}", "；租约还有 {left}到期"),
     "claim-unanswered": Text(
         "; no response was recorded, the call may have been billed",
-        "；没有记录到回答，该次调用可能已计费",
+        "；没有记录到响应，该次调用可能已计费",
     ),
     "released": Text(
         "attempt {number} released, nothing was billed", "第 {number} 次尝试已释放，没有计费"
@@ -317,7 +327,7 @@ SENTENCES: Mapping[str, Text] = {
     ),
     "response-late": Text(
         "attempt {attempt}: {code}{similarity}; arrived after another response was recorded",
-        "第 {attempt} 次尝试：{code}{similarity}；到达时已记录了另一份回答",
+        "第 {attempt} 次尝试：{code}{similarity}；到达时已记录了另一份响应",
     ),
     "no-code": Text("no code", "没有错误码"),
     "similarity": Text(", similarity {value}", "，相似度 {value}"),

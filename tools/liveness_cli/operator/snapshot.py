@@ -48,7 +48,9 @@ class Marker(NamedTuple):
     @property
     def text(self) -> str:
         """Why the pair is parked, for people; empty if that is not known."""
-        return self.detail or (self.reason.text if self.reason else "")
+        if self.reason is None or not self.detail:
+            return self.detail or (self.reason.text if self.reason else "")
+        return f"{self.reason.text}: {self.detail}" if self.reason.is_error else self.detail
 
 
 class Slot(NamedTuple):

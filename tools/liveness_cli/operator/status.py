@@ -118,7 +118,7 @@ def _breaker(snapshot: BucketSnapshot) -> dict[str, Any] | None:
         "cause": redact(state.cause),
         "open_since": format_time(state.since),
         "failed_probes": state.probes,
-        "next_probe": format_time(state.next_probe),
+        "next_probe": format_time(snapshot.now + state.wait(snapshot.now)),
     }
 
 

@@ -73,11 +73,14 @@ def _marker_text(marker: Marker) -> Sentence:
         if marker.deliveries
         else []
     )
-    if marker.detail:
-        reason = say("marker-detail", detail=marker.detail)
-    else:
-        reason = say(f"parked-{marker.reason.code}" if marker.reason else "marker-damaged")
-    due = format_time(marker.due) or ""
+    reason: Sentence | str = say("marker-damaged")
+    if marker.reason is not None:
+        reason = say(f"parked-{marker.reason.code}")
+    if marker.detail and marker.reason is not None and marker.reason.is_error:
+        reason = say("marker-error", reason=reason, detail=marker.detail)
+    elif marker.detail:
+        reason = marker.detail
+    due = (format_time(marker.due) or "").replace("T", " ").rstrip("Z")  # as in every other line
     return say("marker", due=due, failures=failures, reason=reason)
 
 
