@@ -10,13 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
+
+from tests.conftest import RESULT_SCHEMA
 
 from .conftest import ENTRY, ROOT, Command, Start, assert_one_sentence
 from .processes import await_children, needs_proc, still_running
-
-SCHEMA = json.loads((ROOT / "docs/liveness-result-1.schema.json").read_text("utf-8"))
 
 
 def package(folder: Path, **scenario: object) -> str:
@@ -28,7 +27,7 @@ def package(folder: Path, **scenario: object) -> str:
 
 def read_result(pair_id: str) -> dict[str, Any]:
     result: dict[str, Any] = json.loads(Path("build/run", pair_id, "result.json").read_text())
-    jsonschema.validate(result, SCHEMA)
+    RESULT_SCHEMA.validate(result)
     return result
 
 
