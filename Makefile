@@ -139,10 +139,15 @@ $(VENV)/.ready: FORCE
 $(VENV310)/.ready: FORCE
 	@PYTHON="$(PYTHON310)" "$(PYTHON310)" tools/install.py $(VENV310) tools test
 
+# What npm says is shown only where it fails.
+NPM_CI = @echo "npm installs what $(1) needs ..."; \
+	said=$$("$(NPM)" ci --prefix $(1) --ignore-scripts --no-audit --no-fund --loglevel error 2>&1) && touch $@ || { \
+	echo "$$said" >&2; \
+	echo "npm could not install what the tests with $(1) need; its messages are above. Connect to its registry, or leave them out: make test NPM=" >&2; \
+	exit 1; }
+
 $(TOOLKIT)/.ready: tests/deploy/package.json tests/deploy/package-lock.json
-	npm ci --prefix tests/deploy --ignore-scripts --no-audit --no-fund --loglevel error
-	@touch $@
+	$(call NPM_CI,tests/deploy)
 
 $(COS_SDK)/.ready: examples/app_upload/package.json examples/app_upload/package-lock.json
-	npm ci --prefix examples/app_upload --ignore-scripts --no-audit --no-fund --loglevel error
-	@touch $@
+	$(call NPM_CI,examples/app_upload)

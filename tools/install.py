@@ -36,17 +36,38 @@ _NETWORK_OPTIONS = (
     "keyring-provider", "no-index", "proxy", "retries", "timeout", "trusted-host",
 )  # fmt: skip
 _PROGRESS_PACKAGES = 10
+# Fails if something that these extras of this project need is not installed.
+_REQUIRE = """
+import json, sys
+from importlib.metadata import distribution, distributions
+from pip._vendor.packaging.requirements import Requirement
+
+for project in distributions():
+    url = json.loads(project.read_text("direct_url.json") or "{}")
+    if url.get("dir_info", {}).get("editable"):
+        for requirement in map(Requirement, project.requires or ()):
+            marker = requirement.marker
+            if marker and any(marker.evaluate({"extra": extra}) for extra in sys.argv[1:]):
+                distribution(requirement.name)
+"""
 
 
 def main() -> None:
-    folder, *extras = sys.argv[1:]
+    try:
+        _ensure(*sys.argv[1:])
+    except KeyboardInterrupt:
+        print("Stopped; running the command again goes on from here.", file=sys.stderr)
+        sys.exit(130)
+
+
+def _ensure(folder: str, *extras: str) -> None:
     environment = Path(folder).absolute()
     record = environment / "installed.json"
-    wanted = _description(extras)
+    wanted = _description(list(extras))
     found = _read(record)
     if not _fits(environment, found):
         found = {}
-    elif found.get("pins") == wanted["pins"] and set(extras) <= set(found["extras"]):
+    elif found.get("pins") == wanted["pins"] and _has(environment, found["extras"], extras):
         return
     wanted["extras"] = sorted({*extras, *found.get("extras", ())})
     began = time.monotonic()
@@ -63,6 +84,7 @@ def main() -> None:
             f"{environment} cannot be written ({error.strerror}): use a copy of "
             "this folder that belongs to you."
         )
+    _fetch_pins(environment)
     noun = "package" if packages == 1 else "packages"
     print(f"Installed {packages} {noun} into {folder} in {time.monotonic() - began:.0f} s.")
 
@@ -78,6 +100,13 @@ def _fits(environment: Path, found: dict[str, Any]) -> bool:
         return subprocess.run(command, capture_output=True).returncode == 0
     except OSError:
         return False
+
+
+def _has(environment: Path, found: list[str], extras: tuple[str, ...]) -> bool:
+    """Whether these extras were installed, or need only what other extras brought."""
+    more = sorted(set(extras) - set(found))
+    command = [str(environment / "bin/python"), "-I", "-c", _REQUIRE, *more]
+    return not more or subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
 
 
 def _version() -> str:
@@ -158,6 +187,14 @@ def _install(environment: Path, extras: list[str]) -> int:
     return packages
 
 
+def _fetch_pins(environment: Path) -> None:
+    """Get what `make package` packs, so that it needs no network later; it tries again itself."""
+    python = str(environment / "bin/python")
+    pip = [python, "-I", "-m", "pip"]
+    command = [python, "-I", "-m", "liveness_package.pins"]
+    subprocess.run(command, cwd=ROOT, env=_pip_environment(pip), capture_output=True)
+
+
 def _show(packages: int, name: str) -> None:
     if sys.stdout.isatty():
         print(f"\r\033[K  package {packages}: {name[:40]}", end="", flush=True)
@@ -172,7 +209,7 @@ def _pip_environment(pip: list[str]) -> dict[str, str]:
     """
     listed = subprocess.run([*pip, "config", "list"], cwd=ROOT, capture_output=True, text=True)
     options: dict[str, str] = {}
-    # As they overrule each other: files, then the environment, which pip lists first.
+    # Listed by name; what is last wins: the environment, before `install`, before `global`.
     for line in sorted(listed.stdout.splitlines(), key=lambda line: line.startswith(":env:")):
         name, _, text = line.partition("=")
         section, _, option = name.rpartition(".")

@@ -6,6 +6,7 @@ policy that is to stop it, and `stopped_by_policy` tries again with that policy 
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -34,6 +35,8 @@ TAKEN = "409 FileAlreadyExists"
 DONE = "done"
 NO_HEADERS: Mapping[str, str] = {}
 CREATE_ONLY: dict[str, str] = {"x-cos-forbid-overwrite": "true"}
+# Made once: it has many characters, which are counted.
+_policy_of = functools.cache(policy_of)
 # Everybody with a sub-account of its own.
 USERS = tuple(name for name in ROLES if name not in ("function", "trust"))
 
@@ -113,10 +116,10 @@ class Cast:
             **{f"LIVENESS_{name}": text for name, text in settings.items()},
         }
         self.settings: Settings = read_settings(self.environ)
-        trust, permissions = (policy_of(name, self.settings) for name in ("trust", "function"))
+        trust, permissions = (_policy_of(name, self.settings) for name in ("trust", "function"))
         cloud.sandbox.put_role(FUNCTION_ROLE, trust, {"function": permissions})
         for name in USERS:
-            self._put_user(name, policy_of(name, self.settings, UIN))
+            self._put_user(name, _policy_of(name, self.settings, UIN))
         cloud.role = FUNCTION_ROLE
         self.function: Instance = cloud.deploy(**settings)
 

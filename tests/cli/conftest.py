@@ -16,7 +16,7 @@ from liveness_cli.main import main
 from tests.conftest import BUCKET, Cloud
 
 ROOT = Path(__file__).parents[2]
-ENTRY = "from liveness_cli.main import main; main()"
+ENTRY = "from liveness_cli.start import main; main()"
 
 Command = Callable[..., Result]
 Start = Callable[..., subprocess.Popen[str]]

@@ -6,16 +6,17 @@ import hashlib
 import json
 import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
-from .conftest import ROOT, Command, Start, assert_one_sentence
-from .processes import await_children, needs_proc, still_running
+from tests.conftest import RESULT_SCHEMA
 
-SCHEMA = json.loads((ROOT / "docs/liveness-result-1.schema.json").read_text("utf-8"))
+from .conftest import ENTRY, ROOT, Command, Start, assert_one_sentence
+from .processes import await_children, needs_proc, still_running
 
 
 def package(folder: Path, **scenario: object) -> str:
@@ -27,7 +28,7 @@ def package(folder: Path, **scenario: object) -> str:
 
 def read_result(pair_id: str) -> dict[str, Any]:
     result: dict[str, Any] = json.loads(Path("build/run", pair_id, "result.json").read_text())
-    jsonschema.validate(result, SCHEMA)
+    RESULT_SCHEMA.validate(result)
     return result
 
 
@@ -162,3 +163,24 @@ def test_an_interrupted_run_stops_what_it_started(start: Start, tmp_path: Path) 
     assert "Error: stopped before the end" in errors
     assert "Traceback" not in errors
     assert still_running(children) == set()
+
+
+@pytest.mark.parametrize("module", ["liveness_cli.main", "liveness_sandbox"])
+def test_an_interruption_while_it_is_imported_is_one_sentence(module: str) -> None:
+    interruption = f"""
+import signal, sys
+
+class Interruption:
+    def find_spec(self, name, *_):
+        if name == {module!r}:
+            signal.raise_signal(signal.SIGINT)
+
+sys.meta_path.insert(0, Interruption())
+"""
+
+    ran = subprocess.run(
+        [sys.executable, "-c", interruption + ENTRY, "run"], capture_output=True, text=True
+    )
+
+    assert (ran.returncode, ran.stdout) == (130, "")
+    assert ran.stderr.strip() == "Error: stopped before the end"

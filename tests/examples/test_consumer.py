@@ -6,20 +6,18 @@ import hashlib
 import json
 from collections.abc import Iterator
 
-import jsonschema
 import pytest
 from qcloud_cos import CosConfig, CosS3Client
 from qcloud_cos.cos_exception import CosServiceError
 
 from deliver import Consumer
-from tests.conftest import BUCKET, JPEG, PACKAGE, ROOT, Cloud
+from tests.conftest import BUCKET, JPEG, PACKAGE, REVIEW_SCHEMA, Cloud
 
 from .deployment import CONSUMER, FUNCTION, SECRET, deploy, inputs_of, put_role, upload_filters
 from .endpoint import Endpoint
 
 RESULT = "liveness/results/anna/result.json"
 UNDELIVERED = "liveness/undelivered/"
-REVIEW_SCHEMA = json.loads((ROOT / "docs/liveness-review-1.schema.json").read_text())
 PICTURE = {"key": "a key", "etag": "an etag", "size": 1, "sha256": "0" * 64}
 TIMER = {"Type": "Timer", "TriggerName": "undelivered", "Time": "", "Message": "undelivered"}
 
@@ -48,7 +46,7 @@ def review(cloud: Cloud, number: int, decision: str) -> None:
         "shown": {"fingerprint": fingerprint, "result_sha256": sha256(shown), **pictures},
         "version": "0",
     }
-    jsonschema.validate(decided, REVIEW_SCHEMA)
+    REVIEW_SCHEMA.validate(decided)
     key = f"liveness/results/anna/review-{number}.json"
     cloud.client.put_object(BUCKET, json.dumps(decided).encode(), key)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-import jsonschema
 import pytest
 from PIL import Image
 from playwright.sync_api import Page
@@ -23,11 +22,10 @@ from liveness_cli.permissions.roles import policy_of
 from liveness_review.index import ResultIndex
 from liveness_review.page import ReviewServer, running
 from tests.browser import chromium, context, problems, tab
-from tests.conftest import BUCKET, ROOT, Cloud
+from tests.conftest import BUCKET, REVIEW_SCHEMA, Cloud
 
 __all__ = ["chromium", "context", "problems", "tab"]
 
-REVIEW_SCHEMA = json.loads((ROOT / "docs/liveness-review-1.schema.json").read_text())
 RESULTS = "liveness/results/"
 
 
@@ -116,7 +114,7 @@ class Reviewing:
             json.loads(self.cloud.stored(key).body()) for key in self.cloud.bucket.keys(prefix)
         ]
         for value in values:
-            jsonschema.validate(value, REVIEW_SCHEMA)
+            REVIEW_SCHEMA.validate(value)
         return values
 
 

@@ -27,20 +27,25 @@ version = "1"
 
 [project.optional-dependencies]
 tools = []
-test = []
+test = ["other"]
+demo = ["other"]
+more = ["no-such"]
 """
 # What `pip install -e` asks of a build system.
 BACKEND = """
 import zipfile
 
 METADATA = "Metadata-Version: 2.1\\nName: small\\nVersion: 1\\nProvides-Extra: tools\\n" \\
-    "Provides-Extra: test\\n"
+    "Provides-Extra: test\\nProvides-Extra: demo\\n" \\
+    "Requires-Dist: other; extra == 'test'\\nRequires-Dist: other; extra == 'demo'\\n" \\
+    "Provides-Extra: more\\nRequires-Dist: no-such; extra == 'more'\\n"
 
 
 def build_editable(folder, config_settings=None, metadata_directory=None):
     name = "small-1-py3-none-any.whl"
     with zipfile.ZipFile(f"{folder}/{name}", "w") as wheel:
         wheel.writestr("small_project.py", "")
+        wheel.writestr("liveness_package/pins.py", "open('pins fetched', 'w')")
         wheel.writestr("small-1.dist-info/METADATA", METADATA)
         wheel.writestr(
             "small-1.dist-info/WHEEL",
@@ -49,16 +54,23 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
         wheel.writestr("small-1.dist-info/RECORD", "")
     return name
 """
+WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+PIP = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "wheels"}
 UNWRITABLE = Path("/sys/.venv")
 
 
 def install(
-    project: Path, *extras: str, environ: Mapping[str, str] = {}, environment: str = ".venv"
+    project: Path,
+    *extras: str,
+    environ: Mapping[str, str] = {},
+    environment: str = ".venv",
+    start_new_session: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "tools/install.py", environment, *(extras or ("tools",))],
         cwd=project,
-        env={**os.environ, "PIP_NO_INDEX": "1", **environ},
+        env={**os.environ, **PIP, **environ},
+        start_new_session=start_new_session,
         capture_output=True,
         text=True,
     )
@@ -75,6 +87,13 @@ def project_in(folder: Path) -> Path:
     (folder / "pyproject.toml").write_text(PROJECT)
     (folder / "backend.py").write_text(BACKEND)
     (folder / "constraints.txt").touch()
+    (folder / "wheels").mkdir()
+    with zipfile.ZipFile(folder / "wheels/other-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr(
+            "other-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: other\nVersion: 1\n"
+        )
+        wheel.writestr("other-1.dist-info/WHEEL", WHEEL)
+        wheel.writestr("other-1.dist-info/RECORD", "")
     return folder
 
 
@@ -85,8 +104,10 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     project = project_in(folder / "with spaces")
     home = folder / "home"
     (home / ".config/pip").mkdir(parents=True)
-    options = f"user = true\\ntarget = {folder}/elsewhere\\nrequire-virtualenv = true\\n"
-    (home / ".config/pip/pip.conf").write_text(f"[global]\\n{options}".replace("\\\\n", "\\n"))
+    (home / ".config/pip/pip.conf").write_text(
+        f"[global]\nuser = true\ntarget = {folder}/elsewhere\nrequire-virtualenv = true\n"
+        "find-links = /nowhere\n"  # the environment says otherwise
+    )
     environ = {"HOME": str(home), "PIP_USER": "1", "PIP_PREFIX": f"{folder}/elsewhere"}
 
     done = install(project, environ=environ)
@@ -119,7 +140,7 @@ def test_a_copy_gets_an_environment_of_its_own(installed: Path, tmp_path: Path) 
     done = subprocess.run(
         [copy / ".venv/bin/python", "tools/install.py", ".venv", "tools"],
         cwd=copy,
-        env={**os.environ, "PIP_NO_INDEX": "1"},
+        env={**os.environ, **PIP},
         capture_output=True,
         text=True,
     )
@@ -129,6 +150,11 @@ def test_a_copy_gets_an_environment_of_its_own(installed: Path, tmp_path: Path) 
     assert json.loads((copy / ".venv/installed.json").read_text())["root"] == str(copy)
     assert imports(copy)
     assert imports(installed), "the first one is as it was"
+
+
+def test_what_a_package_consists_of_is_fetched_too(installed: Path) -> None:
+    """With that, `make package` needs no network later."""
+    assert (installed / "pins fetched").exists()
 
 
 def test_more_is_added_and_nothing_taken_away(installed: Path) -> None:
@@ -142,17 +168,24 @@ def test_more_is_added_and_nothing_taken_away(installed: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("damage", ["another version", "a Python that is gone", "interrupted"])
+def test_what_another_purpose_brought_is_not_installed_again(installed: Path) -> None:
+    """`make demo` after `make test`, without network."""
+    assert install(installed, "test").returncode == 0
+
+    done = install(installed, "demo", environ={"PIP_FIND_LINKS": "nowhere"})
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("damage", ["another version", "a Python that is gone"])
 def test_what_does_not_fit_is_made_anew(installed: Path, damage: str) -> None:
     record = installed / ".venv/installed.json"
     environ = {}
     if damage == "another version":
         record.write_text(record.read_text().replace('"python": "3.', '"python": "2.'))
         environ["PYTHON"] = sys.executable  # as the Makefile says that one was asked for
-    elif damage == "a Python that is gone":
-        (installed / ".venv/bin/python").unlink()
     else:
-        record.unlink()
+        (installed / ".venv/bin/python").unlink()
 
     done = install(installed, environ=environ)
 
@@ -192,20 +225,31 @@ def test_what_builds_it_is_pinned_too(tmp_path: Path) -> None:
     assert imports(project, "import built_by_1")
 
 
-def test_a_missing_package_is_a_sentence_after_pips_own(tmp_path: Path) -> None:
-    project = project_in(tmp_path / "project")
-    (project / "pyproject.toml").write_text(PROJECT.replace("tools = []", 'tools = ["no-such"]'))
-    (project / "backend.py").write_text(
-        BACKEND.replace('"Provides-Extra: test', '"Requires-Dist: no-such\\nProvides-Extra: test')
-    )
+def test_what_was_interrupted_says_so_and_is_made_anew(installed: Path) -> None:
+    backend = installed / "backend.py"
+    backend.write_text("import os, signal\nos.kill(0, signal.SIGINT)\n" + BACKEND)  # as Ctrl-C
+    with (installed / "constraints.txt").open("a") as pins:
+        pins.write("# new\n")
 
-    done = install(project)
+    interrupted = install(installed, start_new_session=True)
+
+    backend.write_text(BACKEND)
+    done = install(installed)
+    assert interrupted.returncode == 130
+    assert interrupted.stderr == "Stopped; running the command again goes on from here.\n"
+    assert done.returncode == 0, done.stderr
+    assert "Setting up" in done.stdout
+    assert imports(installed)
+
+
+def test_a_missing_package_is_a_sentence_after_pips_own(installed: Path) -> None:
+    done = install(installed, "more")
 
     assert done.returncode == 1
     assert "no-such" in done.stderr, done.stderr
     assert "Traceback" not in done.stderr
     assert done.stderr.splitlines()[-1].startswith("pip could not install the packages")
-    assert not (project / ".venv/installed.json").exists()
+    assert not (installed / ".venv/installed.json").exists()
 
 
 @pytest.mark.skipif(not UNWRITABLE.parent.exists(), reason="needs a folder that nobody may write")

@@ -14,13 +14,14 @@ from typing import NamedTuple
 
 import click
 import pytest
-from jsonschema import validate
+from jsonschema import Draft202012Validator
 
 from liveness.logs import EVENTS
 from liveness.markers import ParkReason
 from liveness.settings import SETTING_NAMES, read_settings
 from liveness_cli.main import main
 from liveness_cli.permissions.roles import policy_of_pair, to_json
+from tests.conftest import RESULT_SCHEMA, REVIEW_SCHEMA
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = {"TENCENTCLOUD_REGION": "ap-singapore", "LIVENESS_BUCKET": "faces-1250000000"}
@@ -228,12 +229,16 @@ def test_the_policy_that_is_shown_is_the_one_that_is_printed() -> None:
     assert shown in page("docs/permissions.md").blocks
 
 
+@pytest.mark.parametrize("schema", [RESULT_SCHEMA, REVIEW_SCHEMA], ids=["result", "review"])
+def test_the_schemas_are_schemas(schema: Draft202012Validator) -> None:
+    Draft202012Validator.check_schema(schema.schema)
+
+
 @every_page
 def test_the_results_it_shows_are_valid(name: str) -> None:
-    schema = json.loads((ROOT / "docs/liveness-result-1.schema.json").read_text(encoding="utf-8"))
     for block in page(name).blocks:
         if block.language == "json" and "liveness-result/1" in "".join(block.lines):
-            validate(json.loads("\n".join(block.lines)), schema)
+            RESULT_SCHEMA.validate(json.loads("\n".join(block.lines)))
 
 
 @every_page

@@ -1,5 +1,6 @@
 """The `liveness` command, for developers and operators of the function. Never deployed.
 
+start        where the command begins
 main         the command and its sub-commands
 run          `liveness run`, with
 report         what it prints

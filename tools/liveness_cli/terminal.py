@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 
+from .interrupts import Interrupted
 from .text import printable_lines
 
 _OUTPUT_ERRORS = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT)
@@ -91,8 +92,11 @@ def _discard(descriptor: int) -> None:
 
 @contextmanager
 def _printable_errors() -> Iterator[None]:
+    """Make error messages printable; Ctrl-C is one, wherever it comes."""
     try:
         yield
+    except KeyboardInterrupt:
+        raise Interrupted("stopped before the end") from None
     except click.ClickException as error:
         vars(error)["message"] = printable_lines(error.message + _hint(error))
         raise

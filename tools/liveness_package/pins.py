@@ -6,6 +6,7 @@ import hashlib
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -51,15 +52,25 @@ def fetch(pins: Sequence[Pin], requirements: Path, cache: Path) -> dict[Pin, Pat
     cache.mkdir(parents=True, exist_ok=True)
     files = _files_by_hash(cache)
     if any(pin.sha256 not in files for pin in pins):
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "-qq"]
-        options = ["--no-deps", *_FOR_ANY_MACHINE, "--dest", str(cache)]
-        if subprocess.run([*pip, *options, "--requirement", str(requirements)]).returncode:
-            raise PinError(
-                "pip could not download what requirements.txt pins; see its output above"
-            )
+        with tempfile.TemporaryDirectory(prefix=".download-", dir=cache.parent) as folder:
+            pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "-qq"]
+            options = ["--no-deps", *_FOR_ANY_MACHINE, "--dest", folder]
+            if subprocess.run([*pip, *options, "--requirement", str(requirements)]).returncode:
+                raise PinError(
+                    "pip could not download what requirements.txt pins; see its output above. "
+                    "Once they are in build/pinned, no network is needed"
+                )
+            for path in Path(folder).iterdir():
+                path.replace(cache / path.name)  # whole, for others that read there
         files = _files_by_hash(cache)
     return {pin: files[pin.sha256] for pin in pins}
 
 
 def _files_by_hash(folder: Path) -> dict[str, Path]:
     return {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in folder.iterdir()}
+
+
+if __name__ == "__main__":
+    _root = Path(__file__).resolve().parents[2]
+    _requirements = _root / "requirements.txt"
+    fetch(read_pins(_requirements.read_text()), _requirements, _root / "build/pinned")
