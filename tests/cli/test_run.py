@@ -58,7 +58,7 @@ def test_the_sample_pair_passes(liveness: Command) -> None:
     assert hashlib.md5(frame.read_bytes()).hexdigest() == result["best_frame"]["md5"]
     assert f"result        {Path('build/run/sample/result.json')}" in ran.stdout
     assert f"best frame    {frame}" in ran.stdout
-    assert stat.S_IMODE(frame.parent.stat().st_mode) == 0o700, "it may be somebody's face"
+    assert stat.S_IMODE(frame.parent.stat().st_mode) == 0o700, "it may show a person"
 
 
 def test_a_verdict_that_the_package_chose_is_said_to_be_that(
