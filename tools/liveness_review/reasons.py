@@ -37,8 +37,10 @@ REASONS = (
     ),
     Text(
         "there is no connection: check this machine's network, its proxy variables (http_proxy, "
-        "https_proxy, no_proxy) and the region",
-        "没有连接：请检查本机网络、代理变量（http_proxy、https_proxy、no_proxy）和地域",
+        "https_proxy, no_proxy; a proxy is reached by http), its certificates "
+        "(REQUESTS_CA_BUNDLE, CURL_CA_BUNDLE) and the region",
+        "没有连接：请检查本机网络、代理变量（http_proxy、https_proxy、no_proxy；"
+        "代理须以 http 访问）、证书（REQUESTS_CA_BUNDLE、CURL_CA_BUNDLE）和地域",
     ),
     Text(
         "no such function is deployed in this region: `liveness deploy` deploys it; if it has "
