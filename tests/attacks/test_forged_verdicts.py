@@ -113,8 +113,11 @@ def test_no_other_role_has_the_paid_service_judge(cast: Cast, role: str) -> None
     assert cast.cloud.calls == 1
 
 
-@pytest.mark.parametrize("role", [role for role in USERS if role not in ("operator", "deployer")])
-def test_only_operators_and_deployers_invoke_the_function(cast: Cast, role: str) -> None:
+INVOKERS = ("operator", "deployer", "tester")
+
+
+@pytest.mark.parametrize("role", [role for role in USERS if role not in INVOKERS])
+def test_nobody_else_invokes_the_function(cast: Cast, role: str) -> None:
     def invoke(who: Actor) -> None:
         params = {"FunctionName": "liveness", "Event": json.dumps({"pairs": ["anna"]})}
         who.api("scf", "2018-04-16").call_json("InvokeFunction", params)
@@ -234,6 +237,25 @@ def test_a_reviewer_adds_no_decision_that_nobody_can_read(
     attempt = put(REVIEW, body, CREATE_ONLY | headers)
 
     assert judged.stopped_by_policy("reviewer", attempt, without_condition(condition))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "liveness/incoming/anna/reference.jpg",
+        "liveness/incoming/anna/live.bin",
+        "liveness/incoming/anna/liveness-accept-1/reference.jpg",
+        "liveness/results/liveness-accept-1/result.json",
+        "liveness/ledger/claims/x/y/1.claim",
+    ],
+)
+def test_a_tester_puts_inputs_of_its_own_pairs_and_no_other_object(cast: Cast, key: str) -> None:
+    """It may write both inputs, and so would pass as anybody."""
+    attempt = put(key, PACKAGE, CREATE_ONLY)
+
+    assert cast.stopped_by_policy("tester", attempt, allowing("name/cos:PutObject"))
+    own = put("liveness/incoming/liveness-accept-1/reference.jpg", PACKAGE, CREATE_ONLY)
+    assert cast.attempt("tester", own) == DONE
 
 
 @pytest.mark.parametrize("role", [role for role in USERS if role != "reviewer"])

@@ -29,6 +29,7 @@ def check(facts: Facts) -> list[Finding]:
     return [
         _clock(facts),
         *_buckets(facts),
+        _private(facts),
         _versioning(facts),
         _function(facts),
         _traffic(facts),
@@ -72,6 +73,19 @@ def _buckets(facts: Facts) -> Iterator[Finding]:
                 facts.settings.missing_bucket(bucket),
                 CORRECT_BUCKET,
             )
+
+
+def _private(facts: Facts) -> Finding:
+    for bucket, is_public in facts.are_public.items():
+        if isinstance(is_public, Unavailable):
+            return skipped("private", is_public)
+        if is_public:
+            return failed(
+                "private",
+                f"anybody may list {bucket}, without a key, and read what inherits that: faces",
+                "make it private in the COS console (Permission Management), by ACL and policy",
+            )
+    return passed("private", f"nobody lists {' or '.join(facts.are_public)} without a key")
 
 
 def _versioning(facts: Facts) -> Finding:

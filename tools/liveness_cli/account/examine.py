@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import requests
 
@@ -56,6 +56,7 @@ def _facts(installation: Installation) -> Facts:
     called = _called(alias, triggers)
     deployed = _deployed(installation, called)
     with requests.Session() as session:
+        strangers = {bucket: _as_stranger(installation, bucket, session) for bucket in buckets}
         return Facts(
             settings=settings,
             function_name=installation.function_name,
@@ -68,7 +69,8 @@ def _facts(installation: Installation) -> Facts:
             buckets={bucket: _bucket_exists(installation, bucket) for bucket in buckets},
             versioning=_read(lambda: installation.buckets.versioning(settings.ledger_bucket)),
             lifecycles={bucket: _lifecycle(installation, bucket) for bucket in buckets},
-            clock_ahead_seconds=_clock_ahead(installation, session),
+            clock_ahead_seconds=_clock_ahead(strangers[settings.bucket]),
+            are_public={bucket: _is_public(reply) for bucket, reply in strangers.items()},
             link_status=_link_status(installation, session),
         )
 
@@ -132,20 +134,48 @@ def _lifecycle(installation: Installation, bucket: str) -> Sequence[Rule] | Unav
     return _read(lambda: installation.buckets.lifecycle(bucket))
 
 
-def _clock_ahead(installation: Installation, session: requests.Session) -> float | Unavailable:
-    """Compare the clocks by the Date of a reply.
+class _Reply(NamedTuple):
+    """What COS answers to a request without a signature."""
 
-    The request is unsigned, so it is refused, but not because of the clock.
-    """
+    status: int
+    is_of_cos: bool
+    date: str
+    at: float
+    """When, by this machine's clock: seconds since 1970."""
+
+
+def _as_stranger(
+    installation: Installation, bucket: str, session: requests.Session
+) -> _Reply | Unavailable:
+    """HEAD a bucket without a signature, which is refused, but not because of the clock."""
     settings = installation.settings
-    url = f"{settings.endpoint_scheme}://{settings.bucket}.cos.{settings.region}.myqcloud.com/"
+    url = f"{settings.endpoint_scheme}://{bucket}.cos.{settings.region}.myqcloud.com/"
     sent_at = time.time()
     try:
         reply = session.head(url, timeout=_TIMEOUT, allow_redirects=False)
-        store_time = parsedate_to_datetime(reply.headers["Date"]).timestamp()
-    except (requests.RequestException, KeyError, ValueError, TypeError) as error:
-        return Unavailable(f"COS did not report its time ({type(error).__name__})")
-    return (sent_at + time.time()) / 2 - store_time
+    except (requests.RequestException, ValueError) as error:
+        return Unavailable(f"COS cannot be asked without a key ({type(error).__name__})")
+    date, is_of_cos = reply.headers.get("Date", ""), "x-cos-request-id" in reply.headers
+    return _Reply(reply.status_code, is_of_cos, date, (sent_at + time.time()) / 2)
+
+
+def _is_public(reply: _Reply | Unavailable) -> bool | Unavailable:
+    """Whether everybody may list the bucket, be it by its ACL or by its policy."""
+    if isinstance(reply, Unavailable):
+        return reply
+    if not reply.is_of_cos or (reply.status >= 300 and reply.status not in (403, 404)):
+        return Unavailable(f"a request without a key was answered with {reply.status}")
+    return reply.status < 300
+
+
+def _clock_ahead(reply: _Reply | Unavailable) -> float | Unavailable:
+    """Compare the clocks by the Date of a reply."""
+    if isinstance(reply, Unavailable):
+        return reply
+    try:
+        return reply.at - parsedate_to_datetime(reply.date).timestamp()
+    except (ValueError, TypeError):
+        return Unavailable("COS did not report its time")
 
 
 def _link_status(installation: Installation, session: requests.Session) -> int | Unavailable:

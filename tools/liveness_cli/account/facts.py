@@ -48,6 +48,8 @@ class Facts(NamedTuple):
     lifecycles: Mapping[str, Sequence[Rule] | Unavailable]
     clock_ahead_seconds: float | Unavailable
     """By how much this machine's clock is ahead of COS's."""
+    are_public: Mapping[str, bool | Unavailable]
+    """Whether everybody may list each bucket."""
     link_status: int | Unavailable
     """What COS answers to a pre-signed URL alone, as the face API has it, of a key that no object
     has: 404 if the URL is accepted."""
