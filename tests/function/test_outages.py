@@ -130,7 +130,7 @@ def test_a_late_answer_is_used_without_another_call(
     cloud.on("POST", DETECT, Pause(answered), service="faceid", phase="after")
     function = cloud.instance(MAX_ATTEMPTS=limit)
     with monkeypatch.context() as patch:
-        patch.setattr("liveness.call.CALL_SECONDS", 0.3)
+        patch.setattr("liveness.call.CALL_SECONDS", 1.0)
         patch.setattr("liveness.call.MIN_CALL_SECONDS", 0.1)
         try:
             assert function.walk("anna")["state"] == "parked"
