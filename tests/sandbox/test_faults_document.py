@@ -208,6 +208,8 @@ def test_a_missing_scenario_file_is_reported(tmp_path: Path) -> None:
         ({"user_agent": "x"}, {"racing_puts": 1}, "do.racing_puts selects the requests to COS"),
         ({"service": "faceid"}, {"head_lag": 1}, "do.head_lag selects the requests to COS"),
         ({"service": "ecs"}, {"status": 500}, "match.service must be one of cos, cam"),
+        ({"method": "get"}, {"status": 500}, "match.method must be one of GET, HEAD"),
+        ({"method": ""}, {"status": 500}, "match.method must be one of GET, HEAD"),
         ({"times": 0}, {"status": 500}, "match.times must be 1 or more, not 0"),
         ({"times": 1.5}, {"status": 500}, "match.times must be an integer, not 1.5"),
         ({"probability": 0}, {"status": 500}, "match.probability must be over 0 and at most 1"),

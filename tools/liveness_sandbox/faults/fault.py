@@ -10,6 +10,7 @@ from ..requestlog import RequestRecord
 
 APIS = ("cam", "cls", "faceid", "scf", "sts")
 SERVICES = ("cos", *APIS)
+METHODS = ("GET", "HEAD", "PUT", "POST", "DELETE", "OPTIONS")
 PHASES = ("before", "after")
 KINDS = ("delay", "status", "code", "drop", "reset", "stale_list", "head_lag", "racing_puts")
 STALE_KINDS = ("stale_list", "head_lag", "racing_puts")
@@ -46,6 +47,10 @@ class Match:
         if self.service not in (None, *SERVICES):
             raise InvalidFault(
                 f"match.service must be one of {', '.join(SERVICES)}, not {self.service!r}"
+            )
+        if self.method not in (None, *METHODS):
+            raise InvalidFault(
+                f"match.method must be one of {', '.join(METHODS)}, not {self.method!r}"
             )
         if self.times is not None and self.times < 1:
             raise InvalidFault(f"match.times must be 1 or more, not {self.times}")
