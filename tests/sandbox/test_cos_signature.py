@@ -397,3 +397,17 @@ def test_a_form_must_be_as_its_policy_says(
 
     assert expected == reply.status_code or f"<Code>{expected}</Code>" in reply.text
     assert bucket.keys() == (["in/a"] if expected == 204 else [])
+
+
+@pytest.mark.parametrize("content_type", ["", "; boundary=", "; boundary=b"])
+@pytest.mark.parametrize("body", [b"", b"abc", b"--b\r\n\r\n\xff\r\n--b--", b"--b--"])
+def test_what_is_no_form_is_refused_without_a_traceback(
+    http: requests.Session, bucket: Bucket, content_type: str, body: bytes
+) -> None:
+    reply = http.post(
+        f"http://{BUCKET}.cos.ap-singapore.myqcloud.com/",
+        data=body,
+        headers={"Content-Type": f"multipart/form-data{content_type}"},
+    )
+
+    assert code_in(reply) == (400, "MalformedPOSTRequest")

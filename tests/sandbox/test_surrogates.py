@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 import requests
+from qcloud_cos import CosS3Client
 from tencentcloud.common.exception import TencentCloudSDKException
 
-from liveness_sandbox import Sandbox
+from liveness_sandbox import Bucket, Sandbox
 
-from .clients import Pair, api_client
+from .clients import BUCKET, Pair, api_client
 
 HALF = "\ud800"
 
@@ -55,3 +56,29 @@ def test_in_a_fault(sandbox: Sandbox) -> None:
     url = f"{sandbox.url}/_sandbox/faults"
     assert requests.post(url, data=json.dumps(fault), timeout=10).status_code == 201
     assert requests.get(url, timeout=10).json()[0]["match"]["key"] == HALF
+
+
+@pytest.mark.parametrize("header", ["x-cos-tagging", "x-cos-grant-read", "x-cos-acl"])
+def test_in_a_header_of_cos(
+    cos: CosS3Client, http: requests.Session, bucket: Bucket, header: str
+) -> None:
+    """Bytes that are no UTF-8 become one."""
+    link = cos.get_presigned_url(BUCKET, "a", "PUT")
+
+    reply = http.put(link, data=b"", headers={header: b'id="\xff"=1'})
+
+    assert (reply.status_code, f"{header} is not UTF-8" in reply.text) == (400, True)
+    assert bucket.keys() == []
+
+
+@pytest.mark.parametrize("text", ["a\r\nX-Evil: 1", "a\0b", "\x7f"])
+def test_a_control_character_in_a_header_of_the_reply(
+    cos: CosS3Client, http: requests.Session, bucket: Bucket, text: str
+) -> None:
+    bucket.put("a", b"body")
+    params = {"response-content-type": text}
+
+    reply = http.get(cos.get_presigned_url(BUCKET, "a", "GET", Params=params))
+
+    assert (reply.status_code, "control character" in reply.text) == (400, True)
+    assert "X-Evil" not in reply.headers

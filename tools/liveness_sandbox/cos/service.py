@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -34,11 +35,12 @@ from .operations.operation import Handler, Operation
 from .operations.put import UploadOperations
 from .operations.tagging import TaggingOperations
 from .signature import FIELDS, TOKEN, Authenticator, Identity, anonymous, claim_in
-from .store import Bucket, Store
+from .store import METADATA_PREFIX, Bucket, Store
 
 # Parameters that any request may have: those of its signature.
 _OF_SIGNATURE = frozenset((*FIELDS, TOKEN))
 _OF_RESPONSE = tuple(f"response-{name}" for name in STORED_HEADERS)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _ACCELERATION = "accelerate"
 _READS = ("GET", "HEAD")
 _OF_LISTING = ("prefix", "delimiter", "max-keys", "encoding-type")
@@ -135,6 +137,7 @@ class CosService:
         identifiers = Identifiers()
         request.request_id = identifiers.request_id
         try:
+            _require_text(request)
             if isinstance(host, CosServiceHost):
                 reply = self._handle_service(request, host)
             else:
@@ -244,6 +247,19 @@ def _require_known(request: WireRequest, parameters: frozenset[str]) -> None:
                 "MethodNotAllowed",
                 f"The sandbox does not implement the parameter {name} of this operation",
             )
+
+
+def _require_text(request: WireRequest) -> None:
+    """Refuse what could be neither shown in XML nor sent as a header."""
+    for name, value in request.headers.items():
+        if name.startswith("x-cos-") and not name.startswith(METADATA_PREFIX):
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise CosError(400, "InvalidArgument", f"{name} is not UTF-8") from None
+    for name, value in request.query.items():
+        if name in _OF_RESPONSE and _CONTROL.search(value):
+            raise CosError(400, "InvalidArgument", f"{name} has a control character")
 
 
 async def _not_implemented(operation: Operation) -> Reply:

@@ -29,6 +29,13 @@ class PostedForm:
 async def read(request: WireRequest, blobs: BlobStore) -> PostedForm:
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise CosError(405, "MethodNotAllowed", "A POST on a bucket must be a form")
+    try:
+        return await _read_parts(request, blobs)
+    except (ValueError, AssertionError):  # of the parser: no boundary, no UTF-8, no form at all
+        raise _malformed_form() from None
+
+
+async def _read_parts(request: WireRequest, blobs: BlobStore) -> PostedForm:
     fields: dict[str, str] = {}
     form = request.form()
     while (part := await form.next()) is not None:
@@ -42,9 +49,7 @@ async def read(request: WireRequest, blobs: BlobStore) -> PostedForm:
                 break
             return PostedForm(fields, key, blob)
         fields[(part.name or "").lower()] = await part.text()
-    raise CosError(
-        400, "MalformedPOSTRequest", "The form needs a key, and a file as its last field"
-    )
+    raise _malformed_form()
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,12 @@ def _require_size(size: int, least: int, most: int) -> None:
     if not least <= size <= most:
         code = "EntityTooSmall" if size < least else "EntityTooLarge"
         raise CosError(400, code, "Condition key content-length-range doesn't match the value")
+
+
+def _malformed_form() -> CosError:
+    return CosError(
+        400, "MalformedPOSTRequest", "The form needs a key, and a file as its last field"
+    )
 
 
 def _malformed() -> CosError:
