@@ -239,7 +239,14 @@ def test_a_scenario_can_be_limited_to_some_calls(
         {"code": None},
         {"delay": "2"},
         {"delay": True},
+        {"delay": -1},
+        {"delay": float("nan")},
+        {"delay": float("inf")},
         {"http_status": "503"},
+        {"http_status": 99},
+        {"http_status": 600},
+        {"content_type": "text/plain\r\nX-Evil: 1"},
+        {"times": -1},
         {"response": ["Sim"]},
         {"times": 1.5},
         {"body": {"Response": {}}},
@@ -248,3 +255,15 @@ def test_a_scenario_can_be_limited_to_some_calls(
 def test_a_typo_in_a_scenario_is_reported(pair: Callable[..., Pair], typo: dict[str, str]) -> None:
     with pytest.raises(TencentCloudSDKException, match="invalid scenario of the sandbox"):
         pair(**typo).judge()
+
+
+@pytest.mark.parametrize("depth", [50, 400, 900, 50_000])
+def test_a_deeply_nested_scenario_is_no_traceback(pair: Callable[..., Pair], depth: int) -> None:
+    live = b'{"sandbox": true, "response": {"a": %s%s}}' % (b"[" * depth, b"]" * depth)
+
+    try:
+        judged = pair(live).judge()
+    except TencentCloudSDKException as error:
+        assert "invalid scenario of the sandbox" in str(error)
+    else:
+        assert judged["Result"] == "Success"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import NoneType
@@ -22,6 +23,8 @@ _DEFAULT_SIMILARITY = 96.3
 MAX_SCENARIO_BYTES = 1024 * 1024
 
 CHANNELS = ("result", "error")
+MAX_DELAY_SECONDS = 24 * 3600
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 DROPS = (None, "before", "after")
 FRAMES = (
     "ok",
@@ -93,6 +96,14 @@ class FaceScenario:
                     f"{name} must be one of {allowed}, not {getattr(self, name)!r}"
                 )
 
+        if not 0 <= self.delay <= MAX_DELAY_SECONDS:  # false for NaN
+            raise InvalidScenario(f"delay must be from 0 to {MAX_DELAY_SECONDS} seconds")
+        if not 200 <= self.http_status <= 599:
+            raise InvalidScenario(f"http_status must be from 200 to 599, not {self.http_status}")
+        if _CONTROL.search(self.content_type):
+            raise InvalidScenario("content_type has a control character")
+        if self.times is not None and self.times < 0:
+            raise InvalidScenario(f"times must be 0 or more, not {self.times}")
         try:
             base64.b64decode(self.picture or "", validate=True)
         except ValueError:
@@ -108,7 +119,7 @@ class FaceScenario:
 def parse_face_scenario(package: bytes) -> FaceScenario:
     try:
         spec = json.loads(package)
-    except ValueError:
+    except (ValueError, RecursionError):
         return FaceScenario()
     if not isinstance(spec, dict) or "sandbox" not in spec:
         return FaceScenario()
