@@ -176,12 +176,14 @@ def test_a_reply_is_not_blamed_on_the_network() -> None:
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("command", ["status", "explain", "forget", "retry", "doctor"])
+@pytest.mark.parametrize("command", ["status", "explain", "forget", "retry", "doctor", "upload"])
 def test_every_command_without_a_connection_names_the_network(
     cloud: Cloud, liveness: Command, monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # nobody listens there
-    arguments = ["anna"] if command in ("explain", "forget", "retry") else []
+    arguments = [] if command in ("status", "doctor") else ["anna"]
+    if command == "upload":
+        arguments += ["--live", __file__]
 
     called = liveness(command, *arguments)
 

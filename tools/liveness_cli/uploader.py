@@ -18,7 +18,7 @@ from liveness.cloud.credentials import Credentials
 from liveness.logs import silence_vendors
 from liveness.settings import CORRECT_BUCKET, Settings
 
-from .errors import meaning_of_code
+from .errors import meaning_of_code, meaning_of_exception
 from .permissions import language
 
 _TIMEOUT_SECONDS = 30
@@ -196,7 +196,10 @@ def _describe(error: Exception) -> str:
         code = _code(error)
         meaning = meaning_of_code(code)
         return f"COS answered {error.get_status_code()} {code}" + (meaning and f": {meaning}")
-    return (isinstance(error, OSError) and error.strerror) or type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    # The SDK's error quotes what its HTTP library raised.
+    return meaning_of_exception(str(error)) or type(error).__name__
 
 
 def _code(error: CosServiceError) -> str:
