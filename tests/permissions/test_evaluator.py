@@ -58,6 +58,9 @@ def test_actions_match_case_sensitively_and_by_wildcard(
         ("qcs::cos:ap-singapore::faces-1/*", True),
         (["qcs::cos:ap-singapore:uid/1:other-1/*", "*"], True),
         ("qcs::cos:ap-singapore:uid/1:faces-1/in", False),
+        ("qcs::cos:ap-singapore:uid/1:faces-1/in/anna/live?bin", False),
+        ("qcs::cos:ap-singapore:uid/1:faces-1/in/[a-z]nna/live.bin", False),
+        ("qcs::cos:ap-singapore:uid/1:faces-1/" + "*a" * 30, False),
         ("qcs::cos:ap-singapore:uid/1:faces-1/out/*", False),
         ("qcs::cos:ap-singapore:uid/1:faces-1/in/????/live.bin", False),
         ("qcs::cos:ap-singapore:uid/1:faces-1/in/[a-z]*", False),
@@ -119,3 +122,10 @@ def test_all_conditions_of_a_statement_must_hold(
 def test_an_unsupported_policy_raises_an_error(unsupported: dict[str, Any]) -> None:
     with pytest.raises(UnsupportedPolicy):
         allows([unsupported], PUT)
+
+
+def test_a_resource_with_many_wildcards_takes_no_time_without_end() -> None:
+    request = PUT._replace(resource="qcs::cos:ap-singapore:uid/1:faces-1/" + "a" * 800)
+
+    assert not allows([policy(resource="*".join("a" * 40) + "b")], request)
+    assert allows([policy(resource="*" + "a*" * 40)], request)

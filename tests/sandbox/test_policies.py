@@ -591,3 +591,27 @@ def test_an_undocumented_policy_is_rejected(
 def test_what_is_no_policy_is_rejected(sandbox: Sandbox, document: Any, message: str) -> None:
     with pytest.raises(InvalidPolicy, match=message):
         sandbox.put_user("anna", {"policy": document})
+
+
+def test_a_resource_with_many_wildcards_takes_no_time_without_end(
+    bucket: Bucket, client: Callable[..., CosS3Client]
+) -> None:
+    key = "a" * 800
+    many = client(allow("GetObject", ROOT + "a*" * 40 + "b"))
+    bucket.put(key, b"body")
+
+    with pytest.raises(CosServiceError, match="AccessDenied"):
+        many.get_object(BUCKET, key)
+
+
+@pytest.mark.parametrize("resource", ["[ab]", "?"])
+def test_only_a_star_stands_for_other_text(
+    bucket: Bucket, client: Callable[..., CosS3Client], resource: str
+) -> None:
+    for key in ("a", resource):
+        bucket.put(key, b"body")
+    reader = client(allow("GetObject", ROOT + resource))
+
+    assert reader.get_object(BUCKET, resource)
+    with pytest.raises(CosServiceError, match="AccessDenied"):
+        reader.get_object(BUCKET, "a")

@@ -8,6 +8,7 @@ condition on a key that the request lacks does not hold, unless its operator end
 
 from __future__ import annotations
 
+import fnmatch
 import operator
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -114,7 +115,8 @@ def _holds(suffixed: str, value: str | None, operands: list[str]) -> bool:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    return re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), text, re.DOTALL) is not None
+    # Only `*` is special here. A regular expression with many of `.*` would take time without end.
+    return fnmatch.fnmatchcase(text, re.sub(r"[\[?]", r"[\g<0>]", pattern))
 
 
 def _without_prefix(action: str) -> str:
