@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from liveness.cloud import connections
 from liveness.errors import ConfigurationError, StoreUnavailableError
 from liveness_cli.account.errors import RequestRefused
 from liveness_cli.errors import reason_of_error
+from liveness_cli.main import main
 from tests.conftest import Cloud
 
 from .conftest import Command, assert_one_sentence
@@ -126,6 +128,7 @@ def test_an_env_file_that_only_a_deployment_reads_is_pointed_out(
         ("AuthFailure.TokenFailure", "your temporary keys have expired"),
         ("UnauthorizedOperation.CAM", "check the policy of your key"),
         ("ResourceNotFound.Function", "no such function is deployed in this region"),
+        ("UnsupportedRegion", "this service is not in that region: give another one as"),
     ],
 )
 def test_a_refusal_says_whose_key_or_clock_or_deployment_is_meant(code: str, meaning: str) -> None:
@@ -307,3 +310,14 @@ def test_a_number_must_be_finite(
 
     assert called.exit_code == 2
     assert_one_sentence(called, "not a number")
+
+
+def test_the_list_of_commands_has_whole_sentences() -> None:
+    """`accept` says there what it costs, and `token` that it prints a secret."""
+    # In a terminal of 80 columns click leaves two of them free.
+    printed = CliRunner().invoke(main, ["--help"], terminal_width=78).output
+    listed = printed.partition("Commands:")[2]
+
+    assert "..." not in listed
+    assert "COSTS ONE CALL" in listed
+    assert "A SECRET" in listed

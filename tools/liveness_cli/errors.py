@@ -33,6 +33,7 @@ _DEPLOYMENT = (
     "no such function is deployed in this region: `liveness deploy` deploys it; if it has another "
     "name or region, give those"
 )
+_REGION = "this service is not in that region: give another one as TENCENTCLOUD_REGION"
 # By code of COS (436/7730) or of API 3.0 (213/31576, 583/17238); for the latter also by the part
 # before the last dot.
 _MEANINGS = {
@@ -53,6 +54,7 @@ _MEANINGS = {
     "status 403": f"check that your key is right, and {_OF_PERSON}",
     "ResourceNotFound.Function": _DEPLOYMENT,
     "ResourceNotFound.FunctionName": _DEPLOYMENT,
+    "UnsupportedRegion": _REGION,
 }
 # What the standard library's client, for COS, and those of the SDKs raise if no reply came at all.
 # A bare OSError is a host or network that is not reachable, or a proxy that refused the tunnel; a

@@ -109,7 +109,7 @@ def sandbox(
     shell: bool,
     command: tuple[str, ...],
 ) -> None:
-    """Run a local emulator of Tencent Cloud (COS, FaceID, SCF, CAM, STS, CLS) on one port.
+    """Run a local emulator of Tencent Cloud on one port.
 
     \b
     Emulates

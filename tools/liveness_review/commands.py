@@ -186,10 +186,10 @@ def cost(
     offline: bool,
     as_json: bool,
 ) -> None:
-    """Count the calls that were, may have been and were not billed, by day and month.
+    """Count the calls by day and month, and what they cost.
 
-    Counts them from the results, in UTC. With prices, which differ by region and contract, it
-    shows amounts in the currency of the prices.
+    Counts those that were, may have been and were not billed, from the results, in UTC. With
+    prices, which differ by region and contract, it shows amounts in the currency of the prices.
     """
     from liveness_cli.console import output
 

@@ -79,7 +79,7 @@ def configure(
     function_name: str,
     as_json: bool,
 ) -> None:
-    """Apply settings that serverless.yml cannot express: quota, retries, lifecycle rules.
+    """Set quota, retries, and how long objects are kept.
 
     Best frames and inputs are pictures of people, and may be deleted earlier than the results, with
     the decisions on them: --inputs-days 7 --frames-days 7 --results-days 365.
@@ -118,7 +118,9 @@ def configure(
 @function_name_option
 @json_option
 def doctor(function_name: str, as_json: bool) -> None:
-    """Check an installation: region, buckets, triggers, role, limits, lifecycle, links.
+    """Check an installation, and say how to correct what is wrong.
+
+    That is region, buckets, triggers, role, limits, lifecycle, links.
 
     Changes nothing. Each check passes, fails (with a fix), or is skipped (with the reason). A key
     with the policy that `liveness policies --role viewer` prints can run every check.

@@ -30,10 +30,11 @@ _NOT_PASSED, _NO_RESULT = 3, 4
 )
 @json_option
 def token(pair_id: str, minutes: int, as_json: bool) -> None:
-    """Print temporary keys that put one pair's liveness package, and do nothing else. A SECRET.
+    """Print temporary keys, A SECRET, that put one pair's package.
 
-    Asks STS for them with the policy of `liveness policies --role app --pair PAIR_ID`, as a backend
-    does for each session. The environment's key must be a permanent one with the policy `app`.
+    They allow nothing else. Asks STS for them with the policy of `liveness policies --role app
+    --pair PAIR_ID`, as a backend does for each session. The environment's key must be a permanent
+    one with the policy `app`.
     Prints shell commands, to be used in a subshell:
 
     \b

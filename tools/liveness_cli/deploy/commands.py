@@ -132,7 +132,7 @@ def rollback(yes: bool, manifest: Path | None, as_json: bool) -> None:
 def remove(
     yes: bool, delete_data: bool, abandon_backlog: bool, manifest: Path | None, as_json: bool
 ) -> None:
-    """Remove the installation from the account, after everything that waits is finished.
+    """Remove the installation, after all that waits is finished.
 
     Removes the COS trigger, drains, reconciles and drains again; then removes timers, function,
     role, policies and alarms. Data, and policies that are still attached, are kept. An interrupted
@@ -183,7 +183,7 @@ def accept(
     manifest: Path | None,
     as_json: bool,
 ) -> None:
-    """Make the first real run of an installation. COSTS ONE CALL.
+    """Make the first real run of an installation: IT COSTS ONE CALL.
 
     Uploads both files as a pair, waits for the result, shows its history, and answers the questions
     about the platform that no document settles. Needs a key with the policy `tester`. Exit status:

@@ -102,10 +102,11 @@ def retry(
 @function_name_option
 @json_option
 def reconcile(prefix: str, dry_run: bool, function_name: str, as_json: bool) -> None:
-    """Find complete pairs that no event finished, and park them: the next drain makes their calls.
+    """Find complete pairs that no event finished, and park them.
 
-    Invokes the deployed function as its hourly timer does, {"reconcile": {"prefix": ...}}. Without
-    --prefix it continues where the last run stopped, and checks what changed since the pass before.
+    The next drain makes their calls. Invokes the deployed function as its hourly timer does,
+    {"reconcile": {"prefix": ...}}. Without --prefix it continues where the last run stopped, and
+    checks what changed since the pass before.
     --dry-run does it in this process, and writes nothing.
     """
     from ..console import output
@@ -134,7 +135,9 @@ def forget(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Erase one person: inputs, results, best frames, markers and ledger of one or more pairs.
+    """Erase one person: everything that is stored of these pairs.
+
+    That is inputs, results, best frames, markers and the ledger.
 
     Waits if an invocation may still be processing the pair, and repeats until nothing is left.
     Afterwards the ledger no longer protects the pair: if it is uploaded again, it is paid for
