@@ -132,3 +132,14 @@ def test_nothing_is_refused_and_nothing_is_allowed_that_is_not_needed(
 )  # fmt: skip
 def test_a_deployer_cannot_give_itself_more(request_: Request) -> None:
     assert not allows([policy_of("deployer", SETTINGS, UIN)], request_)
+
+
+def test_a_key_that_may_not_deploy_gets_one_sentence(deployment: Deployment) -> None:
+    deployment.as_role("viewer")
+
+    printed = deployment.run("deploy", "--yes").stderr
+
+    assert printed.count("`liveness policies`") == 1
+    assert "ListPolicies: AuthFailure.UnauthorizedOperation: your key may not do this; give it" in (
+        " ".join(printed.split())
+    )

@@ -10,7 +10,7 @@ import click
 
 from liveness.cloud.system import SystemClock
 
-from ..account.errors import AccountError
+from ..account.errors import AccountError, RequestRefused
 from ..account.examine import examine_installation
 from ..account.installation import installation_of
 from ..checkout import ROOT
@@ -97,10 +97,11 @@ def read_plan(account: Account, desired: Desired) -> Plan:
 
 def explained(error: AccountError) -> str:
     """Say what to do about a request that the key may not make."""
-    if is_denial(error):
+    if isinstance(error, RequestRefused) and is_denial(error):
         return (
-            f"{error}: your key may not do this; give it the policy `deployer`, and for roles, "
-            "policies, a new function, and its removal also `installer` (`liveness policies`)"
+            f"{error.request}: {error.code}: your key may not do this; give it the policy "
+            "`deployer`, and for roles, policies, a new function, and its removal also `installer` "
+            "(`liveness policies`)"
         )
     return str(error)
 
