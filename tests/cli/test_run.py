@@ -82,6 +82,18 @@ def test_a_package_can_choose_the_verdict(liveness: Command, tmp_path: Path) -> 
     assert frames("sample") == []  # the frame of the first run was removed
 
 
+def test_a_package_that_scripts_no_possible_answer_is_refused(
+    liveness: Command, tmp_path: Path
+) -> None:
+    package = tmp_path / "live.bin"
+    package.write_text('{"sandbox": true, "cod": "FailedOperation.LivessDetectFake"}')
+
+    result = liveness("run", "--live", str(package))
+
+    assert result.exit_code == 1
+    assert_one_sentence(result, "live.bin scripts no answer that the sandbox can give: unknown")
+
+
 def test_files_and_pair_id_can_be_chosen(liveness: Command, tmp_path: Path) -> None:
     image = tmp_path / "me.PNG"
     image.write_bytes((ROOT / "events/sample/reference.jpg").read_bytes())

@@ -43,6 +43,8 @@ def run(live: Path | None, reference: Path | None, pair_id: str) -> None:
 
     started = time.monotonic()
     files = sample()
+    if live is not None and _is_scenario(live):
+        _require_valid_scenario(live)
     folder = _prepare_folder(pair_id)
     with local_cloud(notify=True) as cloud, _client(cloud) as client:
         if problem := pair_id_problem(cloud.settings, pair_id):
@@ -72,6 +74,19 @@ def _is_scenario(package: Path) -> bool:
         return bool(json.loads(package.read_bytes())["sandbox"])
     except (ValueError, RecursionError, LookupError, TypeError):
         return False
+
+
+def _require_valid_scenario(package: Path) -> None:
+    """The sandbox would refuse it as the face API refuses a request, without saying why."""
+    from liveness_sandbox.faceid.scenario import InvalidScenario, parse_face_scenario
+
+    try:
+        parse_face_scenario(package.read_bytes())
+    except InvalidScenario as error:
+        raise click.ClickException(
+            f"{package.name} scripts no answer that the sandbox can give: {error}; see `liveness "
+            "sandbox --help`"
+        ) from None
 
 
 def _client(cloud: LocalCloud) -> BucketClient:
