@@ -175,7 +175,9 @@ def _settings(facts: Facts) -> Finding:
             f"the function's settings differ from this command's in {', '.join(different)}",
             "make them the same: the checks below used this command's settings",
         )
-    return passed("settings", "the function's settings are valid, and agree with this command's")
+    return passed(
+        "settings", "the function's settings are valid; buckets and keys agree with this command's"
+    )
 
 
 def _quota(facts: Facts) -> Finding:
