@@ -43,6 +43,10 @@ REASONS = (
         "代理须以 http 访问）、证书（REQUESTS_CA_BUNDLE、CURL_CA_BUNDLE）和地域",
     ),
     Text(
+        "this service is not in that region: give another one as TENCENTCLOUD_REGION",
+        "该地域没有此服务：请把 TENCENTCLOUD_REGION 设为其他地域",
+    ),
+    Text(
         "no such function is deployed in this region: `liveness deploy` deploys it; if it has "
         "another name or region, give those",
         "该地域没有部署此函数：可用 `liveness deploy` 部署；若名称或地域不同，请指定",
