@@ -729,6 +729,18 @@ def test_retry_of_an_unknown_id_invokes_nothing_and_says_so(
     assert operator.run("retry", "nobody").stdout.startswith("Not retried")
 
 
+def test_retry_of_a_pair_that_it_cannot_change_says_what_can_be_done(
+    cloud: Cloud, operator: Operator
+) -> None:
+    reused_package(cloud, cloud.instance())
+
+    retried = operator.run("retry", "anna", "--yes", "--json")
+
+    (pair,) = json.loads(retried.stdout)["pairs"]
+    assert (pair["before"], pair["status"]) == ("rejected", "rejected")
+    assert pair["reason"] == operator.view("explain", "anna")["next"]["action"]
+
+
 def test_retry_reports_the_error_of_a_pair(cloud: Cloud, operator: Operator) -> None:
     damaged(cloud, cloud.instance())
 

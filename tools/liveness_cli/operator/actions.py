@@ -27,6 +27,7 @@ from .explain import explanation_of
 from .outlook import Outlook, outlook_of
 from .reader import Reader
 from .remote import find_function, invoke, reason_of
+from .sentences import render
 from .status import status_of
 
 _RETRIED_SCHEMA = "liveness-retried/2"
@@ -74,6 +75,8 @@ def retry_pairs(
                 result = _retried("error", reason=_UNKNOWN)
             else:
                 result = _retry(function, pair_id, log)
+            if result["reason"] is None and result["status"] == outlook.state != "failed":
+                result["reason"] = render(outlook.action)  # there was nothing to retry
             pairs.append({"pair_id": pair_id, "before": outlook.state, **result})
             update("retrying", len(pairs), len(outlooks))
     return {"schema": _RETRIED_SCHEMA, "pairs": pairs}
