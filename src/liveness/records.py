@@ -300,7 +300,7 @@ def slot_record(nonce: str, info: InvocationInfo) -> bytes:
 
 
 def encode(record: dict[str, Any]) -> bytes:
-    """Return a record as it is stored: JSON in UTF-8, on one line, which takes a fifth of the time."""
+    """Return a record as it is stored: JSON in UTF-8, unindented, in a fifth of the time."""
     return json.dumps(record, ensure_ascii=False).encode()
 
 
