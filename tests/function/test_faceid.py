@@ -10,9 +10,14 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
+from Crypto.Hash import SHA256
+from Crypto.PublicKey import ECC
+from Crypto.Signature import DSS
+from Crypto.Util.asn1 import DerBitString, DerObjectId, DerSequence
 
 from liveness.cloud.connections import tls_context
 from liveness.cloud.credentials import Credentials
@@ -83,6 +88,23 @@ def anonymous_tls(protocol: int) -> ssl.SSLContext:
     context = ssl.SSLContext(protocol)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers("aNULL:@SECLEVEL=0")
+    return context
+
+
+def certified_tls(folder: Path) -> ssl.SSLContext:
+    """Return a server's context with a certificate of its own: TLS 1.3 needs one."""
+    key = ECC.generate(curve="P-256")
+    algorithm = DerSequence([DerObjectId("1.2.840.10045.4.3.2").encode()]).encode()  # with SHA-256
+    times = (b"\x17\x0d200101000000Z", b"\x17\x0d490101000000Z")
+    nobody, public = DerSequence().encode(), key.public_key().export_key(format="DER")
+    parts: list[Any] = [1, algorithm, nobody, DerSequence(times).encode(), nobody, public]
+    signed = DerSequence(parts).encode()
+    signature = DSS.new(key, "fips-186-3", encoding="der").sign(SHA256.new(signed))
+    certificate = DerSequence([signed, algorithm, DerBitString(signature).encode()])
+    pem = ssl.DER_cert_to_PEM_cert(certificate.encode()) + key.export_key(format="PEM")
+    (folder / "server.pem").write_text(pem, encoding="ascii")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
     return context
 
 
@@ -211,6 +233,36 @@ def test_a_connection_is_opened_before_its_call(monkeypatch: pytest.MonkeyPatch)
         assert isinstance(face.detect(REQUEST, 5, discard), Answer)
 
     assert len(connections) == 2
+
+
+def test_the_tickets_of_tls_1_3_close_no_connection_that_was_opened_ahead(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They follow the handshake, and nobody has read them when the call takes the connection."""
+    server_side, ticketed = certified_tls(tmp_path), threading.Semaphore(0)
+    versions: list[str | None] = []
+
+    def talk(connection: socket.socket) -> None:
+        connection.recv(65536)  # CONNECT
+        connection.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with server_side.wrap_socket(connection, server_side=True) as secure:
+            versions.append(secure.version())
+            ticketed.release()
+            answer(secure)
+
+    client_side = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client_side.check_hostname, client_side.verify_mode = False, ssl.CERT_NONE
+    monkeypatch.setattr("liveness.cloud.connections.tls_context", lambda: client_side)
+    with server(talk) as (url, connections):
+        monkeypatch.setenv("https_proxy", url)
+        face = client(scheme="https")
+        connect = face.reserve_connection()
+        assert connect is not None
+        connect()
+        assert ticketed.acquire(timeout=10)
+        assert isinstance(face.detect(REQUEST, 5, discard), Answer)
+
+    assert (len(connections), versions) == (1, ["TLSv1.3"])
 
 
 def test_what_fails_ahead_of_a_call_is_left_to_the_call(monkeypatch: pytest.MonkeyPatch) -> None:

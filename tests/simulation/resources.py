@@ -72,7 +72,7 @@ class Resources(NamedTuple):
     start: float = 0.150  # of an instance: its imports
     request: float = 0.0012  # one request to the store; half of it before it is sent
     listed_key: float = 0.00007  # one key of a listing
-    call: float = 0.004  # one call of the face API; half of it before it is sent
+    call: float = 0.0017  # one call of the face API; half of it before it is sent
     handshake: float = 0.002  # one new connection
     handshake_round_trips: int = 0  # TCP's one and TLS's one or two; 0: connections are there
     store_connections: int = 16  # that are kept idle

@@ -13,7 +13,7 @@ from typing import BinaryIO
 _MAX_LINE_BYTES = 64 * 1024
 _MAX_FIELDS = 100
 _DIGITS = re.compile("[0-9]*")
-_FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\0\r\n]*)\r?\n")
+_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\0\r\n]*)\r?\n")
 
 
 class UnreadableFieldsError(HTTPException):
@@ -55,14 +55,14 @@ def _read_fields(file: BinaryIO) -> dict[str, str]:
     """Read the lines of a head. Raises UnreadableFieldsError; IncompleteRead if it is cut off."""
     fields: dict[str, str] = {}
     for _ in range(_MAX_FIELDS + 1):
-        line = file.readline(_MAX_LINE_BYTES + 1)
-        if line in (b"\r\n", b"\n"):
+        line = file.readline(_MAX_LINE_BYTES + 1).decode("latin-1")
+        if line in ("\r\n", "\n"):
             return fields
         match = _FIELD.fullmatch(line)
-        if match is None and len(line) <= _MAX_LINE_BYTES and not line.endswith(b"\n"):
-            raise IncompleteRead(line)
+        if match is None and len(line) <= _MAX_LINE_BYTES and not line.endswith("\n"):
+            raise IncompleteRead(line.encode("latin-1"))
         if match is None:
             raise UnreadableFieldsError("a header is malformed or too long")
-        name, value = match[1].decode().lower(), match[2].decode("latin-1").strip(" \t")
+        name, value = match[1].lower(), match[2].strip(" \t")
         fields[name] = f"{fields[name]}, {value}" if name in fields else value
     raise UnreadableFieldsError("there are too many headers")
