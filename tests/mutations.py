@@ -235,6 +235,74 @@ MUTATIONS = (
         "            start = now\n",
     ),
     Mutation(
+        "only the latest of the calls that wait for their start are held apart",
+        "pacing",
+        "            del self._starts[: bisect(self._starts, now - self._window)]\n",
+        "            del self._starts[: -2 * self._calls]\n",
+    ),
+    Mutation(
+        "a refused call is sent again without a turn of the pacer's",
+        "call",
+        "        if not ctx.pacer.await_start(permit):\n",
+        "        if permit.resends == 0 and not ctx.pacer.await_start(permit):\n",
+    ),
+    Mutation(
+        "each of several drainers takes the whole rate",
+        "drain",
+        "    return rate if shards == 1 else int(rate) // shards + (shard < int(rate) % shards)\n",
+        "    return rate\n",
+    ),
+    Mutation(
+        "a drain gives its slot back before its last call is a second old",
+        "drain",
+        "            self._ctx.clock.sleep(self._pacer.seconds_until_quiet())\n",
+        "            pass\n",
+    ),
+    Mutation(
+        "at a low rate a drain's first call does not wait",
+        "pacing",
+        "clock.monotonic() + self._window - 1.0\n",
+        "clock.monotonic()\n",
+    ),
+    Mutation(
+        "a drain takes a slot that another one holds",
+        "drain_slot",
+        "            if stored is None or self._nonce.encode() not in stored.body:\n"
+        "                return False\n",
+        "",
+    ),
+    Mutation(
+        "a drain keeps a slot that it took by a wrong clock",
+        "drain_slot",
+        "            if self._slot_at(moment) == self._slot_at(self._ctx.store.now()):\n",
+        "            if True:\n",
+    ),
+    Mutation(
+        "calls start up to the end of a slot that is not renewed",
+        "drain_slot",
+        "        return self._ctx.store.now() < self._ends - _LAST_CALL_SECONDS\n",
+        "        return self._ctx.store.now() < self._ends\n",
+    ),
+    Mutation(
+        "a call starts after its drainer has lost the slot",
+        "pacing",
+        "        return self._slot.is_valid() and not self._breaker.blocks\n",
+        "        return not self._breaker.blocks\n",
+    ),
+    Mutation(
+        "a drain goes on in a slot that may yet be deleted",
+        "drain",
+        "                if not self._release():\n                    break\n",
+        "                self._release()\n",
+    ),
+    Mutation(
+        "a reply sets the store's clock however long it took",
+        "store",
+        "            offset = max(self._clock_offset, date - now)\n"
+        "            self._clock_offset = min(offset, date + 1 - sent)\n",
+        "            self._clock_offset = date - now if abs(date - now) > 2 else 0.0\n",
+    ),
+    Mutation(
         "the service's text is stored unredacted",
         "face_api",
         'return _SECRET.sub("[link]", text)[:_MAX_TEXT_CHARS]',

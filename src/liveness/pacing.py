@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from bisect import insort
+from bisect import bisect, insort
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -156,12 +156,13 @@ class SteeredPacer:
         self._refused_share = min(_REFUSED_SHARE, _REFUSED_OF_GROUP / self._calls)
         self._distance = _FIRST_DISTANCE
         self._lead = _FIRST_LEAD
-        # Sorted, the latest ones: of permits that hold a place, and of calls.
+        # Sorted, the latest ones and those to come: of permits that hold a place, and of calls.
         self._turns: list[float] = []
         self._starts: list[float] = []
         self._granted = 0  # permits, as many as turns were given
         self._refused: list[float] = []  # the moments of refusals within the last second
-        self._not_before = clock.monotonic()
+        # Where a window is longer than a second, the drainer before us waited for a second of it.
+        self._not_before = clock.monotonic() + self._window - 1.0
         self._steers_from = math.inf
         self._queue: list[object] = []  # the workers that wait for a permit
         self._open: set[Permit] = set()
@@ -217,7 +218,8 @@ class SteeredPacer:
             self._open.add(permit)
             permit.start = start
             insort(self._starts, start)
-            del self._starts[: -2 * self._calls]
+            # However many wait for their start: each counts until a window after it.
+            del self._starts[: bisect(self._starts, now - self._window)]
         self._clock.sleep(start - now)
         return self._slot.is_valid() and not self._breaker.blocks
 

@@ -153,18 +153,19 @@ class RetryingStore:
 
     @property
     def clock_offset(self) -> float:
-        """Seconds by which the store's clock is ahead of ours; 0 within its resolution."""
+        """Seconds by which the store's clock is ahead of ours; 0 until a reply proves otherwise."""
         return self._clock_offset
 
     def head(self, bucket: str, key: str) -> ObjectHead | None:
-        head = self._retry(lambda: self._store.head(bucket, key))
-        self._observe_clock(head.date if head else None)
-        return head
+        return self._dated(
+            lambda: self._store.head(bucket, key), lambda head: head.date if head else None
+        )
 
     def get(self, bucket: str, key: str, max_bytes: int) -> StoredObject | None:
-        stored = self._retry(lambda: self._store.get(bucket, key, max_bytes))
-        self._observe_clock(stored.head.date if stored else None)
-        return stored
+        return self._dated(
+            lambda: self._store.get(bucket, key, max_bytes),
+            lambda stored: stored.head.date if stored else None,
+        )
 
     def put(
         self,
@@ -184,9 +185,9 @@ class RetryingStore:
     def create(
         self, bucket: str, key: str, body: bytes, policy: RetryPolicy = DEFAULT_POLICY
     ) -> CreateResult:
-        result = self._retry(lambda: self._store.create(bucket, key, body), policy)
-        self._observe_clock(result.date)
-        return result
+        return self._dated(
+            lambda: self._store.create(bucket, key, body), lambda result: result.date, policy
+        )
 
     def delete(self, bucket: str, key: str) -> None:
         self._retry(lambda: self._store.delete(bucket, key))
@@ -207,13 +208,33 @@ class RetryingStore:
     def upload_to_url(self, bucket: str, key: str, etag: str, url: str) -> Digests:
         return self._retry(lambda: self._store.upload_to_url(bucket, key, etag, url))
 
-    def _observe_clock(self, date: float | None) -> None:
-        if date is not None:
-            offset = date - self._clock.now()
-            if abs(offset) > MAX_CLOCK_OFFSET_SECONDS:
-                return
-            # Dates are whole seconds: a smaller difference means nothing.
-            self._clock_offset = offset if abs(offset) > CLOCK_RESOLUTION_SECONDS else 0.0
+    def _dated(
+        self,
+        task: Callable[[], T],
+        date_of: Callable[[T], float | None],
+        policy: RetryPolicy = DEFAULT_POLICY,
+    ) -> T:
+        """Make a request whose reply has a date, and learn from it about the store's clock."""
+        sent = 0.0
+
+        def send() -> T:
+            nonlocal sent
+            sent = self._clock.now()
+            return task()
+
+        reply = self._retry(send, policy)
+        self._observe_clock(sent, date_of(reply))
+        return reply
+
+    def _observe_clock(self, sent: float, date: float | None) -> None:
+        """Correct the offset as far as it contradicts a reply, which may have taken long.
+
+        The store answered between then and now, in the whole second that the date names.
+        """
+        now = self._clock.now()
+        if date is not None and abs(date - now) <= MAX_CLOCK_OFFSET_SECONDS:
+            offset = max(self._clock_offset, date - now)
+            self._clock_offset = min(offset, date + 1 - sent)
 
     def _retry(
         self,

@@ -126,30 +126,6 @@ def test_the_hand_over_between_drainers_keeps_the_rate() -> None:
     assert max(spans) <= 5  # the next drainer starts soon
 
 
-def test_drains_one_right_after_another_keep_the_rate() -> None:
-    """The slot is free as soon as nothing waits; by then the last call is a second old."""
-    world = BurstWorld(1, TokenBucket(), RATE)
-    world.handler = world.run_function
-    world.face.way_seconds = Uniform(0.03, 0.03)
-    world.face.call_seconds = Uniform(0.05, 0.05)
-    rng = SimChance(world.kernel)
-    for drain in range(20):
-        names = [f"pair-{drain}-{number}" for number in range(5)]
-        for name in names:
-            world.store_pair(name)
-        now = world.kernel.now
-        for key, body in markers(world.environ, rng, names, now - 5, now - 4):
-            world.store.write(key, body)
-        world.deliver({"drain": {}})
-        world.kernel.run(until=now + 0.45)
-    world.kernel.run(until=world.kernel.now + 60)
-
-    arrivals = world.face.arrivals
-    spans = [later - earlier for earlier, later in zip(arrivals, arrivals[5:], strict=False)]
-    assert len(spans) > 50
-    assert min(spans) >= 0.999
-
-
 def test_a_drainer_whose_next_slot_is_taken_makes_room_in_time() -> None:
     """Another instance is to be the next one: it may call from the slot's first moment on."""
     world = BurstWorld(1, TokenBucket(), RATE)

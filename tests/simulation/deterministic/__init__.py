@@ -26,7 +26,7 @@ function after another (mutation testing): the checker must detect each.
     run.py             all of it together: one run
     seeds.py           many runs by seed
     shrink.py          reduces a failing run; timeline.py prints a run
-    schedules.py       regressions: schedules that broke an invariant once
+    schedules.py       regressions: schedules that broke an invariant once; handovers.py: of drains
     exhaustive.py      every crash point, every single fault, every schedule within bounds
     choice_kernel.py   the scheduler of that search, in which every step is a choice
     visited.py         the states that the search has visited

@@ -34,8 +34,8 @@ class Instance:
         self.name = name
         self.alive = True
         self.kernel = kernel
-        self._ahead = ahead  # the error of its wall clock, seconds
-        self._paused_until = 0.0
+        self.ahead = ahead  # the error of its wall clock, seconds
+        self.paused_until = 0.0
         self._tasks: set[greenlet] = set()
         self.on_death: Callable[[], None] = lambda: None
 
@@ -73,7 +73,7 @@ class Instance:
 
     def pause(self, seconds: float) -> None:
         """Suspend the whole instance; replies wait until it resumes."""
-        self._paused_until = max(self._paused_until, self.kernel.now + seconds)
+        self.paused_until = max(self.paused_until, self.kernel.now + seconds)
 
     def suspend(self) -> None:
         """Suspend the current task until an event resumes it."""
@@ -94,7 +94,7 @@ class Instance:
             nonlocal woken
             if woken or not self.alive:
                 return
-            wait = self._paused_until - self.kernel.now
+            wait = self.paused_until - self.kernel.now
             if wait > 0:
                 self.kernel.call(wake, wait, self.name)
                 return
@@ -145,7 +145,7 @@ class Instance:
     # ---- Clock
 
     def now(self) -> float:
-        return self.kernel.now + self._ahead
+        return self.kernel.now + self.ahead
 
     def monotonic(self) -> float:
         return self.kernel.now

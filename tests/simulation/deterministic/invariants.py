@@ -17,6 +17,7 @@ import io
 import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from liveness.call import CALL_SECONDS
@@ -29,6 +30,8 @@ from liveness.keys import (
     best_frame_key,
     breaker_key,
     drain_prefix,
+    drain_shards,
+    drain_slot_key,
     pair_hash,
     result_key,
 )
@@ -181,7 +184,12 @@ class InvariantChecker:
             if call.invocation is invocation and call.drained
         ]
         answered = bool(calls) and all(call.reply_arrived for call in calls)
-        if answered and breaker_key(self._settings) in self._bucket.objects:
+        breaker = self._bucket.objects.get(breaker_key(self._settings))
+        if not (answered and breaker):
+            return
+        # A drain whose slot was over may have waited for a last reply that did not come, until now.
+        by_another = breaker.creator != invocation.label and breaker.written >= invocation.began
+        if not by_another:
             raise Violation("I1", f"{invocation.label} got answers; the breaker is still open")
 
     # ---- I2
@@ -409,22 +417,41 @@ class InvariantChecker:
 
     # ---- I7
 
-    def check_i7_drain_calls_are_within_the_rate(self) -> None:
-        """I7: A drainer's own call starts never exceed the set rate in any window of one second,
+    def check_i7_drain_calls_are_within_the_rate(self, call: Call) -> None:
+        """I7: Calls started by drains never exceed the set rate in any window of one second, the
         hand-over included; those not counted that were refused for the rate.
 
         It counts every drain, whatever woke it; calls that handle an event at once are not paced.
-        Where faults delay requests on their way, the moment that is observed here is not the moment
-        of the start.
+        Nor does a call count whose instance was suspended when it was to start, or less than a
+        window before: its drainer cannot know when its calls started.
         """
+        if self._now() < call.invocation.instance.paused_until + self._window:
+            return
         rate = max(1, int(self._settings.rate_limit))
-        window = max(1.0, 1 / self._settings.rate_limit)
+        self.observations.drain_calls.append(call.started_at)
         recent = self.observations.drain_calls[-rate - 1 :]
         seconds = recent[-1] - recent[0]
-        if self.observations.requests_delayed or len(recent) <= rate:
-            return
-        if seconds < window - 1e-6:
+        if len(recent) > rate and seconds < self._window - 1e-6:
             raise Violation("I7", f"{len(recent)} calls of drainers in {seconds:.3f} s")
+
+    @property
+    def _window(self) -> float:
+        """The seconds in which as many calls may start as the rate says, or one."""
+        return max(1.0, 1 / self._settings.rate_limit)
+
+    def check_i7_caller_holds_a_slot(self, invocation: Invocation) -> None:
+        """I7: none starts in the last second of a slot that its drainer does not renew.
+
+        A new drainer may begin a moment before its slot does, by the resolution of the store's
+        clock.
+        """
+        slots = [
+            self._bucket.objects.get(drain_slot_key(self._settings, self._now() + ahead, shard))
+            for shard in range(drain_shards(self._settings))
+            for ahead in (1, CLOCK_RESOLUTION_SECONDS)
+        ]
+        if not any(slot and slot.creator == invocation.label for slot in slots):
+            raise Violation("I7", f"{invocation.label} calls in a slot that is not its own")
 
     def check_i7_slot_is_deleted_once(self, invocation: Invocation, key: str) -> None:
         """I7: a DELETE of a slot is never repeated: by then it may be another drainer's."""
@@ -772,6 +799,8 @@ class InvariantChecker:
         parts = key.removeprefix(self._settings.ledger_prefix).split("/")
         if parts[0] == "submissions":
             self.observations.submission_races[self.observations.pair_of(key) or ""] += 1
+        if parts[0] == "drain":
+            self.observations.slot_races += 1
         if parts[0] == "packages":
             self.observations.package_races[parts[1]] += 1
         if ledger_key is None:
@@ -856,9 +885,11 @@ class InvariantChecker:
         self.check_i2_calls_that_may_be_billed_are_within_the_limit(call)
         self.check_i12_submissions_are_within_the_limit(call)
         call.drained = self.observations.drains(invocation)
-        if call.drained:
-            self.observations.drain_calls.append(call.started_at)
-            self.check_i7_drain_calls_are_within_the_rate()
+        # No promise holds for two drainers that won one slot, or one that does not know the time.
+        in_order = not (self.observations.slot_races or invocation.time_is_unknown)
+        if call.drained and in_order:
+            self.check_i7_caller_holds_a_slot(invocation)
+            self.check_i7_drain_calls_are_within_the_rate(call)
         return call
 
     def on_judgement(self, call: Call, judgement: Judgement) -> None:
@@ -870,7 +901,8 @@ class InvariantChecker:
         """The caller knows what became of the call."""
         call.reply_arrived = True
         if call.drained and call.judgement and call.judgement.is_throttled:
-            self.observations.drain_calls.remove(call.started_at)
+            with suppress(ValueError):  # it was not counted
+                self.observations.drain_calls.remove(call.started_at)
         call.in_hand = call.judgement is not None and call.judgement.is_verdict
 
     def on_late_answer(self, call: Call) -> None:

@@ -72,6 +72,9 @@ class Invocation:
         self.instance = instance
         self._hit = False  # whether a fault may have ended it
         self._hit_pairs: set[str] = set()  # whose walks a fault may have ended
+        self.time_is_unknown = False
+        """Its clock is wrong, and it took a slot by a slow request, which does not say by how much.
+        """
         self._failed = 0  # the number of requests that failed
         self._failed_of: Counter[str] = Counter()  # the same by pair
         self._late = False  # whether pauses or slow requests delayed it
@@ -131,6 +134,8 @@ class Invocation:
         fault = self._simulation.choose_fault(self, request)
         late = fault.kind in PAUSES or fault.before + fault.after > 0.3
         self._late = self._late or late
+        if late and verb == "create" and _SLOT.search(key) and self.instance.ahead:
+            self.time_is_unknown = True
         self.slowed = self.slowed or late or fault.kind != OK
         self.faults += fault.kind != OK
         self._fault = fault.kind
@@ -323,7 +328,8 @@ class Invocation:
             simulation.checker.on_reply_lost(call)
             return NoReply("the reply's status was not 200")
         began = simulation.kernel.now
-        fault = fault._replace(before=fault.before + 1.5 * simulation.choices.draw(sent.name + "t"))
+        takes = simulation.workload.call_seconds * simulation.choices.draw(sent.name + "t")
+        fault = fault._replace(before=fault.before + takes)
         arrives = seconds + fault.long if fault.kind == SLOW else fault.before
         if fault.kind == REFUSED:
             self._hit_pairs.add(call.pair_id)

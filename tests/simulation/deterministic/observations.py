@@ -6,6 +6,7 @@ test believes is never asked.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from liveness.keys import (
 from liveness.records import LEASE_SECONDS
 from liveness.settings import Settings
 
-from .bucket import Bucket
+from .bucket import Bucket, Stored
 from .service import ACCOUNT_CODES, Judgement
 
 if TYPE_CHECKING:
@@ -148,14 +149,13 @@ class Observations:
         self.calls_of_requests: dict[str, Call] = {}
         self.drainers: set[str] = set()  # the labels of invocations that took a drain's slot
         self.slot_claims: Counter[tuple[str, str]] = Counter()  # PUTs less DELETEs, by drainer
-        self.drain_calls: list[float] = []  # when drainers' calls started
+        self.slot_races = 0
+        self.drain_calls: list[float] = []  # when drainers' calls started, of those that count
         self.uploads: dict[str, str] = {}
         self.package_owners: dict[bytes, set[str]] = {}  # by content
         self.unreadable: set[str] = set()  # keys of inputs that COS refuses to read
         self.heads_lag = False
         """An older HEAD was injected: what depends on a single look is not guaranteed."""
-        self.requests_delayed = False
-        """Faults delayed requests on their way: a call's start is not when it was sent."""
         self._walks: dict[tuple[str, str], WalkHistory] = {}
         self._pair_of_hash: dict[str, str] = {}
 
@@ -304,15 +304,17 @@ class Observations:
     def counted_attempts(self, pair_id: str, fingerprint: str, inspected_at: float) -> int:
         """Count the claims that a walk that began at this moment may count.
 
-        Those that were released before it, and within their leases, it may not.
+        Those that were released before it, and within their leases, it may not; what names another
+        owner than the stored claim does is no release of it.
         """
         objects, counted = self.bucket.objects, 0
         for key in self.bucket.keys(self.ledger_folder(pair_id, fingerprint)):
             if not key.endswith(".claim"):
                 continue
-            released = objects.get(key.replace(".claim", ".released"))
-            ends = min(inspected_at, objects[key].written + LEASE_SECONDS)
-            counted += released is None or released.written >= ends
+            claim, released = objects[key], objects.get(key.replace(".claim", ".released"))
+            ends = min(inspected_at, claim.written + LEASE_SECONDS)
+            is_owners = released is not None and _nonce_of(released) == _nonce_of(claim)
+            counted += not (released and is_owners and released.written < ends)
         return counted
 
     def was_released_late(self, pair_id: str, fingerprint: str) -> bool:
@@ -335,3 +337,8 @@ class Observations:
 
     def billed_calls(self) -> int:
         return sum(call.billed for pair in self.pairs.values() for call in pair.calls)
+
+
+def _nonce_of(stored: Stored) -> str:
+    """Return the nonce in a claim or a release, which names its owner."""
+    return str(json.loads(stored.body)["nonce"])

@@ -37,14 +37,7 @@ class _Host:
         self.at_work = False
         self.failed = False
         self._simulation = simulation
-        self.environ = {
-            "TENCENTCLOUD_REGION": "ap-singapore",
-            "TENCENTCLOUD_SECRETID": "id",
-            "TENCENTCLOUD_SECRETKEY": "key",
-            "LIVENESS_BUCKET": "faces-1250000000",
-            **simulation.workload.settings,
-            **simulation.platform_settings,
-        }
+        self.environ = {**simulation.environ, **simulation.platform_settings}
         self.function = Function(
             clock=self.instance,
             rng=self,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from .choices import Profile
 from .conditions import ARREARS, COS_5XX, NEVER_JUDGED, Condition
 from .faults import CRASH_AFTER, GONE, LATE, OK, PAUSE_BEFORE, SLOW, THROTTLED, TROUBLE, Fault
+from .handovers import HANDOVERS
 from .shrink import Script
 from .workload import INVOKE, UPLOAD, Action, Workload
 
@@ -156,4 +157,5 @@ SCHEDULES: Mapping[str, Script] = {
         faults={"event-1#1 detect anna 1": Fault(SLOW, long=20.0)},
         attempts=1,
     ),
+    **HANDOVERS,
 }

@@ -6,12 +6,13 @@ Choices depend on the names of requests, so leaving one out leaves the others as
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from .choices import Profile, ScriptedChoices
 from .faults import OK, Fault
 from .run import RunResult, Simulation
-from .workload import Workload
+from .workload import Backlog, Workload
 
 T = TypeVar("T")
 
@@ -71,6 +72,8 @@ def _calmer(script: Script, fails: Callable[[Script], bool]) -> Workload:
     """Remove whatever goes wrong besides requests."""
     workload = script.workload
     simplifications: tuple[Callable[[Workload], Workload], ...] = (
+        lambda workload: workload._replace(backlog=Backlog(0, 0.0)),
+        *(partial(_with_fewer_waiting, share=share) for share in (0.5, 0.5, 0.75, 0.9)),
         lambda workload: workload._replace(skew=0.0),
         lambda workload: workload._replace(late=0.0),
         lambda workload: workload._replace(twice=0.0),
@@ -89,6 +92,11 @@ def _calmer(script: Script, fails: Callable[[Script], bool]) -> Workload:
         if fails(script._replace(workload=candidate)):
             workload = candidate
     return workload
+
+
+def _with_fewer_waiting(workload: Workload, share: float) -> Workload:
+    backlog = workload.backlog
+    return workload._replace(backlog=backlog._replace(pairs=int(share * backlog.pairs)))
 
 
 def _fewest(items: Sequence[T], fails: Callable[[Sequence[T]], bool]) -> Sequence[T]:

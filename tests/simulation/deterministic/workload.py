@@ -33,6 +33,17 @@ class Action(NamedTuple):
     """The moment of the pair's walk from which `at` is counted instead: one of MOMENTS."""
 
 
+class Backlog(NamedTuple):
+    """Pairs that wait when the run begins: each has a marker, due evenly within these seconds."""
+
+    pairs: int
+    seconds: float
+
+    @property
+    def pair_ids(self) -> tuple[str, ...]:
+        return tuple(f"waiting-{number}" for number in range(self.pairs))
+
+
 class Workload(NamedTuple):
     """One run, before anything is left to chance."""
 
@@ -52,6 +63,8 @@ class Workload(NamedTuple):
     conditions: tuple[Condition, ...] = ()
     later_threshold: tuple[float, str] | None = None  # when an operator sets it, and to what
     stdout: str = ""  # what is wrong with it: one of STDOUT_FAILURES
+    backlog: Backlog = Backlog(0, 0.0)
+    call_seconds: float = 1.5  # how long a call that meets no fault takes at most
     left_out: frozenset[int] = frozenset()  # the numbers of actions that do not happen after all
 
 
@@ -75,6 +88,9 @@ _EXTREME_SETTINGS: Mapping[str, tuple[str, ...]] = {
     "LIVENESS_MAX_ATTEMPTS": ("1", "2", "3", "4", "5"),
     "LIVENESS_RATE_LIMIT": ("0.2", "0.5", "1.5", "10", "50"),
 }
+# The share of runs that begin with a backlog; the last rate is shared by two drainers.
+_BACKLOG_SHARE = 0.08
+_BACKLOG_RATES = ("0.2", "0.5", "1", "1", "2", "2", "5", "30")
 _DURATIONS_SECONDS = (10.0, 60.0, 300.0, 900.0, 3600.0)
 STDOUT_FAILURES = ("", "", "full", "closed", "missing")
 
@@ -111,7 +127,8 @@ def generate_workload(seed: int) -> Workload:
         month_later=rng.random() < 0.05,
     )
     workload = _lasting(random.Random(f"what lasts {seed}"), workload, pairs)
-    return _trying(random.Random(f"who tries {seed}"), workload)
+    workload = _trying(random.Random(f"who tries {seed}"), workload)
+    return _waiting(random.Random(f"who waits {seed}"), workload)
 
 
 def _lasting(rng: random.Random, workload: Workload, pairs: tuple[str, ...]) -> Workload:
@@ -151,6 +168,32 @@ def _trying(rng: random.Random, workload: Workload) -> Workload:
             )
             workload = workload._replace(actions=actions)
     return workload._replace(settings=settings)
+
+
+def _waiting(rng: random.Random, workload: Workload) -> Workload:
+    """Let some runs begin with a backlog, which drains hand over to each other."""
+    if rng.random() >= _BACKLOG_SHARE:
+        return workload
+    rate = rng.choice(_BACKLOG_RATES)
+    window = max(1.0, 1 / float(rate))
+    seconds = window * rng.choice((4, 20) if float(rate) <= 1 else (3, 6))
+    pairs = max(2, int(float(rate) * seconds * rng.choice((0.2, 0.5, 1.2))))
+    actions = list(workload.actions)
+    for _ in range(rng.choice((4, 15, 60))):
+        at = rng.uniform(0.0, seconds + window)
+        actions.append(Action(at, INVOKE, event={"drain": {}}))
+    conditions = workload.conditions
+    if rng.random() < 0.4:
+        conditions = (*conditions, Condition(SHARED, 0.0, 2 * seconds, share=0.3))
+    return workload._replace(
+        actions=tuple(sorted(actions, key=lambda action: action.at)),
+        settings={**workload.settings, "LIVENESS_RATE_LIMIT": rate},
+        timeout=rng.choice((60.0, 75.0, 120.0, 900.0)),
+        skew=rng.choice((0.0, 0.0, 2.5, 240.0)),
+        conditions=conditions,
+        backlog=Backlog(pairs, seconds),
+        call_seconds=rng.choice((1.5, 0.1)),
+    )
 
 
 def _condition(rng: random.Random, pairs: tuple[str, ...]) -> Condition:
