@@ -33,10 +33,11 @@ demo: $(VENV)/.demo-ready
 screenshots: $(VENV)/.ready
 	$(BIN)/python -m liveness_demo.screenshots docs/images
 
-# All tests but the campaigns. With two Pythons, each test runs on one of them (tests/conftest.py).
+# All tests but the campaigns. With two Pythons, each test runs on one of them (tests/conftest.py); the
+# linters follow the shorter half.
 test:
 	@$(MAKE) --no-print-directory -j 2 ready
-	@$(MAKE) --no-print-directory -j 2 lint $(if $(PYTHON310),test-3.10) test-default
+	@$(MAKE) --no-print-directory -j 2 test-default $(if $(PYTHON310),test-3.10) lint
 ifeq ($(PYTHON310),)
 	@echo "No Python 3.10 found: the suite ran on $$($(BIN)/python --version) only."
 endif
