@@ -38,7 +38,10 @@ hypothesis.settings.load_profile("liveness")
 
 # Where `make test` has two Pythons, a test runs on one of them: what ships on 3.10, the function's
 # runtime, and tools on the default one. Both get the pure parts, which are quick, and one command.
-_FUNCTION = ("function", "fuzz", "simulation", "test_hostile_servers.py", "test_mutations.py")
+_FUNCTION = (
+    *("attacks", "function", "fuzz", "simulation"),
+    *("test_hostile_servers.py", "test_mutations.py"),
+)
 _BOTH = ("unit", "test_run.py")
 _TEXTS = ("test_architecture.py", "test_design.py", "test_docs.py")  # of any Python
 
