@@ -36,15 +36,6 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("liveness")
 
-# Where `make test` has two Pythons, a test runs on one of them: what ships on 3.10, the function's
-# runtime, and tools on the default one. Both get the pure parts, which are quick, and one command.
-_FUNCTION = (
-    *("attacks", "function", "fuzz", "simulation"),
-    *("test_hostile_servers.py", "test_mutations.py"),
-)
-_BOTH = ("unit", "test_run.py")
-_TEXTS = ("test_architecture.py", "test_design.py", "test_docs.py")  # of any Python
-
 ROOT = Path(__file__).parent.parent
 # `jsonschema.validate` would check the schema itself each time, which takes long.
 RESULT_SCHEMA, REVIEW_SCHEMA = (
@@ -65,19 +56,6 @@ gc.disable()
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test the marker of its Python, or of both, unless it names one itself."""
-    for item in items:
-        parts = item.path.relative_to(ROOT / "tests").parts
-        if item.get_closest_marker("function") or item.get_closest_marker("tools"):
-            continue
-        is_function = bool(set(parts) & set(_FUNCTION))
-        if is_function or (set(parts) & set(_BOTH) and parts[-1] not in _TEXTS):
-            item.add_marker("function")
-        if not is_function:
-            item.add_marker("tools")
 
 
 def package_of(pair_id: str) -> bytes:
