@@ -13,6 +13,14 @@ NPM := $(shell command -v npm)
 TOOLKIT := tests/deploy/node_modules
 # For the example app: the vendor's JavaScript SDK.
 COS_SDK := examples/app_upload/node_modules
+# With two Pythons each test file runs on one of them: what ships on 3.10, the function's runtime, and
+# the tools on the default one. Both get the pure parts, which are quick, and one command. A Python
+# compiles only its own files: of all of them that takes as long as many tests.
+FUNCTION_TESTS := tests/attacks tests/function tests/fuzz tests/simulation tests/test_mutations.py \
+	tests/unit/test_hostile_servers.py
+TEXT_TESTS := tests/unit/test_architecture.py tests/unit/test_design.py tests/unit/test_docs.py
+ON_310 := $(FUNCTION_TESTS) tests/unit tests/cli/test_run.py $(addprefix --ignore=,$(TEXT_TESTS))
+ON_DEFAULT := tests $(if $(PYTHON310),$(addprefix --ignore=,$(FUNCTION_TESTS)))
 
 SEEDS ?= 10000
 # Not a user's: what is imported is what was installed.
@@ -33,10 +41,10 @@ demo: $(VENV)/.demo-ready
 screenshots: $(VENV)/.ready
 	$(BIN)/python -m liveness_demo.screenshots docs/images
 
-# All tests but the campaigns. With two Pythons, each test runs on one of them (tests/conftest.py).
+# All tests but the campaigns. The linters follow the shorter half.
 test:
 	@$(MAKE) --no-print-directory -j 2 ready
-	@$(MAKE) --no-print-directory -j 2 lint $(if $(PYTHON310),test-3.10) test-default
+	@$(MAKE) --no-print-directory -j 2 test-default $(if $(PYTHON310),test-3.10) lint
 ifeq ($(PYTHON310),)
 	@echo "No Python 3.10 found: the suite ran on $$($(BIN)/python --version) only."
 endif
@@ -58,17 +66,17 @@ chromium:
 			echo "Chromium is missing, and apt-get could not install it." >&2; exit 1; }; fi
 
 test-default:
-	$(BIN)/python -m pytest -m "not live and not campaign$(if $(PYTHON310), and tools)$(if $(CHROMIUM),, and not browser)"
+	$(BIN)/python -m pytest -m "not live and not campaign$(if $(CHROMIUM),, and not browser)" $(ON_DEFAULT)
 
 campaigns-default:
-	$(BIN)/python -m pytest -m "campaign$(if $(PYTHON310), and tools)"
+	$(BIN)/python -m pytest -m "campaign$(if $(PYTHON310), and not function)"
 
 # These run in parallel to the ones above, so their output is shown at the end.
-test-3.10: MARKERS = not live and not campaign and function
-campaigns-3.10: MARKERS = campaign and function
+test-3.10: SELECTED = -m "not live and not campaign" $(ON_310)
+campaigns-3.10: SELECTED = -m campaign $(FUNCTION_TESTS)
 test-3.10 campaigns-3.10:
 	@mkdir -p build
-	@$(VENV310)/bin/python -m pytest -m "$(MARKERS)" > build/$@.log 2>&1; \
+	@$(VENV310)/bin/python -m pytest $(SELECTED) > build/$@.log 2>&1; \
 		status=$$?; echo; cat build/$@.log; exit $$status
 
 # Every hook of .pre-commit-config.yaml; it keeps what it needs below build/. pre-commit works on what

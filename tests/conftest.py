@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -35,11 +36,6 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("liveness")
 
-# Where `make test` has two Pythons, a test runs on one of them: what ships on 3.10, the function's
-# runtime, and tools on the default one. Both get the pure parts and a few tools, which are quick.
-_FUNCTION = ("function", "fuzz", "simulation")
-_BOTH = ("unit", "package", "review", "test_mutations.py", "test_doctor.py", "test_run.py")
-
 ROOT = Path(__file__).parent.parent
 # `jsonschema.validate` would check the schema itself each time, which takes long.
 RESULT_SCHEMA, REVIEW_SCHEMA = (
@@ -53,16 +49,13 @@ _NOT_RUN = ROOT / "tests/live/echo"
 JPEG = (ROOT / "events/sample/reference.jpg").read_bytes()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test the marker of its Python, or of both, unless it names one itself."""
-    for item in items:
-        parts = item.path.relative_to(ROOT / "tests").parts
-        if item.get_closest_marker("function") or item.get_closest_marker("tools"):
-            continue
-        if not set(parts) & set(_FUNCTION):
-            item.add_marker("tools")
-        if set(parts) & {*_FUNCTION, *_BOTH}:
-            item.add_marker("function")
+# Collecting makes millions of objects that stay: looking through them for garbage takes long.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def package_of(pair_id: str) -> bytes:

@@ -65,7 +65,7 @@ def _ensure(folder: str, *extras: str) -> None:
     record = environment / "installed.json"
     wanted = _description(list(extras))
     found = _read(record)
-    if not _fits(environment, found):
+    if not fits(environment, found):
         found = {}
     elif found.get("pins") == wanted["pins"] and _has(environment, found["extras"], extras):
         return
@@ -89,7 +89,7 @@ def _ensure(folder: str, *extras: str) -> None:
     print(f"Installed {packages} {noun} into {folder} in {time.monotonic() - began:.0f} s.")
 
 
-def _fits(environment: Path, found: dict[str, Any]) -> bool:
+def fits(environment: Path, found: dict[str, Any]) -> bool:
     """Whether it is of this folder, its Python still runs, and no other Python is asked for."""
     if found.get("root") != str(ROOT):
         return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import subprocess
 import sys
+import venv
 from pathlib import Path
 
 REQUIREMENTS = (
@@ -22,16 +23,18 @@ _VENV = _ROOT / f"build/tccli-{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @functools.cache
-def executable() -> Path:
+def command() -> list[Path]:
+    """Return how it is run, once it is installed."""
     # Written last, so that an interrupted installation is repeated.
     stamp = _VENV / "installed"
     requirements = "\n".join((sys.version, *REQUIREMENTS))
     if not (stamp.exists() and stamp.read_text() == requirements):
-        subprocess.run([sys.executable, "-m", "venv", "--clear", _VENV], check=True)
+        venv.create(_VENV, clear=True)  # pip of this environment installs, which saves another one
         # Almost none of it is ever imported, and compiling it would take longer than the rest.
         options = ("--quiet", "--disable-pip-version-check", "--no-compile")
-        pip = [str(_VENV / "bin/python"), "-m", "pip", "install", *options]
+        into = ("--ignore-installed", "--prefix", str(_VENV))
+        pip = [sys.executable, "-m", "pip", "install", *options, *into]
         pinned = ["-c", str(_ROOT / "constraints.txt"), *REQUIREMENTS]
         subprocess.run([*pip, *pinned], check=True, timeout=INSTALL_SECONDS)
         stamp.write_text(requirements)
-    return _VENV / "bin/tccli"
+    return [_VENV / "bin/python", _VENV / "bin/tccli"]

@@ -30,25 +30,26 @@ Run = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
-def coscmd() -> Path:
+def coscmd() -> list[Path]:
     """Install coscmd separately from the project, with its own dependencies (tqdm, PyYAML, ...)."""
     home = ROOT / f"build/coscmd-{sys.version_info.major}.{sys.version_info.minor}"
     pins = REQUIREMENTS.read_text() + CONSTRAINTS.read_text()
     stamp = home / "installed.txt"
     if not stamp.exists() or stamp.read_text() != pins:
-        venv.create(home, clear=True, with_pip=True)
-        pip = [str(home / "bin/python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        venv.create(home, clear=True)  # pip of this environment installs, which saves another one
+        pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
+        into = ["--use-pep517", "--ignore-installed", "--prefix", home]
         subprocess.run(
-            [*pip, "install", "--use-pep517", "-r", REQUIREMENTS, "-c", CONSTRAINTS],
+            [*pip, *into, "-r", REQUIREMENTS, "-c", CONSTRAINTS],
             check=True,
             timeout=_SECONDS,
         )
         stamp.write_text(pins)
-    return home / "bin" / "coscmd"
+    return [home / "bin/python", home / "bin/coscmd"]
 
 
 @pytest.fixture
-def run(coscmd: Path, sandbox: Sandbox, tmp_path: Path) -> Run:
+def run(coscmd: list[Path], sandbox: Sandbox, tmp_path: Path) -> Run:
     """Run a command, and return its output."""
     environment = {
         "HOME": str(tmp_path),
@@ -59,7 +60,7 @@ def run(coscmd: Path, sandbox: Sandbox, tmp_path: Path) -> Run:
 
     def call(*arguments: str, status: int = 0) -> str:
         process = subprocess.run(
-            [coscmd, *arguments],
+            [*coscmd, *arguments],
             env=environment,
             cwd=tmp_path,
             stdout=subprocess.PIPE,

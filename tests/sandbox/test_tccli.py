@@ -33,7 +33,7 @@ class CommandLine:
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [tccli.executable(), *arguments],
+            [*tccli.command(), *arguments],
             env={**self.environment, **environment},
             capture_output=True,
             text=True,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -177,21 +178,26 @@ def test_what_another_purpose_brought_is_not_installed_again(installed: Path) ->
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-@pytest.mark.parametrize("damage", ["another version", "a Python that is gone"])
-def test_what_does_not_fit_is_made_anew(installed: Path, damage: str) -> None:
-    record = installed / ".venv/installed.json"
-    environ = {}
+@pytest.mark.parametrize("damage", ["none", "another version", "a Python that is gone", "moved"])
+def test_what_does_not_fit_is_made_anew(
+    installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    """What is decided; a copy, and what was interrupted, are made anew by the other tests."""
+    module = runpy.run_path(str(installed / "tools/install.py"))
+    environment = installed / ".venv"
+    found = json.loads((environment / "installed.json").read_text())
     if damage == "another version":
-        record.write_text(record.read_text().replace('"python": "3.', '"python": "2.'))
-        environ["PYTHON"] = sys.executable  # as the Makefile says that one was asked for
-    else:
-        (installed / ".venv/bin/python").unlink()
+        found["python"] = "2.7"
+        assert module["fits"](environment, found), "no version was asked for"
+        monkeypatch.setenv("PYTHON", sys.executable)  # as the Makefile says that one was
+    elif damage == "a Python that is gone":
+        environment = tmp_path / ".venv"
+        (environment / "bin").mkdir(parents=True)
+        (environment / "bin/python").symlink_to(tmp_path / "gone")
+    elif damage == "moved":
+        found["root"] = str(tmp_path)
 
-    done = install(installed, environ=environ)
-
-    assert done.returncode == 0, done.stderr
-    assert "Setting up" in done.stdout
-    assert imports(installed)
+    assert module["fits"](environment, found) == (damage == "none")
 
 
 def test_what_builds_it_is_pinned_too(tmp_path: Path) -> None:

@@ -40,8 +40,6 @@ def test_all_invariants_hold_under_every_seed_of_a_sample(first: int) -> None:
 
 
 @pytest.mark.campaign
-@pytest.mark.function
-@pytest.mark.tools
 @pytest.mark.parametrize("first", range(_FIRST + _SAMPLE_SEEDS, _FIRST + _SEEDS, SHARE))
 def test_all_invariants_hold_under_every_seed(first: int) -> None:
     check_seeds(first)
@@ -62,6 +60,7 @@ def check_seeds(first: int) -> None:
 
 
 @pytest.mark.campaign
+@pytest.mark.function
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("bounds", "backwards"), QUICK, ids=str)
 def test_all_invariants_hold_in_every_schedule_within_bounds(
@@ -111,6 +110,7 @@ def test_a_state_is_visited_again_only_with_wider_bounds() -> None:
 
 
 @pytest.mark.campaign
+@pytest.mark.function
 @pytest.mark.timeout(1800)
 def test_every_mutation_is_detected() -> None:
     numbers = [n for n, mutation in enumerate(MUTATIONS) if mutation.name in _SAMPLE]
