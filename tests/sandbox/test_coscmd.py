@@ -38,7 +38,7 @@ def coscmd() -> list[Path]:
     if not stamp.exists() or stamp.read_text() != pins:
         venv.create(home, clear=True)  # pip of this environment installs, which saves another one
         pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "install"]
-        into = ["--use-pep517", "--ignore-installed", "--prefix", home]
+        into = ["--use-pep517", "--ignore-installed", "--prefix", str(home)]
         subprocess.run(
             [*pip, *into, "-r", REQUIREMENTS, "-c", CONSTRAINTS],
             check=True,
