@@ -555,7 +555,7 @@ class InvariantChecker:
         urgent = any("retry" in call.invocation.event for call in calls)
         if len(attempts) < 2 or urgent or pair.visits >= MAX_DELIVERIES:
             return
-        if self.observations.was_released_late(pair_id, fingerprint):
+        if self.observations.was_released_late_or_never(pair_id, fingerprint):
             return
         folder = self.observations.ledger_folder(pair_id, fingerprint)
         claims = [key for key in self._bucket.keys(folder) if key.endswith(".claim")]

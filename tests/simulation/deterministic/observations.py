@@ -317,9 +317,18 @@ class Observations:
             counted += not (released and is_owners and released.written < ends)
         return counted
 
-    def was_released_late(self, pair_id: str, fingerprint: str) -> bool:
-        """Tell whether an attempt was released after its lease: not all walks count it alike."""
+    def was_released_late_or_never(self, pair_id: str, fingerprint: str) -> bool:
+        """Tell whether not all walks count an attempt alike.
+
+        It was released after its lease, or its owner crashed between the marker that calls it
+        released and the release.
+        """
         objects = self.bucket.objects
+        for call in self.pairs[pair_id].calls:
+            if call.fingerprint == fingerprint and not call.may_be_billed:
+                released = objects.get(call.attempt.replace(".claim", ".released"))
+                if released is None and not call.invocation.instance.alive:
+                    return True
         return any(
             stored.written - objects[key.replace(".released", ".claim")].written > LEASE_SECONDS
             for key, stored in objects.items()
