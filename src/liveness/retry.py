@@ -26,7 +26,8 @@ class RetryPolicy(NamedTuple):
 
     def wait(self, failures: int, rng: Random) -> float:
         """Return the seconds to wait after that many failures (1 or more)."""
-        return rng.uniform(min(self.cap, self.base * 2 ** (failures - 1)))
+        # No float holds 2**1024.
+        return rng.uniform(min(self.cap, self.base * 2 ** min(failures - 1, 100)))
 
 
 DEFAULT_POLICY = RetryPolicy(attempts=4, seconds=12)

@@ -182,6 +182,8 @@ def test_an_interruption_while_it_is_imported_is_one_sentence(module: str) -> No
     interruption = f"""
 import signal, sys
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which a shell's `&` takes away
+
 class Interruption:
     def find_spec(self, name, *_):
         if name == {module!r}:

@@ -6,10 +6,12 @@ import json
 import os
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -65,13 +67,15 @@ def install(
     *extras: str,
     environ: Mapping[str, str] = {},
     environment: str = ".venv",
-    start_new_session: bool = False,
+    interruptible: bool = False,
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "tools/install.py", environment, *(extras or ("tools",))],
         cwd=project,
         env={**os.environ, **PIP, **environ},
-        start_new_session=start_new_session,
+        start_new_session=interruptible,
+        # What a shell starts with `&` ignores SIGINT, and so do its children.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL) if interruptible else None,
         capture_output=True,
         text=True,
     )
@@ -237,7 +241,7 @@ def test_what_was_interrupted_says_so_and_is_made_anew(installed: Path) -> None:
     with (installed / "constraints.txt").open("a") as pins:
         pins.write("# new\n")
 
-    interrupted = install(installed, start_new_session=True)
+    interrupted = install(installed, interruptible=True)
 
     backend.write_text(BACKEND)
     done = install(installed)

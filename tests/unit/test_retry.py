@@ -83,3 +83,9 @@ def test_full_jitter_stays_below_a_doubling_capped_limit(failures: int, draws: i
     assert policy.wait(failures, LongestWaits()) == limit
     for _ in range(draws):
         assert 0 <= policy.wait(failures, SystemRandom()) <= limit
+
+
+def test_a_long_outage_has_pauses_to_its_end() -> None:
+    policy = RetryPolicy(attempts=1_000_000, seconds=3600, base=0.1, cap=2)
+
+    assert policy.wait(5000, LongestWaits()) == 2
