@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -14,9 +15,15 @@ def test_an_unreachable_registry_is_a_sentence_after_npms_own(tmp_path: Path) ->
     npm.chmod(0o755)
     target = f"{tmp_path}/modules/.ready"
 
+    # Not as a part of the make that runs the tests.
+    environ = {
+        name: text for name, text in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
+    }
+
     made = subprocess.run(
         ["make", "-s", f"NPM={npm}", f"TOOLKIT={tmp_path}/modules", target],
         cwd=ROOT,
+        env=environ,
         capture_output=True,
         text=True,
     )
