@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import unicodedata
 from pathlib import Path
@@ -141,7 +142,14 @@ def test_an_error_of_any_command_is_escaped() -> None:
     assert forbidden_in(output) == []
 
 
-def test_a_question_that_nobody_can_answer_names_the_option_that_does_not_ask() -> None:
+class Interruption(io.BytesIO):
+    """Standard input at which somebody presses Ctrl-C."""
+
+    def read1(self, size: int | None = -1) -> bytes:
+        raise KeyboardInterrupt
+
+
+def test_a_question_that_is_not_answered_ends_the_command_in_a_sentence() -> None:
     @click.command()
     def asks() -> None:
         click.confirm("Go on?", abort=True, err=True)
@@ -150,12 +158,14 @@ def test_a_question_that_nobody_can_answer_names_the_option_that_does_not_ask() 
     try:
         unanswered = CliRunner().invoke(main, ["asks"], input="")
         declined = CliRunner().invoke(main, ["asks"], input="n\n")
+        interrupted = CliRunner().invoke(main, ["asks"], input=Interruption())
     finally:
         del main.commands["asks"]
 
-    assert (unanswered.exit_code, declined.exit_code) == (1, 1)
+    assert (unanswered.exit_code, declined.exit_code, interrupted.exit_code) == (1, 1, 130)
     assert unanswered.stderr.endswith("\nError: nobody can answer here: --yes does not ask\n")
     assert "--yes" not in declined.stderr
+    assert interrupted.stderr.endswith("\nError: stopped at the question\n")
 
 
 def test_one_module_prints() -> None:

@@ -101,10 +101,12 @@ def _printable_errors() -> Iterator[None]:
         vars(error)["message"] = printable_lines(error.message + _hint(error))
         raise
     except click.Abort as abort:
-        if not isinstance(abort.__context__, EOFError):
+        if abort.__context__ is None:
             raise
         click.echo(err=True)  # after the question
-        raise click.ClickException("nobody can answer here: --yes does not ask") from None
+        if isinstance(abort.__context__, EOFError):
+            raise click.ClickException("nobody can answer here: --yes does not ask") from None
+        raise Interrupted("stopped at the question") from None
 
 
 def _hint(error: click.ClickException) -> str:
