@@ -21,7 +21,7 @@ from .timeline import timeline
 from .visited import Bounds, VisitedStates
 from .workload import generate_workload
 
-_SAMPLE_SEEDS, _SEEDS = 200, 6000
+_SAMPLE_SEEDS, _SEEDS = 200, 3000
 _FIRST = _SEEDS if sys.version_info < (3, 11) else 0
 # Mutations that few seeds detect; `make mutations` tries all of them.
 _SAMPLE = (
