@@ -7,9 +7,9 @@ refused. Such a call was not billed, and is sent again at once under its claim. 
 under the same limit widens the distance exponentially, and it returns by a share of itself.
 
 A permit is a turn: a moment at which its call may start. It is granted a little ahead, before the
-claim, so that no worker waits while holding a lease. While the way is narrow, a second's calls
-start together: the n-th arrival of a group follows the n-th of the group before, and varies less
-than any single call does. Where the way has a tail, or preparing a call takes long, they start
+claim, so that no worker waits for long while holding a lease. While the way is narrow, a second's
+calls start together: the n-th arrival of a group follows the n-th of the group before, and varies
+less than any single call does. Where the way has a tail, or preparing a call takes long, they start
 evenly.
 
 Whatever the distance, no more calls than the rate allows start in any second, those not counted
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from bisect import bisect, insort
+from bisect import bisect, bisect_left, insort
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -44,12 +44,16 @@ _RETURN_SHARE = 0.01
 # A call that is refused is sent again so often before its pair is parked, and then none is sent.
 _MAX_RESENDS = 2
 _PAUSE_SECONDS = 0.2
-# A permit is granted ahead of its turn by twice the time from permit to start, seen so far.
+# A permit is granted ahead of an even turn by twice the time from permit to start, seen so far.
 _FIRST_LEAD = 0.08
 _MAX_LEAD = 1.0
 _LEAD_WEIGHT = 0.1
-# Turns that are so close to each other become a group again.
-_MAX_GROUP_SPREAD = 0.5
+# Calls that start together get their permits one after another, so much apart and the last one so
+# long before its turn: if they were all claimed at one moment, some would be late.
+_GROUP_LEAD = 0.2
+_GROUP_LEAD_STEP = 0.016
+# Turns that are closer to each other than this share of even distances become a group again.
+_MAX_GROUP_SPREAD = 0.8
 # When events have begun to leave the rate to a drainer, the calls of some are still under way.
 _SETTLING_SECONDS = 2.0
 # Calls whose preparation takes longer are not ready at one moment.
@@ -159,7 +163,7 @@ class SteeredPacer:
         # Sorted, the latest ones and those to come: of permits that hold a place, and of calls.
         self._turns: list[float] = []
         self._starts: list[float] = []
-        self._granted = 0  # permits, as many as turns were given
+        self._group_begins = -math.inf  # the turn of the latest group's first
         self._refused: list[float] = []  # the moments of refusals within the last second
         # Where a window is longer than a second, the drainer before us waited for a second of it.
         self._not_before = clock.monotonic() + self._window - 1.0
@@ -189,9 +193,9 @@ class SteeredPacer:
                         turn += later * (self._period if self._groups else self._interval)
                     if turn > latest:
                         return None
-                    wait = turn - self._lead - now
+                    wait = turn - self._lead_of(free) - now
                     if ahead < free and wait <= 0:
-                        return self._grant(now, turn)
+                        return self._grant(now, turn, free)
                 self._clock.sleep(min(max(wait, 0.001), _LOOK_SECONDS))
             return None
         finally:
@@ -274,16 +278,23 @@ class SteeredPacer:
             turn = max(turn, turns[-calls] + self._period)
         if not self._groups:
             return max(turn, turns[-1] + self._interval if turns else turn), 1
-        in_group = self._granted % calls
-        if in_group:
-            return max([turn, *turns[-1:]]), calls - in_group
-        if turns and turns[-1] - turns[-calls:][0] < _MAX_GROUP_SPREAD:
+        in_group = len(turns) - bisect_left(turns, self._group_begins)
+        if in_group < calls:
+            return max(turn, self._group_begins), calls - in_group
+        if turns[-1] - turns[-calls] < _MAX_GROUP_SPREAD * (self._period - self._interval):
             turn = max(turn, turns[-1] + self._period)  # together again
         return turn, calls
 
-    def _grant(self, now: float, turn: float) -> Permit:
+    def _lead_of(self, free: int) -> float:
+        """Return how long before its turn a permit is granted, of as many as are free for it."""
+        if not self._groups:
+            return self._lead
+        return _GROUP_LEAD + _GROUP_LEAD_STEP * free
+
+    def _grant(self, now: float, turn: float, free: int) -> Permit:
         permit = Permit(now, turn)
-        self._granted += 1
+        if free == self._calls:
+            self._group_begins = turn
         self._hold(permit, turn)
         self._open.add(permit)
         return permit

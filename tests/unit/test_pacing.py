@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -159,17 +160,76 @@ def test_calls_whose_preparation_takes_long_start_evenly() -> None:
     assert 0.19 < turns[2] - turns[1] < 0.25
 
 
-def test_a_permit_is_granted_ahead_of_its_turn() -> None:
-    """By as much as it takes to claim: the call then starts at its turn."""
+def test_the_permits_of_a_group_are_granted_one_after_another_ahead_of_its_turn() -> None:
+    """Their claims would delay each other at one moment; so all calls start at the turn."""
+    clock = ManualClock(START)
+    pacer = pacer_of(20, clock)
+    admit(pacer, 20)
+
+    permits = [acquire(pacer) for _ in range(20)]
+
+    granted = [permit.granted for permit in permits]
+    assert all(later - earlier > 0.01 for earlier, later in pairwise(granted))
+    assert 0.15 < permits[-1].turn - granted[-1] < 0.3
+    clock.time += 0.1
+    assert {start(pacer, permit) for permit in permits} == {permits[0].turn}
+
+
+def test_a_turn_that_is_given_back_leaves_groups_as_they_are() -> None:
+    """Its place is taken by another call of the same group, and none of the next one."""
     clock = ManualClock(START)
     pacer = pacer_of(5, clock)
+    permits = [acquire(pacer) for _ in range(5)]
+    pacer.close(permits.pop())
+    permits.append(acquire(pacer))
+    for permit in permits:
+        start(pacer, permit)
+
+    starts = admit(pacer, 10)
+
+    assert len(set(starts[:5])) == len(set(starts[5:])) == 1
+
+
+def test_calls_that_began_late_are_followed_by_a_whole_group() -> None:
+    """At the beginning an instance opens connections: its first calls are not ready together."""
+    clock = ManualClock(START)
+    pacer = pacer_of(5, clock)
+    permits = [acquire(pacer) for _ in range(5)]
+    late = []
+    for permit in permits:
+        late.append(start(pacer, permit))
+        clock.time += 0.14
+
+    starts = admit(pacer, 5)
+
+    assert late[-1] - late[0] > 0.5
+    assert len(set(starts)) == 1
+
+
+def test_calls_below_the_rate_start_at_once() -> None:
+    """They are not gathered: nobody waits for a group."""
+    clock = ManualClock(START)
+    pacer = pacer_of(5, clock)
+    for _ in range(20):
+        clock.time += 0.27
+        before = clock.time
+        assert admit(pacer, 1) == [before]
+
+
+def test_a_whole_group_that_is_sent_again_late_is_followed() -> None:
+    """The service may take its time to refuse; the next group has begun by then."""
+    clock = ManualClock(START)
+    pacer = alone(pacer_of(5, clock), clock)
+    refused = [acquire(pacer) for _ in range(5)]
+    for permit in refused:
+        start(pacer, permit)
     admit(pacer, 5)
+    for permit in refused:
+        pacer.on_outcome(CallOutcome.THROTTLED, permit)
+        assert pacer.may_resend(permit)
+        start(pacer, permit)
 
-    permit = acquire(pacer)
-
-    assert 0 < permit.turn - permit.granted < 0.2
-    clock.time += 0.01
-    assert start(pacer, permit) == permit.turn
+    assert acquire(pacer, 10).turn - clock.time < 3
 
 
 def test_a_turn_that_was_not_used_is_free_again() -> None:
