@@ -143,7 +143,7 @@ def test_an_error_of_any_command_is_escaped() -> None:
 
 
 class Interruption(io.BytesIO):
-    """Standard input at which somebody presses Ctrl-C."""
+    """Standard input at which Ctrl-C is pressed."""
 
     def read1(self, size: int | None = -1) -> bytes:
         raise KeyboardInterrupt
