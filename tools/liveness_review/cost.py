@@ -15,7 +15,7 @@ from .database import Database
 
 SCHEMA = "liveness-cost/1"
 # Per result and per month, as docs/cost.md counts them.
-WRITES_PER_RESULT, READS_PER_RESULT = 9, 20
+WRITES_PER_RESULT, READS_PER_RESULT = 9, 18
 IDLE_WRITES_PER_MONTH, IDLE_READS_PER_MONTH = 44_000, 134_000
 _REQUESTS_PER_PRICE = 10_000
 NOT_COUNTED = (
