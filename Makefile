@@ -14,13 +14,15 @@ TOOLKIT := tests/deploy/node_modules
 # For the example app: the vendor's JavaScript SDK.
 COS_SDK := examples/app_upload/node_modules
 # With two Pythons each test file runs on one of them: what ships on 3.10, the function's runtime, and
-# the tools on the default one. Both get the pure parts, which are quick, and one command. A Python
-# compiles only its own files: of all of them that takes as long as many tests.
+# the tools on the default one, but for the sandbox: so both take equally long. Both get the pure
+# parts, which are quick, and one command. A Python compiles only its own files: of all of them that
+# takes as long as many tests.
 FUNCTION_TESTS := tests/attacks tests/function tests/fuzz tests/simulation tests/test_mutations.py \
 	tests/unit/test_hostile_servers.py
 TEXT_TESTS := tests/unit/test_architecture.py tests/unit/test_design.py tests/unit/test_docs.py
-ON_310 := $(FUNCTION_TESTS) tests/unit tests/cli/test_run.py $(addprefix --ignore=,$(TEXT_TESTS))
-ON_DEFAULT := tests $(if $(PYTHON310),$(addprefix --ignore=,$(FUNCTION_TESTS)))
+ON_310 := $(FUNCTION_TESTS) tests/sandbox tests/unit tests/cli/test_run.py \
+	$(addprefix --ignore=,$(TEXT_TESTS))
+ON_DEFAULT := tests $(if $(PYTHON310),$(addprefix --ignore=,$(FUNCTION_TESTS) tests/sandbox))
 
 SEEDS ?= 10000
 # Not a user's: what is imported is what was installed.
