@@ -46,39 +46,50 @@ def ideal_goodput(durations: Sequence[float], rate: float, share: float = 1.0) -
 
 
 def narrowest_spacing(
-    way: Distribution, rate: int, refused: float, calls: int = 5_000
+    way: Distribution, rate: int, refused: float, senders: int = 1, seconds: int = 200
 ) -> tuple[float, float]:
     """Return how much slower than the rate calls pass a sliding window at best, and the distance.
 
-    Nothing else happens here: `rate` calls are sent at one moment, those that are refused again as
-    soon as the caller knows, and the next ones a second and some distance after the last of them.
-    The best distance is the one that is fastest with no more than this share of calls refused.
+    Nothing else happens here: each of some senders, which know nothing of each other, sends its
+    part of `rate` calls at one moment, those that are refused again as soon as it knows, and the
+    next ones a second and some distance after the last of them. The best distance is the one that
+    is fastest with no more than this share of calls refused, over so many seconds' calls.
     """
     return min(
         (slowness, distance)
         for distance in (milliseconds / 1000 for milliseconds in range(0, 80))
-        for slowness, share in [_sent_in_groups(way, rate, distance, calls)]
+        for slowness, share in [_sent_in_groups(way, rate, distance, senders, seconds)]
         if share <= refused
     )
 
 
 def _sent_in_groups(
-    way: Distribution, rate: int, distance: float, calls: int
+    way: Distribution, rate: int, distance: float, senders: int, seconds: int
 ) -> tuple[float, float]:
     """Return the seconds for as many calls as a second may have, and the share of refused ones."""
     rng, limiter = random.Random(1), SlidingWindow()
-    moment, admitted, refused = 0.0, 0, 0
-    while admitted < calls:
-        arrivals = [(moment + way.draw(rng), moment) for _ in range(rate)]
-        heapq.heapify(arrivals)
-        last_sent = moment
-        while arrivals:
-            arrival, sent = heapq.heappop(arrivals)
-            if limiter.admit(rate, arrival):
-                admitted, last_sent = admitted + 1, max(last_sent, sent)
-                continue
+    on_the_way: list[tuple[float, int, float]] = []  # arrivals, of which sender, and sent when
+    left, last_sent = [0] * senders, [0.0] * senders
+
+    def send(sender: int, moment: float, calls: int) -> None:
+        for _ in range(calls):
+            heapq.heappush(on_the_way, (moment + way.draw(rng), sender, moment))
+
+    for sender in range(senders):
+        left[sender] = rate // senders
+        send(sender, sender / senders, left[sender])
+    admitted = refused = 0
+    while admitted < rate * seconds:
+        arrival, sender, moment = heapq.heappop(on_the_way)
+        if not limiter.admit(rate, arrival):
             refused += 1
-            again = arrival + REFUSAL_SECONDS
-            heapq.heappush(arrivals, (again + way.draw(rng), again))
-        moment = last_sent + 1 + distance
-    return moment * rate / admitted, refused / admitted
+            send(sender, arrival + REFUSAL_SECONDS, 1)
+            continue
+        admitted += 1
+        left[sender] -= 1
+        last_sent[sender] = max(last_sent[sender], moment)
+        if not left[sender]:
+            left[sender] = rate // senders
+            send(sender, last_sent[sender] + 1 + distance, left[sender])
+    # The first second's calls wait for none.
+    return max(last_sent) / (seconds - 1), refused / admitted

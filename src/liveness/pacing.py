@@ -53,7 +53,7 @@ _LEAD_WEIGHT = 0.1
 _GROUP_LEAD = 0.2
 _GROUP_LEAD_STEP = 0.016
 # Turns that are closer to each other than this share of even distances become a group again.
-_MAX_GROUP_SPREAD = 0.8
+_MAX_GROUP_SPREAD = 0.5
 # When events have begun to leave the rate to a drainer, the calls of some are still under way.
 _SETTLING_SECONDS = 2.0
 # Calls whose preparation takes longer are not ready at one moment.

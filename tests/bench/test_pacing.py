@@ -40,9 +40,9 @@ def test_a_queue_that_is_served_at_the_rate_still_ends_with_its_last_call() -> N
 
 
 def test_where_the_way_varies_a_sliding_window_must_be_kept_away_from() -> None:
-    of_5_ms, _ = narrowest_spacing(Uniform(0.020, 0.025), 5, refused=0.03, calls=1000)
-    of_40_ms, distance = narrowest_spacing(Uniform(0.020, 0.060), 5, refused=0.03, calls=1000)
-    unrefused, _ = narrowest_spacing(Uniform(0.020, 0.060), 5, refused=0, calls=1000)
+    of_5_ms, _ = narrowest_spacing(Uniform(0.020, 0.025), 5, refused=0.03)
+    of_40_ms, distance = narrowest_spacing(Uniform(0.020, 0.060), 5, refused=0.03)
+    unrefused, _ = narrowest_spacing(Uniform(0.020, 0.060), 5, refused=0)
 
     assert 1 < of_5_ms < 1.01
     assert 1.02 < of_40_ms < 1.03
