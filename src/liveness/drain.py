@@ -22,12 +22,17 @@ from .errors import (
 )
 from .keys import drain_shard_of, drain_shards, pair_id_problem
 from .logs import Log
-from .markers import MAX_DELIVERIES, MAX_MARKER_BYTES, Marker, park, read_marker
+from .markers import (
+    MAX_DELIVERIES,
+    MAX_MARKER_BYTES,
+    REDELIVERY_SECONDS,
+    Marker,
+    park,
+    read_marker,
+)
 from .pacing import SteeredPacer
 from .walk import Walk
 
-# A marker that is being processed is due again after this long, should its instance die.
-_REDELIVERY_SECONDS = 150.0
 # Until then a marker waits whose pair could not be processed for a reason that is not its own.
 _PAUSE_SECONDS = 60.0
 # The minimum time left to start processing a pair: one call, and its bookkeeping.
@@ -72,7 +77,8 @@ class Drainer:
     """Processes a shard's markers for as long as it holds the slot and its invocation has time."""
 
     def __init__(self, ctx: Context, log: Log, shard: int) -> None:
-        rate = _share(ctx.settings.rate_limit, drain_shards(ctx.settings), shard)
+        shards = drain_shards(ctx.settings)
+        rate = _share(ctx.settings.rate_limit, shards, shard)
         # So many walks may be on their way to a call. More would get no permit, and park when the
         # drain ends.
         self._ahead = math.ceil(rate * _AHEAD_SECONDS) + 2
@@ -84,9 +90,8 @@ class Drainer:
         )
         self._ctx = ctx._replace(pacer=self._pacer)
         self._log = log
-        self._markers = DueMarkers(
-            ctx, _MAX_WORKERS, lambda pair: drain_shard_of(ctx.settings, pair) == shard
-        )
+        is_ours = (lambda pair: drain_shard_of(ctx.settings, pair) == shard) if shards > 1 else None
+        self._markers = DueMarkers(ctx, _MAX_WORKERS, is_ours)
         self._ended: Counter[str] = Counter()
         self._running: set[object] = set()  # one of each task
         self._is_busy = False
@@ -242,7 +247,7 @@ class Drainer:
             ctx.store.delete(bucket, key)
             return "invalid"
         redelivered = marker._replace(deliveries=marker.deliveries + 1)
-        requeued_key = park(ctx, redelivered, _REDELIVERY_SECONDS)
+        requeued_key = park(ctx, redelivered, REDELIVERY_SECONDS)
         ctx.store.delete(bucket, key)
         try:
             state = self._walk(marker)

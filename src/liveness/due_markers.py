@@ -14,7 +14,8 @@ did neither, they are drawn between the others, and so are those that were found
 end, hundreds fall due at once, and must not delay the markers that arrived meanwhile.
 
 Where several drainers share the rate, each draws the markers of its own shard. Once it has none
-left it helps the others, from their newest on.
+left it helps the others, from their newest on. Of pairs that they are processing there may be
+further markers: a listing of those that they requeued tells which pairs to leave alone.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import NamedTuple
 
 from .context import Context
 from .keys import MarkerKey, marker_prefix, markers_due_at, read_marker_key
+from .markers import REDELIVERY_SECONDS
 from .store import CLOCK_RESOLUTION_SECONDS
 
 # The oldest markers are listed on while fewer are held.
@@ -34,6 +36,8 @@ _MIN_MARKERS_HELD = 500
 _MAX_LATEST_PAGES = 20
 _MAX_MARKERS_HELD = 20_000
 _REFRESH_SECONDS = 1.0
+# While it helps others: what they have begun is looked at more often.
+_HELPER_REFRESH_SECONDS = 0.25
 # Markers are looked for again this far back: the listing is eventually consistent.
 _LOOK_BACK_SECONDS = 20.0
 # Those that have waited longer are not fresh any more; with one that has, the backlog is old.
@@ -41,6 +45,8 @@ _FRESH_SECONDS = 8.0
 _OLD_SECONDS = 60.0
 # Of other shards' markers so many are held: most are gone by the time this shard has none left.
 _MAX_OTHERS = 100
+# Of pairs that others are processing, the markers were requeued within this time.
+_MAX_PROCESSING_SECONDS = 60.0
 
 
 class DueMarker(NamedTuple):
@@ -80,8 +86,9 @@ class DueMarkers:
     """
 
     def __init__(
-        self, ctx: Context, workers: int, is_ours: Callable[[str], bool] = lambda pair_hash: True
+        self, ctx: Context, workers: int, is_ours: Callable[[str], bool] | None = None
     ) -> None:
+        """`is_ours` says of a pair's hash whether it is this shard's, if there is more than one."""
         self._ctx = ctx
         self._workers = workers
         self._is_ours = is_ours
@@ -92,7 +99,8 @@ class DueMarkers:
         self._repeats: dict[str, list[_Listed]] = {}  # by pair: its other markers
         self._ready_repeats: deque[_Listed] = deque()
         self._obsolete: deque[_Listed] = deque()
-        self._others: deque[_Listed] = deque(maxlen=_MAX_OTHERS)
+        self._others: dict[str, _Listed] = {}  # of other shards, by key
+        self._elsewhere: set[str] | None = None  # pairs that others process; None if not known
         self._running: dict[str, _Running] = {}  # by pair
         self._done: deque[_Done] = deque()
         self._finished: set[str] = set()  # pairs
@@ -185,7 +193,15 @@ class DueMarkers:
             return self._fresh.pop() if is_for_fresh else self._waited.popleft()
         if self.waiting:
             return (self._waited or self._fresh).popleft()
-        return self._others.pop() if self._others and not self._set_back else None
+        return None if self._set_back else self._pop_other()
+
+    def _pop_other(self) -> _Listed | None:
+        elsewhere = self._elsewhere
+        while self._others and elsewhere is not None:
+            _, marker = self._others.popitem()
+            if marker.parts.pair_hash not in elsewhere:
+                return marker
+        return None
 
     # ---- listings
 
@@ -194,7 +210,10 @@ class DueMarkers:
         if self._is_listing:
             return False
         lists_on = self._after is not None and len(self._held) < _MIN_MARKERS_HELD
-        if not lists_on and self._ctx.clock.monotonic() - self._refreshed <= _REFRESH_SECONDS:
+        begins_to_help = bool(self._others) and not self.waiting and self._elsewhere is None
+        seconds = _REFRESH_SECONDS if self._elsewhere is None else _HELPER_REFRESH_SECONDS
+        is_fresh = self._ctx.clock.monotonic() - self._refreshed <= seconds
+        if is_fresh and not lists_on and not begins_to_help:
             return False
         self._sort()
         if self._after is None and not self.any_due:
@@ -216,22 +235,38 @@ class DueMarkers:
 
     def list_page(self) -> None:
         """List the next page of the oldest markers or, if enough are held, the latest ones."""
-        settings, now = self._ctx.settings, self._ctx.store.now()
+        self._elsewhere = None
         try:
-            if self._after is not None and len(self._held) < _MIN_MARKERS_HELD:
-                self._after = self._list(self._after, now)
-                return
-            seen_until = min(now, self._seen_until) - _LOOK_BACK_SECONDS
-            after = markers_due_at(settings, seen_until)
-            for _ in range(_MAX_LATEST_PAGES if len(self._held) < _MAX_MARKERS_HELD else 1):
-                next_marker = self._list(after, now)
-                if next_marker is None:
-                    self._seen_until = now
-                    break
-                after = next_marker
-            self._refreshed = self._ctx.clock.monotonic()
+            self._list_page()
+            if self._is_ours is not None and not self.waiting:
+                # After what is due, so that a pair begun before that listing is among them.
+                self._elsewhere = self._processed_elsewhere()
         finally:
             self._is_listing = False
+
+    def _list_page(self) -> None:
+        settings, now = self._ctx.settings, self._ctx.store.now()
+        if self._after is not None and len(self._held) < _MIN_MARKERS_HELD:
+            self._after = self._list(self._after, now)
+            return
+        seen_until = min(now, self._seen_until) - _LOOK_BACK_SECONDS
+        after = markers_due_at(settings, seen_until)
+        for _ in range(_MAX_LATEST_PAGES if len(self._held) < _MAX_MARKERS_HELD else 1):
+            next_marker = self._list(after, now)
+            if next_marker is None:
+                self._seen_until = now
+                break
+            after = next_marker
+        self._refreshed = self._ctx.clock.monotonic()
+
+    def _processed_elsewhere(self) -> set[str]:
+        """List the markers that drainers have requeued lately; return their pairs' hashes."""
+        settings = self._ctx.settings
+        began = self._ctx.store.now() - _MAX_PROCESSING_SECONDS
+        after = markers_due_at(settings, began + REDELIVERY_SECONDS)
+        page = self._ctx.store.list(settings.ledger_bucket, marker_prefix(settings), after)
+        found = (read_marker_key(item.key) for item in page.items)
+        return {parts.pair_hash for parts in found if parts is not None}
 
     def _list(self, after: str, now: float) -> str | None:
         """List a page of what is due; return where to list on, None at the end."""
@@ -255,8 +290,11 @@ class DueMarkers:
             if marker.key in self._held or marker.key in self._drawn:
                 continue
             pair = marker.parts.pair_hash
-            if not self._is_ours(pair):
-                self._others.append(marker)
+            if self._is_ours is not None and not self._is_ours(pair):
+                if pair not in (self._elsewhere or ()):
+                    self._others[marker.key] = marker
+                if len(self._others) > _MAX_OTHERS:
+                    del self._others[next(iter(self._others))]
                 continue
             self._held.add(marker.key)
             if pair in self._repeats:

@@ -21,6 +21,8 @@ MARKER_SCHEMA = "liveness-marker/3"
 # A poison message, one that ends every invocation that processes it, is given up after so many.
 MAX_DELIVERIES = 10
 MAX_MARKER_BYTES = 16 * 1024
+# A marker that is being processed is due again after this long, should its instance die.
+REDELIVERY_SECONDS = 150.0
 # A drain may list a marker this long before it is due: names have whole seconds, clocks differ.
 DRAINED_EARLY_SECONDS = CLOCK_RESOLUTION_SECONDS + 1.0
 

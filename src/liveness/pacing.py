@@ -9,8 +9,12 @@ under the same limit widens the distance exponentially, and it returns by a shar
 A permit is a turn: a moment at which its call may start. It is granted a little ahead, before the
 claim, so that no worker waits for long while holding a lease. While the way is narrow, a second's
 calls start together: the n-th arrival of a group follows the n-th of the group before, and varies
-less than any single call does. Where the way has a tail, or preparing a call takes long, they start
-evenly.
+less than any single call does. While pairs wait, a place that a group leaves empty stays empty: a
+call that fills it late would make the whole next group late. Where the way has a tail, or preparing
+a call takes long, they start evenly.
+
+A drainer's first calls meet those of events that have not begun to park yet. They start together
+and a little later, are not sent again at once, and nothing is learned from them.
 
 Whatever the distance, no more calls than the rate allows start in any second, those not counted
 that were refused.
@@ -27,13 +31,19 @@ from typing import Any, Protocol
 from .breaker import CallOutcome
 from .runtime import Clock
 
-# The share of calls that may be refused, and how many of a group: the next one waits for them.
-_REFUSED_SHARE = 0.03
-_REFUSED_OF_GROUP = 0.15
-# Seconds: at the beginning, for one refusal, and at most.
+# The share of calls that may be refused; in groups at most this, divided by the square of their
+# size. The next group waits for a refused call, and larger groups vary less, so fewer are worth it.
+_REFUSED_SHARE = 0.028
+_REFUSED_OF_GROUPS = 0.75
+# Seconds: at the beginning, for one refusal, and at most. Where a second has more calls than that,
+# the step is as much smaller.
 _FIRST_DISTANCE = 0.02
 _DISTANCE_STEP = 0.004
+_CALLS_OF_FULL_STEP = 5
 _MAX_DISTANCE = 7.0
+# The longer no call was refused, the more steps at a time the distance narrows, up to so many:
+# these, too, until the first refusal (slow start).
+_MAX_STEPS = 20
 # Of the refusals within a second, those beyond what chance makes double the step: so often if all
 # calls are refused, and at most.
 _REFUSED_BY_CHANCE = 1.5
@@ -50,14 +60,17 @@ _MAX_LEAD = 1.0
 _LEAD_WEIGHT = 0.1
 # Calls that start together get their permits one after another, so much apart and the last one so
 # long before its turn: if they were all claimed at one moment, some would be late.
-_GROUP_LEAD = 0.2
+_GROUP_LEAD = 0.3
 _GROUP_LEAD_STEP = 0.016
 # Turns that are closer to each other than this share of even distances become a group again.
 _MAX_GROUP_SPREAD = 0.5
+# Even turns are at least this share of their distance apart: a call that was refused, and sent
+# again later, leaves a gap that the next ones close.
+_MIN_EVEN_SPACING = 0.5
 # When events have begun to leave the rate to a drainer, the calls of some are still under way.
 _SETTLING_SECONDS = 2.0
-# Calls whose preparation takes longer are not ready at one moment.
-_MAX_GROUP_LEAD = 0.4
+# Calls whose preparation takes more than this share of a group's lead are not ready together.
+_MAX_PREPARATION = 0.5
 # A worker that waits longer looks again: another one may have given its turn back, and all may be
 # waiting when the slot must be renewed.
 _LOOK_SECONDS = 0.2
@@ -157,16 +170,19 @@ class SteeredPacer:
         # As many starts as one second may hold, or one in a longer time.
         self._calls = max(1, int(rate))
         self._window = max(1.0, 1 / rate)
-        self._refused_share = min(_REFUSED_SHARE, _REFUSED_OF_GROUP / self._calls)
+        self._group_lead = _GROUP_LEAD + _GROUP_LEAD_STEP * self._calls
         self._distance = _FIRST_DISTANCE
+        self._distance_step = _DISTANCE_STEP * min(1.0, _CALLS_OF_FULL_STEP / self._calls)
+        self._admitted = math.inf  # calls since the last refusal
         self._lead = _FIRST_LEAD
         # Sorted, the latest ones and those to come: of permits that hold a place, and of calls.
         self._turns: list[float] = []
         self._starts: list[float] = []
-        self._group_begins = -math.inf  # the turn of the latest group's first
         self._refused: list[float] = []  # the moments of refusals within the last second
+        self._group_begins = -math.inf  # the turn of the latest group's first
         # Where a window is longer than a second, the drainer before us waited for a second of it.
         self._not_before = clock.monotonic() + self._window - 1.0
+        self._is_alone = False  # whether events park
         self._steers_from = math.inf
         self._queue: list[object] = []  # the workers that wait for a permit
         self._open: set[Permit] = set()
@@ -217,6 +233,8 @@ class SteeredPacer:
                 self._lead = min(self._lead, _MAX_LEAD)
                 self._give_up_turn(permit)
                 earliest = max(earliest, permit.turn)
+            elif self._is_alone and now < self._steers_from:  # beside calls of events
+                earliest = max(earliest, now + _PAUSE_SECONDS)
             start = self._first_free(earliest)
             self._hold(permit, start)
             self._open.add(permit)
@@ -243,9 +261,13 @@ class SteeredPacer:
             self._narrow()  # it was admitted, whatever came of it
 
     def steer(self, is_alone: bool) -> None:
-        """Learn from refusals, or no longer: those beside the calls of events are due to them."""
+        """Learn from replies, or no longer: refusals beside calls of events are due to those."""
         with self._lock:
             now = self._clock.monotonic()
+            self._is_alone = is_alone
+            if is_alone and not self._turns:  # the first calls start together as well
+                self._not_before = max(self._not_before, now + self._group_lead)
+                self._group_begins = self._not_before
             self._steers_from = now + _SETTLING_SECONDS if is_alone else math.inf
 
     def may_resend(self, permit: Permit) -> bool:
@@ -268,7 +290,15 @@ class SteeredPacer:
 
     @property
     def _groups(self) -> bool:
-        return self._distance <= _MAX_GROUP_DISTANCE and self._lead <= _MAX_GROUP_LEAD
+        is_ready = self._lead / 2 <= _MAX_PREPARATION * self._group_lead
+        return is_ready and self._distance <= _MAX_GROUP_DISTANCE
+
+    @property
+    def _refused_share(self) -> float:
+        """The share of refused calls that the distance is steered to."""
+        if not self._groups:
+            return _REFUSED_SHARE
+        return min(_REFUSED_SHARE, _REFUSED_OF_GROUPS / self._calls**2)
 
     def _next_turn(self, now: float) -> tuple[float, int]:
         """Return the next turn, and how many permits may have it."""
@@ -277,12 +307,18 @@ class SteeredPacer:
         if len(turns) >= calls:
             turn = max(turn, turns[-calls] + self._period)
         if not self._groups:
-            return max(turn, turns[-1] + self._interval if turns else turn), 1
+            if turns:
+                spacing = 1.0 if len(turns) < calls else _MIN_EVEN_SPACING
+                turn = max(turn, turns[-1] + spacing * self._interval)
+            return turn, 1
         in_group = len(turns) - bisect_left(turns, self._group_begins)
-        if in_group < calls:
+        is_past = self._is_alone and now > self._group_begins + self._interval
+        if in_group < calls and not is_past:
             return max(turn, self._group_begins), calls - in_group
-        if turns[-1] - turns[-calls] < _MAX_GROUP_SPREAD * (self._period - self._interval):
-            turn = max(turn, turns[-1] + self._period)  # together again
+        if turns:
+            spread = turns[-1] - turns[-calls:][0]
+            if spread < _MAX_GROUP_SPREAD * (self._period - self._interval):
+                turn = max(turn, turns[-1] + self._period)  # together again
         return turn, calls
 
     def _lead_of(self, free: int) -> float:
@@ -329,11 +365,17 @@ class SteeredPacer:
             self._refused = [*(one for one in self._refused if one > now - 1), now]
             more = max(0, len(self._refused) - _REFUSED_BY_CHANCE)
             doublings = min(more * _MAX_DOUBLINGS / self._calls, _MAX_DOUBLINGS)
-            step = _DISTANCE_STEP * (1 - self._refused_share) * 2**doublings
+            step = self._distance_step * (1 - self._refused_share) * 2**doublings
             self._distance = min(self._distance + step, _MAX_DISTANCE)
+            self._admitted = 0
 
     def _narrow(self) -> None:
         with self._lock:
-            step = _DISTANCE_STEP * self._refused_share
+            if self._clock.monotonic() < self._steers_from:
+                return
+            share = self._refused_share
+            steps = min(max(1.0, share * self._admitted - 1), _MAX_STEPS)
+            step = self._distance_step * share * steps
             step = max(step, _RETURN_SHARE * (self._distance - _MAX_GROUP_DISTANCE))
             self._distance = max(0.0, self._distance - step)
+            self._admitted += 1

@@ -10,6 +10,7 @@ import pytest
 from liveness import due_markers
 from liveness.due_markers import DueMarker, DueMarkers
 from liveness.keys import marker_key, pair_hash
+from liveness.markers import REDELIVERY_SECONDS
 from liveness.settings import read_settings
 from liveness.store import ListedObject, Page, RetryingStore
 from tests.clocks import ManualClock
@@ -154,6 +155,50 @@ def test_a_shard_draws_its_own_markers_and_then_helps(backlog: Backlog) -> None:
 
     assert set(drawn[:10]) == {keys[name] for name in names[::4]}
     assert len(set(drawn)) == 40
+
+
+def test_a_drainer_that_helps_leaves_alone_what_others_are_processing(backlog: Backlog) -> None:
+    """A pair was parked by the events of both its inputs: one of its markers is still due."""
+    begun, waiting = (backlog.park(name, waited=20) for name in ("anna", "bert"))
+    backlog.park("anna", waited=-REDELIVERY_SECONDS)  # requeued by its drainer
+    ctx: Any = backlog
+    backlog.due = DueMarkers(ctx, WORKERS, lambda pair: False)
+
+    drawn = [marker.key for _ in range(3) if (marker := backlog.next())]
+
+    assert drawn == [waiting]
+    assert begun in backlog.keys
+    assert not backlog.due.look_again(), "nothing is due for it"
+
+
+def test_a_drainer_that_helps_looks_first_what_others_have_begun(backlog: Backlog) -> None:
+    """What it listed while it had markers of its own is old."""
+    ours = [backlog.park(name, waited=20) for name in ("anna", "cleo")]
+    begun = backlog.park("bert", waited=10)
+    ctx: Any = backlog
+    backlog.due = DueMarkers(ctx, WORKERS, lambda pair: pair != pair_hash("bert"))
+    assert [backlog.next(), backlog.next()] == [DueMarker(key) for key in ours]
+    backlog.park("bert", waited=-REDELIVERY_SECONDS)
+    assert backlog.due.next() is None, "before it has looked"
+
+    assert backlog.next() is None
+    assert begun in backlog.keys
+
+
+def test_a_drainer_that_helps_draws_no_marker_twice(backlog: Backlog) -> None:
+    names = [f"pair-{number}" for number in range(5)]
+    keys = {backlog.park(name, waited=3) for name in names}
+    ctx: Any = backlog
+    backlog.due = DueMarkers(ctx, WORKERS, lambda pair: False)
+
+    drawn = []
+    for _ in range(10):
+        marker = backlog.next()
+        if marker is not None:
+            drawn.append(marker.key)
+        backlog.clock.time += 0.3  # it lists again
+
+    assert sorted(drawn) == sorted(keys)
 
 
 def test_one_marker_of_a_pair_is_processed_at_a_time(backlog: Backlog) -> None:
