@@ -186,7 +186,7 @@ class Drainer:
         is_busy = self._markers.waiting > 0
         if is_busy != self._is_busy:
             self._is_busy = is_busy
-            self._pacer.steer(is_alone=is_busy)
+            self._pacer.steer(self._markers.waiting)
         self._lease.announce(is_busy)
 
     def _probes(self) -> Iterator[Callable[[], None]]:

@@ -13,8 +13,8 @@ less than any single call does. While pairs wait, a place that a group leaves em
 call that fills it late would make the whole next group late. Where the way has a tail, or preparing
 a call takes long, they start evenly.
 
-A drainer's first calls meet those of events that have not begun to park yet. They start together
-and a little later, are not sent again at once, and nothing is learned from them.
+A drainer's first calls meet those of events that have not begun to park yet. In a burst they start
+together, a little later, and are not sent again at once. Nothing is learned from them.
 
 Whatever the distance, no more calls than the rate allows start in any second, those not counted
 that were refused.
@@ -33,7 +33,7 @@ from .runtime import Clock
 
 # The share of calls that may be refused; in groups at most this, divided by the square of their
 # size. The next group waits for a refused call, and larger groups vary less, so fewer are worth it.
-_REFUSED_SHARE = 0.028
+_REFUSED_SHARE = 0.026
 _REFUSED_OF_GROUPS = 0.75
 # Seconds: at the beginning, for one refusal, and at most. Where a second has more calls than that,
 # the step is as much smaller.
@@ -182,7 +182,7 @@ class SteeredPacer:
         self._group_begins = -math.inf  # the turn of the latest group's first
         # Where a window is longer than a second, the drainer before us waited for a second of it.
         self._not_before = clock.monotonic() + self._window - 1.0
-        self._is_alone = False  # whether events park
+        self._is_alone = self._is_burst = False  # whether events park, and many did at once
         self._steers_from = math.inf
         self._queue: list[object] = []  # the workers that wait for a permit
         self._open: set[Permit] = set()
@@ -233,7 +233,7 @@ class SteeredPacer:
                 self._lead = min(self._lead, _MAX_LEAD)
                 self._give_up_turn(permit)
                 earliest = max(earliest, permit.turn)
-            elif self._is_alone and now < self._steers_from:  # beside calls of events
+            elif self._is_burst and now < self._steers_from:  # beside the calls of many events
                 earliest = max(earliest, now + _PAUSE_SECONDS)
             start = self._first_free(earliest)
             self._hold(permit, start)
@@ -260,15 +260,15 @@ class SteeredPacer:
         elif outcome in _ADMITTED and permit is not None:
             self._narrow()  # it was admitted, whatever came of it
 
-    def steer(self, is_alone: bool) -> None:
-        """Learn from replies, or no longer: refusals beside calls of events are due to those."""
+    def steer(self, waiting: int) -> None:
+        """Learn from replies while pairs wait: refusals beside calls of events are due to those."""
         with self._lock:
             now = self._clock.monotonic()
-            self._is_alone = is_alone
-            if is_alone and not self._turns:  # the first calls start together as well
+            self._is_alone, self._is_burst = waiting > 0, waiting >= self._calls
+            self._steers_from = now + _SETTLING_SECONDS if self._is_alone else math.inf
+            if self._is_burst and not self._turns:  # the first calls start together as well
                 self._not_before = max(self._not_before, now + self._group_lead)
                 self._group_begins = self._not_before
-            self._steers_from = now + _SETTLING_SECONDS if is_alone else math.inf
 
     def may_resend(self, permit: Permit) -> bool:
         permit.resends += 1

@@ -75,7 +75,7 @@ def refuse(pacer: SteeredPacer, calls: int) -> None:
 
 def alone(pacer: SteeredPacer, clock: ManualClock) -> SteeredPacer:
     """Let the pacer learn from refusals."""
-    pacer.steer(is_alone=True)
+    pacer.steer(waiting=100)
     clock.time += 10
     return pacer
 
@@ -351,7 +351,7 @@ def test_the_first_calls_of_a_busy_drainer_start_together() -> None:
     """Its workers get there one by one, while the calls of events fill the first second."""
     clock = ManualClock(START)
     pacer = pacer_of(5, clock)
-    pacer.steer(is_alone=True)
+    pacer.steer(waiting=100)
     permits = []
     for _ in range(5):
         permits.append(acquire(pacer))
@@ -362,15 +362,16 @@ def test_the_first_calls_of_a_busy_drainer_start_together() -> None:
 
 
 def test_the_first_call_of_a_drainer_with_little_to_do_starts_at_once() -> None:
-    clock = ManualClock(START)
+    pacer = pacer_of(5, ManualClock(START))
+    pacer.steer(waiting=2)
 
-    assert admit(pacer_of(5, clock), 1) == [START]
+    assert admit(pacer, 1) == [START]
 
 
 def test_a_call_that_meets_those_of_events_is_sent_again_after_a_pause() -> None:
     clock = ManualClock(START)
     pacer = pacer_of(5, clock)
-    pacer.steer(is_alone=True)
+    pacer.steer(waiting=100)
     permit = acquire(pacer)
     start(pacer, permit)
     pacer.on_outcome(CallOutcome.THROTTLED, permit)
@@ -405,7 +406,7 @@ def test_even_calls_that_are_refused_cost_no_place() -> None:
         starts = admit(pacer, 6)
     even = starts[1] - starts[0]
     permit, following = acquire(pacer), acquire(pacer)
-    pacer.steer(is_alone=False)  # nothing is learned from what follows
+    pacer.steer(waiting=0)  # nothing is learned from what follows
     start(pacer, permit)
     clock.time += 1.5 * even
     pacer.on_outcome(CallOutcome.THROTTLED, permit)
