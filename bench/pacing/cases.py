@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from liveness.keys import MAX_DRAINER_RATE
 from tests.simulation.burst_world import BurstWorld
 from tests.simulation.month_store import MonthStore
 from tests.simulation.resources import Distribution, Lognormal, Resources, Uniform
@@ -125,8 +124,8 @@ def limited_burst(
     figures = drained_burst(seed, pairs, rate, limiter, resources=resources)
     slowness, way = 1.0, Uniform(0.02, 0.06)
     if limiter == "sliding window":
-        drainers = math.ceil(rate / MAX_DRAINER_RATE)
-        slowness, _ = narrowest_spacing(way, rate, MAX_THROTTLED, drainers)
+        senders = max(1, int(figures["drainers"]))
+        slowness, _ = narrowest_spacing(way, rate, MAX_THROTTLED, senders)
     # The first calls need no spacing, and of the last ones the longest ends last: a call takes 0.6
     # to 1.4 s.
     longest = 0.6 + 0.8 * rate / (rate + 1) + way.mean
