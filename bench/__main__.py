@@ -94,9 +94,13 @@ def main() -> int:
     print(f"\n{render(burst_rows)}")
     print("Measuring: pacing and capacity ...", file=sys.stderr, flush=True)
     jobs = os.cpu_count() or 1
-    compared = compare(
-        cases(costs.OURS, options.quick), jobs, partial(baseline.figures, options.quick, jobs)
-    )
+    try:
+        compared = compare(
+            cases(costs.OURS, options.quick), jobs, partial(baseline.figures, options.quick, jobs)
+        )
+    except RunFailed as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
     print(f"\n{pages.as_text(compared.section)}")
     if options.write_docs:
         write_docs(compared)

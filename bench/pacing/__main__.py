@@ -16,6 +16,7 @@ from pathlib import Path
 import liveness
 
 from .. import pages, theme
+from ..environment import RunFailed
 from . import baseline, costs
 from .cases import cases
 from .measuring import choose, compare, measure
@@ -55,7 +56,11 @@ def main() -> int:
         print(json.dumps(report))
         return 0
     earlier = partial(baseline.figures, options.quick, options.jobs, options.only or ())
-    compared = compare(chosen, options.jobs, None if options.no_baseline else earlier)
+    try:
+        compared = compare(chosen, options.jobs, None if options.no_baseline else earlier)
+    except RunFailed as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
     print(pages.as_text(compared.section))
     if options.write_docs:
         write_docs(compared)

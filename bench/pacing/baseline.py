@@ -18,10 +18,14 @@ from ..environment import ROOT, RunFailed
 COMMIT = "09c593dbbe1509cf542b89d48e531b1dc3360dd6"
 
 
+class NoHistory(RunFailed):
+    """This is a copy of the repository without its history."""
+
+
 def source(commit: str) -> Path:
     """Return the folder with that commit's `src`, out of this repository's history.
 
-    Raises RunFailed if the repository does not have the commit: a copy without its history.
+    Raises NoHistory if the repository does not have the commit.
     """
     folder = ROOT / "build" / "baseline" / commit
     if not (folder / "src").exists():
@@ -29,7 +33,7 @@ def source(commit: str) -> Path:
             ["git", "archive", "--format=tar", commit, "src"], cwd=ROOT, capture_output=True
         )
         if archive.returncode:
-            raise RunFailed(f"this repository has no commit {commit}")
+            raise NoHistory(f"this repository has no commit {commit}")
         with tarfile.open(fileobj=BytesIO(archive.stdout)) as tar:
             tar.extractall(folder, filter="data")
     return folder / "src"
@@ -38,7 +42,7 @@ def source(commit: str) -> Path:
 def figures(quick: bool, jobs: int, only: Sequence[str] = (), commit: str = COMMIT) -> Any:
     """Measure the same cases with that commit's function.
 
-    Of each case, the figures of its first seed, or None. Raises RunFailed.
+    Of each case, the figures of its first seed, or None. Raises NoHistory, RunFailed.
     """
     chosen = [part for text in only for part in ("--only", text)]
     process = subprocess.run(

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 
-from ..environment import RunFailed
 from ..pages import Section, Text
 from ..table import Row
+from .baseline import NoHistory
 from .cases import TOTALS, Case, Figures, Target, possible
 
 # Of one case, those of each seed, of the baseline the first; None where the run failed.
@@ -56,12 +56,15 @@ class Comparison:
 def compare(
     chosen: Sequence[Case], jobs: int, measure_baseline: Callable[[], Sequence[Measured]] | None
 ) -> Comparison:
-    """Measure the baseline, if there is one, and then the cases, so many runs at a time."""
+    """Measure the baseline, if there is one, and then the cases, so many runs at a time.
+
+    Raises RunFailed if a baseline that is there cannot be measured.
+    """
     theirs: Sequence[Measured | None] = [None] * len(chosen)
     if measure_baseline:
         try:
             theirs = measure_baseline()
-        except RunFailed as error:
+        except NoHistory as error:
             print(f"No baseline: {error}.", file=sys.stderr)
     return Comparison(chosen, measure(chosen, jobs), theirs)
 

@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import pytest
 
+from bench.environment import RunFailed
 from bench.pacing import baseline, costs
 from bench.pacing.cases import Case, Target, backlog, cases, drained_burst, possible, steady
 from bench.pacing.measuring import choose, compare
@@ -107,6 +108,30 @@ def test_without_the_earlier_commit_the_function_is_measured_alone() -> None:
     row = compare([case], 1, measure_baseline).rows[0]
 
     assert (row.ours, row.baseline, row.met) == ("0.500", "", True)
+
+
+def test_the_earlier_function_is_measured_in_the_same_world() -> None:
+    """Or it is said that the repository has no history: anything else is an error."""
+    try:
+        baseline.source(baseline.COMMIT)
+    except baseline.NoHistory as error:
+        assert baseline.COMMIT in str(error)
+        return
+
+    ((figures,),) = baseline.figures(True, 1, ["300 at once, calls of 1 s"])
+
+    assert figures["lost"] == figures["twice"] == 0
+    assert 0.8 < figures["goodput"] < 1.1
+
+
+def test_an_earlier_function_that_cannot_be_measured_is_an_error() -> None:
+    def measure_baseline() -> NoReturn:
+        raise RunFailed("it does not start")
+
+    case = Case("group", _CONDITION, lambda seed: {}, {}, ())
+
+    with pytest.raises(RunFailed, match="does not start"):
+        compare([case], 1, measure_baseline)
 
 
 def test_cases_are_chosen_by_group_or_condition() -> None:
