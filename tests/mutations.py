@@ -171,7 +171,7 @@ MUTATIONS = (
     Mutation(
         "the marker is deleted before the result is published",
         "drain",
-        "        requeued_key = park(ctx, redelivered, _REDELIVERY_SECONDS)\n"
+        "        requeued_key = park(ctx, redelivered, REDELIVERY_SECONDS)\n"
         "        ctx.store.delete(bucket, key)\n",
         "        ctx.store.delete(bucket, key)\n        requeued_key = key\n",
     ),
