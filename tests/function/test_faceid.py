@@ -18,6 +18,8 @@ from Crypto.Hash import SHA256
 from Crypto.PublicKey import ECC
 from Crypto.Signature import DSS
 from Crypto.Util.asn1 import DerBitString, DerObjectId, DerSequence
+from tencentcloud.common.common_client import CommonClient
+from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 
 from liveness.cloud.connections import tls_context
 from liveness.cloud.credentials import Credentials
@@ -192,6 +194,17 @@ def test_a_request_never_sent_differs_from_one_never_answered(
     with server(hang_up) as (url, _):
         monkeypatch.setenv("http_proxy", url)
         assert isinstance(client().detect(REQUEST, 5, discard), NoReply)
+
+
+def test_an_error_of_the_sdk_before_it_sends_was_not_billed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def sign(*_: object) -> None:
+        raise TencentCloudSDKException("ClientError", "it cannot sign")
+
+    monkeypatch.setattr(CommonClient, "_build_req_inter", sign)
+
+    assert client().detect(REQUEST, 5, discard) == NotSent("TencentCloudSDKException")
 
 
 @pytest.mark.parametrize(

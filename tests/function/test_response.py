@@ -77,6 +77,7 @@ def test_a_reply_is_read(
     "head",
     [
         b"HTTP/2 200 OK\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 4 + OK + b"Content-Length: 0\r\n\r\n",
         OK + b"no colon\r\n\r\n",
         OK + b"A : b\r\n\r\n",
         OK + b"A: b\r\n folded\r\n\r\n",

@@ -140,11 +140,11 @@ def _send(client: Any, sending: _Sending, action: str, params: dict[str, str]) -
 
     try:
         return client.call_json(action, params)
-    except TencentCloudSDKException:
-        return NoReply("the reply's status was not 200")
     except Exception as error:  # of the network, or whatever the decoder makes of the reply
-        failure = NoReply if sending.was_sent() else NotSent
-        return failure(type(error).__name__)
+        if not sending.was_sent():
+            return NotSent(type(error).__name__)
+        has_status = isinstance(error, TencentCloudSDKException)
+        return NoReply("the reply's status was not 200" if has_status else type(error).__name__)
 
 
 class _DeadlineOver(OSError):

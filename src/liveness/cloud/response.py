@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 _MAX_LINE_BYTES = 64 * 1024
 _MAX_FIELDS = 100
+_MAX_CONTINUES = 3  # nothing asks for one
 _DIGITS = re.compile("[0-9]*")
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\0\r\n]*)\r?\n")
 
@@ -28,10 +29,11 @@ class Response(HTTPResponse):
 
     def begin(self) -> None:
         """Read the head, and decide where the body ends. Raises HTTPException."""
-        status = 100
-        while status == 100:
+        for _ in range(_MAX_CONTINUES + 1):
             version, status, self.reason = self._read_status()  # type: ignore[attr-defined]
             self.fields = _read_fields(self.fp)
+            if status != 100:
+                break
         if not version.startswith("HTTP/1."):
             raise BadStatusLine(version)
         self.version = 10 if version == "HTTP/1.0" else 11
