@@ -14,7 +14,7 @@ did neither, they are drawn between the others, and so are those that were found
 end, hundreds fall due at once, and must not delay the markers that arrived meanwhile.
 
 Where several drainers share the rate, each draws the markers of its own shard. Once it has none
-left it helps the others, from their newest on. Of pairs that they are processing there may be
+left it helps the others, with some of their newest. Of pairs that they are processing there may be
 further markers: a listing of those that they requeued tells which pairs to leave alone.
 """
 
@@ -198,7 +198,9 @@ class DueMarkers:
     def _pop_other(self) -> _Listed | None:
         elsewhere = self._elsewhere
         while self._others and elsewhere is not None:
-            _, marker = self._others.popitem()
+            # Any of them: several drainers may help at once.
+            number = int(self._ctx.rng.uniform(len(self._others)))
+            marker = self._others.pop(list(self._others)[number])
             if marker.parts.pair_hash not in elsewhere:
                 return marker
         return None
@@ -211,7 +213,8 @@ class DueMarkers:
             return False
         lists_on = self._after is not None and len(self._held) < _MIN_MARKERS_HELD
         begins_to_help = bool(self._others) and not self.waiting and self._elsewhere is None
-        seconds = _REFRESH_SECONDS if self._elsewhere is None else _HELPER_REFRESH_SECONDS
+        helps = bool(self._others) and self._elsewhere is not None and not self._set_back
+        seconds = _HELPER_REFRESH_SECONDS if helps else _REFRESH_SECONDS
         is_fresh = self._ctx.clock.monotonic() - self._refreshed <= seconds
         if is_fresh and not lists_on and not begins_to_help:
             return False
@@ -225,8 +228,9 @@ class DueMarkers:
     def look_again(self) -> bool:
         """List from the oldest marker on, at once; return whether any is due."""
         self._list_from_the_oldest()
-        self.list_page()
-        self._sort()
+        while self._after is not None and not self.any_due:
+            self.list_page()
+            self._sort()
         return self.any_due
 
     def _list_from_the_oldest(self) -> None:
@@ -235,24 +239,26 @@ class DueMarkers:
 
     def list_page(self) -> None:
         """List the next page of the oldest markers or, if enough are held, the latest ones."""
-        self._elsewhere = None
+        helps = self._is_ours is not None and not self.waiting
+        pages = deque[list[_Listed]]() if helps else self._listed
         try:
-            self._list_page()
-            if self._is_ours is not None and not self.waiting:
-                # After what is due, so that a pair begun before that listing is among them.
-                self._elsewhere = self._processed_elsewhere()
+            self._list_page(pages)
+            # After what is due: a pair whose other marker is gone from there is among these.
+            self._elsewhere = self._processed_elsewhere() if helps else None
+            if helps:
+                self._listed.extend(pages)
         finally:
             self._is_listing = False
 
-    def _list_page(self) -> None:
+    def _list_page(self, pages: deque[list[_Listed]]) -> None:
         settings, now = self._ctx.settings, self._ctx.store.now()
         if self._after is not None and len(self._held) < _MIN_MARKERS_HELD:
-            self._after = self._list(self._after, now)
+            self._after = self._list(self._after, now, pages)
             return
         seen_until = min(now, self._seen_until) - _LOOK_BACK_SECONDS
         after = markers_due_at(settings, seen_until)
         for _ in range(_MAX_LATEST_PAGES if len(self._held) < _MAX_MARKERS_HELD else 1):
-            next_marker = self._list(after, now)
+            next_marker = self._list(after, now, pages)
             if next_marker is None:
                 self._seen_until = now
                 break
@@ -262,13 +268,18 @@ class DueMarkers:
     def _processed_elsewhere(self) -> set[str]:
         """List the markers that drainers have requeued lately; return their pairs' hashes."""
         settings = self._ctx.settings
-        began = self._ctx.store.now() - _MAX_PROCESSING_SECONDS
-        after = markers_due_at(settings, began + REDELIVERY_SECONDS)
-        page = self._ctx.store.list(settings.ledger_bucket, marker_prefix(settings), after)
-        found = (read_marker_key(item.key) for item in page.items)
-        return {parts.pair_hash for parts in found if parts is not None}
+        latest = self._ctx.store.now() + REDELIVERY_SECONDS
+        after: str | None = markers_due_at(settings, latest - _MAX_PROCESSING_SECONDS)
+        end = markers_due_at(settings, latest + CLOCK_RESOLUTION_SECONDS) + "~"
+        hashes: set[str] = set()
+        while after is not None:
+            page = self._ctx.store.list(settings.ledger_bucket, marker_prefix(settings), after)
+            keys = [item.key for item in page.items if item.key < end]
+            hashes |= {parts.pair_hash for key in keys if (parts := read_marker_key(key))}
+            after = page.next_marker if len(keys) == len(page.items) else None
+        return hashes
 
-    def _list(self, after: str, now: float) -> str | None:
+    def _list(self, after: str, now: float, pages: deque[list[_Listed]]) -> str | None:
         """List a page of what is due; return where to list on, None at the end."""
         settings = self._ctx.settings
         # The clock of an instance that parked a moment ago may be a moment ahead.
@@ -278,7 +289,7 @@ class DueMarkers:
         found = [_Listed(key, parts) for key in keys if (parts := read_marker_key(key))]
         if self.oldest_overdue_seconds is None and found:
             self.oldest_overdue_seconds = max(0.0, found[0].age(now))
-        self._listed.append(found)
+        pages.append(found)
         if page.next_marker is None or len(keys) < len(page.items):
             self._refreshed = self._ctx.clock.monotonic()
             return None

@@ -69,6 +69,8 @@ _MAX_GROUP_SPREAD = 0.5
 _MIN_EVEN_SPACING = 0.5
 # When events have begun to leave the rate to a drainer, the calls of some are still under way.
 _SETTLING_SECONDS = 2.0
+# So many pairs that wait when a drain begins are a burst, which more of its events may follow.
+_BURST = 5
 # Calls whose preparation takes more than this share of a group's lead are not ready together.
 _MAX_PREPARATION = 0.5
 # A worker that waits longer looks again: another one may have given its turn back, and all may be
@@ -180,6 +182,7 @@ class SteeredPacer:
         self._starts: list[float] = []
         self._refused: list[float] = []  # the moments of refusals within the last second
         self._group_begins = -math.inf  # the turn of the latest group's first
+        self._were_even = False  # the turns before it
         # Where a window is longer than a second, the drainer before us waited for a second of it.
         self._not_before = clock.monotonic() + self._window - 1.0
         self._is_alone = self._is_burst = False  # whether events park, and many did at once
@@ -264,7 +267,7 @@ class SteeredPacer:
         """Learn from replies while pairs wait: refusals beside calls of events are due to those."""
         with self._lock:
             now = self._clock.monotonic()
-            self._is_alone, self._is_burst = waiting > 0, waiting >= self._calls
+            self._is_alone, self._is_burst = waiting > 0, waiting >= min(self._calls, _BURST)
             self._steers_from = now + _SETTLING_SECONDS if self._is_alone else math.inf
             if self._is_burst and not self._turns:  # the first calls start together as well
                 self._not_before = max(self._not_before, now + self._group_lead)
@@ -307,6 +310,7 @@ class SteeredPacer:
         if len(turns) >= calls:
             turn = max(turn, turns[-calls] + self._period)
         if not self._groups:
+            self._were_even = True
             if turns:
                 spacing = 1.0 if len(turns) < calls else _MIN_EVEN_SPACING
                 turn = max(turn, turns[-1] + spacing * self._interval)
@@ -317,7 +321,8 @@ class SteeredPacer:
             return max(turn, self._group_begins), calls - in_group
         if turns:
             spread = turns[-1] - turns[-calls:][0]
-            if spread < _MAX_GROUP_SPREAD * (self._period - self._interval):
+            is_narrow = spread < _MAX_GROUP_SPREAD * (self._period - self._interval)
+            if is_narrow or (self._were_even and self._is_alone):
                 turn = max(turn, turns[-1] + self._period)  # together again
         return turn, calls
 
@@ -330,7 +335,7 @@ class SteeredPacer:
     def _grant(self, now: float, turn: float, free: int) -> Permit:
         permit = Permit(now, turn)
         if free == self._calls:
-            self._group_begins = turn
+            self._group_begins, self._were_even = turn, False
         self._hold(permit, turn)
         self._open.add(permit)
         return permit
@@ -365,17 +370,17 @@ class SteeredPacer:
             self._refused = [*(one for one in self._refused if one > now - 1), now]
             more = max(0, len(self._refused) - _REFUSED_BY_CHANCE)
             doublings = min(more * _MAX_DOUBLINGS / self._calls, _MAX_DOUBLINGS)
-            step = self._distance_step * (1 - self._refused_share) * 2**doublings
+            step = self._distance_step + _DISTANCE_STEP * (2**doublings - 1)
+            step *= 1 - self._refused_share
             self._distance = min(self._distance + step, _MAX_DISTANCE)
             self._admitted = 0
 
     def _narrow(self) -> None:
         with self._lock:
-            if self._clock.monotonic() < self._steers_from:
-                return
-            share = self._refused_share
-            steps = min(max(1.0, share * self._admitted - 1), _MAX_STEPS)
-            step = self._distance_step * share * steps
-            step = max(step, _RETURN_SHARE * (self._distance - _MAX_GROUP_DISTANCE))
-            self._distance = max(0.0, self._distance - step)
-            self._admitted += 1
+            step = _RETURN_SHARE * (self._distance - _MAX_GROUP_DISTANCE)
+            if self._clock.monotonic() >= self._steers_from:
+                share = self._refused_share
+                steps = min(max(1.0, share * self._admitted - 1), _MAX_STEPS)
+                step = max(step, self._distance_step * share * steps)
+                self._admitted += 1
+            self._distance = max(0.0, self._distance - max(0.0, step))

@@ -35,6 +35,14 @@ class Backlog:
         self.store = RetryingStore(ctx, self.clock, ctx)
         self.due = DueMarkers(ctx, WORKERS)
 
+    @property
+    def rng(self) -> Backlog:
+        return self
+
+    def uniform(self, limit: float) -> float:
+        """Return the least: of several the first one is taken."""
+        return 0.0
+
     def list(self, bucket: str, prefix: str, after: str) -> Page:
         if interruption := self.during_next_listing:
             self.during_next_listing = None
@@ -183,6 +191,43 @@ def test_a_drainer_that_helps_looks_first_what_others_have_begun(backlog: Backlo
 
     assert backlog.next() is None
     assert begun in backlog.keys
+
+
+def test_what_is_due_later_for_other_reasons_is_not_being_processed(backlog: Backlog) -> None:
+    key = backlog.park("anna", waited=20)
+    backlog.park("anna", waited=-3600, has_setbacks=True)
+    ctx: Any = backlog
+    backlog.due = DueMarkers(ctx, WORKERS, lambda pair: False)
+
+    assert backlog.next() == DueMarker(key)
+
+
+def test_a_drainer_that_helps_draws_while_it_lists(backlog: Backlog) -> None:
+    """The backlog of another shard may be long, and listing it slow."""
+    keys = [backlog.park(f"pair-{number}", waited=20) for number in range(3)]
+    ctx: Any = backlog
+    backlog.due = DueMarkers(ctx, WORKERS, lambda pair: False)
+    assert backlog.next() == DueMarker(min(keys))
+    drawn: list[DueMarker | None] = []
+    backlog.during_next_listing = lambda: drawn.append(backlog.due.next())
+    backlog.clock.time += 3
+
+    assert backlog.due.begin_listing()
+    backlog.due.list_page()
+
+    assert [marker.key for marker in drawn if marker] == [sorted(keys)[1]]
+
+
+def test_a_drain_ends_only_when_no_page_has_a_marker_for_it(backlog: Backlog) -> None:
+    for number in range(1001):
+        backlog.park(f"pair-{number}", waited=20)
+        backlog.park(f"pair-{number}", waited=-REDELIVERY_SECONDS)
+    last = backlog.park("anna", waited=10)
+    ctx: Any = backlog
+    backlog.due = DueMarkers(ctx, WORKERS, lambda pair: False)
+
+    assert backlog.due.look_again()
+    assert backlog.due.next() == DueMarker(last)
 
 
 def test_a_drainer_that_helps_draws_no_marker_twice(backlog: Backlog) -> None:

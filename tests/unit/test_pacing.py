@@ -468,6 +468,34 @@ def test_admissions_beside_the_calls_of_events_teach_nothing() -> None:
     assert abs(seconds_for(pacer, 11) - before) < 1e-6
 
 
+def test_a_great_distance_comes_back_beside_the_calls_of_events_as_well() -> None:
+    """After an outage only pairs with set-backs may be left, for which no event parks."""
+    clock = ManualClock(START)
+    pacer = alone(pacer_of(5, clock), clock)
+    refuse(pacer, 30)
+    clock.time += 10
+    pacer.steer(waiting=0)
+    before = seconds_for(pacer, 6)
+    admit(pacer, 300)
+
+    assert before > 3
+    assert seconds_for(pacer, 6) < 1.3
+
+
+def test_calls_start_together_again_once_they_are_prepared_quickly() -> None:
+    """An instance may be slow in its first seconds only."""
+    clock = ManualClock(START)
+    pacer = alone(pacer_of(5, clock), clock)
+    for _ in range(25):
+        permit = acquire(pacer)
+        clock.time += 0.5
+        start(pacer, permit)
+        pacer.on_outcome(CallOutcome.VERDICT, permit)
+    starts = admit(pacer, 60)[-10:]
+
+    assert len(set(starts)) <= 3
+
+
 def test_the_next_drainer_waits_until_the_last_call_is_a_second_old() -> None:
     clock = ManualClock(START)
     pacer = pacer_of(5, clock)
