@@ -116,6 +116,7 @@ class Figures:
     latencies: list[float]  # sorted
     trickle_latencies: list[float]  # sorted
     billed_twice: int
+    billed_unanswered: int  # of those, after a call that was not answered in time
     throttled: int
     throttled_later: int
     instance_seconds: float
@@ -187,6 +188,7 @@ def run(load: Load, handler: str, seed: int = SEED) -> Figures:
             break
 
     latencies = world.latencies()
+    again = {pair: count - 1 for pair, count in face.billed.items() if pair != _OTHER_CLIENT}
     is_burst = load.burst.per_second == BURST
     burst_ends = began + (load.burst.pairs / BURST + _BURST_SECONDS if is_burst else 0)
     return Figures(
@@ -197,7 +199,8 @@ def run(load: Load, handler: str, seed: int = SEED) -> Figures:
         sorted(world.uploaded[pair] + seconds - began for pair, seconds in latencies.items()),
         sorted(seconds for pair, seconds in latencies.items() if pair.startswith("burst")),
         sorted(seconds for pair, seconds in latencies.items() if pair.startswith("trickle")),
-        sum(count - 1 for pair, count in face.billed.items() if pair != _OTHER_CLIENT),
+        sum(again.values()),
+        sum(number for pair, number in again.items() if pair in face.unanswered),
         len(face.throttled),
         sum(moment > burst_ends for moment in face.throttled),
         world.instance_seconds,

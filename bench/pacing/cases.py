@@ -103,7 +103,8 @@ def drained_burst(
     return {
         **best,
         "lost": figures.lost,
-        "twice": figures.billed_twice,
+        "twice": figures.billed_twice - figures.billed_unanswered,
+        "unanswered": figures.billed_unanswered,
         "goodput": figures.goodput,
         "goodput of 99 %": figures.goodput_of(0.99),
         "last / ideal": figures.over_ideal,
@@ -345,6 +346,9 @@ TOTALS = (
 )
 _GOODPUT = Text("goodput / rate", "有效吞吐 / 速率")
 _GOODPUT_99 = Text("goodput / rate, until 99 % are done", "有效吞吐 / 速率，到完成 99 % 为止")
+_UNANSWERED = Text(
+    "calls billed again, after a minute without an answer", "一分钟没有响应之后再次计费的调用"
+)
 _LAST = Text("last result / ideal", "最后结果 / 理想")
 _THROTTLED = Text("throttled calls a pair", "每对被限流的调用")
 _KEPT = Text("results per second", "每秒结果数")
@@ -413,6 +417,7 @@ def _tail_cases(quick: bool) -> Iterator[Case]:
             (
                 Target("goodput of 99 %", _GOODPUT_99, None if quick else 0.95, at_most=False),
                 Target("goodput", _GOODPUT, at_most=False),
+                Target("unanswered", _UNANSWERED, form="d"),
             ),
             seeds=(11,),
         )
