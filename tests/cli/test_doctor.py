@@ -695,7 +695,10 @@ def test_only_the_ledgers_bucket_must_not_have_versioning(
 
     findings = installation.findings(0)
 
-    assert LEDGER in findings["versioning"]["message"]
+    assert findings["versioning"]["message"] == (
+        f"never enabled on {LEDGER}, which contains the ledger; `liveness erase` leaves older "
+        f"versions on {BUCKET}"
+    )
 
 
 def test_a_trigger_on_the_ledgers_bucket_fails_the_check(

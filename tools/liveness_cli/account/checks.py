@@ -90,17 +90,22 @@ def _private(facts: Facts) -> Finding:
 
 def _versioning(facts: Facts) -> Finding:
     bucket = facts.settings.ledger_bucket
-    if isinstance(facts.versioning, Unavailable):
-        return skipped("versioning", facts.versioning)
-    if facts.versioning is not None:
+    status = facts.versioning[bucket]
+    if isinstance(status, Unavailable):
+        return skipped("versioning", status)
+    if status is not None:
         return failed(
             "versioning",
-            f"{facts.versioning} on {bucket}: create-only is ignored there, so a pair can be paid "
+            f"{status} on {bucket}: create-only is ignored there, so a pair can be paid "
             "for twice; this cannot be undone",
             "keep the ledger in a bucket on which versioning was never enabled: "
             "LIVENESS_LEDGER_BUCKET",
         )
-    return passed("versioning", f"never enabled on {bucket}, which contains the ledger")
+    kept = [name for name, other in facts.versioning.items() if isinstance(other, str)]
+    message = f"never enabled on {bucket}, which contains the ledger"
+    if kept:
+        message += f"; `liveness erase` leaves older versions on {' and '.join(kept)}"
+    return passed("versioning", message)
 
 
 def _function(facts: Facts) -> Finding:

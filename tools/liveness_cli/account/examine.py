@@ -67,12 +67,16 @@ def _facts(installation: Installation) -> Facts:
             retry_config=_read_if_deployed(deployed, function.get_retry_config),
             role=_role(installation, deployed),
             buckets={bucket: _bucket_exists(installation, bucket) for bucket in buckets},
-            versioning=_read(lambda: installation.buckets.versioning(settings.ledger_bucket)),
+            versioning={bucket: _versioning(installation, bucket) for bucket in buckets},
             lifecycles={bucket: _lifecycle(installation, bucket) for bucket in buckets},
             clock_ahead_seconds=_clock_ahead(strangers[settings.bucket]),
             are_public={bucket: _is_public(reply) for bucket, reply in strangers.items()},
             link_status=_link_status(installation, session),
         )
+
+
+def _versioning(installation: Installation, bucket: str) -> str | Unavailable | None:
+    return _read(lambda: installation.buckets.versioning(bucket))
 
 
 def _deployed(

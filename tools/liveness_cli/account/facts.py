@@ -43,8 +43,8 @@ class Facts(NamedTuple):
     role: Role | Unavailable | None
     buckets: Mapping[str, bool | Unavailable]
     """Whether each bucket exists in the region."""
-    versioning: str | Unavailable | None
-    """Of the ledger's bucket; None if it was never enabled."""
+    versioning: Mapping[str, str | Unavailable | None]
+    """Of each bucket; None if it was never enabled."""
     lifecycles: Mapping[str, Sequence[Rule] | Unavailable]
     clock_ahead_seconds: float | Unavailable
     """By how much this machine's clock is ahead of COS's."""
