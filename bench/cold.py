@@ -8,11 +8,15 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
-from .environment import BENCH, OURS, Environment, Handler, RunFailed, results_of
+from .environment import BENCH, OURS, Environment, Handler, Run, RunFailed, results_of
 
 # Where the function looks for a drainer, and for a breaker.
 _LEDGER = "liveness/ledger/"
+_IMPORT_SDKS = "import qcloud_cos, tencentcloud.common.common_client"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -28,18 +32,18 @@ class Spread:
         return cls(min(values), statistics.median(values), max(values))
 
 
-def in_turn(runs: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
-    """Measure each in seconds, once per round: A B A B, so that drift affects all alike.
+def in_turn(runs: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """Measure each once per round: A B A B, so that drift affects all alike.
 
     The first round does not count: it writes bytecode and warms the machine's file cache.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
+    measured: dict[str, list[T]] = {name: [] for name in runs}
     for number in range(rounds + 1):
         for name, run in runs.items():
-            duration = run()
+            one = run()
             if number:
-                seconds[name].append(duration)
-    return seconds
+                measured[name].append(one)
+    return measured
 
 
 def ratios(ours: list[float], theirs: list[float]) -> Spread:
@@ -47,7 +51,7 @@ def ratios(ours: list[float], theirs: list[float]) -> Spread:
     return Spread.of([our / their for our, their in zip(ours, theirs, strict=True)])
 
 
-def waiting(environment: Environment, rounds: int) -> dict[str, list[float]]:
+def waiting(environment: Environment, rounds: int) -> dict[str, list[Run]]:
     """Measure the waiting path: one input exists and its partner does not."""
     pair = environment.new_pair(live=environment.live)
     event = environment.event(f"{pair}/live.bin")
@@ -59,7 +63,7 @@ def waiting(environment: Environment, rounds: int) -> dict[str, list[float]]:
 
     ledger_keys: list[str] = []  # that the last run of ours asked for
 
-    def ours() -> float:
+    def ours() -> Run:
         earlier = len(environment.sandbox.requests)
         run = environment.run_handler(OURS, event)
         heads = [
@@ -70,35 +74,45 @@ def waiting(environment: Environment, rounds: int) -> dict[str, list[float]]:
             raise RunFailed(f"the waiting path sent HEAD for {sorted(heads)}")
         if run.report["result"]["pairs"][0]["state"] != "waiting":
             raise RunFailed(f"the state is not waiting: {run.report['result']}")
-        return run.seconds
+        return run
 
-    def bare() -> float:
+    def bare() -> Run:
         script = str(BENCH / "bare_heads.py")
         run = environment.run_script(
             Path(sys.executable), [script, environment.bucket.name, *keys, *ledger_keys]
         )
         if run.stdout.split() != keys[:1]:
             raise RunFailed(f"the bare script found {run.stdout.split()}")
-        return run.seconds
+        return run
 
     return in_turn({"ours": ours, "bare": bare}, rounds)
 
 
-def full(environment: Environment, handlers: list[Handler], rounds: int) -> dict[str, list[float]]:
+def full(environment: Environment, handlers: list[Handler], rounds: int) -> dict[str, list[Run]]:
     """Measure the full path: from the event of the second input to the result."""
 
     numbers = itertools.count()
 
-    def runner(handler: Handler) -> Callable[[], float]:
-        def run() -> float:
+    def runner(handler: Handler) -> Callable[[], Run]:
+        def run() -> Run:
             # Two pairs with the same package are not both judged.
             live = environment.live + str(next(numbers)).encode()
             pair = environment.new_pair(live, environment.image)
             event = environment.event(f"{pair}/reference.jpg")
-            seconds = environment.run_handler(handler, event).seconds
+            ran = environment.run_handler(handler, event)
             environment.check_published(pair)
-            return seconds
+            return ran
 
         return run
 
     return in_turn({handler.name: runner(handler) for handler in handlers}, rounds)
+
+
+def imports(environment: Environment, rounds: int) -> dict[str, list[Run]]:
+    """Measure a process that imports the function, and one that imports both SDKs."""
+
+    def runner(script: str) -> Callable[[], Run]:
+        return lambda: environment.run_script(Path(sys.executable), ["-c", script])
+
+    ours = f"import sys; sys.path.insert(0, {str(OURS.code)!r}); import {OURS.module}"
+    return in_turn({"ours": runner(ours), "SDKs": runner(_IMPORT_SDKS)}, rounds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -44,7 +45,13 @@ class Run:
     """A process that has ended."""
 
     seconds: float  # from spawn to exit
+    cpu_seconds: float  # of a core
     stdout: str
+
+    def seconds_on(self, share: float) -> float:
+        """Return how long it takes on so much of a core, if it waits as long for all else."""
+        waited = max(0.0, self.seconds - self.cpu_seconds)
+        return waited + self.cpu_seconds / share
 
     @property
     def report(self) -> dict[str, Any]:
@@ -64,8 +71,8 @@ def run_process(
     timeout: float,
     folder: Path | None = None,
 ) -> Run:
-    """Run a command to its end. Raises RunFailed."""
-    began = time.perf_counter()
+    """Run a command to its end, and no other meanwhile. Raises RunFailed."""
+    began, before = time.perf_counter(), _cpu_of_children()
     try:
         process = subprocess.run(
             command,
@@ -82,7 +89,12 @@ def run_process(
     if process.returncode != 0:
         lines = process.stderr.strip().splitlines()
         raise RunFailed(lines[-1] if lines else f"exit status {process.returncode}")
-    return Run(seconds, process.stdout)
+    return Run(seconds, _cpu_of_children() - before, process.stdout)
+
+
+def _cpu_of_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def function_environment(sandbox: Sandbox) -> dict[str, str]:
