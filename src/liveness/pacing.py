@@ -182,7 +182,7 @@ class SteeredPacer:
         self._starts: list[float] = []
         self._refused: list[float] = []  # the moments of refusals within the last second
         self._group_begins = -math.inf  # the turn of the latest group's first
-        self._were_even = False  # the turns before it
+        self._were_even = False  # whether later turns were
         # Where a window is longer than a second, the drainer before us waited for a second of it.
         self._not_before = clock.monotonic() + self._window - 1.0
         self._is_alone = self._is_burst = False  # whether events park, and many did at once
@@ -310,7 +310,6 @@ class SteeredPacer:
         if len(turns) >= calls:
             turn = max(turn, turns[-calls] + self._period)
         if not self._groups:
-            self._were_even = True
             if turns:
                 spacing = 1.0 if len(turns) < calls else _MIN_EVEN_SPACING
                 turn = max(turn, turns[-1] + spacing * self._interval)
@@ -334,7 +333,9 @@ class SteeredPacer:
 
     def _grant(self, now: float, turn: float, free: int) -> Permit:
         permit = Permit(now, turn)
-        if free == self._calls:
+        if not self._groups:
+            self._were_even = True
+        elif free == self._calls:
             self._group_begins, self._were_even = turn, False
         self._hold(permit, turn)
         self._open.add(permit)
