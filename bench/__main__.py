@@ -6,7 +6,7 @@ import argparse
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from . import (
     round_trips,
     theme,
 )
-from .environment import NAIVE, OURS, Environment, Handler, RunFailed
+from .environment import NAIVE, OURS, Environment, Handler, Run, RunFailed
 from .pacing import baseline, costs
 from .pacing.cases import cases
 from .pacing.measuring import compare
@@ -96,20 +96,12 @@ def main() -> int:
     print(burst.render(figures))
     print(burst.NOTES)
     print(f"\n{render(burst_rows)}")
-    print("Measuring: pacing and capacity ...", file=sys.stderr, flush=True)
-    jobs = os.cpu_count() or 1
-    try:
-        compared = compare(
-            cases(costs.OURS, options.quick), jobs, partial(baseline.figures, options.quick, jobs)
-        )
-    except RunFailed as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
-        return 1
-    print(f"\n{pages.as_text(compared.section)}")
     if options.write_docs:
-        write_docs(compared)
         plot.draw_burst(figures)
-    rows += burst_rows + compared.rows
+    rows += burst_rows
+    rows += _measured(
+        "pacing and capacity", lambda: _pacing(options.quick, write=options.write_docs)
+    )
     if options.json:
         options.json.write_text(as_json(machine, rows), encoding="utf-8")
     missed = [row.measurement for row in rows if row.is_missed]
@@ -197,19 +189,13 @@ def _memory(environment: Environment) -> list[Row]:
 
 
 def _waiting(environment: Environment, rounds: int) -> list[Row]:
-    seconds = {
-        name: [one.seconds for one in runs]
-        for name, runs in cold.waiting(environment, rounds).items()
-    }
-    return [_compared("cold waiting path, against a bare script", seconds, "bare", MAX_RATIO)]
+    runs = cold.waiting(environment, rounds)
+    return [_compared("cold waiting path, against a bare script", runs, "bare", MAX_RATIO)]
 
 
 def _imports(environment: Environment, rounds: int) -> list[Row]:
-    seconds = {
-        name: [one.cpu_seconds for one in runs]
-        for name, runs in cold.imports(environment, rounds).items()
-    }
-    return [_compared("CPU of importing it, against both SDKs", seconds, "SDKs", MAX_SDK_RATIO)]
+    runs, name = cold.imports(environment, rounds), "CPU of importing it, against both SDKs"
+    return [_compared(name, runs, "SDKs", MAX_SDK_RATIO, lambda run: run.cpu_seconds)]
 
 
 def _full(environment: Environment, rounds: int) -> list[Row]:
@@ -220,15 +206,18 @@ def _full(environment: Environment, rounds: int) -> list[Row]:
     except (intl_sdk.Unavailable, OSError) as error:
         unavailable = str(error)
     runs = cold.full(environment, handlers, rounds)
-    rows = []
-    for share in SHARES:
-        seconds = {name: [one.seconds_on(share) for one in some] for name, some in runs.items()}
-        where = f"cold full path, {share:g} of a core, against"
-        rows.append(_compared(f"{where} naive", seconds, "naive", MAX_NAIVE_RATIO))
-        if unavailable:
-            rows.append(Row(f"{where} naive on ...-intl-en", "", unavailable))
-        else:
-            rows.append(_compared(f"{where} naive on ...-intl-en", seconds, "naive_intl"))
+    rows = [
+        _compared(
+            f"cold full path, {share:g} of a core, against naive",
+            runs,
+            "naive",
+            MAX_NAIVE_RATIO,
+            partial(Run.seconds_on, share=share),
+        )
+        for share in SHARES
+    ]
+    intl = "cold full path, naive on ...-intl-en"
+    rows.append(Row(intl, "", unavailable) if unavailable else _compared(intl, runs, "naive_intl"))
     return rows
 
 
@@ -285,9 +274,23 @@ def _bursts(quick: bool, figures: list[burst.Figures]) -> list[Row]:
     return [replace(rows[0], numbers={"figures": numbers}), *rows[1:]]
 
 
+def _pacing(quick: bool, write: bool) -> list[Row]:
+    jobs = os.cpu_count() or 1
+    compared = compare(cases(costs.OURS, quick), jobs, partial(baseline.figures, quick, jobs))
+    print(f"\n{pages.as_text(compared.section)}")
+    if write:
+        write_docs(compared)
+    return compared.rows
+
+
 def _compared(
-    measurement: str, seconds: dict[str, list[float]], baseline: str, limit: float | None = None
+    measurement: str,
+    runs: Mapping[str, Sequence[Run]],
+    baseline: str,
+    limit: float | None = None,
+    seconds_of: Callable[[Run], float] = lambda run: run.seconds,
 ) -> Row:
+    seconds = {name: [seconds_of(run) for run in runs[name]] for name in ("ours", baseline)}
     ratio = cold.ratios(seconds["ours"], seconds[baseline])
     ours, theirs = cold.Spread.of(seconds["ours"]), cold.Spread.of(seconds[baseline])
     return Row(
@@ -298,7 +301,7 @@ def _compared(
         ratio.median <= limit if limit else None,
         numbers={
             "ratio": asdict(ratio),
-            "seconds": {"ours": seconds["ours"], baseline: seconds[baseline]},
+            "seconds": seconds,
         },
     )
 

@@ -71,7 +71,10 @@ def run_process(
     timeout: float,
     folder: Path | None = None,
 ) -> Run:
-    """Run a command to its end, and no other meanwhile. Raises RunFailed."""
+    """Run a command to its end. Raises RunFailed.
+
+    Its CPU time is wrong if another child of this process ends meanwhile.
+    """
     began, before = time.perf_counter(), _cpu_of_children()
     try:
         process = subprocess.run(

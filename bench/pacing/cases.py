@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
+from liveness import keys
 from tests.simulation.burst_world import BurstWorld
 from tests.simulation.month_store import MonthStore
 from tests.simulation.resources import Distribution, Lognormal, Resources, Uniform
@@ -125,7 +126,8 @@ def limited_burst(
     figures = drained_burst(seed, pairs, rate, limiter, resources=resources)
     slowness, way = 1.0, Uniform(0.02, 0.06)
     if limiter == "sliding window":
-        senders = max(1, int(figures["drainers"]))
+        # An earlier commit's function has one drainer, whatever the rate.
+        senders = math.ceil(rate / getattr(keys, "MAX_DRAINER_RATE", rate))
         slowness, _ = narrowest_spacing(way, rate, MAX_THROTTLED, senders)
     # The first calls need no spacing, and of the last ones the longest ends last: a call takes 0.6
     # to 1.4 s.

@@ -79,6 +79,11 @@ _LOOK_SECONDS = 0.2
 _ADMITTED = (CallOutcome.VERDICT, CallOutcome.ANSWERED, CallOutcome.BAD_LINK)
 
 
+def _group_lead(permits: int) -> float:
+    """Return how long before a group's turn so many of its permits begin to be granted."""
+    return _GROUP_LEAD + _GROUP_LEAD_STEP * permits
+
+
 class Permit:
     """Permission to make one call at its turn (monotonic)."""
 
@@ -172,7 +177,7 @@ class SteeredPacer:
         # As many starts as one second may hold, or one in a longer time.
         self._calls = max(1, int(rate))
         self._window = max(1.0, 1 / rate)
-        self._group_lead = _GROUP_LEAD + _GROUP_LEAD_STEP * self._calls
+        self._group_lead = _group_lead(self._calls)
         self._distance = _FIRST_DISTANCE
         self._distance_step = _DISTANCE_STEP * min(1.0, _CALLS_OF_FULL_STEP / self._calls)
         self._admitted = math.inf  # calls since the last refusal
@@ -327,9 +332,7 @@ class SteeredPacer:
 
     def _lead_of(self, free: int) -> float:
         """Return how long before its turn a permit is granted, of as many as are free for it."""
-        if not self._groups:
-            return self._lead
-        return _GROUP_LEAD + _GROUP_LEAD_STEP * free
+        return _group_lead(free) if self._groups else self._lead
 
     def _grant(self, now: float, turn: float, free: int) -> Permit:
         permit = Permit(now, turn)

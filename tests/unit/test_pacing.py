@@ -143,15 +143,33 @@ def test_the_calls_of_a_second_start_together() -> None:
     assert 1.0 <= starts[5] - starts[0] < 1.05
 
 
-def test_calls_whose_preparation_takes_long_start_evenly() -> None:
-    """Those of one group would not be ready at one moment. Below the rate they catch up."""
-    clock = ManualClock(START)
-    pacer = pacer_of(5, clock)
-    for _ in range(40):
+def prepared_slowly(pacer: SteeredPacer, clock: ManualClock, calls: int, seconds: float) -> None:
+    """Make calls, one after another, each of which is ready so long after its permit."""
+    for _ in range(calls):
         permit = acquire(pacer)
-        clock.time += 0.5
+        clock.time += seconds
         start(pacer, permit)
         pacer.on_outcome(CallOutcome.VERDICT, permit)
+
+
+def test_calls_whose_preparation_takes_long_start_evenly() -> None:
+    """Those of one group would not be ready at one moment."""
+    clock = ManualClock(START)
+    pacer = pacer_of(5, clock)
+    prepared_slowly(pacer, clock, calls=2, seconds=1.0)
+    permits = [acquire(pacer) for _ in range(3)]
+
+    turns = [permit.turn for permit in permits]
+
+    assert 0.19 < turns[1] - turns[0] < 0.25
+    assert 0.19 < turns[2] - turns[1] < 0.25
+
+
+def test_even_calls_catch_up_at_half_their_distance() -> None:
+    """After a time below the rate, and within it."""
+    clock = ManualClock(START)
+    pacer = pacer_of(5, clock)
+    prepared_slowly(pacer, clock, calls=40, seconds=0.5)
     permits = [acquire(pacer) for _ in range(3)]
 
     turns = [permit.turn for permit in permits]
@@ -486,11 +504,7 @@ def test_calls_start_together_again_once_they_are_prepared_quickly() -> None:
     """An instance may be slow in its first seconds only."""
     clock = ManualClock(START)
     pacer = alone(pacer_of(5, clock), clock)
-    for _ in range(25):
-        permit = acquire(pacer)
-        clock.time += 0.5
-        start(pacer, permit)
-        pacer.on_outcome(CallOutcome.VERDICT, permit)
+    prepared_slowly(pacer, clock, calls=25, seconds=0.5)
     starts = admit(pacer, 60)[-10:]
 
     assert len(set(starts)) <= 3
