@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import re
 import socket
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
 
+from liveness_cli.environment import load_target
+from liveness_review.index import ResultIndex
+from liveness_review.page import ReviewServer
 from tests.page.conftest import Answer, Judge, Reviewing, Start
 
 PATHS = (
@@ -200,3 +206,26 @@ def test_the_port_is_bound_on_loopback_only(page: Reviewing) -> None:
     with socket.socket() as other:
         # Would fail if the page listened on all addresses.
         other.bind(("127.0.0.2", port))
+
+
+def test_a_connection_that_comes_while_the_page_ends_is_closed(
+    page: Reviewing, tmp_path: Path
+) -> None:
+    index = ResultIndex(tmp_path / "other.sqlite3")
+    server = ReviewServer(load_target(), index, 0, lambda warning: None)
+
+    async def connect_and_end(client: socket.socket) -> None:
+        ready = asyncio.Event()
+        serving = asyncio.create_task(server.run(ready.set))
+        await ready.wait()
+        host, port = server.gate.host.split(":")
+        client.connect((host, int(port)))
+        await asyncio.sleep(0)  # asyncio accepts it, but does not serve it yet
+        serving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await serving
+
+    with socket.socket() as client:
+        asyncio.run(connect_and_end(client))
+        gc.collect()  # a connection that is still open would warn here, which is an error
+        assert client.recv(1) == b""

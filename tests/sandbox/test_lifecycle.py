@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
 import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -132,6 +136,34 @@ def test_a_client_that_disconnects_midway_is_not_an_error(
         assert sandbox.requests[-1].status is None
         assert bucket.keys() == []
     assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_a_connection_that_comes_while_the_sandbox_stops_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    blocked, stopping = threading.Event(), threading.Event()
+    submit = asyncio.run_coroutine_threadsafe
+
+    def block_the_loop(request: object, phase: str) -> None:
+        if phase == "before":
+            blocked.set()
+            assert stopping.wait(30)
+
+    def note_the_stop(coroutine: Any, loop: asyncio.AbstractEventLoop) -> Any:
+        future = submit(coroutine, loop)
+        stopping.set()
+        return future
+
+    with socket.socket() as first, socket.socket() as second:
+        with Sandbox() as sandbox:
+            sandbox.hooks.append(block_the_loop)
+            first.connect(("127.0.0.1", sandbox.port))
+            first.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            assert blocked.wait(30)
+            second.connect(("127.0.0.1", sandbox.port))
+            monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", note_the_stop)
+        gc.collect()  # a connection that is still open would warn here, which is an error
+        assert second.recv(1) == b""
 
 
 # Uploads that trigger a function, and a paused request whose client has disconnected: all of them

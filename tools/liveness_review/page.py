@@ -48,6 +48,11 @@ class ReviewServer:
             self.results.stop()
             for task in background:
                 task.cancel()
+            # asyncio leaks a connection whose server closes while it is being accepted, and aiohttp
+            # does not end one that is not waiting for a request yet.
+            asyncio.get_running_loop().remove_reader(self._listening)
+            for _ in range(2):
+                await asyncio.sleep(0)
             await runner.cleanup()
 
 

@@ -79,6 +79,7 @@ class Server:
         self._admin = Admin(settings.faults, clock, requests, faceid, settings)
         self._runner: web.ServerRunner | None = None
         self._connections: web.Server | None = None
+        self._listening: socket.socket | None = None
 
     async def start(self, port: int) -> int:
         """Listen on the loopback address, and return the port."""
@@ -92,19 +93,24 @@ class Server:
         self._connections = server
         self._runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
         await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", port, backlog=1024).start()
-        bound_port: int = self._runner.addresses[0][1]
+        self._listening = socket.create_server(("127.0.0.1", port), backlog=1024)
+        await web.SockSite(self._runner, self._listening, backlog=1024).start()
+        bound_port: int = self._listening.getsockname()[1]
         return bound_port
 
     async def stop(self) -> None:
         """Stop listening, and end every connection."""
-        if self._runner is None or self._connections is None:
+        if self._runner is None or self._connections is None or self._listening is None:
             return
+        # asyncio leaks a connection whose server closes while it is being accepted, and aiohttp
+        # does not end one that is not waiting for a request yet.
+        asyncio.get_running_loop().remove_reader(self._listening)
+        for _ in range(2):
+            await asyncio.sleep(0)
         transports = [each.transport for each in self._connections.connections]
         await self._runner.cleanup()
-        # A connection that was accepted meanwhile is still open; and one with an unsent reply is
-        # closed only once its client has read that, or never, because the loop ends before.
-        transports += [each.transport for each in self._connections.connections]
+        # One with an unsent reply is closed only once its client has read that, or never, because
+        # the loop ends before.
         for transport in transports:
             if transport is not None:
                 transport.abort()
