@@ -132,7 +132,8 @@ def limited_burst(
     # The first calls need no spacing, and of the last ones the longest ends last: a call takes 0.6
     # to 1.4 s.
     longest = 0.6 + 0.8 * rate / (rate + 1) + way.mean
-    seconds = slowness * (pairs / rate - 1) + longest
+    # No window has more calls than the first, so the last call waits for a whole number of them.
+    seconds = slowness * ((pairs - 1) // rate) + longest
     return {**figures, possible("last / ideal"): seconds / (pairs / rate)}
 
 

@@ -30,7 +30,7 @@ from .markers import (
     park,
     read_marker,
 )
-from .pacing import SteeredPacer
+from .pacing import Permit, SteeredPacer
 from .walk import Walk
 
 # Until then a marker waits whose pair could not be processed for a reason that is not its own.
@@ -41,6 +41,10 @@ _MIN_PAIR_SECONDS = 35.0
 _MAX_WORKERS = 128
 # Walks begin this long before their turn: they read the marker, requeue it and inspect the pair.
 _AHEAD_SECONDS = 1.0
+# With the markers of fewer seconds left, walks begin no earlier than this before a free turn: each
+# pair goes to the drainer that can call for it first.
+_LAST_SECONDS = 2.0
+_LAST_AHEAD_SECONDS = 0.75
 # One pair may be refused for a reason of its own; this many in a row stop the drain.
 _MAX_REFUSALS = 5
 # One pair's link may be bad for a reason of its own; a row of them is the installation's.
@@ -51,6 +55,22 @@ _FINISHED_STATES = ("published", "done")
 def _share(rate: float, shards: int, shard: int) -> float:
     """Return a shard's part of the rate: whole calls, all of which come to the rate."""
     return rate if shards == 1 else int(rate) // shards + (shard < int(rate) % shards)
+
+
+class _WalkPacer:
+    """The drainer's pacer for one walk, which notes when the walk is prepared for its call."""
+
+    defers_to_drain = False
+
+    def __init__(self, pacer: SteeredPacer, on_prepared: Callable[[], None]) -> None:
+        self._pacer, self._on_prepared = pacer, on_prepared
+        self.close, self.await_start = pacer.close, pacer.await_start
+        self.on_outcome, self.may_resend = pacer.on_outcome, pacer.may_resend
+
+    def acquire(self, timeout: float) -> Permit | None:
+        permit = self._pacer.acquire(timeout)
+        self._on_prepared()
+        return permit
 
 
 class Drained(NamedTuple):
@@ -79,6 +99,7 @@ class Drainer:
     def __init__(self, ctx: Context, log: Log, shard: int) -> None:
         shards = drain_shards(ctx.settings)
         rate = _share(ctx.settings.rate_limit, shards, shard)
+        self._last = rate * _LAST_SECONDS if shards > 1 else 0.0
         # So many walks may be on their way to a call. More would get no permit, and park when the
         # drain ends.
         self._ahead = math.ceil(rate * _AHEAD_SECONDS) + 2
@@ -93,7 +114,7 @@ class Drainer:
         is_ours = (lambda pair: drain_shard_of(ctx.settings, pair) == shard) if shards > 1 else None
         self._markers = DueMarkers(ctx, _MAX_WORKERS, is_ours)
         self._ended: Counter[str] = Counter()
-        self._running: set[object] = set()  # one of each task
+        self._preparing: set[str] = set()  # the markers of walks that have no permit yet
         self._is_busy = False
         self._refusals = 0  # in a row
         self._last_refusal: ConfigurationError | None = None
@@ -157,29 +178,23 @@ class Drainer:
         """Yield tasks until no marker is left and none is being processed."""
         while self._should_continue():
             self._announce()
+            is_full = len(self._preparing) >= self._ahead
+            is_early = not is_full and self._is_early()
             if self._markers.begin_listing():
-                yield self._task(self._markers.list_page)
-            elif len(self._running) - self._pacer.under_way >= self._ahead:
-                self._ctx.clock.sleep(self._poll_seconds)
-            elif marker := self._markers.next():
-                yield self._task(partial(self._handle, marker))
-            elif self._markers.any_pending:
+                yield self._markers.list_page
+            elif not is_full and (marker := self._markers.next(only_obsolete=is_early)):
+                self._preparing.add(marker.key)
+                yield partial(self._handle, marker)
+            elif is_early or self._preparing or self._markers.any_pending:
                 self._ctx.clock.sleep(self._poll_seconds)
             else:
                 return
 
-    def _task(self, work: Callable[[], None]) -> Callable[[], None]:
-        """Count a task among the running ones until it ends."""
-        ticket = object()
-        self._running.add(ticket)
-
-        def run() -> None:
-            try:
-                work()
-            finally:
-                self._running.discard(ticket)
-
-        return run
+    def _is_early(self) -> bool:
+        """Whether another drainer may have a turn sooner for what is drawn now."""
+        if self._markers.waiting >= self._last:
+            return False
+        return len(self._preparing) >= self._pacer.places_within(_LAST_AHEAD_SECONDS)
 
     def _announce(self) -> None:
         """Let events park while pairs wait for us, or else call by themselves."""
@@ -218,9 +233,14 @@ class Drainer:
             reason = str(error) if isinstance(error, LivenessError) else None
             self._log("drain.marker-failed", error=type(error).__name__, reason=reason)
         finally:
+            self._preparing.discard(marker.key)
             if not marker.is_obsolete:
-                finished = state in _FINISHED_STATES
-                self._markers.done(marker.key, finished, has_new_marker=state == "parked")
+                self._markers.done(
+                    marker.key,
+                    finished=state in _FINISHED_STATES,
+                    has_new_marker=state == "parked",
+                    was_gone=state == "gone",
+                )
         self._refusals = self._refusals + 1 if state == "refused" else 0
         self._stopped = self._stopped or self._refusals >= _MAX_REFUSALS
         if state == "refused" and (self._stopped or self._breaker.state is not None):
@@ -250,7 +270,7 @@ class Drainer:
         requeued_key = park(ctx, redelivered, REDELIVERY_SECONDS)
         ctx.store.delete(bucket, key)
         try:
-            state = self._walk(marker)
+            state = self._walk(marker, key)
         except PairNotFinishedError as error:
             if not isinstance(error.cause, LedgerDamagedError):
                 # Not the pair's fault: this delivery does not count against it.
@@ -261,8 +281,9 @@ class Drainer:
         ctx.store.delete(bucket, requeued_key)
         return state
 
-    def _walk(self, marker: Marker) -> str:
-        walk = Walk(self._ctx, marker.pair_id, self._log, marker)
+    def _walk(self, marker: Marker, key: str) -> str:
+        pacer = _WalkPacer(self._pacer, partial(self._preparing.discard, key))
+        walk = Walk(self._ctx._replace(pacer=pacer), marker.pair_id, self._log, marker)
         if marker.deliveries < MAX_DELIVERIES:
             return walk.run().state
         self._log("drain.given-up", pair_id=marker.pair_id, deliveries=marker.deliveries)

@@ -14,14 +14,14 @@ did neither, they are drawn between the others, and so are those that were found
 end, hundreds fall due at once, and must not delay the markers that arrived meanwhile.
 
 Where several drainers share the rate, each draws the markers of its own shard. Once it has none
-left it helps the others, with some of their newest. Of pairs that they are processing there may be
-further markers: a listing of those that they requeued tells which pairs to leave alone.
+left it helps the others, with any of theirs. Of pairs that one of them is processing there may be
+further markers: a listing of those that were requeued tells which pairs to leave alone.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from .context import Context
@@ -43,8 +43,6 @@ _LOOK_BACK_SECONDS = 20.0
 # Those that have waited longer are not fresh any more; with one that has, the backlog is old.
 _FRESH_SECONDS = 8.0
 _OLD_SECONDS = 60.0
-# Of other shards' markers so many are held: most are gone by the time this shard has none left.
-_MAX_OTHERS = 100
 # Of pairs that others are processing, the markers were requeued within this time.
 _MAX_PROCESSING_SECONDS = 60.0
 
@@ -67,6 +65,13 @@ class _Listed(NamedTuple):
         return now - self.parts.due if self.parts.due is not None else 0.0
 
 
+class _Look(NamedTuple):
+    """What a listing showed that no draw has sorted yet."""
+
+    markers: list[_Listed]
+    elsewhere: set[str] | None  # hashes of pairs that others process; None if not listed
+
+
 class _Running(NamedTuple):
     marker: _Listed
     known_repeats: tuple[_Listed, ...]  # those that were listed before it was drawn
@@ -76,6 +81,7 @@ class _Done(NamedTuple):
     pair: str
     finished: bool
     has_new_marker: bool
+    was_gone: bool
     known_repeats: tuple[_Listed, ...]
 
 
@@ -99,13 +105,13 @@ class DueMarkers:
         self._repeats: dict[str, list[_Listed]] = {}  # by pair: its other markers
         self._ready_repeats: deque[_Listed] = deque()
         self._obsolete: deque[_Listed] = deque()
-        self._others: dict[str, _Listed] = {}  # of other shards, by key
-        self._elsewhere: set[str] | None = None  # pairs that others process; None if not known
+        # By pair: the markers of other shards, while it helps.
+        self._others: dict[str, list[_Listed]] | None = None
         self._running: dict[str, _Running] = {}  # by pair
         self._done: deque[_Done] = deque()
         self._finished: set[str] = set()  # pairs
         self._held: set[str] = set()  # keys
-        self._listed: deque[list[_Listed]] = deque()  # pages that no draw has sorted yet
+        self._looks: deque[_Look] = deque()
         self._drawn: set[str] = set()  # keys that a listing may show which began before they ended
         self._is_listing = False
         self._after: str | None = marker_prefix(ctx.settings)  # where to list on; None at the end
@@ -128,16 +134,16 @@ class DueMarkers:
     def any_pending(self) -> bool:
         """Whether there may be more to draw: once a walk or a listing has ended."""
         is_listing = self._is_listing or self._after is not None
-        return bool(self._running or is_listing or self._done or self._listed)
+        return bool(self._running or is_listing or self._done or self._looks)
 
     # ---- draws
 
-    def next(self) -> DueMarker | None:
+    def next(self, only_obsolete: bool = False) -> DueMarker | None:
         """Draw the next marker whose pair is not being processed; None if there is none now."""
         self._sort()
         if self._obsolete:
             return DueMarker(self._take(self._obsolete.popleft()), is_obsolete=True)
-        while (marker := self._pop_next()) is not None:
+        while not only_obsolete and (marker := self._pop_next()) is not None:
             pair = marker.parts.pair_hash
             if pair not in self._running:
                 self._running[pair] = _Running(marker, tuple(self._repeats.get(pair, ())))
@@ -145,14 +151,19 @@ class DueMarkers:
             self._held.discard(marker.key)  # a later listing finds this marker again
         return None
 
-    def done(self, key: str, finished: bool, has_new_marker: bool = False) -> None:
-        """Take note that a marker was processed: whether that finished its pair, or parked it."""
+    def done(
+        self, key: str, finished: bool, has_new_marker: bool = False, was_gone: bool = False
+    ) -> None:
+        """Take note that a marker was processed: whether that finished its pair, or parked it.
+
+        If the marker was gone, another drainer has taken the pair.
+        """
         parts = read_marker_key(key)
         assert parts is not None, key
         pair = parts.pair_hash
         # In this order: a worker that sees none running must see what is ready.
         known_repeats = self._running[pair].known_repeats
-        self._done.append(_Done(pair, finished, has_new_marker, known_repeats))
+        self._done.append(_Done(pair, finished, has_new_marker, was_gone, known_repeats))
         del self._running[pair]
 
     def _take(self, marker: _Listed) -> str:
@@ -169,11 +180,14 @@ class DueMarkers:
             covered = done.finished or done.has_new_marker
             obsolete = set(done.known_repeats) if covered else set()
             for marker in self._repeats.pop(done.pair, []):
-                (self._obsolete if marker in obsolete else self._ready_repeats).append(marker)
+                if done.was_gone:
+                    self._held.discard(marker.key)  # a later listing finds what is left of them
+                else:
+                    (self._obsolete if marker in obsolete else self._ready_repeats).append(marker)
             if done.finished:
                 self._finished.add(done.pair)
-        while self._listed:
-            self._add(self._listed.popleft())
+        while self._looks:
+            self._add(self._looks.popleft())
 
     def _pop_next(self) -> _Listed | None:
         self._draws += 1
@@ -196,14 +210,14 @@ class DueMarkers:
         return None if self._set_back else self._pop_other()
 
     def _pop_other(self) -> _Listed | None:
-        elsewhere = self._elsewhere
-        while self._others and elsewhere is not None:
-            # Any of them: several drainers may help at once.
-            number = int(self._ctx.rng.uniform(len(self._others)))
-            marker = self._others.pop(list(self._others)[number])
-            if marker.parts.pair_hash not in elsewhere:
-                return marker
-        return None
+        if not self._others:
+            return None
+        # Any of them: several drainers may help at once.
+        pair = list(self._others)[int(self._ctx.rng.uniform(len(self._others)))]
+        marker, *repeats = self._others.pop(pair)
+        self._repeats[pair] = repeats
+        self._held.update(repeat.key for repeat in repeats)
+        return marker
 
     # ---- listings
 
@@ -211,14 +225,14 @@ class DueMarkers:
         """Whether a page is to be listed now: by `list_page`, once."""
         if self._is_listing:
             return False
+        self._sort()
         lists_on = self._after is not None and len(self._held) < _MIN_MARKERS_HELD
-        begins_to_help = bool(self._others) and not self.waiting and self._elsewhere is None
-        helps = bool(self._others) and self._elsewhere is not None and not self._set_back
+        begins_to_help = self._helps and self._others is None
+        helps = bool(self._others) and not self._set_back
         seconds = _HELPER_REFRESH_SECONDS if helps else _REFRESH_SECONDS
         is_fresh = self._ctx.clock.monotonic() - self._refreshed <= seconds
         if is_fresh and not lists_on and not begins_to_help:
             return False
-        self._sort()
         if self._after is None and not self.any_due:
             self._list_from_the_oldest()
         self._is_listing = True
@@ -235,34 +249,44 @@ class DueMarkers:
 
     def _list_from_the_oldest(self) -> None:
         self._after = marker_prefix(self._ctx.settings)
-        self._others.clear()
+        self._others = None
+
+    @property
+    def _helps(self) -> bool:
+        return self._is_ours is not None and not self.waiting
 
     def list_page(self) -> None:
         """List the next page of the oldest markers or, if enough are held, the latest ones."""
-        helps = self._is_ours is not None and not self.waiting
-        pages = deque[list[_Listed]]() if helps else self._listed
         try:
-            self._list_page(pages)
-            # After what is due: a pair whose other marker is gone from there is among these.
-            self._elsewhere = self._processed_elsewhere() if helps else None
-            if helps:
-                self._listed.extend(pages)
+            if self._helps:
+                self._look_for_others()
+            else:
+                self._looks.extend(_Look(page, None) for page in self._pages())
         finally:
             self._is_listing = False
 
-    def _list_page(self, pages: deque[list[_Listed]]) -> None:
+    def _look_for_others(self) -> None:
+        """List the oldest markers of any shard as well, and then which pairs are under way."""
+        oldest = marker_prefix(self._ctx.settings)
+        pages = [self._list(oldest, self._ctx.store.now())[0]] if self._after != oldest else []
+        listed = {marker.key: marker for page in (*pages, *self._pages()) for marker in page}
+        # After what is due: a pair whose other marker is gone from there is among these.
+        self._looks.append(_Look(list(listed.values()), self._processed_elsewhere()))
+
+    def _pages(self) -> Iterator[list[_Listed]]:
         settings, now = self._ctx.settings, self._ctx.store.now()
         if self._after is not None and len(self._held) < _MIN_MARKERS_HELD:
-            self._after = self._list(self._after, now, pages)
+            page, self._after = self._list(self._after, now)
+            yield page
             return
         seen_until = min(now, self._seen_until) - _LOOK_BACK_SECONDS
-        after = markers_due_at(settings, seen_until)
+        after: str | None = markers_due_at(settings, seen_until)
         for _ in range(_MAX_LATEST_PAGES if len(self._held) < _MAX_MARKERS_HELD else 1):
-            next_marker = self._list(after, now, pages)
-            if next_marker is None:
-                self._seen_until = now
-                break
-            after = next_marker
+            if after is not None:
+                page, after = self._list(after, now)
+                yield page
+        if after is None:
+            self._seen_until = now
         self._refreshed = self._ctx.clock.monotonic()
 
     def _processed_elsewhere(self) -> set[str]:
@@ -279,8 +303,8 @@ class DueMarkers:
             after = page.next_marker if len(keys) == len(page.items) else None
         return hashes
 
-    def _list(self, after: str, now: float, pages: deque[list[_Listed]]) -> str | None:
-        """List a page of what is due; return where to list on, None at the end."""
+    def _list(self, after: str, now: float) -> tuple[list[_Listed], str | None]:
+        """List a page of what is due; return it, and where to list on, None at the end."""
         settings = self._ctx.settings
         # The clock of an instance that parked a moment ago may be a moment ahead.
         end = markers_due_at(settings, now + CLOCK_RESOLUTION_SECONDS) + "~"
@@ -289,23 +313,23 @@ class DueMarkers:
         found = [_Listed(key, parts) for key in keys if (parts := read_marker_key(key))]
         if self.oldest_overdue_seconds is None and found:
             self.oldest_overdue_seconds = max(0.0, found[0].age(now))
-        pages.append(found)
         if page.next_marker is None or len(keys) < len(page.items):
             self._refreshed = self._ctx.clock.monotonic()
-            return None
-        return page.next_marker
+            return found, None
+        return found, page.next_marker
 
-    def _add(self, markers: list[_Listed]) -> None:
+    def _add(self, look: _Look) -> None:
         now = self._ctx.store.now()
-        for marker in markers:
-            if marker.key in self._held or marker.key in self._drawn:
-                continue
+        others: dict[str, list[_Listed]] | None = None if look.elsewhere is None else {}
+        self._others = others
+        for marker in look.markers:
             pair = marker.parts.pair_hash
+            is_known = marker.key in self._held or marker.key in self._drawn
+            if is_known or pair in (look.elsewhere or ()):
+                continue
             if self._is_ours is not None and not self._is_ours(pair):
-                if pair not in (self._elsewhere or ()):
-                    self._others[marker.key] = marker
-                if len(self._others) > _MAX_OTHERS:
-                    del self._others[next(iter(self._others))]
+                if others is not None and pair not in self._repeats:
+                    others.setdefault(pair, []).append(marker)
                 continue
             self._held.add(marker.key)
             if pair in self._repeats:

@@ -193,12 +193,18 @@ class SteeredPacer:
         self._is_alone = self._is_burst = False  # whether events park, and many did at once
         self._steers_from = math.inf
         self._queue: list[object] = []  # the workers that wait for a permit
-        self._open: set[Permit] = set()
 
-    @property
-    def under_way(self) -> int:
-        """How many permits are held: of walks that are about to call, or call."""
-        return len(self._open)
+    def places_within(self, seconds: float) -> int:
+        """Return how many more permits there are for turns within that many seconds."""
+        with self._lock:
+            now = self._clock.monotonic()
+            turn, free = self._next_turn(now)
+            left = now + seconds - turn
+            if left < 0:
+                return 0
+            if self._groups:
+                return free + self._calls * int(left / self._period)
+            return 1 + int(left / self._interval)
 
     def acquire(self, timeout: float) -> Permit | None:
         ticket = object()
@@ -228,9 +234,8 @@ class SteeredPacer:
 
     def close(self, permit: Permit) -> None:
         with self._lock:
-            if permit in self._open and permit.start is None:
+            if permit.start is None:
                 self._give_up_turn(permit)
-            self._open.discard(permit)
 
     def await_start(self, permit: Permit) -> bool:
         with self._lock:
@@ -245,7 +250,6 @@ class SteeredPacer:
                 earliest = max(earliest, now + _PAUSE_SECONDS)
             start = self._first_free(earliest)
             self._hold(permit, start)
-            self._open.add(permit)
             permit.start = start
             insort(self._starts, start)
             # However many wait for their start: each counts until a window after it.
@@ -261,8 +265,6 @@ class SteeredPacer:
 
     def on_outcome(self, outcome: CallOutcome, permit: Permit | None) -> None:
         self._breaker.observe(outcome)
-        if permit is not None:
-            self._open.discard(permit)
         if outcome is CallOutcome.THROTTLED and permit is not None:
             self._widen(permit)
         elif outcome in _ADMITTED and permit is not None:
@@ -341,7 +343,6 @@ class SteeredPacer:
         elif free == self._calls:
             self._group_begins, self._were_even = turn, False
         self._hold(permit, turn)
-        self._open.add(permit)
         return permit
 
     def _hold(self, permit: Permit, turn: float) -> None:
@@ -374,8 +375,7 @@ class SteeredPacer:
             self._refused = [*(one for one in self._refused if one > now - 1), now]
             more = max(0, len(self._refused) - _REFUSED_BY_CHANCE)
             doublings = min(more * _MAX_DOUBLINGS / self._calls, _MAX_DOUBLINGS)
-            step = self._distance_step + _DISTANCE_STEP * (2**doublings - 1)
-            step *= 1 - self._refused_share
+            step = self._distance_step * 2**doublings * (1 - self._refused_share)
             self._distance = min(self._distance + step, _MAX_DISTANCE)
             self._admitted = 0
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
+from liveness.keys import drain_shard_of, pair_hash
+from liveness.settings import read_settings
 from liveness_sandbox.faceid.rate_limit import (
     Algorithm,
     FixedWindow,
@@ -184,3 +188,28 @@ def test_the_baselines_lose_pairs_or_are_billed_twice() -> None:
     assert len(lossy.latencies()) < 50
     assert len(costly.latencies()) == 100
     assert sum(costly.face.billed.values()) > 150
+
+
+@pytest.mark.parametrize("seed", [4, 5, 6])
+def test_drainers_end_with_full_groups_of_each_others_pairs(seed: int) -> None:
+    """What a drainer prepares early is not taken over: its last calls would take seconds more."""
+    world = BurstWorld(seed, SlidingWindow(), 50)
+    world.settings["LIVENESS_RATE_LIMIT"] = "50"
+    world.handler = world.run_function
+    settings = read_settings(world.environ)
+    left, names, numbers = {0: 300, 1: 250}, [], itertools.count()
+    while any(left.values()):
+        name = f"pair-{next(numbers)}"
+        shard = drain_shard_of(settings, pair_hash(name))
+        if left[shard]:
+            left[shard] -= 1
+            names.append(name)
+    began = world.kernel.now
+    world.store_backlog(names, began - 120, began - 60)
+    for _ in range(2):
+        world.deliver({"drain": {}})
+    world.kernel.run(until=began + 60)
+
+    assert set(world.face.billed.values()) == {1}
+    assert len(world.face.billed) == 550
+    assert world.face.arrivals[-1] - world.face.arrivals[0] < 10 + 0.5

@@ -165,12 +165,17 @@ def test_a_shard_draws_its_own_markers_and_then_helps(backlog: Backlog) -> None:
     assert len(set(drawn)) == 40
 
 
+def helping(backlog: Backlog) -> None:
+    """Let the drainer's own shard be one that no pair is in."""
+    ctx: Any = backlog
+    backlog.due = DueMarkers(ctx, WORKERS, lambda pair: False)
+
+
 def test_a_drainer_that_helps_leaves_alone_what_others_are_processing(backlog: Backlog) -> None:
     """A pair was parked by the events of both its inputs: one of its markers is still due."""
     begun, waiting = (backlog.park(name, waited=20) for name in ("anna", "bert"))
     backlog.park("anna", waited=-REDELIVERY_SECONDS)  # requeued by its drainer
-    ctx: Any = backlog
-    backlog.due = DueMarkers(ctx, WORKERS, lambda pair: False)
+    helping(backlog)
 
     drawn = [marker.key for _ in range(3) if (marker := backlog.next())]
 
@@ -196,8 +201,7 @@ def test_a_drainer_that_helps_looks_first_what_others_have_begun(backlog: Backlo
 def test_what_is_due_later_for_other_reasons_is_not_being_processed(backlog: Backlog) -> None:
     key = backlog.park("anna", waited=20)
     backlog.park("anna", waited=-3600, has_setbacks=True)
-    ctx: Any = backlog
-    backlog.due = DueMarkers(ctx, WORKERS, lambda pair: False)
+    helping(backlog)
 
     assert backlog.next() == DueMarker(key)
 
@@ -205,8 +209,7 @@ def test_what_is_due_later_for_other_reasons_is_not_being_processed(backlog: Bac
 def test_a_drainer_that_helps_draws_while_it_lists(backlog: Backlog) -> None:
     """The backlog of another shard may be long, and listing it slow."""
     keys = [backlog.park(f"pair-{number}", waited=20) for number in range(3)]
-    ctx: Any = backlog
-    backlog.due = DueMarkers(ctx, WORKERS, lambda pair: False)
+    helping(backlog)
     assert backlog.next() == DueMarker(min(keys))
     drawn: list[DueMarker | None] = []
     backlog.during_next_listing = lambda: drawn.append(backlog.due.next())
@@ -223,8 +226,7 @@ def test_a_drain_ends_only_when_no_page_has_a_marker_for_it(backlog: Backlog) ->
         backlog.park(f"pair-{number}", waited=20)
         backlog.park(f"pair-{number}", waited=-REDELIVERY_SECONDS)
     last = backlog.park("anna", waited=10)
-    ctx: Any = backlog
-    backlog.due = DueMarkers(ctx, WORKERS, lambda pair: False)
+    helping(backlog)
 
     assert backlog.due.look_again()
     assert backlog.due.next() == DueMarker(last)
@@ -233,8 +235,7 @@ def test_a_drain_ends_only_when_no_page_has_a_marker_for_it(backlog: Backlog) ->
 def test_a_drainer_that_helps_draws_no_marker_twice(backlog: Backlog) -> None:
     names = [f"pair-{number}" for number in range(5)]
     keys = {backlog.park(name, waited=3) for name in names}
-    ctx: Any = backlog
-    backlog.due = DueMarkers(ctx, WORKERS, lambda pair: False)
+    helping(backlog)
 
     drawn = []
     for _ in range(10):
@@ -244,6 +245,66 @@ def test_a_drainer_that_helps_draws_no_marker_twice(backlog: Backlog) -> None:
         backlog.clock.time += 0.3  # it lists again
 
     assert sorted(drawn) == sorted(keys)
+
+
+def test_a_drainer_that_helps_deletes_what_a_finished_pair_has_left(backlog: Backlog) -> None:
+    first = backlog.park("anna", waited=20)
+    repeat = backlog.park("anna", waited=10)
+    helping(backlog)
+    assert backlog.next() == DueMarker(first)
+    assert backlog.next() is None, "one of a pair at a time"
+
+    backlog.due.done(first, finished=True)
+
+    assert backlog.due.next() == DueMarker(repeat, is_obsolete=True)
+
+
+def test_a_drainer_that_helps_draws_what_it_listed_last(backlog: Backlog) -> None:
+    """Most of what an earlier listing showed was processed since."""
+    keys = [backlog.park(f"pair-{number}", waited=20) for number in range(300)]
+    helping(backlog)
+    assert backlog.next() is not None
+
+    del backlog.keys[:299]
+
+    assert backlog.next() == DueMarker(keys[-1])
+    assert backlog.due.next() is None
+
+
+def test_a_drainer_leaves_a_pair_of_its_own_to_the_one_that_has_begun_it(backlog: Backlog) -> None:
+    own = backlog.park("anna", waited=20)
+    backlog.park("anna", waited=-REDELIVERY_SECONDS)  # requeued by a drainer that helps
+    ctx: Any = backlog
+    backlog.due = DueMarkers(ctx, WORKERS, lambda pair: True)
+
+    assert backlog.next() is None
+    del backlog.keys[1]
+    assert backlog.due.look_again()
+    assert backlog.due.next() == DueMarker(own)
+
+
+def test_a_pair_that_another_drainer_has_taken_is_looked_for_again(backlog: Backlog) -> None:
+    first = backlog.park("anna", waited=20)
+    repeat = backlog.park("anna", waited=10)
+    assert backlog.next() == DueMarker(first)
+    backlog.keys.remove(first)
+
+    backlog.due.done(first, finished=False, was_gone=True)
+
+    assert backlog.due.next() is None, "the other one is processing it"
+    assert backlog.next() == DueMarker(repeat)
+
+
+def test_what_is_obsolete_is_drawn_when_no_pair_may_be(backlog: Backlog) -> None:
+    first = backlog.park("anna", waited=20)
+    repeat = backlog.park("anna", waited=15)
+    other = backlog.park("bert", waited=10)
+    assert backlog.next() == DueMarker(first)
+    backlog.due.done(first, finished=True)
+
+    assert backlog.due.next(only_obsolete=True) == DueMarker(repeat, is_obsolete=True)
+    assert backlog.due.next(only_obsolete=True) is None
+    assert backlog.due.next() == DueMarker(other)
 
 
 def test_one_marker_of_a_pair_is_processed_at_a_time(backlog: Backlog) -> None:

@@ -520,13 +520,28 @@ def test_the_next_drainer_waits_until_the_last_call_is_a_second_old() -> None:
     assert 0.74 < pacer.seconds_until_quiet() <= 0.75
 
 
-def test_permits_are_under_way_until_their_calls_have_ended() -> None:
+def test_the_permits_of_a_group_are_counted_until_they_are_taken() -> None:
     clock = ManualClock(START)
     pacer = pacer_of(5, clock)
-    called, unused = acquire(pacer), acquire(pacer)
-    start(pacer, called)
-    assert pacer.under_way == 2
-    pacer.on_outcome(CallOutcome.VERDICT, called)
-    pacer.close(unused)
+    assert pacer.places_within(1.0) == 5
+    taken = [acquire(pacer) for _ in range(5)]
+    assert pacer.places_within(1.0) == 0
+    assert pacer.places_within(1.1) == 5, "those of the next group"
+    assert pacer.places_within(2.1) == 10
 
-    assert pacer.under_way == 0
+    pacer.close(taken[0])
+
+    assert pacer.places_within(1.0) == 1
+
+
+def test_even_permits_are_counted_until_they_are_taken() -> None:
+    clock = ManualClock(START)
+    pacer = pacer_of(5, clock)
+    prepared_slowly(pacer, clock, calls=40, seconds=0.5)
+    acquire(pacer)
+
+    soon = pacer.places_within(0.5)
+
+    assert pacer.places_within(0.0) == 0
+    assert 2 <= soon <= 3
+    assert pacer.places_within(1.52) == soon + 5
