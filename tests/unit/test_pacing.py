@@ -460,21 +460,28 @@ def test_the_distance_narrows_faster_the_longer_no_call_was_refused() -> None:
     assert narrowed(pacer, 15) < narrowed(pacer, 15)
 
 
+def widened(rate: int, refusals: int) -> float:
+    """Return by how much so many refusals at once lengthen the time of one second's calls."""
+    clock = ManualClock(START)
+    pacer = alone(pacer_of(rate, clock), clock)
+    refuse(pacer, 1)
+    clock.time += 3
+    before = seconds_for(pacer, rate + 1)
+    refuse(pacer, refusals)
+    clock.time += 3
+    return seconds_for(pacer, rate + 1) - before
+
+
 def test_one_refusal_moves_a_large_group_less_than_a_small_one() -> None:
     """Its calls vary less together, and it has more of them to be refused."""
-    distances = []
-    for rate in (5, 25):
-        clock = ManualClock(START)
-        pacer = alone(pacer_of(rate, clock), clock)
-        refuse(pacer, 1)
-        clock.time += 3
-        before = seconds_for(pacer, rate + 1)
-        refuse(pacer, 1)
-        clock.time += 3
-        distances.append(seconds_for(pacer, rate + 1) - before)
+    assert 0 < widened(rate=25, refusals=1) < widened(rate=5, refusals=1) / 3
 
-    small, large = distances
-    assert 0 < large < small / 3
+
+def test_as_large_a_part_of_a_group_moves_it_as_much_whatever_its_size() -> None:
+    """Many are refused together when it comes a little too early."""
+    small, large = widened(rate=5, refusals=3), widened(rate=25, refusals=15)
+
+    assert small / 2 < large < 2 * small
 
 
 def test_admissions_beside_the_calls_of_events_teach_nothing() -> None:
