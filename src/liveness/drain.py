@@ -181,18 +181,18 @@ class Drainer:
             is_full = len(self._preparing) >= self._ahead
             is_early = not is_full and self._is_early()
             if self._markers.begin_listing():
-                yield self._markers.list_page
+                yield partial(self._markers.list_page)
             elif not is_full and (marker := self._markers.next(only_obsolete=is_early)):
                 self._preparing.add(marker.key)
                 yield partial(self._handle, marker)
-            elif is_early or self._preparing or self._markers.any_pending:
+            elif self._preparing or self._markers.any_pending or self._markers.any_due:
                 self._ctx.clock.sleep(self._poll_seconds)
             else:
                 return
 
     def _is_early(self) -> bool:
         """Whether another drainer may have a turn sooner for what is drawn now."""
-        if self._markers.waiting >= self._last:
+        if self._markers.left >= self._last:
             return False
         return len(self._preparing) >= self._pacer.places_within(_LAST_AHEAD_SECONDS)
 

@@ -27,7 +27,7 @@ from typing import NamedTuple
 from .context import Context
 from .keys import MarkerKey, marker_prefix, markers_due_at, read_marker_key
 from .markers import REDELIVERY_SECONDS
-from .store import CLOCK_RESOLUTION_SECONDS
+from .store import CLOCK_RESOLUTION_SECONDS, ListedObject
 
 # The oldest markers are listed on while fewer are held.
 _MIN_MARKERS_HELD = 500
@@ -43,8 +43,12 @@ _LOOK_BACK_SECONDS = 20.0
 # Those that have waited longer are not fresh any more; with one that has, the backlog is old.
 _FRESH_SECONDS = 8.0
 _OLD_SECONDS = 60.0
-# Of pairs that others are processing, the markers were requeued within this time.
+# Of pairs that others are processing, the markers were requeued within this time, and fall due so
+# long after they were written, give or take.
 _MAX_PROCESSING_SECONDS = 60.0
+_REDELIVERY_TOLERANCE_SECONDS = 5.0
+# A pair's markers that fell due so close to each other are of the same uploads.
+_SAME_UPLOAD_SECONDS = 2.0
 
 
 class DueMarker(NamedTuple):
@@ -65,6 +69,16 @@ class _Listed(NamedTuple):
         return now - self.parts.due if self.parts.due is not None else 0.0
 
 
+def _requeued_pair(marker: ListedObject) -> str | None:
+    """Return the hash of the pair whose marker a drainer has requeued; None if it is another."""
+    parts = read_marker_key(marker.key)
+    if parts is None or parts.due is None:
+        return None
+    waits = parts.due - marker.last_modified
+    is_requeued = abs(waits - REDELIVERY_SECONDS) <= _REDELIVERY_TOLERANCE_SECONDS
+    return parts.pair_hash if is_requeued else None
+
+
 class _Look(NamedTuple):
     """What a listing showed that no draw has sorted yet."""
 
@@ -82,7 +96,6 @@ class _Done(NamedTuple):
     finished: bool
     has_new_marker: bool
     was_gone: bool
-    known_repeats: tuple[_Listed, ...]
 
 
 class DueMarkers:
@@ -110,6 +123,7 @@ class DueMarkers:
         self._running: dict[str, _Running] = {}  # by pair
         self._done: deque[_Done] = deque()
         self._finished: set[str] = set()  # pairs
+        self._taken: set[str] = set()  # pairs that another drainer has taken
         self._held: set[str] = set()  # keys
         self._looks: deque[_Look] = deque()
         self._drawn: set[str] = set()  # keys that a listing may show which began before they ended
@@ -125,6 +139,11 @@ class DueMarkers:
     def waiting(self) -> int:
         """How many are held of pairs that were not processed yet, and have no set-backs."""
         return len(self._waited) + len(self._fresh)
+
+    @property
+    def left(self) -> int:
+        """How many are held of pairs of this shard that are not being processed."""
+        return self.waiting + len(self._set_back)
 
     @property
     def any_due(self) -> bool:
@@ -160,11 +179,7 @@ class DueMarkers:
         """
         parts = read_marker_key(key)
         assert parts is not None, key
-        pair = parts.pair_hash
-        # In this order: a worker that sees none running must see what is ready.
-        known_repeats = self._running[pair].known_repeats
-        self._done.append(_Done(pair, finished, has_new_marker, was_gone, known_repeats))
-        del self._running[pair]
+        self._done.append(_Done(parts.pair_hash, finished, has_new_marker, was_gone))
 
     def _take(self, marker: _Listed) -> str:
         """Hold a marker no longer; return its key, which is handed out."""
@@ -175,19 +190,24 @@ class DueMarkers:
     def _sort(self) -> None:
         """Sort what was processed and what was listed since the last draw."""
         while self._done:
-            done = self._done.popleft()
-            # By key: an earlier walk that ended late may have taken the known ones from the list.
-            covered = done.finished or done.has_new_marker
-            obsolete = set(done.known_repeats) if covered else set()
-            for marker in self._repeats.pop(done.pair, []):
-                if done.was_gone:
-                    self._held.discard(marker.key)  # a later listing finds what is left of them
-                else:
-                    (self._obsolete if marker in obsolete else self._ready_repeats).append(marker)
-            if done.finished:
-                self._finished.add(done.pair)
+            self._end(self._done.popleft())
         while self._looks:
             self._add(self._looks.popleft())
+
+    def _end(self, done: _Done) -> None:
+        first, known_repeats = self._running.pop(done.pair)
+        covered = done.finished or done.has_new_marker
+        # By key: an earlier walk that ended late may have taken the known ones from the list.
+        obsolete = set(known_repeats) if covered else set()
+        if done.finished:
+            self._finished.add(done.pair)
+        if done.was_gone:
+            self._taken.add(done.pair)
+        for marker in self._repeats.pop(done.pair, []):
+            if done.was_gone and abs(first.age(0.0) - marker.age(0.0)) <= _SAME_UPLOAD_SECONDS:
+                self._held.discard(marker.key)  # a later listing finds it if it is left
+            else:
+                (self._obsolete if marker in obsolete else self._ready_repeats).append(marker)
 
     def _pop_next(self) -> _Listed | None:
         self._draws += 1
@@ -298,9 +318,9 @@ class DueMarkers:
         hashes: set[str] = set()
         while after is not None:
             page = self._ctx.store.list(settings.ledger_bucket, marker_prefix(settings), after)
-            keys = [item.key for item in page.items if item.key < end]
-            hashes |= {parts.pair_hash for key in keys if (parts := read_marker_key(key))}
-            after = page.next_marker if len(keys) == len(page.items) else None
+            items = [item for item in page.items if item.key < end]
+            hashes |= {pair for item in items if (pair := _requeued_pair(item))}
+            after = page.next_marker if len(items) == len(page.items) else None
         return hashes
 
     def _list(self, after: str, now: float) -> tuple[list[_Listed], str | None]:
@@ -324,12 +344,14 @@ class DueMarkers:
         self._others = others
         for marker in look.markers:
             pair = marker.parts.pair_hash
-            is_known = marker.key in self._held or marker.key in self._drawn
-            if is_known or pair in (look.elsewhere or ()):
+            if marker.key in self._held or marker.key in self._drawn:
                 continue
+            is_elsewhere = pair in (look.elsewhere or ())
             if self._is_ours is not None and not self._is_ours(pair):
-                if others is not None and pair not in self._repeats:
+                if others is not None and pair not in self._repeats and not is_elsewhere:
                     others.setdefault(pair, []).append(marker)
+                continue
+            if is_elsewhere and pair in self._taken:
                 continue
             self._held.add(marker.key)
             if pair in self._repeats:

@@ -28,6 +28,7 @@ class Backlog:
     def __init__(self) -> None:
         self.clock = ManualClock(NOW)
         self.keys: list[str] = []
+        self.written: dict[str, float] = {}
         self.pages = 0
         self.during_next_listing: Callable[[], None] | None = None
         ctx: Any = self
@@ -49,13 +50,14 @@ class Backlog:
             interruption()
         self.pages += 1
         keys = [key for key in sorted(self.keys) if key > after]
-        page = tuple(ListedObject(key, NOW, "", 0) for key in keys[:1000])
+        page = tuple(ListedObject(key, self.written[key], "", 0) for key in keys[:1000])
         return Page(page, page[-1].key if len(keys) > 1000 else None)
 
     def park(self, pair_id: str, waited: float, has_setbacks: bool = False) -> str:
         token = f"{len(self.keys):024}"
         key = marker_key(SETTINGS, pair_id, self.clock.now() - waited, token, has_setbacks)
         self.keys.append(key)
+        self.written[key] = self.clock.now()
         return key
 
     def due_next(self) -> DueMarker | None:
@@ -198,9 +200,12 @@ def test_a_drainer_that_helps_looks_first_what_others_have_begun(backlog: Backlo
     assert begun in backlog.keys
 
 
-def test_what_is_due_later_for_other_reasons_is_not_being_processed(backlog: Backlog) -> None:
+@pytest.mark.parametrize("pause", [120, 3600])
+def test_what_is_due_later_for_other_reasons_is_not_being_processed(
+    backlog: Backlog, pause: float
+) -> None:
     key = backlog.park("anna", waited=20)
-    backlog.park("anna", waited=-3600, has_setbacks=True)
+    backlog.park("anna", waited=-pause, has_setbacks=True)
     helping(backlog)
 
     assert backlog.next() == DueMarker(key)
@@ -271,21 +276,41 @@ def test_a_drainer_that_helps_draws_what_it_listed_last(backlog: Backlog) -> Non
     assert backlog.due.next() is None
 
 
-def test_a_drainer_leaves_a_pair_of_its_own_to_the_one_that_has_begun_it(backlog: Backlog) -> None:
-    own = backlog.park("anna", waited=20)
-    backlog.park("anna", waited=-REDELIVERY_SECONDS)  # requeued by a drainer that helps
+def all_ours(backlog: Backlog) -> None:
+    """Let every pair be in the drainer's shard, one of several."""
     ctx: Any = backlog
     backlog.due = DueMarkers(ctx, WORKERS, lambda pair: True)
 
+
+def test_a_drainer_leaves_a_pair_of_its_own_to_the_one_that_has_taken_it(backlog: Backlog) -> None:
+    first = backlog.park("anna", waited=20)
+    repeat = backlog.park("anna", waited=19)
+    all_ours(backlog)
+    assert backlog.next() == DueMarker(first)
+    backlog.keys.remove(first)
+    backlog.due.done(first, finished=False, was_gone=True)
+    requeued = backlog.park("anna", waited=-REDELIVERY_SECONDS)
+
     assert backlog.next() is None
-    del backlog.keys[1]
+    assert not backlog.due.look_again(), "it is not ours to finish"
+    backlog.keys.remove(requeued)
     assert backlog.due.look_again()
-    assert backlog.due.next() == DueMarker(own)
+    assert backlog.due.next() == DueMarker(repeat)
+
+
+@pytest.mark.parametrize("waited", [-REDELIVERY_SECONDS, 30 - REDELIVERY_SECONDS, -60, -3600])
+def test_a_pair_of_its_own_is_drawn_whatever_is_due_later(backlog: Backlog, waited: float) -> None:
+    """A pause, or the marker that an instance requeued before it died."""
+    own = backlog.park("anna", waited=20)
+    backlog.park("anna", waited=waited)
+    all_ours(backlog)
+
+    assert backlog.next() == DueMarker(own)
 
 
 def test_a_pair_that_another_drainer_has_taken_is_looked_for_again(backlog: Backlog) -> None:
-    first = backlog.park("anna", waited=20)
-    repeat = backlog.park("anna", waited=10)
+    first = backlog.park("anna", waited=15)
+    repeat = backlog.park("anna", waited=14)
     assert backlog.next() == DueMarker(first)
     backlog.keys.remove(first)
 
@@ -293,6 +318,46 @@ def test_a_pair_that_another_drainer_has_taken_is_looked_for_again(backlog: Back
 
     assert backlog.due.next() is None, "the other one is processing it"
     assert backlog.next() == DueMarker(repeat)
+
+
+def test_later_uploads_of_a_pair_that_was_taken_are_processed_soon(backlog: Backlog) -> None:
+    """The drainer that took it may have finished before they came."""
+    first = backlog.park("anna", waited=50)
+    later = backlog.park("anna", waited=40)
+    for number in range(100):
+        backlog.park(f"pair-{number}", waited=45)
+    assert backlog.next() == DueMarker(first)
+    backlog.keys.remove(first)
+
+    backlog.due.done(first, finished=False, was_gone=True)
+
+    assert DueMarker(later) in (backlog.due.next(), backlog.due.next())
+
+
+def test_a_pair_that_ends_during_a_draw_keeps_its_other_markers(backlog: Backlog) -> None:
+    """A worker may be done with it between any two steps of another one that draws."""
+    first = backlog.park("anna", waited=20)
+    helping(backlog)
+    assert backlog.next() == DueMarker(first)
+    repeats = [backlog.park("anna", waited=waited) for waited in (4, 3)]
+    backlog.keys.remove(first)
+    assert backlog.next() is None
+    ended = False
+
+    def end(pair: str) -> bool:
+        nonlocal ended
+        if not ended:
+            ended = True
+            backlog.due.done(first, finished=False)
+        return False
+
+    backlog.due._is_ours = end
+    drawn = [marker for _ in range(4) if (marker := backlog.next())]
+    for marker in drawn:
+        backlog.due.done(marker.key, finished=False)
+
+    assert [marker.key for marker in drawn] == repeats[:1]
+    assert backlog.due.next() == DueMarker(repeats[1])
 
 
 def test_what_is_obsolete_is_drawn_when_no_pair_may_be(backlog: Backlog) -> None:
