@@ -58,19 +58,32 @@ def _share(rate: float, shards: int, shard: int) -> float:
 
 
 class _WalkPacer:
-    """The drainer's pacer for one walk, which notes when the walk is prepared for its call."""
+    """The drainer's pacer for one walk, which notes whether the walk is preparing, and active."""
 
     defers_to_drain = False
 
-    def __init__(self, pacer: SteeredPacer, on_prepared: Callable[[], None]) -> None:
-        self._pacer, self._on_prepared = pacer, on_prepared
-        self.close, self.await_start = pacer.close, pacer.await_start
-        self.on_outcome, self.may_resend = pacer.on_outcome, pacer.may_resend
+    def __init__(
+        self, pacer: SteeredPacer, key: str, preparing: set[str], active: set[str]
+    ) -> None:
+        self._pacer, self._key = pacer, key
+        self._preparing, self._active = preparing, active
+        self.close, self.may_resend = pacer.close, pacer.may_resend
 
     def acquire(self, timeout: float) -> Permit | None:
         permit = self._pacer.acquire(timeout)
-        self._on_prepared()
+        self._preparing.discard(self._key)
+        if permit is not None:
+            self._active.discard(self._key)
         return permit
+
+    def await_start(self, permit: Permit) -> bool:
+        self._active.discard(self._key)
+        return self._pacer.await_start(permit)
+
+    def on_outcome(self, outcome: CallOutcome, permit: Permit | None) -> None:
+        self._pacer.on_outcome(outcome, permit)
+        if permit is not None:
+            self._active.add(self._key)
 
 
 class Drained(NamedTuple):
@@ -100,8 +113,8 @@ class Drainer:
         shards = drain_shards(ctx.settings)
         rate = _share(ctx.settings.rate_limit, shards, shard)
         self._last = rate * _LAST_SECONDS if shards > 1 else 0.0
-        # So many walks may be on their way to a call. More would get no permit, and park when the
-        # drain ends.
+        # So many walks may be active. More that prepare would get no permit, and park when the
+        # drain ends; and where CPU is scarce, those that publish come first.
         self._ahead = math.ceil(rate * _AHEAD_SECONDS) + 2
         self._poll_seconds = min(max(0.5 / rate, 0.02), 0.2)
         self._lease = SlotLease(ctx, shard, _MIN_PAIR_SECONDS, handover_seconds=self._ahead / rate)
@@ -114,7 +127,9 @@ class Drainer:
         is_ours = (lambda pair: drain_shard_of(ctx.settings, pair) == shard) if shards > 1 else None
         self._markers = DueMarkers(ctx, _MAX_WORKERS, is_ours)
         self._ended: Counter[str] = Counter()
-        self._preparing: set[str] = set()  # the markers of walks that have no permit yet
+        # The markers of walks that have no permit yet; and with those of which the call has ended.
+        self._preparing: set[str] = set()
+        self._active: set[str] = set()
         self._is_busy = False
         self._refusals = 0  # in a row
         self._last_refusal: ConfigurationError | None = None
@@ -178,14 +193,15 @@ class Drainer:
         """Yield tasks until no marker is left and none is being processed."""
         while self._should_continue():
             self._announce()
-            is_full = len(self._preparing) >= self._ahead
+            is_full = len(self._active) >= self._ahead
             is_early = not is_full and self._is_early()
             if self._markers.begin_listing():
                 yield partial(self._markers.list_page)
             elif not is_full and (marker := self._markers.next(only_obsolete=is_early)):
                 self._preparing.add(marker.key)
+                self._active.add(marker.key)
                 yield partial(self._handle, marker)
-            elif self._preparing or self._markers.any_pending or self._markers.any_due:
+            elif self._active or self._markers.any_pending or self._markers.any_due:
                 self._ctx.clock.sleep(self._poll_seconds)
             else:
                 return
@@ -234,6 +250,7 @@ class Drainer:
             self._log("drain.marker-failed", error=type(error).__name__, reason=reason)
         finally:
             self._preparing.discard(marker.key)
+            self._active.discard(marker.key)
             if not marker.is_obsolete:
                 self._markers.done(
                     marker.key,
@@ -282,7 +299,7 @@ class Drainer:
         return state
 
     def _walk(self, marker: Marker, key: str) -> str:
-        pacer = _WalkPacer(self._pacer, partial(self._preparing.discard, key))
+        pacer = _WalkPacer(self._pacer, key, self._preparing, self._active)
         walk = Walk(self._ctx._replace(pacer=pacer), marker.pair_id, self._log, marker)
         if marker.deliveries < MAX_DELIVERIES:
             return walk.run().state
