@@ -217,7 +217,7 @@ class DueMarkers:
         if self._ready_repeats and (self._draws % 2 or not (self.waiting or self._set_back)):
             return self._ready_repeats.popleft()
         if self._set_back and (self._draws % 6 == 0 or not self.waiting):
-            running = sum(item.marker.parts.has_setbacks for item in list(self._running.values()))
+            running = sum(item.marker.parts.has_setbacks for item in self._running.values())
             if running < max(1, self._workers // 4 if self.waiting else 3 * self._workers // 4):
                 return self._set_back.popleft()
         if self._waited and self._fresh:
@@ -256,7 +256,7 @@ class DueMarkers:
         if self._after is None and not self.any_due:
             self._list_from_the_oldest()
         self._is_listing = True
-        self._drawn = {running.marker.key for running in list(self._running.values())}
+        self._drawn = {running.marker.key for running in self._running.values()}
         return True
 
     def look_again(self) -> bool:

@@ -152,14 +152,17 @@ def prepared_slowly(pacer: SteeredPacer, clock: ManualClock, calls: int, seconds
         pacer.on_outcome(CallOutcome.VERDICT, permit)
 
 
-def test_calls_whose_preparation_takes_long_start_evenly() -> None:
-    """Those of one group would not be ready at one moment."""
+def turns_after(calls: int, seconds: float) -> list[float]:
+    """Return the turns that follow calls which were prepared slowly."""
     clock = ManualClock(START)
     pacer = pacer_of(5, clock)
-    prepared_slowly(pacer, clock, calls=2, seconds=1.0)
-    permits = [acquire(pacer) for _ in range(3)]
+    prepared_slowly(pacer, clock, calls, seconds)
+    return [acquire(pacer).turn for _ in range(3)]
 
-    turns = [permit.turn for permit in permits]
+
+def test_calls_whose_preparation_takes_long_start_evenly() -> None:
+    """Those of one group would not be ready at one moment."""
+    turns = turns_after(calls=2, seconds=1.0)
 
     assert 0.19 < turns[1] - turns[0] < 0.25
     assert 0.19 < turns[2] - turns[1] < 0.25
@@ -167,12 +170,7 @@ def test_calls_whose_preparation_takes_long_start_evenly() -> None:
 
 def test_even_calls_catch_up_at_half_their_distance() -> None:
     """After a time below the rate, and within it."""
-    clock = ManualClock(START)
-    pacer = pacer_of(5, clock)
-    prepared_slowly(pacer, clock, calls=40, seconds=0.5)
-    permits = [acquire(pacer) for _ in range(3)]
-
-    turns = [permit.turn for permit in permits]
+    turns = turns_after(calls=40, seconds=0.5)
 
     assert 0.09 < turns[1] - turns[0] < 0.25
     assert 0.09 < turns[2] - turns[1] < 0.25
