@@ -33,7 +33,7 @@ from .runtime import Clock
 
 # The share of calls that may be refused; in groups at most this, divided by the square of their
 # size. The next group waits for a refused call, and larger groups vary less, so fewer are worth it.
-_REFUSED_SHARE = 0.026
+_REFUSED_SHARE = 0.023
 _REFUSED_OF_GROUPS = 0.75
 # Seconds: at the beginning, for one refusal, and at most. Where a second has more calls than that,
 # the step is as much smaller.
@@ -44,9 +44,10 @@ _MAX_DISTANCE = 7.0
 # The longer no call was refused, the more steps at a time the distance narrows, up to so many:
 # these, too, until the first refusal (slow start).
 _MAX_STEPS = 20
-# Of the refusals within a second, those beyond what chance makes double the step: so often if all
-# calls are refused, and at most.
-_REFUSED_BY_CHANCE = 1.5
+# Now and then most calls of a group are refused, because it comes early after a late one. Of the
+# refusals within a second, those beyond this share of the calls, of five at least, double the step:
+# so often for as many as there are calls, and at most.
+_REFUSED_BY_CHANCE = 0.6
 _MAX_DOUBLINGS = 5
 # Up to this distance calls start in groups; what is more returns by this share at each admission.
 _MAX_GROUP_DISTANCE = 0.06
@@ -373,7 +374,8 @@ class SteeredPacer:
             if now < self._steers_from:
                 return
             self._refused = [*(one for one in self._refused if one > now - 1), now]
-            more = max(0, len(self._refused) - _REFUSED_BY_CHANCE)
+            by_chance = _REFUSED_BY_CHANCE * max(self._calls, _CALLS_OF_FULL_STEP)
+            more = max(0.0, len(self._refused) - by_chance)
             doublings = min(more * _MAX_DOUBLINGS / self._calls, _MAX_DOUBLINGS)
             step = self._distance_step * 2**doublings * (1 - self._refused_share)
             self._distance = min(self._distance + step, _MAX_DISTANCE)

@@ -344,7 +344,7 @@ def test_refusals_in_a_row_widen_it_exponentially() -> None:
     """A second user of the limit is made room for within seconds."""
     clock = ManualClock(START)
     few, many = alone(pacer_of(5, clock), clock), alone(pacer_of(5, clock), clock)
-    for pacer, refusals in ((few, 3), (many, 6)):
+    for pacer, refusals in ((few, 3), (many, 8)):
         permits = [acquire(pacer) for _ in range(5)]
         for permit in (permits * 2)[:refusals]:
             start(pacer, permit)
