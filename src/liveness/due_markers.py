@@ -2,8 +2,9 @@
 
 They are drawn oldest first, so that near the limit of the rate the waiting times are a queue's.
 Once some have waited for long, every third draw is the newest, and every other one once the backlog
-is old: a person who arrives now need not wait for all of it. The markers of pairs with set-backs
-stand behind: while others wait they get every sixth draw, since one may take two calls.
+is old: a person who arrives now need not wait for all of it. Of the newest, those that were delayed
+come last: when leases end, hundreds fall due at once. The markers of pairs with set-backs stand
+behind: while others wait they get every sixth draw, since one may take two calls.
 
 A backlog may be long, and listing it slow, so it is listed a page at a time, beside the walks: the
 oldest markers for as long as few are held, and every second those that fell due lately.
@@ -63,10 +64,16 @@ class _Listed(NamedTuple):
 
     key: str
     parts: MarkerKey
+    written: float  # seconds since 1970
 
     def age(self, now: float) -> float:
         """Return the seconds for which it has been due; 0 if its key does not tell."""
         return now - self.parts.due if self.parts.due is not None else 0.0
+
+    @property
+    def was_delayed(self) -> bool:
+        """Whether it fell due long after it was written: most were parked until a lease ends."""
+        return self.parts.due is not None and self.parts.due - self.written > _FRESH_SECONDS
 
 
 def _requeued_pair(marker: ListedObject) -> str | None:
@@ -111,9 +118,11 @@ class DueMarkers:
         self._ctx = ctx
         self._workers = workers
         self._is_ours = is_ours
-        # One of each pair: those that have waited, the fresh ones, those with set-backs.
+        # One of each pair: those that have waited, those that fell due lately, at once or after a
+        # delay, and those with set-backs.
         self._waited: deque[_Listed] = deque()
         self._fresh: deque[_Listed] = deque()
+        self._delayed: deque[_Listed] = deque()
         self._set_back: deque[_Listed] = deque()
         self._repeats: dict[str, list[_Listed]] = {}  # by pair: its other markers
         self._ready_repeats: deque[_Listed] = deque()
@@ -138,7 +147,7 @@ class DueMarkers:
     @property
     def waiting(self) -> int:
         """How many are held of pairs that were not processed yet, and have no set-backs."""
-        return len(self._waited) + len(self._fresh)
+        return len(self._waited) + len(self._fresh) + len(self._delayed)
 
     @property
     def left(self) -> int:
@@ -212,21 +221,23 @@ class DueMarkers:
     def _pop_next(self) -> _Listed | None:
         self._draws += 1
         now = self._ctx.store.now()
-        while self._fresh and self._fresh[0].age(now) > _FRESH_SECONDS:
-            self._waited.append(self._fresh.popleft())
+        for queue in (self._fresh, self._delayed):
+            while queue and queue[0].age(now) > _FRESH_SECONDS:
+                self._waited.append(queue.popleft())
         if self._ready_repeats and (self._draws % 2 or not (self.waiting or self._set_back)):
             return self._ready_repeats.popleft()
         if self._set_back and (self._draws % 6 == 0 or not self.waiting):
             running = sum(item.marker.parts.has_setbacks for item in self._running.values())
             if running < max(1, self._workers // 4 if self.waiting else 3 * self._workers // 4):
                 return self._set_back.popleft()
-        if self._waited and self._fresh:
+        lately_due = self._fresh or self._delayed
+        if self._waited and lately_due:
             is_old = self._waited[0].age(now) > _OLD_SECONDS
             self._draws_of_both += 1
             is_for_fresh = self._draws_of_both % (2 if is_old else 3) == 1
-            return self._fresh.pop() if is_for_fresh else self._waited.popleft()
+            return lately_due.pop() if is_for_fresh else self._waited.popleft()
         if self.waiting:
-            return (self._waited or self._fresh).popleft()
+            return (self._waited or lately_due).popleft()
         return None if self._set_back else self._pop_other()
 
     def _pop_other(self) -> _Listed | None:
@@ -329,11 +340,15 @@ class DueMarkers:
         # The clock of an instance that parked a moment ago may be a moment ahead.
         end = markers_due_at(settings, now + CLOCK_RESOLUTION_SECONDS) + "~"
         page = self._ctx.store.list(settings.ledger_bucket, marker_prefix(settings), after)
-        keys = [item.key for item in page.items if item.key < end]
-        found = [_Listed(key, parts) for key in keys if (parts := read_marker_key(key))]
+        items = [item for item in page.items if item.key < end]
+        found = [
+            _Listed(item.key, parts, item.last_modified)
+            for item in items
+            if (parts := read_marker_key(item.key))
+        ]
         if self.oldest_overdue_seconds is None and found:
             self.oldest_overdue_seconds = max(0.0, found[0].age(now))
-        if page.next_marker is None or len(keys) < len(page.items):
+        if page.next_marker is None or len(items) < len(page.items):
             self._refreshed = self._ctx.clock.monotonic()
             return found, None
         return found, page.next_marker
@@ -365,4 +380,6 @@ class DueMarkers:
     def _queue_of(self, marker: _Listed, now: float) -> deque[_Listed]:
         if marker.parts.has_setbacks:
             return self._set_back
-        return self._fresh if marker.age(now) <= _FRESH_SECONDS else self._waited
+        if marker.age(now) > _FRESH_SECONDS:
+            return self._waited
+        return self._delayed if marker.was_delayed else self._fresh

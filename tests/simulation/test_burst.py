@@ -24,16 +24,16 @@ from .resources import Uniform
 RATE = 5
 
 
-def run(limiter: Algorithm, burst: int, trickle: int = 0, seconds: float = 600) -> BurstWorld:
+def run(limiter: Algorithm, burst: int, trickle: int = 0, seed: int = 1) -> BurstWorld:
     """Run a burst right after the timer fired, followed by one upload per second."""
-    world = BurstWorld(1, limiter, RATE)
+    world = BurstWorld(seed, limiter, RATE)
     world.handler = world.run_function
     world.minute_timer()
     for number in range(burst):
         world.upload_at(f"burst-{number}", after=7 + number / 2000)
     for number in range(trickle):
         world.upload_at(f"trickle-{number}", after=17 + number)
-    world.kernel.run(until=world.kernel.now + seconds)
+    world.kernel.run(until=world.kernel.now + 600)
     return world
 
 
@@ -57,13 +57,14 @@ def test_every_pair_of_a_burst_is_billed_once_at_full_rate(
     assert not [key for key in world.store.objects if "/pending/" in key]
 
 
-def test_a_backlog_does_not_starve_a_trickle() -> None:
+@pytest.mark.parametrize("seed", [1, 4, 9])
+def test_a_backlog_does_not_starve_a_trickle(seed: int) -> None:
     # Some of it arrives while hundreds of markers of the burst become due at once: those of events
-    # that met another invocation's lease.
-    world = run(SlidingWindow(), burst=800, trickle=60)
+    # that met another invocation's lease. A pair that is drawn after those waits for the backlog.
+    world = run(SlidingWindow(), burst=800, trickle=60, seed=seed)
 
     assert len(world.latencies()) == 860
-    assert share_done_within(world, "trickle", 10) == 1
+    assert share_done_within(world, "trickle", 8) == 1
     assert set(world.face.billed.values()) == {1}
 
 

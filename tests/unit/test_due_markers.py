@@ -99,10 +99,26 @@ def test_the_newest_gets_a_share_beside_those_that_have_waited(
         backlog.park(f"old-{number}", waited=waited - number / 10)
     backlog.next()
     fresh = {backlog.park(f"fresh-{number}", waited=-3.5 * number) for number in range(12)}
+    backlog.written |= {key: NOW + 3.5 * number for number, key in enumerate(sorted(fresh))}
 
     drawn = [marker.key for _ in range(12) if (marker := backlog.next())]
 
     assert len(fresh & set(drawn)) == pytest.approx(12 / draws, abs=1)
+
+
+def test_of_the_newest_those_that_were_delayed_come_last(backlog: Backlog) -> None:
+    """When leases end hundreds fall due at once; a person who has just arrived is before them."""
+    for number in range(40):
+        backlog.park(f"old-{number}", waited=30 - number / 10)
+    fresh = backlog.park("fresh", waited=2)
+    delayed = {backlog.park(f"delayed-{number}", waited=1) for number in range(20)}
+    backlog.written |= dict.fromkeys(delayed, NOW - 60)
+    backlog.due.list_page()
+
+    drawn = [marker.key for _ in range(7) if (marker := backlog.due.next())]
+
+    assert drawn[0] == fresh
+    assert set(drawn) & delayed == {drawn[3], drawn[6]}, "before the backlog if nobody arrives"
 
 
 def test_what_the_first_page_shows_is_drawn_before_the_next_is_listed(backlog: Backlog) -> None:
