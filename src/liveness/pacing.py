@@ -45,9 +45,9 @@ _MAX_DISTANCE = 7.0
 # these, too, until the first refusal (slow start).
 _MAX_STEPS = 20
 # Now and then most calls of a group are refused, because it comes early after a late one. Of the
-# refusals within a second, those beyond this share of the calls, of five at least, double the step:
-# so often for as many as there are calls, and at most.
-_REFUSED_BY_CHANCE = 0.6
+# refusals within a second, those beyond one and this share of the calls double the step: so often
+# for as many as there are calls, and at most.
+_REFUSED_BY_CHANCE = 0.4
 _MAX_DOUBLINGS = 5
 # Up to this distance calls start in groups; what is more returns by this share at each admission.
 _MAX_GROUP_DISTANCE = 0.06
@@ -374,7 +374,7 @@ class SteeredPacer:
             if now < self._steers_from:
                 return
             self._refused = [*(one for one in self._refused if one > now - 1), now]
-            by_chance = _REFUSED_BY_CHANCE * max(self._calls, _CALLS_OF_FULL_STEP)
+            by_chance = 1 + _REFUSED_BY_CHANCE * self._calls
             more = max(0.0, len(self._refused) - by_chance)
             doublings = min(more * _MAX_DOUBLINGS / self._calls, _MAX_DOUBLINGS)
             step = self._distance_step * 2**doublings * (1 - self._refused_share)

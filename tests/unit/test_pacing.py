@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -340,18 +341,20 @@ def test_refusals_widen_the_distance_and_admissions_narrow_it() -> None:
     assert seconds_for(pacer, 11) < before
 
 
-def test_refusals_in_a_row_widen_it_exponentially() -> None:
+@pytest.mark.parametrize(("rate", "by_chance", "refusals"), [(5, 3, 8), (2, 1, 4), (1, 1, 3)])
+def test_refusals_in_a_row_widen_it_exponentially(rate: int, by_chance: int, refusals: int) -> None:
     """A second user of the limit is made room for within seconds."""
     clock = ManualClock(START)
-    few, many = alone(pacer_of(5, clock), clock), alone(pacer_of(5, clock), clock)
-    for pacer, refusals in ((few, 3), (many, 8)):
-        permits = [acquire(pacer) for _ in range(5)]
-        for permit in (permits * 2)[:refusals]:
-            start(pacer, permit)
-            pacer.on_outcome(CallOutcome.THROTTLED, permit)
+    few, many = alone(pacer_of(rate, clock), clock), alone(pacer_of(rate, clock), clock)
+    for pacer, count in ((few, by_chance), (many, refusals)):
+        permits = [acquire(pacer) for _ in range(rate)]
+        for number in range(count):
+            start(pacer, permits[number % rate])
+            pacer.on_outcome(CallOutcome.THROTTLED, permits[number % rate])
         clock.time += 10
 
-    assert seconds_for(many, 11) - 2 > 4 * (seconds_for(few, 11) - 2)
+    calls = 2 * rate + 1
+    assert seconds_for(many, calls) - 2 > 4 * (seconds_for(few, calls) - 2)
 
 
 def test_refusals_beside_the_calls_of_events_teach_nothing() -> None:
