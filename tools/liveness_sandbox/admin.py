@@ -54,7 +54,7 @@ class Admin:
     async def handle(self, request: WireRequest) -> Reply:
         if not request.path.startswith(_PREFIX):
             return _GREETING
-        # Browsers add the second one also to requests that have no Origin, such as images.
+        # Browsers also send Sec-Fetch-Site with requests that have no Origin, such as for images.
         site = request.headers.get("sec-fetch-site", "none")
         if "origin" in request.headers or site != "none":
             return _json(403, {"error": "web pages cannot control the sandbox"})
@@ -142,6 +142,6 @@ def _parsed(body: bytes) -> Any:
 
 
 def _json(status: int, document: Any) -> Reply:
-    # Escaping keeps surrogates readable, which stand for bytes of a request that are not UTF-8.
+    # Surrogates stand for bytes of a request that are not UTF-8; escaping keeps them readable.
     body = json.dumps(document, indent=1).encode() + b"\n"
     return Reply(status, body, {"Content-Type": "application/json"})

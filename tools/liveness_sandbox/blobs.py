@@ -152,7 +152,7 @@ class BlobStore:
     def sweep(self, used: set[str]) -> None:
         """Remove files that no object refers to; a sandbox that was killed leaves such files.
 
-        Raise DataError, and remove nothing, if something here is not of a sandbox's making.
+        Raise DataError, and remove nothing, if the folder contains anything that no sandbox made.
         """
         found = list(self._directory.iterdir())
         for path in found:

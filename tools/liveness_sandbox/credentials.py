@@ -66,13 +66,13 @@ class KeyRing:
         caller: Caller = OWNER,
         limits: tuple[Permissions, ...] = (),
     ) -> Credentials:
-        """Issue a key pair as a role gets it: with a session token, and for a limited time."""
+        """Issue a key pair like a role's: with a session token, and for a limited time."""
         keys = _new_keys(token=secrets.token_urlsafe(96))
         expires = self._clock.now() + timedelta(seconds=lifetime_seconds)
         return self._add(Principal(keys, appid, caller, limits, expires))
 
     def issue_for_link(self, appid: str, lifetime_seconds: float) -> Credentials:
-        """Issue a key pair for one pre-signed link, which ends by the sandbox's clock."""
+        """Issue a key pair for one pre-signed link, which expires by the sandbox's clock."""
         expires = self._clock.now() + timedelta(seconds=lifetime_seconds)
         return self._add(Principal(_new_keys(), appid, expires=expires))
 

@@ -1,4 +1,4 @@
-"""The folder in which a sandbox keeps what outlives it. It may contain faces."""
+"""The folder for data that outlives the sandbox. It may contain faces."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class DataError(Exception):
 
 
 class DataFolder:
-    """Holds the folder for one sandbox at a time, also against one in another process."""
+    """Locks the folder for one sandbox at a time, across processes."""
 
     def __init__(self, path: Path) -> None:
-        """Take the folder, and make it if there is none. Raise DataError or OSError."""
+        """Lock the folder, after creating it if necessary. Raise DataError or OSError."""
         self.path = path
         path.mkdir(mode=_ONLY_OWNER, parents=True, exist_ok=True)
         self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -28,7 +28,7 @@ class DataFolder:
             raise DataError(f"another sandbox is using {path}") from None
 
     def folder(self, name: str) -> Path:
-        """Return a folder in it, which only its owner can read. Raise DataError or OSError."""
+        """Return a subfolder that only its owner can read. Raise DataError or OSError."""
         path = self.path / name
         if path.is_symlink():
             raise DataError(f"{path} is a link, which could lead out of the data folder")

@@ -11,7 +11,7 @@ _CONTROL_HOST = re.compile(
     r"(?P<service>cam|cls|scf|sts)(?:\.[a-z]+-[a-z]+(?:-\d+)?)?(?:\.intl)?\.tencentcloudapi\.com"
 )
 
-# A name with dots, or none at all, is no bucket's: COS says so, no other host does.
+# The bucket may be empty or contain dots: COS, not another host, must refuse such a name.
 _VIRTUAL_HOST = re.compile(
     r"(?P<bucket>.*)\."
     r"(?:cos\.(?P<region>[a-z0-9-]+)\.(?P<domain>myqcloud\.com|tencentcos\.cn)"

@@ -1,4 +1,4 @@
-"""Numbers in requests: ASCII digits, and no more of them than any number here needs."""
+"""Numbers in requests: ASCII digits, and no more of them than a valid number needs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _DIGITS = re.compile(r"[0-9]{1,18}")
 
 
 def whole_number(text: str | None) -> int | None:
-    """Return the number that a text is in decimal digits, or None if it is none.
+    """Return the number that decimal digits stand for, or None for any other text.
 
     `str.isdigit` also accepts digits that `int` refuses, such as a superscript two.
     """

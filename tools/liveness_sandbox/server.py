@@ -109,12 +109,12 @@ class Server:
             await asyncio.sleep(0)
         transports = [each.transport for each in self._connections.connections]
         await self._runner.cleanup()
-        # One with an unsent reply is closed only once its client has read that, or never, because
-        # the loop ends before.
+        # A connection with an unsent reply would close only when its client has read the reply, or
+        # never, because the loop ends first.
         for transport in transports:
             if transport is not None:
                 transport.abort()
-        await asyncio.sleep(0)  # which is when they close
+        await asyncio.sleep(0)  # they close now
 
     async def _handle(self, connection: web.BaseRequest) -> web.StreamResponse:
         _acknowledge_at_once(connection)

@@ -43,14 +43,13 @@ def serve(
 ) -> int:
     """Emulate the cloud until SIGINT or SIGTERM. Call it in the main thread, which gets signals.
 
-    With `work`, print nothing, call it with the environment of the account's owner, and end with it
-    and with its exit status.
+    With `work`, print nothing: call it with the environment of the account's owner, stop when it
+    returns, and return its exit status.
 
     Without `code` no function is deployed; the environment in `options` is then only printed. The
-    function gets a trigger on the bucket in addition to those in `options`. After the environment
-    of the account's owner, the keys of each user and role are printed, as comments. Without
-    `bucket` the account has neither bucket nor function. Then `watch` is entered, and left when it
-    ends.
+    function gets a trigger on the bucket in addition to those in `options`. Without `bucket` the
+    account has neither bucket nor function. After the environment of the account's owner, print the
+    keys of each user and role, as comments. The context of `watch` then lasts until the signal.
     """
     stop = threading.Event()
     previous_handlers = {

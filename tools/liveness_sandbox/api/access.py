@@ -10,7 +10,7 @@ from .errors import ApiError
 def require(caller: Principal, action: str, resource: str, source_ip: str) -> None:
     """Raise ApiError unless the action on the resource is allowed.
 
-    The code is one of "Common error codes"; the message is what products answer [obs].
+    The code is one of "Common error codes"; the message is the one that products return [obs].
     """
     if not caller.may(AccessRequest(action, resource, {"qcs:ip": source_ip})):
         raise ApiError(

@@ -43,9 +43,9 @@ class Models:
         self._module = f"tencentcloud.{package}.models"
 
     def check(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the parameters of a request without nulls, which stand for absent ones.
+        """Return the parameters of a request without nulls, which mean "absent".
 
-        Raise ApiError if the action does not have a parameter, or has it with another type.
+        Raise ApiError if the action has no such parameter, or if a value has the wrong type.
         """
         return self._object(f"{action}Request", params, "")
 

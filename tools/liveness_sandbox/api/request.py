@@ -1,4 +1,4 @@
-"""What all actions of API 3.0 have in common: the headers that name them, and the body."""
+"""What all actions of API 3.0 share: the headers that name them, and the body."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def identify(request: WireRequest, body: bytes, service: str, keys: KeyRing) -> 
         raise ApiError(
             "AuthFailure.SignatureFailure", "The Authorization header is missing or malformed."
         )
-    # The time of the client's clock, so it is compared with real time: see Clock.
+    # The client's clock set this time, so compare it with real time: see Clock.
     if abs(time.time() - seconds) > _LIFETIME_SECONDS:
         raise ApiError(
             "AuthFailure.SignatureExpire", "The signature is more than five minutes old."
@@ -80,7 +80,7 @@ def identify(request: WireRequest, body: bytes, service: str, keys: KeyRing) -> 
 
 
 def _canonicals(request: WireRequest, body: bytes, signed_names: list[str]) -> list[str]:
-    """Return what may have been signed: with the port of the Host header, if it has one, or not."""
+    """Return what may have been signed: the Host header with its port, if any, and without."""
     host = request.headers["host"]
     hosts = dict.fromkeys((host, host.partition(":")[0]))
     return [

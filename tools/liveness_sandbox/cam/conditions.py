@@ -18,7 +18,7 @@ from .invalid_policy import InvalidPolicy
 Matcher = Callable[[str], bool]
 
 _IF_EXIST = "_if_exist"
-# Each request has at most one value for a key, for which "any value" and "the value" are the same.
+# A request has at most one value for a key, so "any value" means the same as "the value".
 _ANY_VALUE = "for_any_value:"
 _KEYS = re.compile(
     r"qcs:ip"
@@ -29,7 +29,7 @@ _KEYS = re.compile(
     r"|cos:x-cos-server-side-encryption-customer-(?:algorithm|key|key-md5)"
 )
 
-# The first word of the operators for a key; those of other keys are of type String.
+# The type that begins the names of a key's operators; for other keys it is "string".
 _TYPES = {"cos:content-length": "numeric", "cos:secure-transport": "bool", "qcs:ip": "ip"}
 
 
@@ -99,7 +99,7 @@ def _like(operands: Sequence[str], where: str) -> Matcher:
 
 def _address(operands: Sequence[str], where: str) -> Matcher:
     try:
-        # Examples of the document have host bits: 10.217.182.3/24.
+        # The document's examples have host bits: 10.217.182.3/24.
         networks = [ipaddress.ip_network(operand, strict=False) for operand in operands]
     except ValueError:
         raise InvalidPolicy(f"{where} must be addresses or networks (CIDR)") from None
@@ -128,7 +128,7 @@ def _negated(
 ) -> Callable[[Sequence[str], str], Matcher]:
     def compiled(operands: Sequence[str], where: str) -> Matcher:
         if len(operands) != 1:
-            # By 598/10608 one match is enough, so every value would differ from one of two.
+            # By 598/10608 one match is enough, and any value differs from at least one of two.
             raise InvalidPolicy(
                 f"{where}: give one value; of several, CAM needs only one to differ"
             )
@@ -157,6 +157,6 @@ _OPERATORS: Mapping[str, Callable[[Sequence[str], str], Matcher]] = {
 def wildcard(pattern: str) -> re.Pattern[str]:
     """Compile a pattern in which `*` stands for any text, even empty or with slashes.
 
-    With many of them a plain `.*` for each would take time without end.
+    With many `*`, a plain `.*` for each would backtrack almost endlessly.
     """
     return re.compile(fnmatch.translate(re.sub(r"[\[?]", r"[\g<0>]", pattern)))

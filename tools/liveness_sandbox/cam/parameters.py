@@ -1,4 +1,4 @@
-"""Parameters that several actions of CAM have: documents, names, pages."""
+"""Parameters that several actions of CAM share: documents, names, pages."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class Policy:
 
 
 class Policies:
-    """Does not check documents, nor that names are unique: its users do."""
+    """Checks neither documents nor that names are unique: its callers do."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

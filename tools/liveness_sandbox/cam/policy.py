@@ -77,7 +77,7 @@ def action_pattern(action: str) -> re.Pattern[str]:
 
 
 def texts(value: Any, where: str) -> list[str]:
-    """Return a list of texts, in whose place the language allows a single one."""
+    """Return a list of texts; the policy language also allows a single text instead of a list."""
     listed = value if isinstance(value, list) else [value]
     if not listed or not all(isinstance(each, str) and each for each in listed):
         raise InvalidPolicy(f"{where} must be a text, or a list of texts")
@@ -119,8 +119,8 @@ def _patterns(
 def _resource_pattern(resource: str) -> re.Pattern[str]:
     """Compile `qcs::<service>:<region>:<account>:<name>`, or `*`.
 
-    An empty region is every region, and an empty account the policy's own, which is the only one
-    that the sandbox has.
+    An empty region means every region. An empty account means the policy's own, which is the only
+    one that the sandbox has.
     """
     if resource == "*":
         return wildcard(resource)

@@ -101,7 +101,7 @@ class RoleActions:
 
     def _list_attached(self, params: Params, caller: Principal) -> Mapping[str, Any]:
         shown, role = page_of(params), self._role(params)
-        is_preset = params.get("PolicyType", "User") == "QCS"  # of which the sandbox has none
+        is_preset = params.get("PolicyType", "User") == "QCS"  # the sandbox has none
         policies = [
             policy
             for policy in self._roles.attached(role)

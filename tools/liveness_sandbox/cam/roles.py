@@ -73,7 +73,7 @@ class Roles:
         role.updated = self._clock.now()
 
     def remove(self, role: Role) -> None:
-        """Delete a role. Its keys may do nothing any more."""
+        """Delete a role. Its keys lose all permissions."""
         del self._roles[role.name]
         role.permissions.replace(())
 
@@ -114,9 +114,9 @@ class Roles:
         uin: str = UIN,
         further: tuple[Permissions, ...] = (),
     ) -> Credentials:
-        """Issue temporary keys that have the role's permissions, and within `further` ones only.
+        """Issue temporary keys with the role's permissions, restricted by each of `further`.
 
-        `uin` is the account that asks for them.
+        `uin` is the account that requests them.
         """
         caller = Caller(
             f"qcs::sts:{UIN}:assumed-role/{role.id}", f"{role.id}:{session}", uin, "CAMRole"

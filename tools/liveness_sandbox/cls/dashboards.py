@@ -1,4 +1,4 @@
-"""Dashboards, whose charts are queries that are kept."""
+"""Dashboards: their charts are stored queries."""
 
 from __future__ import annotations
 

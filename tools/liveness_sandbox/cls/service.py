@@ -1,6 +1,6 @@
 """The part of CLS that configures logs and alarms (API 3.0, version 2020-10-16).
 
-It keeps what is configured: no log arrives, nothing is searched, and no alarm is raised.
+It stores the configuration only: no log arrives, nothing is searched, and no alarm is raised.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _MAX_ROWS = 100
 
 class Table:
     def __init__(self, clock: Clock, kind: str, id: str, name: str, missing: str) -> None:
-        """`id` and `name` are the fields of that meaning; `missing` is the code without a row.
+        """`id` and `name` are the names of those fields; `missing` is the code if there is no row.
 
         `kind` is how a policy names the resources: `alarm`.
         """
@@ -97,7 +97,7 @@ def equal(field: str) -> Callable[[Row, str], bool]:
 
 
 def containing(field: str) -> Callable[[Row, str], bool]:
-    """Match parts of a name, as filters by a name do unless a search is precise."""
+    """Match a part of the field, as filters by name do unless the search is precise."""
     return lambda row, text: text in row[field]
 
 

@@ -33,7 +33,7 @@ _OWN_ID = re.compile(rf"[a-z0-9][a-z0-9-]{{1,38}}[a-z0-9]-{APPID}")
 _INDEX_KEY = re.compile(r"[A-Za-z0-9./@-][\w./@-]*", re.ASCII)
 _TEXT, _NUMBERS = "text", ("long", "double")
 _OF_TOPIC = frozenset(("LogsetId", "TopicId", "TopicName", "Period", "Describes", "Tags", "Status"))
-# The values of further parameters of topics that ask for nothing.
+# Further parameters of topics, with the values that request nothing special.
 _NEUTRAL: Mapping[str, Any] = {
     "PartitionCount": 1,
     "AutoSplit": True,
@@ -48,7 +48,7 @@ _NEUTRAL: Mapping[str, Any] = {
 
 
 class Topics:
-    """What a region has of them; the function platform looks here for its log topic."""
+    """The log sets and topics of a region; the function platform finds its log topic here."""
 
     def __init__(self, clock: Clock, region: str) -> None:
         self.region = region

@@ -34,7 +34,7 @@ def require(
 ) -> None:
     """Raise CosError unless one of the actions is allowed.
 
-    `fields`: those of a form, which take the place of headers, but not of the length.
+    `fields` are those of a form; they replace all headers except the length.
     """
     if not may(principal, actions, resource, request, fields):
         raise CosError(403, "AccessDenied", "Access Denied.")
@@ -47,7 +47,7 @@ def may(
     request: WireRequest,
     fields: Mapping[str, str] | None = None,
 ) -> bool:
-    if not principal.limits:  # the owner; spares the work for most requests
+    if not principal.limits:  # the owner; skips the work for most requests
         return True
     context = _context(request, fields)
     return any(
@@ -72,7 +72,7 @@ def _context(request: WireRequest, fields: Mapping[str, str] | None) -> dict[str
     }
     for name, key in _PARAMETERS.items():
         if name in request.query:
-            # A policy has values of parameters in their encoded form.
+            # Policies contain parameter values in encoded form.
             context[key] = quote(request.query[name], safe="")
     context["cos:secure-transport"] = "false" if headers.get(INSECURE) == "http" else "true"
     context["qcs:ip"] = request.source_ip

@@ -1,7 +1,7 @@
 """Access control lists of buckets (436/30752) and objects: who else may read or write.
 
-The account has no neighbours: what is granted to another account is kept and shown, and nobody can
-make use of it. What everybody may do, requests without a signature may do.
+The sandbox has one account: a grant to another account is stored and shown, but nobody can use it.
+Requests without a signature may do what everybody may do.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PRIVATE, DEFAULT = "private", "default"
 PUBLIC_READ, PUBLIC_READ_WRITE = "public-read", "public-read-write"
 AUTHENTICATED_READ = "authenticated-read"
 OF_BUCKET = (PRIVATE, PUBLIC_READ, PUBLIC_READ_WRITE, AUTHENTICATED_READ)
-# The last two are about objects of another account than the bucket's, of which there is none.
+# The last two apply to objects that another account owns in the bucket; there are none.
 OF_OBJECT = (
     *(DEFAULT, PRIVATE, PUBLIC_READ, AUTHENTICATED_READ),
     *("bucket-owner-read", "bucket-owner-full-control"),

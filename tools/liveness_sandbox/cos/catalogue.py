@@ -65,7 +65,7 @@ SUBRESOURCES = SERVED.union(
 HEADERS_NOT_SERVED = frozenset(
     (
         "pic-operations",  # 460/18147
-        "success_action_redirect",  # of a form, whose fields take the place of headers
+        "success_action_redirect",  # a form field, which replaces a header
         "x-cos-callback",
         "x-cos-callback-var",
         "x-cos-object-lock-legal-hold",
@@ -76,12 +76,12 @@ HEADERS_NOT_SERVED = frozenset(
         "x-cos-website-redirect-location",
     )
 )
-"""What asks for more than the operation itself: an answer without it would be half of one."""
+"""Headers that request more than the operation itself, which must not be silently ignored."""
 _OF_OTHER_APIS = "x-amz-"
 
 
 def require_served(headers: Iterable[str]) -> None:
-    """Refuse a header, by its lower-case name, that asks for what the sandbox does not do."""
+    """Refuse a header, by its lower-case name, that requests something the sandbox does not do."""
     for name in headers:
         if name in HEADERS_NOT_SERVED or name.startswith(_OF_OTHER_APIS):
             raise CosError(

@@ -31,7 +31,7 @@ class DirectoryIndex(Index):
         directory.mkdir(parents=True, exist_ok=True)
 
     def load(self, store: Store, blobs: BlobStore) -> None:
-        """Register what is in the folder. Raise DataError if a sandbox did not write it so."""
+        """Register the contents of the folder. Raise DataError if they are not a sandbox's."""
         used: set[str] = set()
         for path in sorted(self._directory.glob("*/bucket.json")):
             folder = path.parent / "objects"
@@ -141,7 +141,7 @@ def _moment(text: str | None) -> datetime | None:
 
 @contextmanager
 def _written_by_a_sandbox(path: Path) -> Iterator[None]:
-    """Turn whatever a record lacks, or has that it should not have, into a DataError."""
+    """Turn the exceptions that a malformed record causes into a DataError."""
     try:
         yield
     except (LookupError, TypeError, ValueError, AttributeError):

@@ -1,4 +1,4 @@
-"""The COS XML API: maps requests to operations, and adds what all replies have in common."""
+"""The COS XML API: maps requests to operations, and adds what all replies share."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class CosService:
             ("GET", ""): _route(objects.get, "GetObject", of=(*of_version, *_OF_RESPONSE)),
             ("HEAD", ""): _route(objects.get, "HeadObject", of=(*of_version, *_OF_RESPONSE)),
             ("PUT", ""): _route(self._uploads.put, "PutObject"),
-            # The source needs GetObject, which the handlers require.
+            # The source also needs GetObject, which the handler requires.
             ("PUT", copying.HEADER): _route(self._uploads.copy, "PutObject"),
             ("DELETE", ""): _route(delete_object, "DeleteObject", of=of_version),
             ("POST", "append"): _route(self._uploads.append, "AppendObject", of=("position",)),
@@ -201,7 +201,7 @@ class CosService:
     def _identify(
         self, request: WireRequest, bucket: Bucket, key: str, subresource: str
     ) -> Identity:
-        """Identify the signer, whom a read of what everybody may read does not need."""
+        """Identify the signer. A read that everybody may make does not need one."""
         if claim_in(request)[0] == "none" and not subresource and request.method in _READS:
             identity = anonymous(bucket.appid)
             if is_readable_by_all(Operation(request, bucket, key, identity)):
@@ -211,8 +211,8 @@ class CosService:
     def _cors_headers(
         self, request: WireRequest, host: CosHost | CosServiceHost
     ) -> Mapping[str, str]:
-        """Return what lets a page of another origin read the reply, an error too."""
-        is_preflight = request.method == "OPTIONS"  # whose headers depend on what it asks for
+        """Return the headers that let a page of another origin read the reply, even an error."""
+        is_preflight = request.method == "OPTIONS"  # its headers depend on what it requests
         if is_preflight or "origin" not in request.headers or not isinstance(host, CosHost):
             return {}
         bucket = self._store.find(host.bucket)
@@ -238,7 +238,7 @@ def _not_served(operations: Mapping[tuple[str, str], str]) -> dict[tuple[str, st
 
 
 def _require_known(request: WireRequest, parameters: frozenset[str]) -> None:
-    """Refuse a parameter or header that would be ignored: it may change what is meant."""
+    """Refuse a parameter or header that would be ignored: it may change the meaning."""
     require_served(request.headers)
     for name in request.query:
         if name not in parameters and name.lower() not in _OF_SIGNATURE:
@@ -263,7 +263,7 @@ def _require_text(request: WireRequest) -> None:
 
 
 async def _not_implemented(operation: Operation) -> Reply:
-    """Answer who has permission for an operation that the sandbox does not implement."""
+    """Refuse an operation that the sandbox does not implement, after permission was checked."""
     raise _method_not_allowed()
 
 

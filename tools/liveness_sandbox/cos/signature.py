@@ -83,7 +83,7 @@ class Identity:
 
 
 def anonymous(appid: str) -> Identity:
-    """Return who sends a request without a signature, and may do only what everybody may."""
+    """Return the sender of a request without a signature, who may do only what everybody may."""
     nobody = Principal(Credentials("", ""), appid, limits=(Permissions(()),))
     return Identity(nobody, "none", "")
 
@@ -130,7 +130,7 @@ class Authenticator:
             for each in candidates
         ):
             signed = candidates[-1]
-            # The strings that were signed here, as in COS, to show where the two sides differ.
+            # As COS does, report the strings signed here, to show where the two sides differ.
             raise _mismatch(
                 StringToSign=_string_to_sign(claim["q-sign-time"], signed), FormatString=signed
             )
@@ -165,7 +165,7 @@ class Authenticator:
 
 
 def _is_signed_for_s3(request: WireRequest) -> bool:
-    """Whether the signature is one of S3's, version 2 or 4, in the header or in a link."""
+    """Whether the signature is an S3 one, version 2 or 4, in the header or in a link."""
     in_header = request.headers.get("authorization", "").startswith(("AWS4-", "AWS "))
     return in_header or any(name in request.query for name in ("X-Amz-Signature", "AWSAccessKeyId"))
 

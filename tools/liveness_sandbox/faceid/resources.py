@@ -45,11 +45,11 @@ class ResourceBuckets:
         return self.bucket(region).put(key, body, content_type="image/jpeg", redirect=redirect)
 
     def download_url(self, region: str, key: str) -> str:
-        """Return a link to an object, which itself disappears by the sandbox's clock."""
+        """Return a link to an object; the object itself expires by the sandbox's clock."""
         return self._presigned_url(self._credentials, "GET", region, key)
 
     def upload_url(self, region: str, key: str) -> str:
-        """Return a link to upload a resource with, which ends by the sandbox's clock."""
+        """Return a link to upload a resource with; it expires by the sandbox's clock."""
         keys = self._keys.issue_for_link(VENDOR_APPID, LIFETIME.total_seconds())
         return self._presigned_url(keys, "PUT", region, key)
 

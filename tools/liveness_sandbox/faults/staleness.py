@@ -23,8 +23,8 @@ class Change(NamedTuple):
 class StaleViews(ConsistencyModel):
     """Show the earlier states that the active faults ask for.
 
-    They are known from the changes that were made while a fault was active. A request counts as a
-    hit only if it sees a difference.
+    They are derived from the changes made while such a fault was active. A request counts as a hit
+    only if it sees a difference.
     """
 
     def __init__(self, faults: Faults, clock: Clock) -> None:

@@ -25,7 +25,7 @@ from typing import Any
 Handler = Callable[[Any, dict[str, Any]], Any]
 
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_TRUNC
-# The audit events of changes to the file system; the first arguments of each are this many paths.
+# Audit events of file-system changes, with how many of their first arguments are paths.
 _CHANGES = {
     "os.chmod": 1,
     "os.chown": 1,

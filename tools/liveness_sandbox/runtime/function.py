@@ -81,7 +81,7 @@ class Function:
             self._schedule_timer(trigger)
 
     def remove_trigger(self, trigger: Trigger) -> None:
-        """Remove a trigger. The events that it has sent already are still handled."""
+        """Remove a trigger. Events that it has already sent are still handled."""
         with self._changed:
             self.triggers = tuple(each for each in self.triggers if each is not trigger)
 

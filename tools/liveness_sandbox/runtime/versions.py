@@ -1,7 +1,7 @@
 """The versions of one function, and the aliases that route events to them (583/43731, 583/36149).
 
-$LATEST is the version that can be changed. A change takes a while, during which events are still
-handled by what was there before.
+$LATEST is the version that can be changed. A change takes a while; until it is complete, the
+previous state still handles events.
 """
 
 from __future__ import annotations
@@ -122,13 +122,13 @@ class Versions:
             raise NotAtRest(status)
 
     def settle(self, seconds: float) -> None:
-        """Let $LATEST be in creation for this long; then it works, or has failed."""
+        """Keep $LATEST in creation for this long; after that it works, or has failed."""
         with self._lock:
             self._statuses[LATEST] = ("Creating", "")
         self._later(seconds, self._created)
 
     def change(self, deployment: Deployment, seconds: float) -> None:
-        """Replace $LATEST after this long, unless it turns out that its code cannot start.
+        """Replace $LATEST after this long, unless the new code cannot start.
 
         Raise NotAtRest.
         """
@@ -139,7 +139,7 @@ class Versions:
         self._later(seconds, self._changed)
 
     def publish(self, description: str, seconds: float) -> Revision:
-        """Publish $LATEST as a new version, which cannot be changed any more. Raise NotAtRest."""
+        """Publish $LATEST as a new version, which cannot be changed. Raise NotAtRest."""
         with self._lock:
             self.require_rest()
             self._last_number += 1
@@ -210,7 +210,7 @@ class Versions:
 
     def _retire(self, revision: Revision) -> None:
         self._retired.append(revision.runner)
-        # Stopping a process takes a moment, for which nobody has to wait.
+        # Stopping a process takes a moment; do not make anybody wait for it.
         threading.Thread(target=revision.runner.retire, daemon=True).start()
 
     def _later(self, seconds: float, call: Callable[[], None]) -> None:

@@ -199,7 +199,7 @@ class FunctionActions:
 
 
 def _passing_role(params: Params) -> Mapping[str, str]:
-    """Who gives a function a role must be allowed to pass that role on (583/47933)."""
+    """A caller that gives a function a role must be allowed to pass that role (583/47933)."""
     role = params.get("Role")
     return {"cam:PassRole": role_resource(str(role))} if role else {}
 

@@ -1,4 +1,4 @@
-"""Invocations through the API, and what became of them."""
+"""Invocations through the API, and their outcomes."""
 
 from __future__ import annotations
 

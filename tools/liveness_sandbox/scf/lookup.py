@@ -1,4 +1,4 @@
-"""What all groups of SCF's actions have in common: how they name and find a function."""
+"""What all groups of SCF's actions share: how they name and find a function."""
 
 from __future__ import annotations
 

@@ -26,8 +26,8 @@ _MIN_MEMORY_MB, _MEMORY_STEP_MB, _MAX_MEMORY_MB = 64, 128, 3072
 _DEFAULT_SECONDS, _MAX_SECONDS = 3, 900
 _MIN_INIT_SECONDS, _MAX_INIT_SECONDS = 3, 300
 _DEFAULTS = DeployOptions(handler="", runtime="", timeout_seconds=_DEFAULT_SECONDS, role="")
-# Further parameters, and the values that ask for nothing. Others would need what the sandbox does
-# not have.
+# Further parameters, with the values that request nothing special. Other values would need features
+# that the sandbox does not have.
 _NEUTRAL: Mapping[str, tuple[Any, ...]] = {
     "Type": ("Event",),
     "InstallDependency": ("FALSE",),
@@ -66,7 +66,7 @@ def require_name(name: str) -> None:
 
 
 def require_played(params: Params) -> None:
-    """Refuse what asks for something that the sandbox does not have."""
+    """Refuse parameters that request something the sandbox does not have."""
     for name, value in params.items():
         if name not in _PLAYED and value not in _NEUTRAL.get(name, ()):
             raise ApiError("UnsupportedOperation", f"The sandbox does not implement {name}.")

@@ -1,4 +1,4 @@
-"""What is set for a function beside its configuration: its quota, and how events are retried."""
+"""Settings of a function outside its configuration: its quota, and how events are retried."""
 
 from __future__ import annotations
 

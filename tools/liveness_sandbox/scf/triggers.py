@@ -200,7 +200,7 @@ def _kind(trigger: Trigger) -> str:
 
 
 def _is_same(one: Trigger, other: Trigger) -> bool:
-    """Timers have a name, whatever their qualifier is."""
+    """Timers are identified by name alone, whatever their qualifier is."""
     if isinstance(one, TimerTrigger) and isinstance(other, TimerTrigger):
         return one.name == other.name
     return one.identity == other.identity

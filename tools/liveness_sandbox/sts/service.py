@@ -66,7 +66,7 @@ class StsService(ActionService):
         return self._issued(self._issuer.issue_temporary(APPID, seconds, caller, limits), seconds)
 
     def _assume_role(self, params: Params, principal: Principal) -> Mapping[str, Any]:
-        """Issue a role's keys to who its trust policy names; a policy narrows them further."""
+        """Issue a role's keys to a caller that the role trusts; a policy restricts them further."""
         if given := [name for name in _NOT_IMPLEMENTED if name in params]:
             raise ApiError("UnsupportedOperation", f"The sandbox does not implement {given[0]}.")
         if not _SESSION_NAME.fullmatch(params["RoleSessionName"]):

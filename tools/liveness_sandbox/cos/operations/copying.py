@@ -55,7 +55,7 @@ class CopySources:
 
 
 def source_range(operation: Operation, stored: StoredObject) -> BlobSlice:
-    """Parse `bytes=first-last`; both are required. The SDK sends an empty header for the whole."""
+    """Parse `bytes=first-last`; both are required. The SDK sends an empty header for no range."""
     header = operation.request.headers.get(f"{HEADER}-range")
     if not header:
         return stored.blob.as_slice()

@@ -65,7 +65,7 @@ def preflight(bucket: Bucket, request: WireRequest) -> Reply:
 
 
 def headers_for_page(bucket: Bucket, request: WireRequest) -> Mapping[str, str]:
-    """Return the headers by the first rule for the origin and method, or none."""
+    """Return the headers of the first rule that permits the origin and method, or none."""
     origin = request.headers["origin"]
     for rule in _rules(bucket.cors):
         if rule.permits(origin, request.method):
@@ -121,7 +121,7 @@ def _texts(rule: ElementTree.Element, name: str) -> list[str]:
 
 
 def _matches(patterns: Sequence[str], value: str) -> bool:
-    """Match in any case, as hosts and names of headers do."""
+    """Match case-insensitively, as hosts and header names do."""
     return any(wildcard(pattern.lower()).fullmatch(value.lower()) for pattern in patterns)
 
 

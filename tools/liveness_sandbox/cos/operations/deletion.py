@@ -39,7 +39,7 @@ async def delete_object(operation: Operation) -> Reply:
 
 
 async def delete_objects(operation: Operation) -> Reply:
-    """Delete several objects. Permission is needed, and may be missing, for each of them."""
+    """Delete several objects. Permission is checked for each of them."""
     if "content-md5" not in operation.request.headers:
         raise CosError(400, "InvalidRequest", "Content-MD5 is required")
     tree = await request_body.read(operation.request, "Delete")
@@ -63,7 +63,7 @@ async def delete_objects(operation: Operation) -> Reply:
 
 
 def _delete(bucket: Bucket, key: str, version_id: str | None) -> Deletion:
-    """Delete an object. That also succeeds if there is none, unless the request names a version."""
+    """Delete an object. This also succeeds if there is none, unless the request names a version."""
     if version_id is not None:
         find(bucket, key, version_id)
         bucket.delete(key)

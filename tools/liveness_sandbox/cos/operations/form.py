@@ -31,7 +31,7 @@ async def read(request: WireRequest, blobs: BlobStore) -> PostedForm:
         raise CosError(405, "MethodNotAllowed", "A POST on a bucket must be a form")
     try:
         return await _read_parts(request, blobs)
-    except (ValueError, AssertionError):  # of the parser: no boundary, no UTF-8, no form at all
+    except (ValueError, AssertionError):  # the parser's: no boundary, no UTF-8, not a form
         raise _malformed_form() from None
 
 
@@ -54,13 +54,13 @@ async def _read_parts(request: WireRequest, blobs: BlobStore) -> PostedForm:
 
 @dataclass(frozen=True)
 class Policy:
-    """What a form signs: the text, and the conditions that it must meet (436/14690)."""
+    """The policy that a form signs: its text, and the conditions for the form (436/14690)."""
 
     raw: bytes
     conditions: list[Any]
 
     def require_met(self, form: PostedForm, bucket: str) -> None:
-        """Raise CosError unless the form is as its policy says."""
+        """Raise CosError unless the form meets the conditions."""
         # The policy calls the period q-sign-time, the form q-key-time.
         period = form.fields.get("q-key-time", "")
         known = {**form.fields, "key": form.key, "bucket": bucket, "q-sign-time": period}

@@ -25,7 +25,7 @@ async def list_objects(operation: Operation) -> Reply:
 
 
 async def list_versions(operation: Operation) -> Reply:
-    """GET Bucket Object versions (436/31551), of which the sandbox keeps the current ones."""
+    """GET Bucket Object versions (436/31551). The sandbox keeps only current versions."""
     query = operation.request.query
     id_marker = element("VersionIdMarker", query.get("version-id-marker", ""))
     body = _listing(
@@ -106,7 +106,7 @@ def count(
     minimum: int = 0,
     default: int | None = None,
 ) -> int:
-    """Return a number in the query, which is `default` if absent, or else the maximum."""
+    """Return a number from the query. If it is absent: `default`, or else the maximum."""
     number = whole_number(query.get(name) or str(maximum if default is None else default))
     if number is None or number < minimum or (maximum is not None and number > maximum):
         raise CosError(400, "InvalidArgument", f"{name} is out of range")

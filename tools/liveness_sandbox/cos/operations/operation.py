@@ -22,7 +22,7 @@ class Operation:
     identity: Identity
 
     def stored(self) -> StoredObject:
-        """Return the requested object, of whose versions the sandbox keeps only the current one."""
+        """Return the requested object. The sandbox keeps only its current version."""
         is_head = self.request.method == "HEAD"
         return find(self.bucket, self.key, self.request.query.get("versionId"), head=is_head)
 
