@@ -1,4 +1,4 @@
-"""The checkout of the repository that the command works on: its code and its sample pair."""
+"""The checkout that the command works on: its code and its sample pair."""
 
 from __future__ import annotations
 

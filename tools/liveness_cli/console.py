@@ -20,10 +20,10 @@ from .terminal import echo, echo_styled
 from .text import printable
 
 T = TypeVar("T")
-# Called after every step: what is being done, how much of it is done, and the total if known.
+# Called after every step with the activity, how much of it is done, and the total if known.
 ProgressCallback = Callable[[str, int, int | None], None]
 
-# The width where standard output is not a terminal.
+# The width if standard output is not a terminal.
 _WIDTH = 100
 _MAX_ROWS = 20
 _LABEL_WIDTH = 12

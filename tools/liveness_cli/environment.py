@@ -37,7 +37,7 @@ _FUNCTION_NAME = "liveness"
 _FUNCTION_VERSION = "operator"
 # The platform does not end this process, unlike an invocation.
 _TIME_LIMIT_SECONDS = 24 * 3600.0
-# The names that the platform gives the credentials, and the names that the vendor's tools use.
+# The names of the credentials on the platform, and the names that the vendor's tools use.
 _PLATFORM_NAMES = (
     "TENCENTCLOUD_SECRETID",
     "TENCENTCLOUD_SECRETKEY",
@@ -109,7 +109,7 @@ class Target(NamedTuple):
         return self._with_retries(ReadOnlyStore(self.clients.store))
 
     def context(self, *, dry_run: bool) -> Context:
-        """Make what an invocation works with; with `dry_run` its writes are discarded."""
+        """Make the context of an invocation; with `dry_run` its writes are discarded."""
         store = self.clients.store
         return Context(
             settings=self.settings,
@@ -132,7 +132,7 @@ class Target(NamedTuple):
 def load_target(environ: Mapping[str, str] = os.environ, *, announce: bool = True) -> Target:
     """Read the target from the environment, without making a request.
 
-    With `announce`, says on standard error which bucket it is, and whether the sandbox has it.
+    With `announce`, prints to standard error which bucket it is, and whether the sandbox has it.
 
     Raises InvalidUsage that reports every missing or invalid variable at once.
     """
@@ -161,7 +161,7 @@ def load_target(environ: Mapping[str, str] = os.environ, *, announce: bool = Tru
 
 
 def _unread_file(environ: Mapping[str, str]) -> list[str]:
-    """Say how a .env that only a deployment reads is made available to every command."""
+    """Say how to make .env, which only a deployment reads, available to every command."""
     file = ROOT / ".env"
     if environ.get("LIVENESS_BUCKET") or not file.is_file():
         return []
@@ -178,9 +178,9 @@ def place_of(settings: Settings, environ: Mapping[str, str]) -> str:
 
 
 def spelling_conflicts(environ: Mapping[str, str]) -> list[str]:
-    """Return, as sentences without values, which variables are set in both spellings and differ.
+    """Return, as sentences without values, which variables differ between the two spellings.
 
-    Which of two keys is meant, nobody can know; the other may belong to another account.
+    Nothing shows which of two keys is meant; the other one may belong to another account.
     """
     return [
         f"{name} and {tool_name} are two spellings of one variable, and their values differ: unset "
@@ -193,9 +193,9 @@ def spelling_conflicts(environ: Mapping[str, str]) -> list[str]:
 
 
 def with_platform_names(environ: Mapping[str, str]) -> dict[str, str]:
-    """Give credentials that have the tools' names the platform's names.
+    """Return the environment with the credentials under the platform's names.
 
-    Key and token are always taken from the same set of names: a token fits its own key only. If
+    Key and token always come from the same set of names, because a token fits only its own key. If
     both sets have a key, it must be the same one (`spelling_conflicts`), and so is its token.
     """
     renamed = dict(environ)

@@ -1,7 +1,7 @@
-"""Errors of a command, and how those of the function and of the services are worded.
+"""Errors of a command, and the wording of errors of the function and of the services.
 
-A message names whose key, policy, clock, network or deployment is meant: the person's who runs the
-command, unless it says that it is the function's.
+The key, policy, clock, network or deployment in a message is that of the person who runs the
+command, unless the message says that it is the function's.
 """
 
 from __future__ import annotations
@@ -56,9 +56,9 @@ _MEANINGS = {
     "ResourceNotFound.FunctionName": _DEPLOYMENT,
     "UnsupportedRegion": _REGION,
 }
-# What the standard library's client, for COS, and those of the SDKs raise if no reply came at all.
-# A bare OSError is a host or network that is not reachable, or a proxy that refused the tunnel; a
-# ValueError a proxy's URL that cannot be used; a FileNotFoundError a file of certificates.
+# Exceptions of the standard library's client, for COS, and of the SDKs' if no reply came at all.
+# OSError: an unreachable host or network, or a proxy that refused the tunnel; ValueError: a proxy
+# URL that cannot be used; FileNotFoundError: a missing file of certificates.
 _NO_CONNECTION = re.compile(
     r"\b(Connection(Refused|Reset|Aborted)?Error|BrokenPipeError|RemoteDisconnected|TimeoutError"
     r"|OSError|FileNotFoundError|PermissionError|ValueError|InvalidSchema|InvalidProxyURL|gaierror|SSL\w*Error|ConnectTimeout|ConnectTimeoutError|NewConnectionError"
@@ -79,12 +79,12 @@ def meaning_of_code(code: str) -> str:
 
 
 def meaning_of_exception(kind: str) -> str:
-    """Return what it means that a library raised an exception of this kind; empty if unknown."""
+    """Return what an exception of this kind from a library means; empty if unknown."""
     return _NETWORK if _NO_CONNECTION.search(kind) else ""
 
 
 def reason_of_error(error: LivenessError) -> str:
-    """Return what was wrong. The function's errors speak of its own key; here it is a person's."""
+    """Return what was wrong. The function's errors mean its own key; here it is a person's."""
     text = str(error)
     if isinstance(error, (StoreUnavailableError, PairsNotFinishedError)):
         meaning = meaning_of_exception(text)
@@ -93,5 +93,5 @@ def reason_of_error(error: LivenessError) -> str:
     if not is_refusal:
         return text
     code = lead.rpartition(" ")[2]
-    # A HEAD is refused without a code.
+    # The refusal of a HEAD has no code.
     return f"{lead}: {meaning_of_code('status 403' if code == '403' else code) or _OF_PERSON}"

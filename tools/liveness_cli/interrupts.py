@@ -1,4 +1,4 @@
-"""Make Ctrl-C and SIGTERM end a command as an error does: what it started is stopped."""
+"""Make Ctrl-C and SIGTERM end a command as an error does, so that it stops what it started."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def interruptible(message: str = _STOPPED) -> Iterator[None]:
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    # Stopping takes a moment, and an impatient second Ctrl-C must not break it off halfway. (Not
-    # SIG_IGN, with which Python complains about a signal that arrived just before.)
+    # Stopping takes a moment, and an impatient second Ctrl-C must not interrupt it. (Not SIG_IGN:
+    # with it Python complains about a signal that arrived just before.)
     for signal_number in _SIGNALS:
         signal.signal(signal_number, lambda *_: None)
     raise KeyboardInterrupt

@@ -20,7 +20,7 @@ from .errors import InvalidUsage, reason_of_error
 from .local_cloud import FUNCTION, local_cloud
 from .terminal import echo
 
-# With any of these the environment is meant to name a target: a running sandbox, or the real cloud.
+# Any of these means that the environment names a target: a running sandbox, or the real cloud.
 _TARGET_VARIABLES = (
     "LIVENESS_BUCKET",
     "LIVENESS_RESULT_BUCKET",
@@ -132,9 +132,9 @@ def _invoke_in_sandbox(event: Any, with_sample: bool) -> Any:
 
 
 def _inputs(settings: Settings, event: Any, pair: Sample) -> dict[str, bytes]:
-    """Return the sample files by the keys that they get, for every pair id in the event.
+    """Return the sample files by key, for every pair id in the event.
 
-    Each pair gets a package of its own, since one is judged for one pair only.
+    Each pair gets a package of its own, because a package is judged for one pair only.
     """
     try:
         pair_ids = read_event(settings, event).pair_ids

@@ -43,7 +43,7 @@ class LocalCloud(NamedTuple):
 
 
 def function_environment(bucket: str) -> dict[str, str]:
-    """Take from our own environment the settings that make sense in a sandbox."""
+    """Return the settings of our own environment that make sense in a sandbox."""
     inherited = {
         name: value
         for name, value in os.environ.items()

@@ -1,4 +1,4 @@
-"""Print the course of `liveness run`, and explain why it got no result."""
+"""Print the progress of `liveness run`, and explain why there is no result."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _outcome(invocation: Invocation) -> str:
 
 
 def _failures(invocation: Invocation) -> list[str]:
-    """Return the reasons of its failed pairs from its log: one that is parked is not raised."""
+    """Return the reasons of failed pairs from the log: a parked pair raises no error."""
     lines = (_fields(line) for line in invocation.logs)
     return [str(line.get(_REASON)) for line in lines if line.get("event") == "pair.failed"]
 

@@ -69,7 +69,7 @@ def run(live: Path | None, reference: Path | None, pair_id: str) -> None:
 
 
 def _is_scenario(package: Path) -> bool:
-    """Whether the package says itself what the sandbox answers, see `liveness sandbox --help`."""
+    """Whether the package scripts the sandbox's answer, see `liveness sandbox --help`."""
     try:
         return bool(json.loads(package.read_bytes())["sandbox"])
     except (ValueError, RecursionError, LookupError, TypeError):
@@ -77,7 +77,7 @@ def _is_scenario(package: Path) -> bool:
 
 
 def _require_valid_scenario(package: Path) -> None:
-    """The sandbox would refuse it as the face API refuses a request, without saying why."""
+    """Explain what is wrong with a script: the sandbox would refuse it without a reason."""
     from liveness_sandbox.faceid.scenario import InvalidScenario, parse_face_scenario
 
     try:

@@ -278,7 +278,7 @@ def _watching(
 
 
 def _identities(environment: dict[str, str], region: str, *, required: bool) -> Identities:
-    """Make the roles for these settings; with settings that no function could have, none."""
+    """Make the roles for these settings, or none if no function could have these settings."""
     try:
         settings = function_settings(environment, region)
     except click.ClickException:

@@ -1,6 +1,6 @@
-"""What happens in a sandbox while it works: uploads, wake-ups, verdicts, refusals and faults.
+"""What happens in a running sandbox: uploads, wake-ups, verdicts, refusals and faults.
 
-Lines on standard error; where that is a terminal, a view that keeps counts and the last lines.
+Lines on standard error; if that is a terminal, a view with counts and the last lines.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ Print = Callable[[str], None]
 
 
 class Activity:
-    """Collects what is new in a sandbox; `counts` has how often each kind happened."""
+    """Collects what is new in a sandbox; `counts` says how often each kind happened."""
 
     def __init__(self, sandbox: Sandbox, input_prefix: str, *, log: bool) -> None:
         self._sandbox = sandbox
@@ -62,7 +62,7 @@ class Activity:
         for index in range(self._requests, len(requests)):
             request = requests[index]
             if request.ended is None:
-                break  # it is looked at again, once it has a status
+                break  # look again once it has a status
             self._requests = index + 1
             kind, text = self._of_request(request)
             if kind:
@@ -70,7 +70,7 @@ class Activity:
                 yield _line(kind, text)
 
     def _of_request(self, request: RequestRecord) -> tuple[str, str]:
-        """Return kind and text; both are empty if people need not see it."""
+        """Return kind and text; both are empty if it is not shown."""
         what = request.action or f"{request.method} {request.key or request.bucket}"
         if request.status in _REFUSED:
             return "refused", f"{what}: {request.status} {request.error_code}".rstrip()
@@ -85,7 +85,7 @@ class Activity:
         self.counts["woken"] += 1
         for status in _statuses(invocation):
             self.counts[status] += 1
-        if outcomes:  # a timer that found nothing to do is counted only
+        if outcomes:  # a timer that found nothing to do is only counted
             yield _line("woken", f"{_cause(invocation.event)}: {'; '.join(outcomes)} ({took})")
         if self._log:
             yield from (_line("log", line) for line in invocation.logs)

@@ -1,4 +1,4 @@
-"""A command, or a shell, that has the environment of a sandbox and nothing of another cloud."""
+"""Run a command, or a shell, with the environment of a sandbox and of no other cloud."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import click
 from .terminal import echo
 
 _PROMPT = "(sandbox) "
-_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as shells have it
+_NOT_FOUND, _NOT_EXECUTABLE = 127, 126  # as in shells
 
 
 def run_inside(command: Sequence[str], variables: Mapping[str, str]) -> int:
-    """Run a command with these variables of a sandbox; return its exit status, as a shell has it.
+    """Run a command with these variables of a sandbox; return its exit status, as in a shell.
 
     SIGINT reaches it from the terminal; SIGTERM is passed on. Call this in the main thread.
     """
@@ -45,7 +45,7 @@ def run_inside(command: Sequence[str], variables: Mapping[str, str]) -> int:
 
 
 def run_shell(variables: Mapping[str, str]) -> int:
-    """Run the user's shell, whose prompt says that it is in the sandbox, until it is left."""
+    """Run the user's shell until it exits; its prompt says that it is in the sandbox."""
     if not os.isatty(0):
         raise click.UsageError("--shell needs a terminal; give a command instead, after --")
     shell = os.environ.get("SHELL") or "/bin/sh"
@@ -58,8 +58,8 @@ def run_shell(variables: Mapping[str, str]) -> int:
 def environment_inside(environ: Mapping[str, str], variables: Mapping[str, str]) -> dict[str, str]:
     """Return an environment that leads to the sandbox and to no other cloud.
 
-    Keys, settings and proxies that were set before are gone. So is ~/.netrc, whose passwords the
-    HTTP library of the SDKs would send instead of a signature. `liveness` is found on the path.
+    It has no keys, settings or proxies that were set before, and no ~/.netrc, whose passwords the
+    HTTP library of the SDKs would send instead of a signature. `liveness` is on the path.
     """
     kept = {
         name: text
@@ -74,7 +74,7 @@ def environment_inside(environ: Mapping[str, str], variables: Mapping[str, str])
 def shell_start(
     shell: str, variables: Mapping[str, str], folder: Path
 ) -> tuple[list[str], dict[str, str]]:
-    """Return the command that starts a shell, and variables for it; `folder` is for its files.
+    """Return the command that starts a shell, and its variables; `folder` is for its files.
 
     The user's own configuration is read first, so that it cannot lead out of the sandbox again.
     """

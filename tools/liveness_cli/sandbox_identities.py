@@ -28,7 +28,7 @@ _LOOPBACK = ("127.0.0.1", "localhost")
 
 
 def identity_of(role: str) -> str:
-    """Return the name that a role of `liveness policies` has in the sandbox."""
+    """Return the name of a role of `liveness policies` in the sandbox."""
     return policies.FUNCTION_ROLE if role == FUNCTION else role
 
 
@@ -41,7 +41,7 @@ def no_identities() -> Identities:
 def identities_for(settings: Settings) -> tuple[Identities, list[str]]:
     """Make the function's role, and a sub-account for each other role of `liveness policies`.
 
-    Also return, as sentences, which of them cannot have a policy with these settings.
+    Also return, as sentences, which roles cannot have a policy with these settings.
     """
     # Its HTTP server would slow every --help.
     from liveness_sandbox import Identities, RoleDocument
@@ -61,14 +61,14 @@ def identities_for(settings: Settings) -> tuple[Identities, list[str]]:
 
 def print_environment(variables: Mapping[str, str]) -> None:
     """Print the environment of a role, as commands of a shell."""
-    # A token of the role before it would not belong to these keys.
+    # The token of a previous role would not belong to these keys.
     echo(f"unset {' '.join(_TOKENS)}")
     for name, value in variables.items():
         echo(f"export {name}={shlex.quote(value)}")
 
 
 def environment_of(role: str, port: int) -> dict[str, str]:
-    """Return the environment of a role in a running sandbox, which `port` or http_proxy names."""
+    """Return the environment of a role in the running sandbox that `port` or http_proxy names."""
     import requests
 
     url = f"http://127.0.0.1:{port}" if port else os.environ.get("http_proxy", "")

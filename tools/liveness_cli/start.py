@@ -1,4 +1,4 @@
-"""Where the `liveness` command begins: importing the rest takes part of a second."""
+"""The entry point of the `liveness` command: importing the rest takes part of a second."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import sys
 
 
 def main() -> None:
-    """Run the command. Ctrl-C ends it in one sentence from the start."""
+    """Run the command. From the start, Ctrl-C ends it with one sentence."""
     try:
         from .main import main as command
     except KeyboardInterrupt:
         sys.stderr.write("Error: stopped before the end\n")
-        sys.exit(130)  # as `Interrupted`, whose import may be what was stopped
+        sys.exit(130)  # like `Interrupted`, whose import may have been interrupted
     command()

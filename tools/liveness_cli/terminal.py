@@ -1,7 +1,7 @@
-"""Everything that is printed goes through here: nothing a terminal would interpret gets out.
+"""Print all output, with everything escaped that a terminal would interpret.
 
-Keys, pair ids and what others logged may contain anything, escape sequences and characters that
-reorder a line included.
+Keys, pair ids and foreign logs may contain anything, including escape sequences and characters that
+reorder a line.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .interrupts import Interrupted
 from .text import printable_lines
 
 _OUTPUT_ERRORS = (errno.ENOSPC, errno.EIO, errno.EBADF, errno.EDQUOT)
-# The error that ended this process's standard output, unless its reader did.
+# The error that ended standard output, unless the reader closed it.
 _lost: list[OSError] = []
 
 
@@ -29,16 +29,16 @@ def echo(text: str, *, err: bool = False) -> None:
 
 
 def echo_styled(text: str, *, err: bool = False) -> None:
-    """Print lines that may contain colors, whose other texts must be printable already.
+    """Print lines that may contain colors; all other text must be printable already.
 
-    A terminal without Chinese shows question marks instead of failing.
+    If the terminal cannot show Chinese, it gets question marks, and nothing fails.
     """
     encoding = (sys.stderr if err else sys.stdout).encoding or "utf-8"
     try:
         click.echo(text.encode(encoding, "replace").decode(encoding), err=err)
     except OSError as error:
         if err:
-            _discard(2)  # there is no one to tell
+            _discard(2)  # nobody is left to be informed
         else:
             _give_up_output(error)
 
@@ -46,9 +46,9 @@ def echo_styled(text: str, *, err: bool = False) -> None:
 class Commands(click.Group):
     """A group of commands whose error messages are printable, whatever they quote.
 
-    What cannot be printed does not end the work: a command whose standard output is full finishes,
-    says so and exits with 1. With none at all, or one that nobody reads any more, it works in
-    silence. A question that nobody can answer is an error.
+    Output that cannot be printed does not end the work: a command whose standard output is full
+    finishes, says so and exits with 1. Without standard output, or if its reader has left, it works
+    silently. A question that nobody can answer is an error.
     """
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
@@ -59,7 +59,7 @@ class Commands(click.Group):
         except OSError as error:
             if error.errno not in _OUTPUT_ERRORS or error.filename is not None:
                 raise
-            _give_up_output(error, "standard output, or a file")  # which, it does not say
+            _give_up_output(error, "standard output, or a file")  # the error does not say which
             sys.exit(1)
         except SystemExit as end:
             if _lost and not end.code:
@@ -84,7 +84,7 @@ def _give_up_output(error: OSError, what: str = "standard output") -> None:
 
 
 def _discard(descriptor: int) -> None:
-    """Let everything that is printed from now on vanish."""
+    """Discard everything that is printed from now on."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
@@ -92,7 +92,7 @@ def _discard(descriptor: int) -> None:
 
 @contextmanager
 def _printable_errors() -> Iterator[None]:
-    """Make error messages printable; Ctrl-C is one, wherever it comes."""
+    """Make error messages printable, and turn Ctrl-C into one."""
     try:
         yield
     except KeyboardInterrupt:
@@ -110,7 +110,7 @@ def _printable_errors() -> Iterator[None]:
 
 
 def _hint(error: click.ClickException) -> str:
-    """Say how an argument is given that looks like an option, as a pair id may."""
+    """Say how to give an argument that looks like an option, as a pair id may."""
     if not isinstance(error, click.NoSuchOption) or error.ctx is None:
         return ""
     command = error.ctx.command

@@ -8,14 +8,14 @@ import time
 from liveness.logs import escape_unprintable
 
 _MAX_TEXT = 500
-_MAX_CLEANED = 4 * _MAX_TEXT  # cleaning takes time that grows faster than the text
+_MAX_CLEANED = 4 * _MAX_TEXT  # the time of cleaning grows faster than the text
 # The service may quote its input, and a pre-signed URL is a secret.
 _LINK = re.compile(r"\S*(://|q-sign|security-token)\S*", re.IGNORECASE)
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
 def redact(text: object) -> str:
-    """Remove links from a text that another program wrote, and cut it to a sane length."""
+    """Remove links from a text of another program, and cut it to a reasonable length."""
     if not isinstance(text, str):
         return ""
     if len(text) > _MAX_CLEANED:  # not within a word, which may be a link

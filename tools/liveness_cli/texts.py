@@ -1,4 +1,4 @@
-"""A text in the languages in which people read what `liveness` found."""
+"""A text in the languages of `liveness` reports."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ _CHUNK_BYTES = 1024 * 1024
 _NO_BUCKET = "NoSuchBucket"
 _WITHOUT_CODE = "without a code"
 _DENIED = ("AccessDenied", _WITHOUT_CODE)
-# By what a message calls it.
+# By the word for it in messages.
 _ACTIONS = {
     "upload": "name/cos:PutObject",
     "read": "name/cos:HeadObject",
@@ -37,7 +37,7 @@ _CREATE_ONLY = {"x-cos-forbid-overwrite": "true"}
 
 
 class KeyExists(Exception):
-    """A create-only upload met an object under its key; str() is the key."""
+    """A create-only upload found an object under its key; str() is the key."""
 
 
 class NotAllowed(click.ClickException):
@@ -45,7 +45,7 @@ class NotAllowed(click.ClickException):
 
 
 class BucketUnavailable(click.ClickException):
-    """COS did not answer, or not properly; the same request may succeed later."""
+    """COS did not answer properly, or at all; the same request may succeed later."""
 
 
 class BucketClient:
@@ -87,7 +87,7 @@ class BucketClient:
         self._session.close()
 
     def upload(self, path: Path, key: str) -> int:
-        """Upload a file, over what is there; returns its size in bytes. Raises NotAllowed."""
+        """Upload a file, replacing any existing one; returns its size. Raises NotAllowed."""
         try:
             with path.open("rb") as body:
                 self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
@@ -98,8 +98,7 @@ class BucketClient:
     def create(self, path: Path, key: str, md5: bytes, observe: Callable[[int], None]) -> str:
         """Upload a file under a key that is free; COS compares its MD5 and returns the ETag.
 
-        `observe` is called with the number of bytes that were read so far. Raises KeyExists,
-        NotAllowed.
+        `observe` is called with the number of bytes read so far. Raises KeyExists, NotAllowed.
         """
         try:
             with _ObservedFile(path, observe) as body:

@@ -13,7 +13,7 @@
     change          one request to the cloud, and what it sets
     retention       the changes of lifecycle rules
     examine       reads everything that doctor's checks need
-    facts         what was read, as values
+    facts         the facts that it read, as values
     checks        turns facts into findings; with check_triggers, check_role, check_lifecycle
     same_settings whether function and command work on the same objects
     findings      the result of one check

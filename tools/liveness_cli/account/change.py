@@ -36,7 +36,7 @@ class Change(NamedTuple):
     settings: Sequence[Setting]
     apply: Callable[[], None]
     other_rules: int = 0
-    """How many lifecycle rules of other owners it puts back unchanged."""
+    """How many foreign lifecycle rules it puts back unchanged."""
 
     @property
     def is_needed(self) -> bool:

@@ -1,4 +1,4 @@
-"""Check that an instance has CPU enough for the rate. Pure."""
+"""Check that an instance has enough CPU for the rate. Pure."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from liveness.keys import drain_shards
 from .facts import Facts, Unavailable
 from .findings import Finding, failed, passed, skipped
 
-# SCF documents that CPU grows with memory (583/9207) and not how. Assumed is what other platforms
-# publish; `cpu_share` in the function's log is what an instance really has.
+# SCF documents that CPU grows with memory (583/9207), but not how. This is the figure that other
+# platforms publish; `cpu_share` in the function's log is what an instance really has.
 _MB_PER_CORE = 1769
-# Of a core that is slower than the one measured: a drained pair took 13 ms there (make bench).
+# On a slower core than the one measured, on which a drained pair took 13 ms (make bench).
 _CPU_SECONDS_PER_PAIR = 0.02
-# What memorySize may be a multiple of (583/11637).
+# memorySize must be a multiple of this (583/11637).
 _MEMORY_STEP_MB = 128
 
 
 def check_cpu(facts: Facts) -> Finding:
     deployed, settings = facts.deployed, facts.settings
-    # Above what one drainer keeps, several share the rate.
+    # Above the rate that one drainer can keep up, several share it.
     rate = settings.rate_limit / drain_shards(settings)
     if isinstance(deployed, Unavailable):
         return skipped("cpu", deployed)

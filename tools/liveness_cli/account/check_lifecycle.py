@@ -14,7 +14,7 @@ from .findings import Finding, failed, passed, skipped
 from .lifecycle import CLAIMS_DAYS, ManagedRule, Rule
 
 MakeRule = Callable[[Settings], ManagedRule]
-# What the ledger keeps for as long as reconcile looks back, and what for.
+# Parts of the ledger that must be kept as long as reconcile looks back, and their purpose.
 _KEPT_TO: Mapping[str, tuple[MakeRule, str]] = {
     "claims": (lifecycle.claims_rule, "prevent pairs from being paid for again"),
     "submissions": (lifecycle.submissions_rule, "count the contents of a pair"),

@@ -107,7 +107,7 @@ def _trusts_platform(statement: dict[str, Any]) -> bool:
 
 
 def _other_principals(statement: dict[str, Any]) -> Iterator[str]:
-    """Name everybody else whom a statement allows anything."""
+    """Name every other principal that a statement allows anything."""
     if statement["effect"] == "allow":
         for kind, names in statement["principal"].items():
             for name in map(str, as_list(names)):
@@ -125,7 +125,7 @@ def _needed(settings: Settings) -> Iterator[Request]:
 
 
 def _harmful(settings: Settings) -> Iterator[Request]:
-    """Yield the requests that would do most harm."""
+    """Yield the requests that would do the most harm."""
 
     def object_request(action: str, bucket: str, name: str, **headers: str) -> Request:
         context = {f"cos:{header.replace('_', '-')}": value for header, value in headers.items()}

@@ -91,7 +91,7 @@ def _problem(settings: Settings, triggers: Sequence[Trigger]) -> str | None:
 
 
 def _own_writes(settings: Settings, triggers: Sequence[Trigger]) -> Finding:
-    """Check that no object that the function writes triggers it, which would never end."""
+    """Check that no object that the function writes triggers it: that would be an endless loop."""
     for bucket, key in _written_keys(settings):
         for trigger in triggers:
             if any(_fires(trigger, bucket, key, event) for event in UPLOAD_EVENTS):

@@ -141,7 +141,7 @@ def _function(facts: Facts) -> Finding:
 
 
 def _traffic(facts: Facts) -> Finding:
-    """Say which version the triggers call, which is the one that is looked at."""
+    """Say which version the triggers call: the checks are about that one."""
     called = facts.called
     if isinstance(called, Unavailable):
         return skipped("traffic", called)

@@ -41,7 +41,7 @@ class _NumberOrWord(click.ParamType[int | str]):
         return number
 
 
-# Distinct from a failed check, 1, and from wrong usage, 2.
+# Distinct from 1, a failed check, and 2, invalid usage.
 _NOT_CHECKED = 3
 _DAYS = _NumberOrWord("DAYS", "never", 1, 3650)
 

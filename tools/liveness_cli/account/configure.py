@@ -81,7 +81,7 @@ def _reserve(installation: Installation, request: ConfigureRequest) -> Change:
     after = None if request.reserved_mb == "none" else request.reserved_mb
     before, is_known = None, False
     if request.is_stop:
-        # An emergency must not fail because the value before cannot be read.
+        # An emergency stop must not fail because the previous value cannot be read.
         with suppress(AccountError):
             before, is_known = installation.function.get_reserved_mb(), True
     else:

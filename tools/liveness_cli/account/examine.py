@@ -90,11 +90,11 @@ def _deployed(
 def _called(
     alias: Alias | Unavailable | None, triggers: Sequence[Trigger] | Unavailable
 ) -> Called | Unavailable | None:
-    """Find out which version is to be looked at. Pure."""
+    """Determine which version the checks are about. Pure."""
     if not isinstance(alias, Alias):
         return alias
     listed = [] if isinstance(triggers, Unavailable) else triggers
-    # The checks of triggers report those that call a version by its number.
+    # The trigger checks report triggers that call a version by its number.
     qualifiers = {each.qualifier for each in listed if each.is_enabled} & {LATEST, TRAFFIC}
     if qualifiers == {LATEST}:
         return Called([LATEST], LATEST, [])
@@ -145,13 +145,13 @@ class _Reply(NamedTuple):
     is_of_cos: bool
     date: str
     at: float
-    """When, by this machine's clock: seconds since 1970."""
+    """The time of the reply by this machine's clock: seconds since 1970."""
 
 
 def _as_stranger(
     installation: Installation, bucket: str, session: requests.Session
 ) -> _Reply | Unavailable:
-    """HEAD a bucket without a signature, which is refused, but not because of the clock."""
+    """HEAD a bucket without a signature, so that a wrong clock cannot cause a refusal."""
     settings = installation.settings
     url = f"{settings.endpoint_scheme}://{bucket}.cos.{settings.region}.myqcloud.com/"
     sent_at = time.time()
@@ -164,7 +164,7 @@ def _as_stranger(
 
 
 def _is_public(reply: _Reply | Unavailable) -> bool | Unavailable:
-    """Whether everybody may list the bucket, be it by its ACL or by its policy."""
+    """Whether everybody may list the bucket, by its ACL or its policy."""
     if isinstance(reply, Unavailable):
         return reply
     if not reply.is_of_cos or (reply.status >= 300 and reply.status not in (403, 404)):
@@ -183,7 +183,7 @@ def _clock_ahead(reply: _Reply | Unavailable) -> float | Unavailable:
 
 
 def _link_status(installation: Installation, session: requests.Session) -> int | Unavailable:
-    """Try a pre-signed URL with a key that no object has: nobody's package is read."""
+    """Try a pre-signed URL of a key that no object has, so that nobody's package is read."""
     settings, store = installation.settings, installation.store
     key = control_key(settings)
     try:

@@ -1,4 +1,4 @@
-"""What was read of an installation, as values: the facts that doctor's checks work with."""
+"""The facts about an installation that doctor's checks work with, as values."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ class Called(NamedTuple):
     version: str
     """The version that the checks are about."""
     others: Sequence[str]
-    """Further versions that get a part of the traffic."""
+    """Further versions that get part of the traffic."""
 
 
 class Facts(NamedTuple):
-    """The facts; None is for a thing that is known not to exist."""
+    """The facts; None stands for a thing that is known not to exist."""
 
     settings: Settings
     function_name: str
     called: Called | Unavailable | None
     deployed: Configuration | Unavailable | None
-    """Of the version that is called."""
+    """The configuration of the version that is called."""
     triggers: Sequence[Trigger] | Unavailable
     reserved_mb: int | Unavailable | None
     retry_config: RetryConfig | Unavailable
@@ -44,15 +44,15 @@ class Facts(NamedTuple):
     buckets: Mapping[str, bool | Unavailable]
     """Whether each bucket exists in the region."""
     versioning: Mapping[str, str | Unavailable | None]
-    """Of each bucket; None if it was never enabled."""
+    """The versioning of each bucket; None if it was never enabled."""
     lifecycles: Mapping[str, Sequence[Rule] | Unavailable]
     clock_ahead_seconds: float | Unavailable
     """By how much this machine's clock is ahead of COS's."""
     are_public: Mapping[str, bool | Unavailable]
     """Whether everybody may list each bucket."""
     link_status: int | Unavailable
-    """What COS answers to a pre-signed URL alone, as the face API has it, of a key that no object
-    has: 404 if the URL is accepted."""
+    """The status of a GET with only a pre-signed URL, as the face API makes it, for a key that no
+    object has: 404 if COS accepts the URL."""
 
     @property
     def configure(self) -> str:

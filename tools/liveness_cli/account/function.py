@@ -14,8 +14,8 @@ from .errors import RequestRefused, parsing_reply
 # The same as in serverless.yml.
 DEFAULT_FUNCTION_NAME = "liveness"
 NAMESPACE = "default"
-# What can still be changed, and what traffic goes to: an alias that every function has, which
-# stands for $LATEST until `liveness deploy` or the console moves it to a version (583/36149).
+# The version that can still be changed, and the alias that traffic goes to. Every function has this
+# alias: it means $LATEST until `liveness deploy` or the console moves it to a version (583/36149).
 LATEST, TRAFFIC = "$LATEST", "$DEFAULT"
 NO_FUNCTION = "ResourceNotFound.Function"
 _PAGE_SIZE = 100
@@ -66,7 +66,7 @@ class RetryConfig(NamedTuple):
     """How the platform retries asynchronous events."""
 
     retries: int
-    """Of an event that failed."""
+    """How often an event that failed is retried."""
     max_event_age_seconds: int
 
 
@@ -89,7 +89,7 @@ class DeployedFunction:
     def __init__(
         self, api: Api, name: str, patient_api: Api | None = None, namespace: str = NAMESPACE
     ) -> None:
-        """`patient_api` waits for as long as an invocation may take."""
+        """`patient_api` waits as long as an invocation may take."""
         self._api = api
         self._patient_api = patient_api or api
         self._identity = {"FunctionName": name, "Namespace": namespace}
@@ -119,9 +119,9 @@ class DeployedFunction:
             raise
 
     def configuration(self, version: str | None = None) -> Configuration | None:
-        """Return how a version was deployed, or else the one that traffic goes to.
+        """Return how a version was deployed, by default the one that traffic goes to.
 
-        None if the function does not exist.
+        Return None if the function does not exist.
         """
         if version is None:
             alias = self.find_alias()

@@ -1,4 +1,4 @@
-"""What the environment names in the account, by the same variables as for the operator."""
+"""The part of the account that the environment names, with the operator's variables."""
 
 from __future__ import annotations
 

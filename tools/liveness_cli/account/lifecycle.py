@@ -22,9 +22,9 @@ from liveness.settings import Settings
 
 Rule = Mapping[str, Any]
 
-# The ledger is kept for as long as reconcile looks back.
+# The ledger is kept as long as reconcile looks back.
 CLAIMS_DAYS = int(LEDGER_KEPT_SECONDS // 86400)
-# Time slots are 10 s long, a best frame's URL is live for two hours, and neither is of use later.
+# A time slot lasts 10 s, and a best frame's URL two hours; neither is of use later.
 BRIEF_DAYS = 1
 # Objects in these storage classes must be restored before they can be read.
 _ARCHIVES = ("ARCHIVE", "DEEP_ARCHIVE")
@@ -63,7 +63,7 @@ def frame_urls_rule(settings: Settings) -> ManagedRule:
 
 
 def ledger_rules(settings: Settings) -> list[ManagedRule]:
-    """Return the rules of the ledger, which has none for markers."""
+    """Return the rules of the ledger. There is none for markers."""
     makers = (claims_rule, submissions_rule, packages_rule, drain_rule, frame_urls_rule)
     return [make_rule(settings) for make_rule in makers]
 
@@ -88,7 +88,7 @@ def find(rules: Sequence[Rule], name: str, prefix: str) -> Rule | None:
 
 
 def with_rule(rules: Sequence[Rule], managed: ManagedRule) -> list[Rule]:
-    """Return all rules, with the managed rule in the place of its former version."""
+    """Return all rules, with the managed rule in place of its previous version."""
     before = find(rules, managed.name, managed.prefix)
     updated = _rule(managed, _id(before) if before is not None else _free_id(rules, managed))
     if before is None:
@@ -112,7 +112,7 @@ def foreign_rules(rules: Sequence[Rule], managed: Sequence[ManagedRule]) -> list
 def days_of(rule: Rule | None) -> int | None:
     """Return after how many days a rule removes or archives objects; 0 if it gives a date.
 
-    None if it does neither, or is disabled.
+    Return None if it does neither, or is disabled.
     """
     if rule is None or rule.get("Status") != "Enabled":
         return None
@@ -133,12 +133,12 @@ def rules_affecting(rules: Sequence[Rule], prefix: str) -> list[tuple[int, Rule]
 
 
 def kept_days(rules: Sequence[Rule], prefix: str) -> int | None:
-    """Return how long every object under the prefix is kept at least; None: forever."""
+    """Return the least number of days that an object under the prefix is kept; None: forever."""
     return min((days for days, _ in rules_affecting(rules, prefix)), default=None)
 
 
 def removed_after(rules: Sequence[Rule], prefix: str) -> int | None:
-    """Return after how many days every object under the prefix is gone; None: some stay."""
+    """Return the number of days after which no object under the prefix is left; None: some stay."""
     return min(
         (
             days
@@ -170,7 +170,7 @@ def prefix_of(rule: Rule) -> str:
     """Return the prefix that a rule applies to; empty for a rule that applies to all keys."""
     filter_ = rule.get("Filter") or {}
     both = filter_.get("And") or {}
-    # An old form has the prefix in the rule itself.
+    # In an older form, the prefix is in the rule itself.
     return str(filter_.get("Prefix") or both.get("Prefix") or rule.get("Prefix") or "")
 
 

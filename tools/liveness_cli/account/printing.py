@@ -1,4 +1,4 @@
-"""Print what configure and doctor found, for people."""
+"""Print the results of configure and doctor for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `liveness configure` is asked to set."""
+"""The settings that `liveness configure` is to apply."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ def changes(installation: Installation, request: ConfigureRequest) -> Iterator[C
     """Make one change per bucket.
 
     A PUT replaces all rules of a bucket, so foreign rules are put back together with ours. COS
-    has no conditional PUT of rules: a rule that is changed in the same moment may be overwritten.
+    has no conditional PUT of rules: a rule that is changed at the same moment may be overwritten.
 
     Raises AccountError, InvalidUsage.
     """
@@ -25,7 +25,7 @@ def changes(installation: Installation, request: ConfigureRequest) -> Iterator[C
     requested = list(_requested_rules(installation, request))
     buckets = list(dict.fromkeys(rule.bucket for rule, _ in requested))
     if any(rule.name in ("liveness-inputs", "liveness-results") for rule, _ in requested):
-        # Whether one retention is allowed depends on the other.
+        # Whether a retention is allowed depends on the other one.
         buckets = list(dict.fromkeys([*buckets, settings.bucket, settings.result_bucket]))
     before = {bucket: installation.buckets.lifecycle(bucket) for bucket in buckets}
     after: dict[str, list[Rule]] = {bucket: list(rules) for bucket, rules in before.items()}
@@ -51,7 +51,7 @@ def changes(installation: Installation, request: ConfigureRequest) -> Iterator[C
 def _requested_rules(
     installation: Installation, request: ConfigureRequest
 ) -> Iterator[tuple[ManagedRule, bool]]:
-    """Yield each rule with whether it must be present afterwards."""
+    """Yield each rule, and whether it must be present afterwards."""
     settings = installation.settings
     if request.ledger_rules:
         for rule in lifecycle.ledger_rules(settings):

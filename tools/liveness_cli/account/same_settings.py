@@ -32,7 +32,7 @@ def different_settings(deployed: Configuration, settings: Settings) -> list[str]
     }
     environ["TENCENTCLOUD_REGION"] = settings.region
     if settings.endpoint_scheme == "http":
-        environ["http_proxy"] = _SANDBOX  # as the sandbox, which we talk to, gives the function
+        environ["http_proxy"] = _SANDBOX  # as the sandbox that we talk to gives the function
     theirs = read_settings(environ)
     return [
         f"LIVENESS_{name.upper()}"

@@ -15,7 +15,7 @@ from ..terminal import echo
 
 _FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 _WAIT_SECONDS = 300
-# Distinct from an error, 1, and from wrong usage, 2.
+# Distinct from 1, an error, and 2, invalid usage.
 _NOT_PASSED, _NO_RESULT = 3, 4
 
 

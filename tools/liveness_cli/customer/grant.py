@@ -20,13 +20,13 @@ from .inputs import live_key
 
 # The name of the session, in the audit log.
 _SESSION = "liveness-app"
-# As STS names them, and as the JavaScript SDK does.
+# The names that STS and the JavaScript SDK use.
 _NAMES = {
     "TmpSecretId": "TmpSecretId",
     "TmpSecretKey": "TmpSecretKey",
     "Token": "SecurityToken",
 }
-# What keys and tokens are made of; they are printed for a shell.
+# The characters of keys and tokens, which are printed for a shell.
 _SECRET = re.compile(r"[\w.~+/=-]+", re.ASCII)
 _NEEDS_POLICY = "the key needs the policy of `liveness policies --role app`"
 _ADVICE = {

@@ -1,4 +1,4 @@
-"""Which file goes under which key. Pure."""
+"""Which file gets which key. Pure."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..terminal import echo
 from ..text import format_time
 
-# As the platform names them, and as the vendor's tools do.
+# The names that the platform and the vendor's tools use.
 _VARIABLES = (
     ("TENCENTCLOUD_SECRETID", "TmpSecretId"),
     ("TENCENTCLOUD_SECRETKEY", "TmpSecretKey"),

@@ -44,10 +44,10 @@ def upload_to(
     reference: Path | None,
     wait_seconds: float | None,
 ) -> dict[str, Any]:
-    """Upload what is given of a pair; with `wait_seconds`, wait so long for the result.
+    """Upload one or both inputs of a pair; with `wait_seconds`, also wait for the result.
 
-    `result` in the value is None where there was none in time, or none was waited for. An object
-    that exists already is left as it is; that is an error unless it has the file's content.
+    `result` in the value is None if there was none in time, or if it was not waited for. An object
+    that exists already is not changed; that is an error unless it has the file's content.
     """
     files = _files(target, pair_id, live, reference)
     credentials = read_credentials(target.environ)
@@ -66,7 +66,7 @@ def upload_to(
 
 
 def _files(target: Target, pair_id: str, live: Path | None, reference: Path | None) -> list[_File]:
-    """Name the files in the order of their upload: the photo first, as a backend does."""
+    """Return the files in upload order: the photo first, as a backend uploads it."""
     if live is None and reference is None:
         raise InvalidUsage("nothing to upload: give --live, --reference or both")
     files = []
@@ -134,6 +134,6 @@ def _parse(body: bytes) -> dict[str, Any]:
 
 
 def _judges(result: Mapping[str, Any], etags: Mapping[str, str]) -> bool:
-    """Whether a result is about these inputs, and not about what was there before them."""
+    """Whether a result is about these inputs, and not about earlier ones under the same keys."""
     judged = {item["key"]: item["etag"] for item in result["inputs"]}
     return all(judged.get(key) == etag for key, etag in etags.items())

@@ -1,4 +1,4 @@
-"""`liveness accept`: the first real run, and answers to what no document settles."""
+"""`liveness accept`: the first real run, and answers to questions that no document settles."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _MAX_RESULT_BYTES = 1024 * 1024
 
 
 class Options(NamedTuple):
-    """How the run is asked for."""
+    """The options of the command."""
 
     live: Path
     reference: Path
@@ -63,7 +63,7 @@ class Answer(NamedTuple):
 
 
 class Observed(NamedTuple):
-    """What happened, from which the answers follow."""
+    """What happened; the answers follow from it."""
 
     first_check: Invoked
     second_check: Invoked
@@ -71,14 +71,14 @@ class Observed(NamedTuple):
     came_by_event: bool
     result: Mapping[str, Any] | None
     repeated: Invoked
-    """Of the same pair, once it has a result: it costs nothing."""
+    """An invocation for the same pair, once it has a result: it costs nothing."""
     created: list[bool]
-    """For each of some attempts to create one object at once, whether it succeeded."""
+    """Whether each of several simultaneous attempts to create one object succeeded."""
     transfer: str
 
 
 def answers_of(observed: Observed) -> Iterator[Answer]:
-    """Draw the answers. Pure."""
+    """Derive the answers. Pure."""
     yield _links(observed)
     yield Answer(
         "are messages about keys with spaces, +, % and Chinese understood?",
@@ -175,7 +175,7 @@ def accept(options: Options) -> dict[str, Any]:
 
 
 def _reason(error: AccountError | LivenessError, manifest: Manifest) -> str:
-    """Return why it ended, and which permission was missing if one was."""
+    """Return why it ended, and which permission was missing, if any."""
     if (permission := denied_permission(error, manifest)) is not None:
         return f"your key may not {permission}: {_POLICY}"
     return str(error) if isinstance(error, AccountError) else reason_of_error(error)
@@ -201,9 +201,9 @@ def _run(function: DeployedFunction, target: Target, pair_id: str, options: Opti
 
 
 def _require_reading(target: Target, pair_id: str) -> None:
-    """Raise ConfigurationError if the key may not read what the run is to end with.
+    """Raise ConfigurationError if the key may not read the results of the run.
 
-    What it could not read in the end, it must not pay for. Nothing of it exists yet.
+    Otherwise the run would cost money, and its results could not be read. None exists yet.
     """
     settings, store = target.settings, target.read_only_store
     Reader(target, ignore_progress).read_pair(pair_id)
@@ -226,7 +226,7 @@ def _check(function: DeployedFunction) -> Invoked:
 def _create_at_once(target: Target) -> list[bool]:
     settings, store = target.settings, target.clients.store
     key = accept_prefix(settings) + secrets.token_hex(8)
-    # A key that could not delete it must not create it. What does not exist can be deleted.
+    # Do not create it with a key that cannot delete it. Deleting a missing object succeeds.
     target.store.delete(settings.ledger_bucket, key)
     try:
         return race(
@@ -245,7 +245,7 @@ def _read_result(target: Target, pair_id: str) -> Mapping[str, Any] | None:
 
 
 def _logged(invoked: Invoked, name: str) -> float | None:
-    """Return a number that a line of an invocation's log has."""
+    """Return a number from a line of an invocation's log."""
     for line in invoked.log:
         with suppress(ValueError, AttributeError):
             value = json.loads(line).get(name)

@@ -1,4 +1,4 @@
-"""The account that a deployment works on, and reading what is in it."""
+"""The account that a deployment works on, and how its state is read."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from .managed_function import ManagedFunction
 from .manifest import Manifest
 from .named_policies import NamedPolicies, NamedPolicy
 
-_UPLOAD_SECONDS = 930  # an upload may be slow; an invocation takes 900 at most (583/11637)
+_UPLOAD_SECONDS = 930  # an upload may be slow; an invocation takes at most 900 (583/11637)
 _READERS = 8
 
 
 class Account(NamedTuple):
-    """The means to read and to change what a deployment consists of."""
+    """The clients that read and change the parts of a deployment."""
 
     scf: Api
     cam: Api

@@ -1,4 +1,4 @@
-"""The changes that a plan consists of. Each may be applied again after it was interrupted."""
+"""The changes of a plan. Each may be applied again after an interruption."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Action(Protocol):
     """One change to the account."""
 
     def apply(self, account: Account) -> str | None:
-        """Make the requests, and return what is worth saying. Raises AccountError."""
+        """Make the requests, and return a remark for the user, if any. Raises AccountError."""
 
 
 class CreateBucket(NamedTuple):
@@ -31,7 +31,7 @@ class CreateBucket(NamedTuple):
 
 
 class PutLifecycle(NamedTuple):
-    """Replaces all lifecycle rules of a bucket, of which others' are put back as they were."""
+    """Replaces all lifecycle rules of a bucket; foreign rules are put back unchanged."""
 
     bucket: str
     rules: Sequence[Rule]
@@ -77,7 +77,7 @@ class WantedAlarm(NamedTuple):
 
 
 class PutAlarms(NamedTuple):
-    """Creates alarms, or puts them right, and has them notify the group of that name."""
+    """Creates or corrects alarms, and makes them notify the group of that name."""
 
     alarms: Sequence[WantedAlarm]
     logs: tuple[str, str]
@@ -156,13 +156,13 @@ class CreateFunction(NamedTuple):
 
 
 class UpdateFunction(NamedTuple):
-    """Replaces code and settings of $LATEST, to which no traffic goes once a version has it."""
+    """Replaces code and settings of $LATEST, which gets no traffic once a version has it."""
 
     settings: FunctionSettings
     archive: bytes
     has_other_settings: bool
     is_active: bool
-    """False while an earlier change, which was interrupted, is still going on."""
+    """False while an earlier, interrupted change is still in progress."""
 
     def apply(self, account: Account) -> None:
         function = account.function
@@ -192,7 +192,7 @@ class Release(NamedTuple):
     after: int | None
     """The version that has the traffic now; None if $LATEST has it, or nothing."""
     published: int | None
-    """A version that was published before and never got the traffic."""
+    """A version that was published earlier and never got the traffic."""
     outdated: Sequence[int] = ()
     """Versions to delete first, as a function has a limited number of them."""
 

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 
 
 class Alarm(NamedTuple):
-    """An alarm that CLS evaluates over the log of the last minutes, as often."""
+    """An alarm that CLS evaluates every `minutes` minutes, over the log of that period."""
 
     name: str
     query: str
     minutes: int
     condition: str
-    """On the columns of the query's rows; it holds if it does for any row."""
+    """A condition on the columns of the query; it holds if it does for any row."""
 
 
 _ANY_ROW = "$1.times > 0"
@@ -118,12 +118,12 @@ def notice_name(name: str) -> str:
 
 
 def alarm_prefix(name: str) -> str:
-    """Return how the names of an installation's alarms begin."""
+    """Return the prefix of the names of an installation's alarms."""
     return f"{name}: "
 
 
 def parameters(alarm: Alarm, name: str, logs: tuple[str, str], notice_id: str) -> dict[str, Any]:
-    """Return what CreateAlarm takes (614/56466); `logs` is log set and topic."""
+    """Return the parameters of CreateAlarm (614/56466); `logs` is log set and topic."""
     logset, topic = logs
     target = {
         "TopicId": topic,
@@ -150,7 +150,7 @@ def is_same(alarm: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def receivers(notify: str) -> dict[str, Any]:
-    """Return what CreateAlarmNotice takes (614/56465): sub-accounts' numbers, or an https URL.
+    """Return parameters of CreateAlarmNotice (614/56465) for sub-accounts' IDs, or an https URL.
 
     Raises ValueError for anything else.
     """
@@ -171,7 +171,7 @@ def receivers(notify: str) -> dict[str, Any]:
 
 
 def index_with(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an index rule with the fields of the queries added; others stay as they are."""
+    """Return an index rule with the queries' fields added; other fields stay unchanged."""
     wanted = {key["Key"]: key for key in _index_keys()}
     part = rule.get("KeyValue") or {}
     others = [key for key in part.get("KeyValues") or [] if key["Key"] not in wanted]

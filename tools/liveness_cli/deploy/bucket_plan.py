@@ -1,4 +1,4 @@
-"""What is changed about buckets: that they exist, and the ledger's lifecycle rules. Pure."""
+"""Changes of buckets: their creation, and the ledger's lifecycle rules. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .change import Change
 from .desired import Desired
 from .found import Found
 
-# Parts of uploads that were never finished are invisible, and are paid for.
+# Parts of unfinished uploads are invisible, but cost money.
 UNFINISHED_DAYS = 7
 _UNFINISHED_RULE: Rule = {
     "ID": "liveness-unfinished",
@@ -24,7 +24,7 @@ _UNFINISHED_RULE: Rule = {
 
 
 def bucket_changes(desired: Desired, found: Found) -> Iterator[Change]:
-    """Create missing buckets, and add the rules that remove what the ledger no longer needs."""
+    """Create missing buckets, and add the rules that remove old objects of the ledger."""
     for name, bucket in found.buckets.items():
         rules: Sequence[Rule] = () if bucket is None else bucket.rules
         if bucket is None:

@@ -1,4 +1,4 @@
-"""One thing that a deployment would change."""
+"""One change that a deployment would make."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from .actions import Action
 
 
 class Change(NamedTuple):
-    """One thing that differs from what is wanted, and what would be done about it."""
+    """A difference from the wanted state, and what would be done about it."""
 
     resource: str
     before: str
     after: str
     meaning: str
     action: Action | None
-    """None for a part of the change before it, which is made together with it."""
+    """None if the action of the previous change makes this one, too."""
     risk: str = ""
     is_drift: bool = False
-    """Whether it was changed by hand in the account, and is mended only if that is wanted."""
+    """Whether it was changed by hand in the account, and is corrected only with --mend."""
 
     def to_json(self, state: str) -> dict[str, str]:
         return {

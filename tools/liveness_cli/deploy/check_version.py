@@ -1,4 +1,4 @@
-"""Have a version of the function check itself before it gets traffic."""
+"""Make a version of the function check itself before it gets traffic."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from ..account.errors import AccountError, RequestRefused
 from ..account.function import DeployedFunction
 from ..operator.remote import reason_of
 
-# A new role or policy takes a while until it is in force everywhere.
+# A new role or policy takes a while to take effect everywhere.
 _TRIES = 4
 _PAUSE_SECONDS = 5.0
 
 
 class Checked(NamedTuple):
-    """What a version that works found out."""
+    """The findings of a version that works."""
 
     cpu_share: float | None
-    """The part of a core that its instance had while it started; None if the log lacks it."""
+    """The share of a core that its instance had during startup; None if the log lacks it."""
 
     def describe(self) -> str:
         share = "" if self.cpu_share is None else f", it has {self.cpu_share:g} of a core"
@@ -29,9 +29,9 @@ class Checked(NamedTuple):
 
 
 def check_version(function: DeployedFunction, clock: Clock, version: str) -> Checked:
-    """Invoke the version's self-check and return what it found out.
+    """Invoke the version's self-check and return its findings.
 
-    Raises AccountError if the version cannot be invoked, or says why it would not work.
+    Raises AccountError if the version cannot be invoked, or if the check fails.
     """
     reason = ""
     for tried in range(_TRIES):
@@ -52,7 +52,7 @@ def check_version(function: DeployedFunction, clock: Clock, version: str) -> Che
 
 
 def _cpu_share(log: Sequence[str]) -> float | None:
-    """Read it from the line that a new instance logs."""
+    """Read the CPU share from the line that a new instance logs."""
     for line in log:
         try:
             fields = json.loads(line)

@@ -12,7 +12,7 @@ import click
 
 from ..options import FiniteRange, json_option
 
-# Distinct from an error, 1, and from wrong usage, 2; as for `liveness upload`.
+# Distinct from 1, an error, and 2, invalid usage; as for `liveness upload`.
 _NO_RESULT = 4
 _manifest_option = click.option(
     "--manifest",

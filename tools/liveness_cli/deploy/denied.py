@@ -1,4 +1,4 @@
-"""Which permission a request was refused for. Pure."""
+"""Which permission a refused request lacked. Pure."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Permission(NamedTuple):
 
 
 def is_denial(error: Exception) -> bool:
-    """Whether CAM refused the request, and not something else about it."""
+    """Whether the request was refused for lack of permission."""
     return isinstance(error, RequestRefused) and error.code.startswith(_NOT_ALLOWED)
 
 
 def denied_permission(error: Exception, manifest: Manifest) -> Permission | None:
-    """Return what a request to COS or to SCF about this function needs; None for other errors."""
+    """Return the permission that a refused request to COS or SCF needs; None for other errors."""
     region = manifest.region
     if isinstance(error, RequestRefused) and is_denial(error):
         function = owned("scf", region, "", f"namespace/default/function/{manifest.name}")
@@ -52,6 +52,6 @@ def denied_permission(error: Exception, manifest: Manifest) -> Permission | None
     if found is None:
         return None
     bucket = ast.literal_eval(found["bucket"])
-    # An action on the bucket is allowed for all its keys or for none.
+    # An action on a bucket is allowed for all of its keys or for none.
     name = "*" if found["verb"] == "GET Bucket" else ast.literal_eval(found["key"])
     return Permission(f"name/cos:{_ACTIONS[found['verb']]}", key(region, bucket, name))

@@ -30,14 +30,14 @@ SCHEMA = "liveness-deployed/1"
 
 
 class Options(NamedTuple):
-    """How a deployment is asked for."""
+    """The options of the command."""
 
     dry_run: bool = False
     ask: bool = True
     create_bucket: bool = False
     mend: bool = False
     package: Path | None = None
-    """A package that was made before; None: this code."""
+    """A package that was made earlier; None: build one from this checkout."""
     notify: str | None = None
     """Whom alarms notify; None: alarms are left alone."""
     manifest: Path | None = None
@@ -45,7 +45,7 @@ class Options(NamedTuple):
 
 
 def deploy(options: Options) -> dict[str, Any]:
-    """Make what is in the account as serverless.yml says, and report what was changed.
+    """Bring the account into the state that serverless.yml describes, and report the changes.
 
     Raises ClickException, and Abort if the user declines.
     """
@@ -86,7 +86,7 @@ def deploy(options: Options) -> dict[str, Any]:
 
 
 def read_plan(account: Account, desired: Desired) -> Plan:
-    """Compare with what is in the account. Raises ClickException."""
+    """Compare with the state of the account. Raises ClickException."""
     try:
         return make_plan(
             desired, read_found(account, desired.manifest, with_alarms=desired.notify is not None)
@@ -96,7 +96,7 @@ def read_plan(account: Account, desired: Desired) -> Plan:
 
 
 def explained(error: AccountError) -> str:
-    """Say what to do about a request that the key may not make."""
+    """Explain what to do about a request that the key may not make."""
     if isinstance(error, RequestRefused) and is_denial(error):
         return (
             f"{error.request}: {error.code}: your key may not do this; give it the policy "
@@ -125,7 +125,7 @@ def _value(project: Project, plan: Plan, options: Options) -> dict[str, Any]:
 
 
 def _apply(account: Account, plan: Plan, rows: list[dict[str, str]], mend: bool) -> str | None:
-    """Apply one change after another, and return why one failed; the rest is not tried."""
+    """Apply the changes in order, and return why one failed; later ones are not tried."""
     for change, row in zip(plan.changes, rows, strict=True):
         if row["state"] != "to do":
             continue

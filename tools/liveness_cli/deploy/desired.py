@@ -1,4 +1,4 @@
-"""What is to be in the account, made from the project and its package. Pure."""
+"""The wanted state of the account, from the project and its package. Pure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _USUAL_NAME = "liveness"
 
 
 class Desired(NamedTuple):
-    """What is to be in the account."""
+    """The wanted state of the account."""
 
     manifest: Manifest
     archive: bytes
@@ -53,7 +53,7 @@ def desired_of(
         try:
             policies[name] = policy_of(role, settings)
         except PolicyError as error:
-            # Without its policy the function cannot work; people can be given another.
+            # The function cannot work without its policy; people can be given another one.
             if role == _FUNCTION:
                 raise InvalidUsage(str(error)) from None
     trust: Mapping[str, object] = policy_of(_TRUST, settings)

@@ -1,4 +1,4 @@
-"""What is in the account, as values: what the plan compares with what is to be there. Pure."""
+"""The present state of the account, which the plan compares with the wanted one. Pure."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class FoundRole(NamedTuple):
 
     trust: Any
     attached: Mapping[str, int]
-    """The attached policies' numbers by name."""
+    """The attached policies' ids by name."""
     others: Sequence[NamedPolicy] = ()
-    """Those of them that are of the functions of other installations."""
+    """Those of them that belong to the functions of other installations."""
 
 
 class FoundFunction(NamedTuple):
@@ -56,14 +56,14 @@ class FoundLogs(NamedTuple):
     """None if the topic has no index, or does not exist."""
     notices: Mapping[str, Mapping[str, Any]]
     alarms: Mapping[str, Mapping[str, Any]]
-    """Both by name, and read only where alarms are wanted."""
+    """Both are by name, and are read only if alarms are wanted."""
 
 
 class Quota(NamedTuple):
-    """What the account has left in the region."""
+    """The unused part of the account's quota in the region."""
 
     free_mb: int | None
-    """Memory that running instances may still take; None if it is not reported."""
+    """Memory that instances may still use; None if it is not reported."""
     free_functions: int | None
     free_cos_triggers: int | None
 
@@ -86,7 +86,7 @@ class Found(NamedTuple):
     quota: Quota | None
     """None if the function exists: then it has its place."""
     other_triggers: Sequence[OtherTrigger]
-    """Read only where a COS trigger must be created."""
+    """Read only if a COS trigger must be created."""
 
 
 def same_trigger(one: Trigger, other: Trigger) -> bool:

@@ -1,4 +1,4 @@
-"""What is changed in CLS: the function's log topic, its index, and the alarms. Pure."""
+"""Changes in CLS: the function's log topic, its index, and the alarms. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .manifest import Manifest
 
 
 def topic_changes(manifest: Manifest, found: FoundLogs) -> Iterator[Change]:
-    """Create the topic before the function that writes to it."""
+    """Create the topic. It must exist before the function that writes to it."""
     logset, topic = manifest.function.logs
     if not found.has_topic:
         yield Change(
@@ -59,7 +59,7 @@ def alarm_changes(manifest: Manifest, notify: str | None, found: FoundLogs) -> I
             missing.append(WantedAlarm(alarm, name))
         elif not alarms.is_same(present, alarms.parameters(alarm, name, logs, notice_id)):
             edited.append(WantedAlarm(alarm, name, str(present["AlarmId"])))
-    # One action creates them all, as it must look up the notice group only once.
+    # One action creates them all, so that it looks up the notice group only once.
     action: Action | None = actions.PutAlarms(missing, logs, group)
     for wanted in missing:
         yield _alarm_change(wanted, "none", action, is_drift=False)

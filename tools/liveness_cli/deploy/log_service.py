@@ -54,7 +54,7 @@ class LogService:
         self._api("CreateAlarmNotice", Name=name, **receivers)
 
     def update_notice(self, notice_id: str, receivers: Mapping[str, Any]) -> None:
-        # What is not given would stay.
+        # A list that is not given would stay unchanged.
         both: dict[str, Any] = {"NoticeReceivers": [], "WebCallbacks": []}
         self._api("ModifyAlarmNotice", AlarmNoticeId=notice_id, **{**both, **receivers})
 

@@ -40,7 +40,7 @@ class Reported(NamedTuple):
 
 
 class ManagedFunction(DeployedFunction):
-    """All methods raise RequestRefused and RequestFailed; what waits, AccountError."""
+    """All methods raise RequestRefused and RequestFailed; those that wait, AccountError."""
 
     # ---- reading
 
@@ -136,7 +136,7 @@ class ManagedFunction(DeployedFunction):
         )
 
     def delete_version(self, number: int) -> None:
-        """Delete a version to which no traffic goes; it is no error if it is gone."""
+        """Delete a version that gets no traffic; it is no error if it is gone."""
         try:
             self._api("DeleteFunctionVersion", **self._identity, Qualifier=str(number))
         except RequestRefused as error:
@@ -193,7 +193,7 @@ def _trigger_identity(identity: Mapping[str, str], trigger: Trigger) -> dict[str
 
 
 def _cos_description(trigger: Trigger) -> dict[str, str]:
-    """A COS trigger has no name of its own: its description tells it from others."""
+    """A COS trigger has no name of its own: its description identifies it."""
     return {"TriggerDesc": _trigger_description(trigger)} if trigger.kind == "cos" else {}
 
 
@@ -206,7 +206,7 @@ def _trigger_description(trigger: Trigger) -> str:
 
 
 def _configuration(settings: FunctionSettings) -> dict[str, Any]:
-    """Return what both CreateFunction and UpdateFunctionConfiguration take."""
+    """Return the parameters that CreateFunction and UpdateFunctionConfiguration share."""
     variables = [{"Key": key, "Value": text} for key, text in settings.environment.items()]
     fields: dict[str, Any] = {
         "Description": "liveness",

@@ -1,4 +1,4 @@
-"""What serverless.yml and .env say is to be deployed, as values. Pure."""
+"""The deployment that serverless.yml and .env describe, as values. Pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SECRETS = ("SECRET", "TOKEN", "PASSWORD")
 
 
 class FunctionSettings(NamedTuple):
-    """Everything about a version of the function but its code, in the units of SCF."""
+    """Everything about a version of the function except its code, in the units of SCF."""
 
     runtime: str
     handler: str
@@ -38,7 +38,7 @@ class FunctionSettings(NamedTuple):
     """VPC and subnet."""
 
     def rows(self) -> dict[str, str]:
-        """Return every setting by the name that it has in serverless.yml, as text."""
+        """Return every setting as text, by its name in serverless.yml."""
         rows = {
             "runtime": self.runtime,
             "handler": self.handler,
@@ -60,7 +60,7 @@ class FunctionSettings(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """What serverless.yml says, with the values of .env filled in."""
+    """The content of serverless.yml, with the values of .env filled in."""
 
     name: str
     region: str
@@ -112,7 +112,7 @@ def _parse(inputs: Mapping[str, Any], environ: Mapping[str, str]) -> Manifest:
     reading = {"TENCENTCLOUD_REGION": region}
     if environ.get(_SCHEME, "").strip() == "http":
         variables[_SCHEME] = "http"
-        reading["http_proxy"] = environ.get("http_proxy", "")  # of the sandbox, or it is refused
+        reading["http_proxy"] = environ.get("http_proxy", "")  # the sandbox's, or it is refused
     settings = read_settings({**variables, **reading})
     function = FunctionSettings(
         runtime=str(inputs["runtime"]),
@@ -144,7 +144,7 @@ def _pair(
 
 
 def _own_logs(inputs: Mapping[str, Any], settings: Settings) -> str:
-    """Name our own log set and topic: CLS lets us choose, if the name ends in the appid."""
+    """Name our log set and topic: CLS allows any name that ends in the appid."""
     return f"{str(inputs['name']).lower()}-{settings.bucket.rpartition('-')[2]}"
 
 

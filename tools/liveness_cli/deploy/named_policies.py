@@ -25,7 +25,7 @@ class NamedPolicy(NamedTuple):
     name: str
     description: str
     attachments: int
-    """To how many users, groups and roles it is attached."""
+    """The number of users, groups and roles that it is attached to."""
     document: Any = None
 
     @property
@@ -34,13 +34,13 @@ class NamedPolicy(NamedTuple):
 
     @property
     def installation(self) -> str | None:
-        """The name of the installation whose function this policy is for; None if of none."""
+        """The name of the installation whose function this policy is for, if any."""
         is_functions = self.is_ours and self.name.endswith(_OF_FUNCTION)
         return self.name.removesuffix(_OF_FUNCTION) if is_functions else None
 
     @property
     def was_edited(self) -> bool:
-        """Whether the document is not the one that the description was written for."""
+        """Whether the document differs from the one that the description was written for."""
         return self.description != description_of(self.document)
 
 

@@ -1,4 +1,4 @@
-"""Questions that no document settles, and how an answer is found; tests/live asks them, too."""
+"""Questions that no document settles, and how to answer them; tests/live asks them, too."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TypeVar
 
 T = TypeVar("T")
 _TIMEOUT_SECONDS = 20
-# What keys may be spelled with, in messages and URLs: a space, a plus, a percent, and Chinese.
+# Characters of keys that messages and URLs may encode: a space, a plus, a percent, and Chinese.
 AWKWARD_TEXT = "a b+c%25 验收"
-# How the face API says that it could not fetch a link (1061/46849).
+# Codes with which the face API says that it could not fetch a link (1061/46849).
 _LINK_CODES = ("DownLoad", "resourceUrl", "Md5Error", "MD5 Error")
 
 
 def race(attempt: Callable[[int], T], racers: int) -> list[T]:
-    """Make attempts at the same moment, each in a thread of its own; return what each got."""
+    """Make attempts at the same moment, each in its own thread; return their results."""
     barrier = threading.Barrier(racers)
 
     def start(number: int) -> T:

@@ -14,12 +14,12 @@ from liveness_package.build import build_package
 from liveness_package.bytecode import find_runtime
 from liveness_package.pins import PinError
 
-# What CreateFunction and UpdateFunctionCode accept (583/18586).
+# The limit of CreateFunction and UpdateFunctionCode (583/18586).
 _MAX_BYTES = 50_000_000
 
 
 class Package(NamedTuple):
-    """A zip, and a digest of what is in it."""
+    """A zip, and a digest of its contents."""
 
     archive: bytes
     digest: str
@@ -41,7 +41,7 @@ def make_package(root: Path) -> Package:
 
 
 def read_package(path: Path) -> Package:
-    """Read a package that was made before. Raises ClickException."""
+    """Read a package that was made earlier. Raises ClickException."""
     try:
         archive = path.read_bytes()
         with zipfile.ZipFile(BytesIO(archive)) as packed:

@@ -1,4 +1,4 @@
-"""What a deployment would change, and why it must not begin. Pure."""
+"""The changes that a deployment would make, and why it must not begin. Pure."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from .trigger_plan import trigger_changes
 
 
 class Plan(NamedTuple):
-    """Why nothing may be changed, or else the changes in the order in which they are made."""
+    """The reasons why nothing may be changed, or else the changes, in order."""
 
     refusals: Sequence[str]
     changes: Sequence[Change]
     kept: Sequence[str]
-    """What differs from the usual, and stays as it is."""
+    """Unusual settings that stay as they are."""
 
 
 def make_plan(desired: Desired, found: Found) -> Plan:
-    """Compare, and put the changes in an order in which nothing wakes what does not work yet."""
+    """Compare, and order the changes so that nothing triggers the function before it works."""
     function = list(function_changes(desired, found))
     return Plan(
         [*refusals(desired, found), *_stopped(found.function, function)],
@@ -46,7 +46,7 @@ def make_plan(desired: Desired, found: Found) -> Plan:
 
 
 def _stopped(function: FoundFunction | None, changes: Sequence[Change]) -> Iterator[str]:
-    """A version that cannot run cannot check itself, and looks as if it did not work."""
+    """Refuse to publish while the function is stopped: a new version could not check itself."""
     publishes = any(isinstance(change.action, Release) for change in changes)
     if publishes and function is not None and function.reserved_mb == 0:
         yield (

@@ -1,4 +1,4 @@
-"""Print plans and what became of them, for people."""
+"""Print plans and their outcomes for people."""
 
 from __future__ import annotations
 

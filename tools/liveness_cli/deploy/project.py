@@ -27,13 +27,13 @@ class Project(NamedTuple):
     manifest: Manifest
     credentials: Credentials
     environ: Mapping[str, str]
-    """That of an operator's command about this installation."""
+    """The environment of an operator's command on this installation."""
 
 
 def load_project(path: Path | None) -> Project:
     """Read serverless.yml, of this checkout or at `path`, and the .env beside it.
 
-    A variable of the environment goes before the same one in .env. Raises InvalidUsage.
+    A variable of the environment takes precedence over the same one in .env. Raises InvalidUsage.
     """
     here, path = Path.cwd(), path or ROOT / _MANIFEST
     if (here / _MANIFEST).is_file() and (here / "src/index.py").is_file() and here != ROOT:

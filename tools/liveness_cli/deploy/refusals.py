@@ -1,4 +1,4 @@
-"""Why a deployment must not begin, each with what to do. Pure."""
+"""The reasons why a deployment must not begin, each with what to do. Pure."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def _edited_policies(desired: Desired, found: Found) -> Iterator[str]:
 
 
 def _shared_role(desired: Desired, found: Found) -> Iterator[str]:
-    """Refuse to take the role from another installation, or to share one with it from now on.
+    """Refuse to take the role from another installation, or to start sharing it.
 
-    Where both have it already, and nothing of that is to be mended, code can still be deployed.
+    If both use it already, and drift is not to be corrected, code can still be deployed.
     """
     name, own = desired.manifest.function.role, next(iter(desired.policies))
     if found.role is None or (own in found.role.attached and not desired.mend):

@@ -1,4 +1,4 @@
-"""What is changed about the function: code, settings, and the version with traffic. Pure."""
+"""Changes of the function: code, settings, and the version with traffic. Pure."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _code_change(
     serving: Stamp | None,
     function: FoundFunction,
 ) -> Change:
-    """Upload the code whatever changes, so that what is published is known."""
+    """Always upload the code, so that it is certain which code is published."""
     is_same = serving is not None and serving.code == desired.stamp.code
     return Change(
         f"{resource} code",
@@ -97,7 +97,7 @@ def _release(
 
 
 def _published_before(desired: Desired, function: FoundFunction, serving: int | None) -> int | None:
-    """Return a newer version than the one with traffic that is what is wanted."""
+    """Return the wanted version, if it was published after the one with traffic."""
     numbers = [
         version.number
         for version in function.versions
@@ -109,7 +109,7 @@ def _published_before(desired: Desired, function: FoundFunction, serving: int | 
 
 
 def _outdated(function: FoundFunction) -> Sequence[int]:
-    """Return the versions that are too old to go back to, of those that we published."""
+    """Return the versions published by us that are too old to go back to."""
     kept = {function.alias.version, *function.alias.others}
     before = read_after(function.description_of(function.alias.version))
     ours = [each.number for each in function.versions if read_stamp(each.description)]
@@ -156,7 +156,7 @@ def _rows_that_differ(
 
 
 def _effective(wanted: FunctionSettings, present: FunctionSettings) -> FunctionSettings:
-    """Take from the account what serverless.yml leaves open."""
+    """Fill in the settings that serverless.yml leaves open from the account."""
     return wanted._replace(
         **{
             name: getattr(wanted, name) if any(getattr(wanted, name)) else getattr(present, name)
@@ -170,7 +170,7 @@ def _number(version: str) -> int | None:
 
 
 def retry_changes(function: FoundFunction | None) -> Iterator[Change]:
-    """A new function has the right values (583/39851)."""
+    """Restore the retry settings; a new function already has them (583/39851)."""
     if function is None or function.retry_config == (RETRIES, MAX_EVENT_AGE_SECONDS):
         return
     before = function.retry_config

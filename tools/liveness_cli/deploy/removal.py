@@ -1,7 +1,7 @@
-"""`liveness remove`: out of the account again, so that nobody's check is lost.
+"""`liveness remove`: remove an installation without losing anybody's check.
 
-New work is stopped first, then what is there is finished, and only then is anything removed. Each
-step may be made again, so an interrupted run is finished by running it again.
+It stops new work first, then finishes the pairs that wait, and only then removes anything. Each
+step may be repeated, so an interrupted run is finished by running it again.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ _CHOICES = (
 
 
 class Options(NamedTuple):
-    """How a removal is asked for."""
+    """The options of the command."""
 
     ask: bool = True
     delete_data: bool = False
-    """Also inputs, results, best frames and ledger."""
+    """Also delete inputs, results, best frames and ledger."""
     abandon: bool = False
     """Do not wait for pairs that are not finished."""
     manifest: Path | None = None
@@ -61,7 +61,7 @@ class Waiting(NamedTuple):
 
     pairs: int
     last_due: float | None
-    """When the last of them is due, by the store's clock; None if no name tells."""
+    """When the last of them is due, by the store's clock; None if no marker's name says so."""
 
     def describe(self, now: float) -> str:
         verb = "waits" if self.pairs == 1 else "wait"
@@ -75,7 +75,7 @@ class Waiting(NamedTuple):
 
 
 def waiting_of(keys: Iterable[str]) -> Waiting:
-    """Read the names of markers, of which a pair may have several. Pure."""
+    """Read the names of markers; a pair may have several. Pure."""
     pairs, dues = set(), []
     for key in keys:
         marker = read_marker_key(key)
@@ -86,7 +86,7 @@ def waiting_of(keys: Iterable[str]) -> Waiting:
 
 
 class _Steps:
-    """The steps, and what each of them did."""
+    """The steps, and a record of what they did."""
 
     def __init__(self, account: Account, manifest: Manifest, store: RetryingStore) -> None:
         self._account = account
@@ -131,7 +131,7 @@ class _Steps:
                 self._account.clock.sleep(_PAUSE_SECONDS)
 
     def waiting(self) -> Waiting:
-        """Read which pairs wait, from the names of their markers."""
+        """List the pairs that wait, from the names of their markers."""
         settings = self._manifest.settings
         keys: list[str] = []
         after: str | None = ""
@@ -142,7 +142,7 @@ class _Steps:
         return waiting_of(keys)
 
     def _report(self, waiting: Waiting) -> None:
-        """Say what is waited for whenever that has changed, and how not to wait."""
+        """Print which pairs are waited for whenever that changes, and how to avoid the wait."""
         if waiting == self._reported:
             return
         echo(f"{self.describe(waiting)}.", err=True)

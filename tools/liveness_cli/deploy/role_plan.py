@@ -1,4 +1,4 @@
-"""What is changed in CAM: named policies, and the function's role. Pure."""
+"""Changes in CAM: named policies, and the function's role. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .named_policies import NamedPolicy
 
 
 def policy_changes(desired: Desired, found: Found) -> Iterator[Change]:
-    """Create policies, and bring those that we made up to date."""
+    """Create policies, and update those that we made."""
     for name, document in desired.policies.items():
         policy = found.policies.get(name)
         if policy is None:

@@ -1,4 +1,4 @@
-"""`liveness rollback`: the version before, at once."""
+"""`liveness rollback`: back to the previous version, at once."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What each published version says of itself: from which code and file it was made. Pure.
+"""The description of each published version: from which code and settings it was made. Pure.
 
-A version never changes once it is published, so its description is a record that a change in the
-console cannot falsify. SCF allows letters, digits, spaces and commas in it.
+A version never changes once it is published, so no change in the console can falsify its
+description. SCF allows letters, digits, spaces and commas in it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Stamp(NamedTuple):
 
 
 def stamp_of(manifest: Manifest, code_digest: str) -> Stamp:
-    """Make the stamp of what a manifest and a package describe."""
+    """Make the stamp of a manifest and a package."""
     return Stamp(
         code_digest[:_DIGITS],
         _digest(manifest.function._asdict()),

@@ -1,4 +1,4 @@
-"""What is changed about the triggers, of which that of uploads comes last. Pure."""
+"""Changes of the triggers; the trigger for uploads comes last. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .found import FoundFunction, same_trigger
 
 
 def trigger_changes(wanted: Sequence[Trigger], function: FoundFunction | None) -> Iterator[Change]:
-    """Create, replace, enable and remove triggers, in the order of those that are wanted."""
+    """Create, replace, enable and remove triggers, in the order of the wanted ones."""
     present = list(() if function is None else function.triggers)
     for trigger in wanted:
         same = next((each for each in present if same_trigger(each, trigger)), None)
@@ -60,7 +60,7 @@ def trigger_changes(wanted: Sequence[Trigger], function: FoundFunction | None) -
 
 
 def _is_rival(present: Trigger, wanted: Trigger) -> bool:
-    """Whether a trigger stands where the wanted one belongs."""
+    """Whether a trigger must be replaced by the wanted one."""
     if present.kind != wanted.kind:
         return False
     if wanted.kind == "timer":

@@ -2,13 +2,13 @@
 
     commands   the command line
     actions    what the commands do, up to the value that is printed
-    remote     has the deployed function do what writes
+    remote     makes the deployed function do all writes
     reader     reads the bucket
     snapshot   what was read, as values
     status     makes the value of `liveness status` from a snapshot
     explain    makes the value of `liveness explain` from a snapshot, with
     attempts     the ledger's records of the current content
-    submissions  all contents of the pair, and who else has its package
+    submissions  all contents of the pair, and other pairs with its package
     outlook      what happens next, and what the operator can do
     timeline     what happened so far
     sentences    the words of both, in English and Chinese

@@ -36,7 +36,7 @@ _RECONCILED_SCHEMA = "liveness-reconciled/3"
 
 
 def bucket_status(limit: int | None, waiting_minutes: int | None) -> dict[str, Any]:
-    """Make the value of `status`; with `waiting_minutes`, of pairs that wait for so long, too."""
+    """Make the value of `status`; `waiting_minutes` adds the pairs that have waited for so long."""
     target = load_target()
     with session() as update:
         snapshot = Reader(target, update).read_bucket(limit, waiting_minutes is not None)
@@ -53,7 +53,7 @@ def explain_pair(pair_id: str) -> dict[str, Any]:
 def retry_pairs(
     pair_ids: Sequence[str], *, ask: bool, log: bool, function_name: str
 ) -> dict[str, Any]:
-    """Have the function walk each pair once, with one more attempt if it failed.
+    """Make the function walk each pair once, with one more attempt if it failed.
 
     Raises click.Abort if the user declines.
     """
@@ -83,7 +83,7 @@ def retry_pairs(
 
 
 def unfinished_pairs(prefix: str) -> dict[str, Any]:
-    """Reconcile as the function does, but only to see what it would park."""
+    """Reconcile as the function does, but only to find what it would park."""
     target = load_target()
     ctx, log = target.context(dry_run=True), Log(lambda line: None, {})
     checked: list[str] = []
@@ -104,7 +104,7 @@ def unfinished_pairs(prefix: str) -> dict[str, Any]:
 
 
 def reconcile_pairs(prefix: str, *, function_name: str) -> dict[str, Any]:
-    """Have the function reconcile; without a prefix, until it has finished its pass.
+    """Make the function reconcile; without a prefix, until it has finished its pass.
 
     Raises ClickException.
     """
@@ -116,7 +116,7 @@ def reconcile_pairs(prefix: str, *, function_name: str) -> dict[str, Any]:
             update("checking pairs", total["checked"], None)
             run = _reconcile(function, prefix)
             total = {name: count + int(run[name]) for name, count in total.items()}
-            # With a prefix, and where it did not get anywhere, it would begin anew.
+            # With a prefix, or if it made no progress, another run would start from the beginning.
             if run["complete"] or prefix or not run["keys"]:
                 return _reconciled(prefix, {**total, "complete": run["complete"]}, None)
 
@@ -140,7 +140,7 @@ def _reconcile(function: DeployedFunction, prefix: str) -> Mapping[str, Any]:
 def _reconciled(
     prefix: str, summary: Mapping[str, Any], pairs: Sequence[str] | None
 ) -> dict[str, Any]:
-    """Make the value; `pairs` are known only where the function was not asked to park them."""
+    """Make the value; `pairs` are known only in a dry run, which does not park them."""
     return {
         "schema": _RECONCILED_SCHEMA,
         "dry_run": pairs is not None,

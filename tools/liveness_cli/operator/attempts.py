@@ -29,7 +29,7 @@ class LedgerView(NamedTuple):
     late_responses: Sequence[LedgerRecord]
     max_attempts: int  # before grants
     history: History
-    """What the next walk will know of the attempts that are over."""
+    """What the next walk will know about the attempts that are over."""
     running: Attempt | None
     """The attempt that is not over yet, unless its invocation crashed."""
 
@@ -44,7 +44,7 @@ class LedgerView(NamedTuple):
         return max(0, self.attempts_allowed + extra_grants - len(history.unanswered))
 
     def history_after(self, attempt: Attempt, now: float) -> History:
-        """Return the history if no response to a running attempt is ever recorded."""
+        """Return the history in case no response to a running attempt is ever recorded."""
         return self.history.extended([_claim(attempt, now)], now, self.attempts_allowed)
 
     @property
@@ -59,7 +59,7 @@ class LedgerView(NamedTuple):
     def next_late_responses(self) -> Sequence[LedgerRecord]:
         """The late responses that the next walk reads before it calls or gives up.
 
-        They may be damaged. Failures are left out that an operator's grant has superseded.
+        They may be damaged. Failures that an operator's grant has superseded are left out.
         """
         return [
             record
@@ -85,7 +85,7 @@ def ledger_of(snapshot: PairSnapshot) -> LedgerView:
     grants = len(by_kind["grant"])
     known = _known_history(snapshot, by_kind["claim"], by_kind["released"])
     attempts = [_attempt(record, records, snapshot.now, known) for record in by_kind["claim"]]
-    # As Ledger.catch_up does: what follows the latest release or marker, but for a last lease.
+    # Like Ledger.catch_up: the attempts after the latest release or marker, except a running one.
     later = [attempt for attempt in attempts if attempt.record.number > known.number]
     running = later.pop() if later and later[-1].state == "running" else None
     claims = [_claim(attempt, snapshot.now) for attempt in later]
@@ -104,7 +104,7 @@ def ledger_of(snapshot: PairSnapshot) -> LedgerView:
 def _known_history(
     snapshot: PairSnapshot, claims: Iterable[LedgerRecord], releases: Iterable[LedgerRecord]
 ) -> History:
-    """Return what markers and releases say; the one that knows most is the latest."""
+    """Return the history from markers and releases; the most complete one is the latest."""
     pair = snapshot.inspection.pair
     nonces = {claim.number: claim.nonce for claim in claims}
     histories = [
@@ -141,7 +141,7 @@ def _attempt(
     claim: LedgerRecord, records: Iterable[LedgerRecord], now: float, known: History
 ) -> Attempt:
     left = claim.lease_left(now)
-    # Its owner may have said in a marker that there was no reply, and gone, before its lease ends.
+    # The owner may have noted in a marker that no reply came, and ended, before the lease does.
     is_over = left <= 0 or claim.number <= known.number
     state = "unanswered" if is_over else "running"
     for record in records:

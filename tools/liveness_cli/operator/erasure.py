@@ -2,11 +2,11 @@
 
 The inputs are deleted first: an invocation that inspects the pair from then on finds nothing to
 do, and makes no call. An invocation that inspected it earlier may still write. So if anything was
-written recently, the erasure waits until no invocation can still be running, and looks again,
+written recently, the erasure waits until no invocation can still be running, and searches again,
 until it finds nothing.
 
-The uses of a liveness package are stored under its MD5, which the pair's records tell: these are
-deleted last, so that an erasure that was interrupted can be repeated.
+The uses of a liveness package are stored under its MD5, which the pair's records contain. These
+records are deleted last, so that an interrupted erasure can be repeated.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Erasure:
         )
 
     def _input_keys(self) -> list[str]:
-        """Return every key an input has or may have, and learn what else begins as they do."""
+        """Return every key that an input has or may have, and note strays with the same prefix."""
         settings = self._settings
         listed = self._list_items(settings.bucket, inputs_prefix(settings, self._pair_id))
         self.strays = [stray.key for stray in strays_of(settings, self._pair_id, listed)]
@@ -157,7 +157,7 @@ class Erasure:
         return ledger_key is not None and ledger_key.kind in (RESPONSE, LATE)
 
     def _package_uses(self) -> list[str]:
-        """Return the keys of this pair's uses of its packages; another pair may have others."""
+        """Return the keys of this pair's uses of its packages; other pairs may use them, too."""
         settings = self._settings
         keys = [
             key
@@ -207,7 +207,7 @@ class Erasure:
         return not objects.all
 
     def _seconds_until_quiescent(self, item: ListedObject) -> float:
-        """Return for how long the invocation that wrote this, or that it triggered, may write."""
+        """Return how long the invocation that wrote this, or that it triggered, may still write."""
         return item.last_modified + QUIESCENCE_SECONDS - self._store.now()
 
     def _wait(self, seconds: float) -> None:
@@ -230,7 +230,7 @@ class Erasure:
         return existing
 
     def _existing_object(self, bucket: str, key: str) -> ListedObject | None:
-        """HEAD an object; one that COS refuses to describe exists, and may be new."""
+        """HEAD an object. One that COS refuses to describe exists, and may be new."""
         try:
             head = self._store.head(bucket, key)
             if head and bucket == self._settings.bucket:
@@ -244,7 +244,7 @@ class Erasure:
         return ListedObject(head.key, head.last_modified) if head else None
 
     def _learn_package(self, head: ObjectHead) -> None:
-        """Add the MD5 of a package that is still there: its call may not have been answered."""
+        """Add the MD5 of a package that still exists: its call may not have been answered."""
         key = read_input_key(self._settings, head.key)
         if isinstance(key, InputKey) and key.role == LIVE:
             self._md5s |= valid_md5s([head.md5])
@@ -269,6 +269,6 @@ class Erasure:
 
 
 def _batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Split the keys into batches of one concurrent request per key."""
+    """Split the keys into batches that are requested concurrently."""
     size = CONCURRENT_REQUESTS
     return (keys[offset : offset + size] for offset in range(0, len(keys), size))

@@ -1,4 +1,4 @@
-"""The value of `liveness explain`, made from what was read of one pair. Pure."""
+"""The value of `liveness explain`, made from a snapshot of one pair. Pure."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def explanation_of(snapshot: PairSnapshot, language: str = ENGLISH) -> dict[str,
 
 
 def _parked(snapshot: PairSnapshot, ledger: LedgerView) -> dict[str, Any] | None:
-    """Explain why the current content has no result yet: from its marker, and its history."""
+    """Explain, from its marker and history, why the current content has no result yet."""
     markers = sorted(snapshot.markers, key=lambda marker: marker.parked_at or marker.due)
     marker = markers[-1] if markers else None
     known = ledger.history
@@ -119,7 +119,7 @@ def _attempt(attempt: Attempt, now: float) -> dict[str, Any]:
 
 
 def _response(record: LedgerRecord) -> dict[str, Any]:
-    """Select fields of the record, which as a whole contains a live URL of the best frame."""
+    """Select fields of the record: the whole record contains a live URL of the best frame."""
     value: dict[str, Any] = {
         "written": format_time(record.written_at),
         "damaged": record.response is None,

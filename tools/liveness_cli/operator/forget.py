@@ -1,4 +1,4 @@
-"""`liveness forget`: ask, erase pairs, and report what is gone, what is left and what cannot go."""
+"""`liveness forget`: ask, erase pairs, and report what is gone, left, or out of its reach."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .actions import session, validate_pair_ids
 from .erasure import Erasure, PairObjects
 
 _SCHEMA = "liveness-forgotten/4"
-# What became of a pair.
+# The outcome for a pair.
 ERASED, FOUND, ABSENT, INCOMPLETE, NOT_TRIED = (
     "erased", "found", "absent", "incomplete", "not tried",
 )  # fmt: skip
@@ -63,7 +63,7 @@ _LOCAL_FILE = (
 
 
 class _Erased:
-    """What became of one pair so far."""
+    """The outcome for one pair so far."""
 
     def __init__(self, pair_id: str, found: PairObjects, strays: Sequence[str]) -> None:
         self.pair_id = pair_id
@@ -109,7 +109,7 @@ def read_pair_ids(file: str) -> list[str]:
 def forget_pairs(
     pair_ids: Sequence[str], *, ask: bool, dry_run: bool, receipt: Path | None
 ) -> dict[str, Any]:
-    """Erase pairs, one after the other; an interruption or an error ends it, and is reported.
+    """Erase pairs one after another; an interruption or error ends this, and is reported.
 
     Raises click.Abort if the user declines, InvalidUsage.
     """
@@ -142,7 +142,7 @@ def forget_pairs(
 
 
 def _erase(target: Target, pairs: Sequence[_Erased], *, dry_run: bool) -> tuple[str | None, int]:
-    """Erase each pair; returns what ended it before the end, and its exit status."""
+    """Erase each pair; returns what ended this early, and the exit status."""
     for pair in pairs:
         if dry_run:
             pair.state = FOUND if pair.found.all else ABSENT
@@ -152,7 +152,7 @@ def _erase(target: Target, pairs: Sequence[_Erased], *, dry_run: bool) -> tuple[
                 erasure = Erasure(target, pair.pair_id, _with_lines(update), dry_run=False)
                 pair.removed, pair.state = erasure.removed, INCOMPLETE
                 is_gone = erasure.run(pair.found)
-                # Last, so that no reading of the bucket that is under way can bring the pair back.
+                # Last, so that no refresh that is in progress can bring the pair back.
                 pair.local_file = _forget_locally(target, pair.pair_id)
         except (Interrupted, click.ClickException) as error:
             pair.problem = error.message
@@ -220,7 +220,7 @@ def _print_keys(objects: Mapping[str, Sequence[str]]) -> None:
 
 @contextmanager
 def _receipt(path: Path | None) -> Iterator[Any]:
-    """Yield what writes the receipt; the file is opened before anything is deleted.
+    """Yield a function that writes the receipt; the file is opened before anything is deleted.
 
     Raises InvalidUsage if the file exists or cannot be written.
     """
@@ -247,7 +247,7 @@ def _receipt(path: Path | None) -> Iterator[Any]:
 
 
 def _with_lines(update: ProgressCallback) -> ProgressCallback:
-    """Say in a line, too, that it waits: where there is no terminal the bars are not shown."""
+    """Also print a line about a wait: without a terminal the progress bars are not shown."""
     if sys.stderr.isatty():
         return update
 
@@ -260,7 +260,7 @@ def _with_lines(update: ProgressCallback) -> ProgressCallback:
 
 
 def _forget_locally(target: Target, pair_id: str) -> str:
-    """Remove the pair from the file in which this machine keeps what it read of results."""
+    """Remove the pair from this machine's local file of results."""
     try:
         return "removed" if local_index(target).forget(pair_id) else "absent"
     except (Busy, sqlite3.Error):

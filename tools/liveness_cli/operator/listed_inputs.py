@@ -1,4 +1,4 @@
-"""What a listing of the inputs says: pairs that wait, and keys that belong to no pair. Pure."""
+"""What a listing of the inputs shows: pairs that wait, and keys that belong to no pair. Pure."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ class StrayKey(NamedTuple):
 
 
 class ListedInputs(NamedTuple):
-    """What a listing of the input prefix says."""
+    """What a listing of the input prefix shows."""
 
     pairs: Mapping[str, WaitingPair]
-    """By pair id; those that are complete have nothing missing."""
+    """By pair id; complete pairs have nothing missing."""
     strays: tuple[StrayKey, ...]
     """The first MAX_STRAYS, by key."""
     stray_count: int
 
 
 def classify_inputs(settings: Settings, items: Iterable[ListedObject]) -> ListedInputs:
-    """Group the keys of inputs by pair, and pick out those that are no input's."""
+    """Group the keys of inputs by pair, and collect the other keys."""
     pairs: dict[str, WaitingPair] = {}
     strays: list[StrayKey] = []
     stray_count = 0
@@ -65,7 +65,7 @@ def classify_inputs(settings: Settings, items: Iterable[ListedObject]) -> Listed
 
 
 def reason_of(settings: Settings, stray: StrayKey) -> Sentence:
-    """Return why the key is no input's; it may be one if the settings have changed since."""
+    """Return why the key is not an input's; it may be one if the settings have changed since."""
     read = read_input_key(settings, stray.key)
     if isinstance(read, NotAnInput):
         return say(f"key-{read.problem.code}", **read.values)
@@ -73,10 +73,10 @@ def reason_of(settings: Settings, stray: StrayKey) -> Sentence:
 
 
 def strays_of(settings: Settings, pair_id: str, items: Iterable[ListedObject]) -> list[StrayKey]:
-    """Return the strays that were meant for this pair, as far as a key can tell.
+    """Return the strays that were meant for this pair, as far as their keys tell.
 
-    `items` have keys that begin with the input prefix and the pair id. What follows the id must not
-    be a part of a longer one, such as the 0 of session-10 behind session-1.
+    The keys of `items` begin with the input prefix and the pair id. What follows the id must not
+    belong to a longer one, such as the 0 of session-10 after session-1.
     """
     start = len(inputs_prefix(settings, pair_id))
     separators = {suffix[0] for suffix in settings.live_suffixes + settings.image_suffixes}

@@ -21,7 +21,7 @@ from .attempts import Attempt, LedgerView
 from .sentences import Count, Seconds, Sentence, say
 from .snapshot import LedgerRecord, PairSnapshot
 
-# For how long after an upload its event may still be on its way.
+# How long after an upload its event may still be on its way.
 _EVENT_SECONDS = 120
 
 
@@ -142,7 +142,7 @@ def _unpublished(snapshot: PairSnapshot, ledger: LedgerView, name: str) -> Outlo
 
 
 def _answered_late(snapshot: PairSnapshot, late: Sequence[LedgerRecord], name: str) -> Outlook:
-    """An answer came after its call was given up: it takes the place of another call."""
+    """An answer came after its call was given up: it is used instead of another call."""
     responses = [record.response for record in late if record.response]
     if len(responses) < len(late):
         return _damaged("late-record")
@@ -179,8 +179,8 @@ def _callable(snapshot: PairSnapshot, ledger: LedgerView, name: str) -> Outlook:
         description.append(say("ready", when=when))
     else:
         description.append(say("ready-breaker", cause=redact(breaker.cause), when=when))
-    # A retry knows of no marker: it waits for a lease even if its owner said that it is over, and
-    # for that of an attempt that was answered before the grant.
+    # A retry reads no markers. It waits for a lease even if a marker says that the attempt is over,
+    # and for the lease of an attempt that was answered before the grant.
     leases = [each.record.lease_left(now) for each in ledger.attempts if each.state != "released"]
     lease_left = max(leases, default=0.0)
     action = say("ready-action", name=name)
@@ -251,7 +251,7 @@ def _grant_action(ledger: LedgerView, name: str) -> Sentence:
 
 
 def _refusal_action(code: str, name: str) -> Sentence:
-    """Say how a refused content can be judged all the same; the setting is the function's."""
+    """Say how a refused content can still be judged; the setting is the function's."""
     refused_for = "submissions" if code == TOO_MANY_SUBMISSIONS else "package"
     return say(f"{refused_for}-action", name=name)
 
@@ -267,7 +267,7 @@ def _outdated(snapshot: PairSnapshot, ledger: LedgerView) -> bool:
 def _next_walk(
     snapshot: PairSnapshot, not_before: float = 0.0, condition: Sentence | None = None
 ) -> Sentence:
-    """Describe what starts the next walk that goes on, and when.
+    """Describe what starts the next walk that makes progress, and when.
 
     A walk before `not_before`, when `condition` is fulfilled, only parks the pair again.
     """
@@ -276,7 +276,7 @@ def _next_walk(
     due = min((marker.due for marker in snapshot.markers), default=None)
     is_early = not_before > now + 1
     if due is not None:
-        # While the breaker is open a drain does nothing between its probes.
+        # While the breaker is open, a drain does nothing between its probes.
         next_probe = now + breaker.wait(now) if breaker else 0.0
         conditions = (
             (due, say("marker-due")),

@@ -1,4 +1,4 @@
-"""Print what the operator's commands found, for people."""
+"""Print the results of the operator's commands for people."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def print_reconciled(value: Mapping[str, Any]) -> None:
 
 
 def _time(time: str | None) -> str:
-    """Shorten RFC 3339 by what would be the same in every line."""
+    """Shorten RFC 3339 by the parts that are the same in every line."""
     return (time or "unknown").replace("T", " ").rstrip("Z")
 
 
@@ -278,7 +278,7 @@ def _submissions(submissions: Mapping[str, Any]) -> Text:
 
 
 def _several(submissions: Mapping[str, Any] | None) -> Sequence[Mapping[str, Any]]:
-    """Return the contents of a pair that has several: of one, the rest of the page tells."""
+    """Return the contents of a pair that has several; the rest of the page covers a single one."""
     contents: Sequence[Mapping[str, Any]] = submissions["contents"] if submissions else ()
     return contents if len(contents) > 1 else ()
 

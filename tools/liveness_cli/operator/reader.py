@@ -75,9 +75,9 @@ T = TypeVar("T")
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _MAX_BYTES = 64 * 1024
 _UNREADABLE = "unreadable"
-# Of a thousand keys each; `status` reads more only on request.
+# Pages of a thousand keys; `status` reads more only on request.
 _MAX_PAGES = 100
-# Of a content: asked for by key, since a listing may not have them yet.
+# The first objects of a content, read by key because a listing may not have them yet.
 _FIRST_NAMES = (claim_name(1), released_name(1), response_name(0))
 
 
@@ -101,12 +101,12 @@ class Reader:
     def read_bucket(self, limit: int | None, with_waiting: bool = False) -> BucketSnapshot:
         """Read what `status` needs, with the bodies of `limit` markers and results, or of all.
 
-        With `with_waiting` also list the inputs, and then all results: a pair that has one does not
+        `with_waiting` also lists the inputs, and then all results: a pair that has one does not
         wait.
         """
         settings = self._settings
         pages = None if limit is None or with_waiting else _MAX_PAGES
-        # The first reply sets our clock by the store's, which the slot's key depends on.
+        # The first reply sets our clock by the store's, on which the slot's key depends.
         reconciled_at = self._reconciled_at()
         listing = partial(self._list, pages=pages)
         markers, results, claims, slot, breaker = self._gather(
@@ -141,7 +141,7 @@ class Reader:
         )
 
     def _waiting(self, results: Iterable[ListedObject]) -> ListedInputs:
-        """Find the pairs that have no result; the function may still be at work on some."""
+        """Find the pairs that have no result; the function may still be working on some."""
         settings = self._settings
         listed = self._list("inputs", settings.bucket, settings.input_prefix, None)
         inputs = classify_inputs(settings, listed.items)
@@ -167,7 +167,7 @@ class Reader:
         return self._result(pair_id) if pair_id else None
 
     def _by_content(self, items: Iterable[ListedObject]) -> dict[str, dict[LedgerKey, str]]:
-        """Group the keys of the ledger's objects by what precedes their names."""
+        """Group the keys of the ledger's objects by the folder that they are in."""
         contents: dict[str, dict[LedgerKey, str]] = defaultdict(dict)
         for item in items:
             if ledger_key := read_ledger_key(self._settings, item.key):
@@ -191,9 +191,9 @@ class Reader:
         )
 
     def read_backlog(self) -> Backlog:
-        """Read what waits for a drain and what drains, without the bodies of the markers."""
+        """Read which markers wait and which invocation drains, without the markers' bodies."""
         settings = self._settings
-        self._reconciled_at()  # sets our clock by the store's, which the slot's key depends on
+        self._reconciled_at()  # sets our clock by the store's, on which the slot's key depends
         listed, slot, breaker = self._gather(
             lambda: self._list("markers", settings.ledger_bucket, marker_prefix(settings), None),
             self._slot,
@@ -250,7 +250,7 @@ class Reader:
         )
 
     def _numbered(self, prefix: str) -> list[str]:
-        """Return the keys of numbered objects; a listing may lack the latest, or the only one."""
+        """Return the keys of numbered objects and the next key: a listing may lack the latest."""
         listed = self._list("ledger", self._settings.ledger_bucket, prefix, None).items
         numbers = {_number_of(item.key) for item in listed} - {None}
         known = [number for number in numbers if number is not None]
@@ -382,7 +382,7 @@ class Reader:
     def _read_all(
         self, name: str, read_one: Callable[[Any], T | None], items: Iterable[Any]
     ) -> list[T]:
-        """Read all items, several at a time; objects that are gone by then are left out."""
+        """Read all items, several at a time, and leave out objects that no longer exist."""
         pending, objects = list(items), []
         for offset in range(0, len(pending), CONCURRENT_REQUESTS):
             batch = pending[offset : offset + CONCURRENT_REQUESTS]
@@ -394,7 +394,7 @@ class Reader:
 def _by_pair(
     contents: Mapping[str, dict[LedgerKey, str]],
 ) -> dict[str, list[dict[LedgerKey, str]]]:
-    """Group contents by what the names of all contents of a pair begin with."""
+    """Group contents by the prefix that all contents of a pair share."""
     pairs: dict[str, list[dict[LedgerKey, str]]] = defaultdict(list)
     for name, keys in contents.items():
         pairs[name.rpartition("/")[0]].append(keys)
@@ -404,7 +404,7 @@ def _by_pair(
 def _package_md5(
     inspection: Inspection, result: Result | None, submissions: Iterable[Submission]
 ) -> str | None:
-    """Return the MD5 of the current package; that of a multipart upload only records tell."""
+    """Return the MD5 of the current package; for a multipart upload only records have it."""
     found = valid_md5s(item.md5 for item in inspection.objects if item.role == LIVE)
     if (pair := inspection.pair) is not None:
         current = (item for item in submissions if item.fingerprint == pair.fingerprint)
@@ -415,7 +415,7 @@ def _package_md5(
 
 
 def _number_of(key: str) -> int | None:
-    """Return the number at the end of a key; None if it does not end in one from 1."""
+    """Return the number, from 1, at the end of a key; None if there is none."""
     name = key.rpartition("/")[2]
     return int(name) if _NUMBER.fullmatch(name) else None
 

@@ -1,6 +1,6 @@
-"""Have the deployed function do what writes: an operator's key needs no permission to write.
+"""Make the deployed function do all writes: an operator's key needs no permission to write.
 
-What an invocation logged and raised is shown as data: it quotes keys that anybody may choose.
+The logs and errors of an invocation are shown as data: they quote keys that anybody may choose.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..environment import Target
 from ..terminal import echo
 from ..text import redact
 
-# The prefixes of codes of API 3.0 for a key that may not do something.
+# The prefixes of API 3.0's codes for a missing permission.
 _NOT_ALLOWED = ("AuthFailure.Unauthorized", "UnauthorizedOperation")
 _FAILURES = ("pair.failed", "invocation.failed")
 
@@ -71,7 +71,7 @@ def invoke(function: DeployedFunction, event: Mapping[str, Any], log: bool) -> I
 
 
 def reason_of(invoked: Invoked) -> str:
-    """Return why an invocation failed; its log says more than what it raised."""
+    """Return why an invocation failed; its log says more than its exception."""
     for line in _fields_of(reversed(invoked.log)):
         if line.get("event") in _FAILURES and line.get("reason"):
             reason = redact(line["reason"])
@@ -84,7 +84,7 @@ def _fields_of(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
     for line in lines:
         try:
             fields = json.loads(line)
-        except ValueError:  # the platform's own line, or the end of one that was cut
+        except ValueError:  # the platform's own line, or one that was cut
             continue
         if isinstance(fields, dict):
             yield fields

@@ -1,6 +1,6 @@
-"""What `explain` and `status` say, as codes with values, and their words in both languages. Pure.
+"""The sentences of `explain` and `status`, as codes with values, in both languages. Pure.
 
-What the vendor, the function or a customer wrote is a value, and is not translated.
+Texts of the vendor, the function or a customer are values, and are not translated.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ class Seconds(NamedTuple):
 
 
 class Count(NamedTuple):
-    """A number of things of one kind, of which `_NOUNS` has the names."""
+    """A number of things of one kind; `_NOUNS` has the names."""
 
     number: int
     noun: str
 
 
 class Sentence(NamedTuple):
-    """One of `SENTENCES`, by its code, with its values."""
+    """One of `SENTENCES` by its code, with its values."""
 
     code: str
     values: Mapping[str, Value]
@@ -43,7 +43,7 @@ def say(code: str, /, **values: Value) -> Sentence:
 
 
 def render(said: Sentence | Sequence[Sentence], language: str = ENGLISH) -> str:
-    """Put sentences into words; several follow each other without anything between them."""
+    """Put sentences into words; several are joined without a separator."""
     if not isinstance(said, Sentence):
         return "".join(render(each, language) for each in said)
     template = SENTENCES[said.code].in_language(language)
@@ -339,7 +339,7 @@ SENTENCES: Mapping[str, Text] = {
     "frame-exists": Text("; best frame exists", "；最佳帧存在"),
     "frame-missing": Text("; best frame was deleted", "；最佳帧已删除"),
     **{f"parked-{reason.code}": Text(reason.text, _PARKED_ZH[reason]) for reason in ParkReason},
-    # ---- why a key is no input's
+    # ---- why a key is not an input's
     "key-input": Text(
         "is an input by the present settings, and was none when it was listed",
         "按现在的设置属于输入，列出时则不是",

@@ -1,4 +1,4 @@
-"""What was read from the bucket, as values: the facts that `status` and `explain` work with."""
+"""The facts read from the bucket that `status` and `explain` work with, as values."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class Marker(NamedTuple):
 
     @property
     def text(self) -> str:
-        """Why the pair is parked, for people; empty if that is not known."""
+        """Why the pair is parked, for people; empty if unknown."""
         if self.reason is None or not self.detail:
             return self.detail or (self.reason.text if self.reason else "")
         return f"{self.reason.text}: {self.detail}" if self.reason.is_error else self.detail
 
 
 class Slot(NamedTuple):
-    """The current time slot, and the invocation that drains in it."""
+    """The current time slot, and the invocation that drains during it."""
 
     owner: Owner
     taken_at: float
@@ -89,7 +89,7 @@ class RepeatedCalls(NamedTuple):
 
 
 class PairCalls(NamedTuple):
-    """A pair of which more than one content was called for."""
+    """A pair with calls for more than one content."""
 
     pair_id: str
     contents: int
@@ -97,7 +97,7 @@ class PairCalls(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """How many objects were listed, and whether those are all there are."""
+    """How many objects were listed, and whether the listing is complete."""
 
     listed: int
     complete: bool
@@ -118,12 +118,12 @@ class BucketSnapshot(NamedTuple):
     repeated_calls: Sequence[RepeatedCalls]
     several_contents: Sequence[PairCalls] = ()
     repeated_calls_unread: int = 0
-    waiting: ListedInputs | None = None  # pairs without a result; None if that was not asked
+    waiting: ListedInputs | None = None  # pairs without a result; None if not requested
     breaker: BreakerState | None = None  # None while it is closed
 
 
 class Backlog(NamedTuple):
-    """What waits for a drain, and what drains, at one moment."""
+    """What waits for a drain, and which invocation drains, at one moment."""
 
     markers: Sequence[Marker]  # by due time; their bodies were not read
     slot: Slot | None
@@ -136,7 +136,7 @@ class Backlog(NamedTuple):
 
     @property
     def oldest_wait(self) -> float | None:
-        """For how many seconds the earliest marker has been due; None if none is."""
+        """How many seconds the earliest marker has been due; None if none is."""
         due = min((marker.due for marker in self.markers), default=self.now)
         return self.now - due if due < self.now else None
 
@@ -148,7 +148,7 @@ class LedgerRecord(NamedTuple):
     kind: str
     """claim, released, response, grant, late, or unknown."""
     number: int
-    """Of the attempt or the grant; of a response, how many grants preceded it."""
+    """The number of the attempt or grant; for a response, how many grants preceded it."""
     name: str
     written_at: float
     owner: Owner
@@ -156,15 +156,15 @@ class LedgerRecord(NamedTuple):
     response: Response | None = None
     """Only for the kinds response and late; None if the object is damaged."""
     history: History | None = None
-    """Only for the kind released: what became of all attempts up to this one."""
+    """Only for the kind released: the outcomes of all attempts up to this one."""
 
     def lease_left(self, now: float) -> float:
-        """Return for how many more seconds this claim's lease protects it."""
+        """Return how many more seconds this claim's lease protects it."""
         return LEASE_SECONDS + CLOCK_RESOLUTION_SECONDS - (now - self.written_at)
 
 
 class Submission(NamedTuple):
-    """One of the contents of a pair that may be called for, numbered from 1."""
+    """One of the contents of a pair for which calls may be made, numbered from 1."""
 
     number: int
     fingerprint: str  # empty if the object is damaged
@@ -173,7 +173,7 @@ class Submission(NamedTuple):
 
 
 class PackageUse(NamedTuple):
-    """A content, of whatever pair, that has a certain liveness package; numbered from 1."""
+    """A content, of any pair, with a certain liveness package; numbered from 1."""
 
     number: int
     pair_id: str  # empty if the object is damaged
@@ -197,7 +197,7 @@ class PairSnapshot(NamedTuple):
     submissions: Sequence[Submission] = ()
     package_md5: str | None = None  # of the current content, if it is known
     package_uses: Sequence[PackageUse] = ()
-    strays: Sequence[StrayKey] = ()  # keys that begin as this pair's, and are no input's
+    strays: Sequence[StrayKey] = ()  # keys that begin like this pair's, but are not an input's
 
     @property
     def inputs(self) -> Sequence[Input]:

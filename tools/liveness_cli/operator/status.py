@@ -1,4 +1,4 @@
-"""The value of `liveness status`, made from what was read of the bucket. Pure."""
+"""The value of `liveness status`, made from a snapshot of the bucket. Pure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _Error(NamedTuple):
 def status_of(snapshot: BucketSnapshot, waiting_minutes: int = 0) -> dict[str, Any]:
     """Make the value that `--json` prints; all times are by the store's clock.
 
-    Of the pairs that wait, those are in it that have waited for at least so many minutes.
+    Of the pairs that wait, it contains those that have waited for at least `waiting_minutes`.
     """
     return {
         "schema": SCHEMA,
@@ -105,12 +105,12 @@ def _backlog(snapshot: BucketSnapshot) -> dict[str, Any]:
 
 
 def _next_due(markers: Iterable[Marker], now: float) -> float | None:
-    """Return when the first of those is due that are not due yet."""
+    """Return when the next of the markers that are not due yet will be."""
     return min((marker.due for marker in markers if marker.due > now), default=None)
 
 
 def _breaker(snapshot: BucketSnapshot) -> dict[str, Any] | None:
-    """Describe an open breaker: no calls but probes are made; None while it is closed."""
+    """Describe an open breaker, which allows only probes; None while it is closed."""
     state = snapshot.breaker
     if state is None:
         return None
@@ -176,9 +176,9 @@ def _possible_double_billing(snapshot: BucketSnapshot) -> list[dict[str, Any]]:
 
 
 def _several_contents(snapshot: BucketSnapshot) -> list[dict[str, Any]]:
-    """Collect pairs that were called for with several contents, as when a person keeps trying.
+    """Collect pairs with calls for several contents, as when a person keeps trying.
 
-    From the ledger, and from results that outlived their ledger.
+    The sources are the ledger, and results that outlived their ledger.
     """
     in_ledger = {item.pair_id for item in snapshot.several_contents}
     entries = [
@@ -194,7 +194,7 @@ def _several_contents(snapshot: BucketSnapshot) -> list[dict[str, Any]]:
 
 
 def _waiting(snapshot: BucketSnapshot, minutes: int) -> dict[str, Any] | None:
-    """List the pairs without a result, the longest wait first, and the keys of no pair."""
+    """List the pairs without a result, the longest wait first, and keys that belong to no pair."""
     if snapshot.waiting is None:
         return None
     latest = snapshot.now - minutes * 60

@@ -1,4 +1,4 @@
-"""The contents of one pair that were submitted, and who else used its package. Pure."""
+"""The contents submitted for one pair, and other pairs that used its package. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .snapshot import PairSnapshot
 def submissions_of(snapshot: PairSnapshot) -> dict[str, Any] | None:
     """Make the value that counts a pair's contents; None if none was admitted.
 
-    The calls are of all contents, with those that were called for before the count began.
+    The calls include those for contents from before the count began.
     """
     if not snapshot.submissions:
         return None
@@ -41,7 +41,7 @@ def submissions_of(snapshot: PairSnapshot) -> dict[str, Any] | None:
 
 
 def package_of(snapshot: PairSnapshot) -> dict[str, Any] | None:
-    """Make the value that names every pair with the current package; None if it is not known."""
+    """Make the value that names every pair with the current package; None if that is unknown."""
     if snapshot.package_md5 is None:
         return None
     uses = snapshot.package_uses
@@ -61,7 +61,7 @@ def package_of(snapshot: PairSnapshot) -> dict[str, Any] | None:
 
 
 def _answer(snapshot: PairSnapshot, fingerprint: str) -> dict[str, str | None]:
-    """Return status and code of a content; null if it has no answer that is in force."""
+    """Return status and code of a content; null if no answer is in force."""
     records = [record for record in snapshot.records if record.fingerprint == fingerprint]
     grants = sum(record.kind == "grant" for record in records)
     for record in records:

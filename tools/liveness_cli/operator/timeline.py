@@ -1,4 +1,4 @@
-"""The history of one pair: inputs, ledger, markers and result in order of time. Pure."""
+"""The history of one pair: inputs, ledger, markers and result, in chronological order. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .sentences import Count, Seconds, Sentence, say
 from .snapshot import LedgerRecord, Marker, Owner, PairSnapshot, Result
 
 _NO_OWNER = Owner("", "", "")
-# Markers sort behind everything else that was written in the same second.
+# Markers sort after everything else that was written in the same second.
 _MARKER_RANK = 10_000
 
 
@@ -23,7 +23,7 @@ class Entry(NamedTuple):
 
     at: float
     rank: int
-    """The order among the entries of one second."""
+    """The order among entries of the same second."""
     kind: str
     text: Sequence[Sentence]
 

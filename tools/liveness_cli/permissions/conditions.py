@@ -1,8 +1,8 @@
 """Conditions of statements, by keys that COS documents (436/71306, 436/71307).
 
-A key is only usable where its header or parameter belongs to the request. An operator that ends in
-`_if_exist` also holds for a request without the header; any other does not. All keys of all
-operators of a statement must hold.
+A key is usable only for requests that have its header or parameter. An operator that ends in
+`_if_exist` also holds for a request without the header; others do not. All keys of all operators
+of a statement must hold.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any
 from .language import Condition
 
 TLS: Condition = {"bool_equal": {"cos:secure-transport": "true"}}
-# COS answers 409 if the key is taken (436/7749), and ignores the header in a bucket that ever kept
-# versions.
+# COS answers 409 if the key is taken (436/7749), but ignores the header in a bucket that ever had
+# versioning.
 CREATE_ONLY: Condition = {"string_equal": {"cos:x-cos-forbid-overwrite": "true"}}
 
 # A value that no valid header has: grants name accounts, as `id="100000000001"`, and the only
 # algorithm for a customer's key is AES256. With `_if_exist` it forbids the header altogether.
 _NOTHING = "none"
 _GRANTS = ("read", "write", "read-acp", "write-acp", "full-control")
-# The object keeps the bucket's ACL, which is to be private, or gets a private one of its own.
+# The object inherits the bucket's ACL, which is to be private, or gets a private one of its own.
 PRIVATE: Condition = {
     "string_equal_if_exist": {
         "cos:x-cos-acl": ["private", "default"],

@@ -1,9 +1,8 @@
 """Evaluate whether CAM policies allow a request, and refuse policies that use anything else.
 
 A request is denied unless a statement allows it, and a deny overrides an allow (436/71307). `*`
-matches any text. Of the conditions, those on strings, numbers and truth values are supported. A
-condition on a key that the request lacks does not hold, unless its operator ends in `_if_exist`
-(436/71307).
+matches any text. It supports conditions on strings, numbers and truth values. A condition on a
+key that the request lacks does not hold, unless its operator ends in `_if_exist` (436/71307).
 """
 
 from __future__ import annotations
@@ -115,7 +114,7 @@ def _holds(suffixed: str, value: str | None, operands: list[str]) -> bool:
 
 
 def _matches(pattern: str, text: str) -> bool:
-    # Only `*` is special here. A regular expression with many of `.*` would take time without end.
+    # Only `*` is special here. A regular expression with many `.*` could backtrack endlessly.
     return fnmatch.fnmatchcase(text, re.sub(r"[\[?]", r"[\g<0>]", pattern))
 
 

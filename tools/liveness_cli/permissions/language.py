@@ -38,7 +38,7 @@ def cos(*names: str) -> list[str]:
 def key(region: str, bucket: str, pattern: str) -> str:
     """Name objects of a bucket by a key pattern; for actions on the bucket itself it is `*`.
 
-    An account is named by its appid here, which is the end of the bucket's name.
+    The appid at the end of the bucket's name names the account.
     """
     appid = bucket.rpartition("-")[2]
     return f"qcs::cos:{region}:uid/{appid}:{bucket}/{pattern}"
@@ -50,7 +50,7 @@ def owned(service: str, region: str, uin: str, name: str) -> str:
 
 
 def as_list(value: Any) -> list[Any]:
-    """Wrap a single value, which the language allows in the place of a list."""
+    """Wrap a single value, which the language allows in place of a list."""
     return value if isinstance(value, list) else [value]
 
 

@@ -33,7 +33,7 @@ from .language import Policy, Statement, allow, cos, deny, key, owned, policy
 # The same as in serverless.yml.
 FUNCTION_ROLE = "liveness-function"
 FUNCTION = "namespace/default/function/liveness"
-# What the pair ids of `liveness accept` begin with.
+# The prefix of the pair ids of `liveness accept`.
 ACCEPT_PAIRS = "liveness-accept-"
 
 # The actions of `doctor`, of `configure`, and of `deploy` on a function that exists.
@@ -137,7 +137,7 @@ def app(settings: Settings) -> Policy:
 
 
 def app_simple(settings: Settings) -> Policy:
-    """Issue temporary keys that upload liveness packages whole, so that their size is limited."""
+    """Issue temporary keys that upload liveness packages whole, which limits their size."""
     resources = _keys_ending_in(settings, settings.live_suffixes)
     return policy(
         *_put(resources, settings.max_live_bytes),
@@ -186,7 +186,7 @@ def reader_with_frames(settings: Settings) -> Policy:
 
 
 def reviewer(settings: Settings) -> Policy:
-    """Look at results, best frames and reference photos, and record decisions once each."""
+    """Look at results, best frames and reference photos, and record decisions, each only once."""
     return policy(
         allow(cos("HeadObject"), _inputs(settings)),
         allow(
@@ -260,9 +260,9 @@ def eraser(settings: Settings) -> Policy:
 def deployer(settings: Settings, uin: str) -> Policy:
     """Run `deploy` where the function and its role exist, `rollback`, and `configure`.
 
-    It reads roles and policies and changes none, so that it cannot give itself more. What the
-    function may do, its code may do: a deployer decides about that. To have a new version check
-    itself it may invoke the function, with any event, since CAM does not see which.
+    It reads roles and policies and changes none, so that it cannot give itself more. A
+    deployer decides what the function's code does with the function's permissions. To make a new
+    version check itself, it may invoke the function with any event: CAM does not see the event.
     """
     region = settings.region
     return policy(
@@ -296,8 +296,8 @@ def deployer(settings: Settings, uin: str) -> Policy:
 def installer(settings: Settings, uin: str) -> Policy:
     """With `deployer`: the first `deploy`, changes of policies and the role, and `remove`.
 
-    The right to write policies is the right to give any other, so this is an administrator's.
-    `remove --delete-data` also needs `eraser`: this deletes only what no verdict rests on.
+    The right to write policies includes every other right, so this is an administrator's role.
+    `remove --delete-data` also needs `eraser`: this deletes only what no verdict is based on.
     """
     return policy(
         allow(
@@ -334,7 +334,7 @@ def installer(settings: Settings, uin: str) -> Policy:
 
 
 def tester(settings: Settings, uin: str) -> Policy:
-    """Run `accept`: upload pairs of its own, read what became of them, and have them judged.
+    """Run `accept`: upload pairs of its own, have them judged, and read the outcome.
 
     It may write both inputs of a pair, but only of ids that begin with `liveness-accept-`, which a
     backend gives to no session. `accept` also creates an object several times at once, in a folder
@@ -364,7 +364,7 @@ def tester(settings: Settings, uin: str) -> Policy:
 
 
 def accept_prefix(settings: Settings) -> str:
-    """Return where `liveness accept` has creations of an object race."""
+    """Return the prefix under which `liveness accept` makes creations of an object race."""
     return f"{settings.ledger_prefix}accept/"
 
 
@@ -387,7 +387,7 @@ def _install_logs(region: str, uin: str) -> list[Statement]:
 
 
 def _put(resources: Sequence[str], max_bytes: int) -> list[Statement]:
-    """Allow to upload an object whole, unless its key is taken."""
+    """Allow uploading an object whole, unless its key is taken."""
     condition = all_of(TLS, CREATE_ONLY, PRIVATE, PLAIN, at_most(max_bytes))
     return [allow(cos("PutObject"), resources, condition)]
 
@@ -409,7 +409,7 @@ def _put_in_parts(resources: Sequence[str], max_bytes: int) -> list[Statement]:
 
 
 def _look_at_objects(settings: Settings) -> Statement:
-    """Allow to see that objects exist, and their metadata, without reading them."""
+    """Allow finding out whether objects exist, and their metadata, without reading them."""
     resources = (
         *_inputs(settings),
         *_results(settings),
@@ -437,7 +437,7 @@ def _viewer_statements(settings: Settings, uin: str) -> list[Statement]:
         ),
         allow(_READ_FUNCTION, [owned("scf", settings.region, uin, FUNCTION)]),
         allow(["cam:GetRole", "cam:ListAttachedRolePolicies"], [role]),
-        # A policy is read by its number, which only the role's list tells.
+        # A policy is read by its number, which only the role's list contains.
         allow(["cam:GetPolicy"], [owned("cam", "", uin, "policyid/*")]),
     ]
 
@@ -454,8 +454,8 @@ def _deny(
 ) -> list[Statement]:
     """Deny actions on inputs with some suffixes.
 
-    A suffix with which one that must be kept ends is left out: such a key belongs to the longer
-    suffix, so the statement would deny that one, too.
+    A suffix is left out if a suffix that must stay allowed ends with it: a key with the longer
+    suffix would be denied, too.
     """
     deniable = [suffix for suffix in suffixes if not any(each.endswith(suffix) for each in kept)]
     return [deny(actions, _keys_ending_in(settings, deniable))] if deniable else []
@@ -497,7 +497,7 @@ def _readable_ledger(settings: Settings) -> list[str]:
 
 
 def _ledger_of_pairs(settings: Settings) -> list[str]:
-    """Name what is read of the ledger to explain a pair."""
+    """Name the objects of the ledger that are read to explain a pair."""
     prefixes = (
         claims_prefix,
         submissions_prefix,

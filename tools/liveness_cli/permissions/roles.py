@@ -1,4 +1,4 @@
-"""The roles, what the policy of each is for, and where it is attached. Pure."""
+"""The roles, the purpose of each policy, and where it is attached. Pure."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ ROLES: Mapping[str, Role] = {
 }
 
 
-# What CAM reads, or may read, as a part of a pattern or of a variable.
+# Characters that CAM reads, or may read, as part of a pattern or a variable.
 _SPECIAL = "*?$[]{}\\"
 
 
@@ -131,8 +131,8 @@ def policy_of(role: str, settings: Settings, uin: str = "") -> Policy:
 def policy_of_pair(role: str, settings: Settings, pair_id: str) -> Policy:
     """Make the policy for temporary keys that are for one pair, from one of `PAIR_ROLES`.
 
-    Raises PolicyError if CAM would take a part of the pair id for a pattern or a variable, or if
-    no input of the pair can have a key.
+    Raises PolicyError if CAM would read part of the pair id as a pattern or a variable, or if no
+    input of the pair can have a key.
     """
     _reject_wildcards(settings)
     if problem := pair_id_problem(settings, pair_id):
@@ -189,8 +189,8 @@ def _reject_wildcards(settings: Settings) -> None:
 def _reject_inseparable_suffixes(settings: Settings) -> None:
     """Raise PolicyError if no policy can give each uploader exactly its own keys.
 
-    A suffix between two of the other input, such as `/b` between `b` and `//b`, can
-    neither be denied to the other uploader, who would lose `//b`, nor left out: it may write `*b`.
+    A suffix between two of the other input, such as `/b` between `b` and `//b`, cannot be denied to
+    the other uploader, who would lose `//b`. It cannot be left out either: `*b` allows it.
     """
     for own, others in (
         (settings.live_suffixes, settings.image_suffixes),
