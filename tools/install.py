@@ -1,13 +1,13 @@
-"""Install this project with its dependencies into a virtual environment; make it anew if need be.
+"""Install this project with its dependencies into a virtual environment; recreate it if necessary.
 
     python tools/install.py .venv tools test lint
 
 A virtual environment is bound to the folder and to the Python that it was made with. It is replaced
-if the checkout was moved or copied, if its Python is gone, or if the variable PYTHON asks for
-another version. One that fits, with everything requested in it, is left alone: that needs no
+if the checkout was moved or copied, if its Python is gone, or if the variable PYTHON requests
+another version. If it fits and contains everything requested, nothing is done: that needs no
 network.
 
-This runs before anything is installed: nothing but the standard library is imported.
+This runs before anything is installed, so it imports only the standard library.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from typing import Any, NoReturn
 ROOT = Path(__file__).resolve().parent.parent
 CONSTRAINTS = "constraints.txt"
 PINS = ("pyproject.toml", CONSTRAINTS)
-# What of a user's configuration of pip is about reaching a package index. The rest, such as `user`
-# or `target`, is about where to install to, and would break this installation.
+# The options of a user's pip configuration that are about reaching a package index. Others, such as
+# `user` or `target`, are about where to install, and would break this installation.
 _NETWORK_OPTIONS = (
     "cache-dir", "cert", "client-cert", "extra-index-url", "find-links", "index-url",
     "keyring-provider", "no-index", "proxy", "retries", "timeout", "trusted-host",
@@ -74,7 +74,7 @@ def _ensure(folder: str, *extras: str) -> None:
     try:
         if not found:
             _create(environment)
-        record.unlink(missing_ok=True)  # what is interrupted is not installed
+        record.unlink(missing_ok=True)  # an interrupted installation does not count
         packages = _install(environment, wanted["extras"])
         record.write_text(json.dumps(wanted))
     except OSError as error:
@@ -90,12 +90,12 @@ def _ensure(folder: str, *extras: str) -> None:
 
 
 def fits(environment: Path, found: dict[str, Any]) -> bool:
-    """Whether it is of this folder, its Python still runs, and no other Python is asked for."""
+    """Whether it belongs to this folder, its Python runs, and no other Python is requested."""
     if found.get("root") != str(ROOT):
         return False
     if os.environ.get("PYTHON") and found["python"] != _version():
         return False
-    try:  # pip is not found where the Python behind the environment is another version now
+    try:  # pip is not found if the Python behind the environment now has another version
         command = [str(environment / "bin/python"), "-I", "-c", "import pip"]
         return subprocess.run(command, capture_output=True).returncode == 0
     except OSError:
@@ -103,7 +103,7 @@ def fits(environment: Path, found: dict[str, Any]) -> bool:
 
 
 def _has(environment: Path, found: list[str], extras: tuple[str, ...]) -> bool:
-    """Whether these extras were installed, or need only what other extras brought."""
+    """Whether these extras were installed, or need only what other extras installed."""
     more = sorted(set(extras) - set(found))
     command = [str(environment / "bin/python"), "-I", "-c", _REQUIRE, *more]
     return not more or subprocess.run(command, cwd=ROOT, capture_output=True).returncode == 0
@@ -134,7 +134,7 @@ def _read(record: Path) -> dict[str, Any]:
 def _create(environment: Path) -> None:
     print(f"Setting up {environment.name} with Python {platform.python_version()}, once ...")
     sys.stdout.flush()
-    # Of an environment that is made anew, this may be its own Python.
+    # This may be the Python of the environment that is to be recreated.
     python = os.path.realpath(sys.executable) if sys.prefix != sys.base_prefix else sys.executable
     if environment.exists():
         shutil.rmtree(environment)
@@ -188,7 +188,7 @@ def _install(environment: Path, extras: list[str]) -> int:
 
 
 def _fetch_pins(environment: Path) -> None:
-    """Get what `make package` packs, so that it needs no network later; it tries again itself."""
+    """Download what `make package` packs, so that it needs no network; it retries a failure."""
     python = str(environment / "bin/python")
     pip = [python, "-I", "-m", "pip"]
     command = [python, "-I", "-m", "liveness_package.pins"]
@@ -203,13 +203,13 @@ def _show(packages: int, name: str) -> None:
 
 
 def _pip_environment(pip: list[str]) -> dict[str, str]:
-    """Return the environment with what a user's configuration says about package indexes only.
+    """Return the environment with only the package-index options of a user's configuration.
 
-    What builds a package runs as well, so that it is pinned, too: `-c` does not reach it.
+    Build dependencies run as well, so they are pinned, too: `-c` does not apply to them.
     """
     listed = subprocess.run([*pip, "config", "list"], cwd=ROOT, capture_output=True, text=True)
     options: dict[str, str] = {}
-    # Listed by name; what is last wins: the environment, before `install`, before `global`.
+    # Listed by name; the last one wins: the environment, before `install`, before `global`.
     for line in sorted(listed.stdout.splitlines(), key=lambda line: line.startswith(":env:")):
         name, _, text = line.partition("=")
         section, _, option = name.rpartition(".")

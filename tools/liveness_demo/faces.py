@@ -27,7 +27,7 @@ _CLOTHES = ("#33475b", "#7b2f3a", "#3d6b4f", "#c9a24a", "#5a4a78", "#a8b0b8", "#
 
 
 class Person(NamedTuple):
-    """What makes a face this person's; lengths in pixels of the finished picture."""
+    """The features of a person's face; lengths in pixels of the finished picture."""
 
     skin: str
     hair: str
@@ -183,7 +183,7 @@ class _Canvas:
         )
         box = (round(left), round(top), round(right), round(bottom))
         size = (box[2] - box[0], box[3] - box[1])
-        # A blur needs no detail: a fourth of the size is enough.
+        # A blur needs no detail: a quarter of the size is enough.
         small = (max(1, size[0] // 4), max(1, size[1] // 4))
         radius = blur * _SCALE / 4
         mask = Image.new("L", small)

@@ -1,4 +1,4 @@
-"""Who the people of the demo are, and what becomes of each."""
+"""Who the people of the demo are, and the outcome for each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-# Similarities of the vendor's scale at which people look twice.
+# Similarities on the vendor's scale that make people look twice.
 _DOUBTFUL = (69.4, 70.8, 72.1, 74.6, 76.9, 78.3)
 _IMPOSTORS = (31.7, 44.2, 52.8, 58.9, 63.5, 66.2, 68.7)
 IMPOSTOR_PASSED = 75.5
@@ -26,7 +26,7 @@ _CODES = (
 
 
 class Submission(NamedTuple):
-    """One content of a pair: who is on each picture, and what the API answers."""
+    """One content of a pair: who is in each picture, and what the API answers."""
 
     reference: int
     live: int
@@ -78,7 +78,7 @@ def applicants() -> list[Applicant]:
     add(None, {"sim": 94.1, "frame": "missing"})
     add(None, {"code": "FailedOperation"})
     draw.shuffle(people)
-    # One who tries until the limit of a pair is reached, one with the recording of another, and one
+    # One who tries until the limit of a pair is reached, one with another one's recording, and one
     # whose third recording passes.
     people.append(_retried("kyc-21289", 400, [401] * 6, (33.1, 41.0, 38.7, 44.4, 40.2, 43.5)))
     replayed = people[0].submissions[0]._replace(reference=402)
@@ -99,7 +99,7 @@ def waiting() -> list[Waiting]:
 def _retried(
     pair_id: str, reference: int, lives: Sequence[int], similarities: Sequence[float]
 ) -> Applicant:
-    """Return a pair to which one recording after the other is uploaded."""
+    """Return a pair with one recording uploaded after another."""
     return Applicant(
         pair_id,
         [

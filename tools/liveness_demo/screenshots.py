@@ -1,4 +1,4 @@
-"""`make screenshots`: the pictures of the page that stand in the documents, from the demo."""
+"""`make screenshots`: the pictures of the page in the documents, from the demo."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FLAGS = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgrou
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _WIDTH = 1120
 _SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-_BITS = 6  # of each color: half the size, and no difference that is seen
+_BITS = 6  # of each color: half the size, and no visible difference
 
 
 @click.command()

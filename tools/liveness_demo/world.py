@@ -1,4 +1,4 @@
-"""A sandbox with all that the page can show: uploads, results, decisions, pairs that wait."""
+"""A sandbox with everything that the page can show: uploads, results, decisions, waiting pairs."""
 
 from __future__ import annotations
 
@@ -99,9 +99,9 @@ def package(answer: Mapping[str, object], frame: bytes) -> bytes:
 
 @contextmanager
 def demo_world(progress: Callable[[int, int], None], count: int | None = None) -> Iterator[World]:
-    """Start a sandbox with sixty people, as they would be there after two and a half days.
+    """Start a sandbox with sixty people, as it would be after two and a half days.
 
-    With a `count` only the latest of them apply, which takes less time. Sets `http_proxy`.
+    With a `count`, only the latest of them apply, which takes less time. Sets `http_proxy`.
     """
     people, incomplete = applicants(), waiting()
     people = people if count is None else people[-count:]

@@ -1,4 +1,4 @@
-"""Make what is deployed, and check that it can be deployed. Never deployed itself.
+"""Build the package, and check that it can be deployed. Never deployed itself.
 
     __main__   `make package`, on the command line
     build      builds the package from `src/` and the pinned dependencies, with
@@ -6,7 +6,7 @@
     selection    which files ship
     bytecode     compiles them
     output       writes folder and zip
-    sbom         lists what it contains of others
+    sbom         lists its third-party contents
     check      `make ready-to-deploy`: checks serverless.yml before `scf deploy` deploys it
     triggers   which uploads a COS trigger fires for
 

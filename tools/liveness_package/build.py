@@ -1,7 +1,7 @@
 """Build a package: the code of a function, what it imports, and bytecode, as a folder and a zip.
 
-Nothing but Python's standard library has a part in it: pip only fetches files, which are verified
-by their hashes.
+The build uses only Python's standard library: pip just downloads files, which are verified by their
+hashes.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .pins import fetch, read_pins
 from .sbom import describe
 from .selection import ENTRY, select
 
-# Beside the zip: what it contains of others.
+# Beside the zip: its third-party contents.
 SBOM = "function.cdx.json"
 
 

@@ -26,7 +26,7 @@ def _of_pyenv() -> list[Path]:
 def compile_folder(folder: Path, python: str) -> None:
     """Write bytecode for every module; raises CalledProcessError if one does not compile.
 
-    Its validity does not depend on file times (PEP 552, unchecked), which an upload does not keep.
+    Its validity does not depend on file times (PEP 552, unchecked), which an upload changes.
     It does not contain the folder's path, and strings hash alike, so that every run makes the same
     bytes.
     """

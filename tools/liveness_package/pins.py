@@ -61,7 +61,7 @@ def fetch(pins: Sequence[Pin], requirements: Path, cache: Path) -> dict[Pin, Pat
                     "Once they are in build/pinned, no network is needed"
                 )
             for path in Path(folder).iterdir():
-                path.replace(cache / path.name)  # whole, for others that read there
+                path.replace(cache / path.name)  # atomic, for other readers of the cache
         files = _files_by_hash(cache)
     return {pin: files[pin.sha256] for pin in pins}
 

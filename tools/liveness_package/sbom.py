@@ -1,4 +1,4 @@
-"""List what a package contains of others: a CycloneDX 1.6 document, with hashes and licences."""
+"""List a package's third-party contents: a CycloneDX 1.6 document, with hashes and licences."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _MAX_NAME_CHARS = 100
 
 
 def describe(files: Files, pins: Mapping[Pin, Any]) -> bytes:
-    """Describe every distribution of which the package has a file.
+    """Describe every distribution of which the package contains a file.
 
-    The same package makes the same bytes: the document has no time and no serial number.
+    The same package gives the same bytes: the document has no time and no serial number.
     """
     components = []
     for pin in sorted(pins):

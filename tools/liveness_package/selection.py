@@ -59,9 +59,9 @@ def select(
 
 
 def reachable_modules(tree: Path, entry: str = ENTRY) -> set[str]:
-    """Return every module in the tree that an import statement leads to, however late it runs.
+    """Return every module in the tree that an import statement leads to, even one in a function.
 
-    No run can import more than these, except modules whose names are composed at run time.
+    No run can import other modules, except by names that are composed at run time.
     """
     finder = ModuleFinder(path=[str(tree)])
     with warnings.catch_warnings():
@@ -72,7 +72,7 @@ def reachable_modules(tree: Path, entry: str = ENTRY) -> set[str]:
 
 
 def _ships(name: str) -> bool:
-    """Whether a file that is not code ships: a package's data does, and its license."""
+    """Whether a file that is not code ships: a package's data and license do."""
     path = PurePosixPath(name)
     if path.parts[0].endswith(".dist-info"):
         return path.name == "METADATA" or path.name.upper().startswith(_LICENSE_NAMES)
@@ -88,7 +88,7 @@ def _contents(pin: Pin, path: Path) -> Files:
 
 
 def _crcmod(pin: Pin, path: Path) -> Files:
-    """Select from crcmod's source, the only form it has, what works without its C extension."""
+    """Select from crcmod's source distribution, its only form, what works without a C extension."""
     if pin.name != "crcmod":
         raise PinError(f"requirements.txt pins {path.name}, which is not a wheel")
     info = f"crcmod-{pin.version}.dist-info"

@@ -40,5 +40,5 @@ class UploadFilter(NamedTuple):
 
 
 def find_overlaps(filters: Sequence[UploadFilter]) -> list[tuple[UploadFilter, UploadFilter]]:
-    """Return every two filters that overlap."""
+    """Return every pair of filters that overlap."""
     return [(one, other) for one, other in combinations(filters, 2) if one.overlaps(other)]

@@ -1,4 +1,4 @@
-"""What the commands do, up to the value that is printed."""
+"""The work of the commands, up to the value that is printed."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from markupsafe import Markup
 from .plots import Drawing, nice_step
 from .threshold import QUANTILES, Period
 
-# Of a plot across the page, and of one of two side by side: about its pixels, so that all texts
-# have the same size.
+# The sizes of a plot across the page, and of one of two side by side: about their pixels, so that
+# all texts have the same size.
 _WIDE, _HALF = 1120.0, 540.0
 _HEIGHT = 250.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 10.0, 12.0, 30.0

@@ -1,4 +1,4 @@
-"""Everything that the page shows of one pair, read from the bucket with the reviewer's keys."""
+"""Everything that the page shows about one pair, read from the bucket with the reviewer's keys."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class PairContent(NamedTuple):
 
     @property
     def shown(self) -> Shown | None:
-        """What a decision would be about; None if there is nothing to decide."""
+        """The subject of a decision; None if there is nothing to decide."""
         if not isinstance(self.result, ResultDocument):
             return None
         return Shown(
@@ -66,7 +66,7 @@ class PairContent(NamedTuple):
 
     @property
     def is_replaced(self) -> bool:
-        """Whether the inputs are no longer those of the result."""
+        """Whether the inputs have changed since the result."""
         if self.explanation is None or self.explanation["fingerprint"] is None:
             return False
         result = self.explanation["result"]
@@ -74,7 +74,7 @@ class PairContent(NamedTuple):
 
     @property
     def contradiction(self) -> Mapping[str, Any] | None:
-        """The recorded response, if the result says something else: then one was edited."""
+        """The recorded response, if it contradicts the result: then one of them was edited."""
         if not isinstance(self.result, ResultDocument) or self.is_replaced:
             return None
         responses = [r for r in (self.explanation or {}).get("responses", ()) if not r["damaged"]]
@@ -90,14 +90,14 @@ class PairContent(NamedTuple):
 def read_content(target: Target, pair_id: str, language: str) -> PairContent:
     """Read a pair: its result and decisions, both pictures, and its history.
 
-    A result that cannot be read makes it an error; a history that these keys may not read does not.
+    A result that cannot be read is an error; a history that these keys may not read is not.
     Raises ConfigurationError, StoreUnavailableError.
     """
     store, settings = target.read_only_store, target.settings
     stored = _result(target, store, pair_id)
     result = read_document(settings, pair_id, stored) if stored else None
     document = result if isinstance(result, ResultDocument) else None
-    # Not in the shared pool: each of these may use it itself.
+    # Not in the shared pool: each of these may itself use that pool.
     with ThreadPoolExecutor(4) as pool:
         reference = pool.submit(_reference, target, store, document)
         frame = pool.submit(_frame, target, store, pair_id, document)
@@ -116,9 +116,9 @@ def read_content(target: Target, pair_id: str, language: str) -> PairContent:
 
 
 def is_unchanged(target: Target, pair_id: str, shown: Shown) -> bool:
-    """Tell whether the bucket still holds exactly what was shown.
+    """Return whether the bucket still contains exactly what was shown.
 
-    An input that was deleted meanwhile is no change: the decision is about what was there.
+    An input that was deleted meanwhile is no change: the decision is about what was shown.
     Raises ConfigurationError, StoreUnavailableError.
     """
     store, settings = target.read_only_store, target.settings
@@ -148,7 +148,7 @@ def _result(target: Target, store: RetryingStore, pair_id: str) -> StoredObject 
 def _reference(
     target: Target, store: RetryingStore, document: ResultDocument | None
 ) -> LoadedPicture | NoPicture:
-    """Read the reference photo that was judged; one that replaced it is not shown in its place."""
+    """Read the reference photo that was judged; a later replacement is never shown instead."""
     if document is None:
         return NoPicture("picture_no_result")
     judged = document.reference

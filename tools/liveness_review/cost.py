@@ -1,7 +1,7 @@
-"""What the results say of calls and requests, by day and month, and what that cost.
+"""Calls and requests by day and month, according to the results, and what they cost.
 
 Days and months are in UTC, by the time of publication. A pair has one result, that of its latest
-content: the calls for earlier contents are known by their number only, and are counted with it.
+content: only the number of calls for earlier contents is known, and is counted with that result.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ FROM results WHERE status != 'unreadable' AND at >= ? AND at < ?
 
 
 class Calls(NamedTuple):
-    """The calls of the results of some span of time."""
+    """The calls of the results in a span of time."""
 
     results: int
     billed: int
@@ -56,7 +56,7 @@ class Calls(NamedTuple):
 
     @property
     def most(self) -> int:
-        """How many calls were billed at most."""
+        """The maximum number of calls that were billed."""
         return self.billed + self.possibly_billed + self.earlier
 
     def to_json(self, prices: Prices) -> dict[str, Any]:
@@ -81,16 +81,16 @@ class Calls(NamedTuple):
 
 
 class Prices(NamedTuple):
-    """Prices in a currency of the user's; None where none was given."""
+    """Prices in the user's currency; None where no price was given."""
 
     call: Decimal | None = None
     writes: Decimal | None = None
-    """Of 10,000 write requests."""
+    """The price of 10,000 write requests."""
     reads: Decimal | None = None
-    """Of 10,000 read requests."""
+    """The price of 10,000 read requests."""
 
     def cost_of(self, calls: Calls) -> dict[str, str | None]:
-        """Return amounts as decimal numbers in text, so that none is rounded."""
+        """Return amounts as decimal numbers in text, which avoids rounding."""
         requests = calls.results * (
             (self.writes or 0) * WRITES_PER_RESULT + (self.reads or 0) * READS_PER_RESULT
         )

@@ -1,8 +1,8 @@
 """The local SQLite file: where it is, who may read it, and its tables.
 
-It holds no picture and nothing that is not also in the bucket, so it may be deleted at any time,
-even while a command runs: the next one reads everything again. Only its owner can read it. What is
-deleted from it is overwritten.
+It contains no pictures and only data that is also in the bucket, so it may be deleted at any time,
+even while a command runs: the next one reads everything again. Only its owner can read it. Deleted
+data is overwritten.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from liveness.settings import Settings
 
-# Changes whenever the tables do: a file with another version is made anew.
+# Changes whenever the tables do: a file with another version is recreated.
 _VERSION = 2
 BUSY_SECONDS = 10.0
 _TABLES = """
@@ -82,7 +82,7 @@ CREATE TABLE strays (
 CREATE TABLE facts (name TEXT PRIMARY KEY, value REAL NOT NULL) WITHOUT ROWID;
 """
 # Facts: when the results and the inputs were last read, how many stray keys there are in all, and
-# how many pairs have been forgotten, which a refresh that is under way must notice.
+# how many pairs have been forgotten, which a refresh in progress must notice.
 RESULTS_READ, INPUTS_READ, STRAYS, FORGOTTEN = "results_read", "inputs_read", "strays", "forgotten"
 
 
@@ -99,7 +99,7 @@ class Database:
 
     @contextmanager
     def connect(self) -> Iterator[sqlite3.Connection]:
-        """Open the file, which is made if it is missing, damaged or of another version."""
+        """Open the file, and recreate it if it is missing, damaged or of another version."""
         connection = self._open()
         try:
             yield connection
@@ -124,7 +124,7 @@ class Database:
 
     @contextmanager
     def refreshing(self) -> Iterator[None]:
-        """Be the only process that reads the bucket into this file. Raises Busy.
+        """Hold the lock for reading the bucket into this file. Raises Busy.
 
         The lock is a transaction on a file of its own, which ends with the process.
         """
@@ -156,13 +156,13 @@ class Database:
         raise AssertionError("unreachable")
 
     def delete(self) -> None:
-        """Delete the file and what SQLite keeps beside it."""
+        """Delete the file and the files that SQLite keeps beside it."""
         for suffix in ("", "-wal", "-shm"):
             self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
 
 
 def path_of(settings: Settings, environ: Mapping[str, str]) -> Path:
-    """Return where the file of this installation is: in the user's cache directory.
+    """Return the path of this installation's file, in the user's cache directory.
 
     `$XDG_CACHE_HOME/liveness`, which is `~/.cache/liveness` by default.
     """
@@ -175,7 +175,7 @@ def path_of(settings: Settings, environ: Mapping[str, str]) -> Path:
 
 
 def _create(path: Path) -> Path:
-    """Create a file that only its owner can read, in such a directory, or make them so.
+    """Create a file that only its owner can read, in such a directory, or restrict existing ones.
 
     Raises sqlite3.OperationalError, as SQLite does itself for a file that it cannot open.
     """

@@ -1,7 +1,7 @@
 """Decisions by people: `<result prefix><pair id>/review-<n>.json`, schema liveness-review/1.
 
 docs/liveness-review-1.schema.json describes the object. It is create-only, and never changes: a
-second reviewer's decision gets the next number, and a changed mind is one more decision.
+second reviewer's decision gets the next number, and so does a change of mind.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .rows import DIFFERENT_PERSON, SAME_PERSON, DecisionRow
 
 APPROVE, REJECT, RETAKE = "approve", "reject", "retake"
 OTHER = "other"
-# Which reasons can be given for which decision.
+# The reasons that can be given for each decision.
 REASONS: Mapping[str, Sequence[str]] = {
     APPROVE: (SAME_PERSON, OTHER),
     REJECT: (DIFFERENT_PERSON, "not-live", "wrong-reference", OTHER),
@@ -81,7 +81,7 @@ def problem_of(decision: Decision, shown: Shown) -> str | None:
 
 
 def clean_note(text: str) -> str:
-    """Remove what is not text: control characters, line ends and surrounding blanks."""
+    """Remove control characters, line ends and surrounding blanks."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())
 
 
@@ -94,7 +94,7 @@ def build_review(
     decided_at: float,
     nonce: str,
 ) -> bytes:
-    """Build the object to be stored; `decided_at` in seconds since 1970. Pure."""
+    """Build the object to store; `decided_at` is in seconds since 1970. Pure."""
     fields = {
         "schema": REVIEW_SCHEMA,
         "pair_id": pair_id,
@@ -116,7 +116,7 @@ def build_review(
 
 
 def list_numbers(store: RetryingStore, settings: Settings, pair_id: str) -> list[int]:
-    """List the numbers of the decisions on a pair, as far as the listing has them."""
+    """List the numbers of the decisions on a pair; the listing may lack the newest."""
     numbers: list[int] = []
     prefix, after = f"{settings.result_prefix}{pair_id}/review-", ""
     while True:
@@ -155,9 +155,9 @@ def store_review(
 ) -> int:
     """Store a decision under the next free number, and return the number.
 
-    A number that is taken is another reviewer's, unless the object carries our nonce: then the
-    reply to our own write was lost. No number is left out, since consumers read them one after
-    another: an object far ahead of all others must not keep later decisions from being seen.
+    A number that is taken is another reviewer's, unless the object has our nonce: then the reply to
+    our own write was lost. No number is skipped, because consumers read them in sequence: an
+    object with a far higher number must not hide later decisions.
     Raises ConfigurationError, StoreUnavailableError.
     """
     taken = set(list_numbers(store, settings, pair_id))

@@ -1,6 +1,6 @@
 """`result.json` of one pair, read with suspicion: it may have been edited.
 
-Only what is of the documented type and belongs to this pair is taken over; see
+Only fields that have the documented type and belong to this pair are used; see
 docs/liveness-result-1.schema.json. Pure.
 """
 
@@ -43,7 +43,7 @@ class JudgedInput(NamedTuple):
 
 
 class EarlierSubmission(NamedTuple):
-    """What became of another content of the same pair; both are None without an answer."""
+    """The outcome of another content of the same pair; both are None without an answer."""
 
     number: int
     status: str | None
@@ -99,7 +99,7 @@ class ResultDocument(NamedTuple):
 
 
 class UnreadableResult(NamedTuple):
-    """A `result.json` that is not as the function writes it; nothing of it is shown."""
+    """A `result.json` that the function did not write in this form; nothing of it is shown."""
 
     reason: str
 
@@ -111,7 +111,7 @@ class _Wrong(Exception):
 def read_document(
     settings: Settings, pair_id: str, stored: StoredObject
 ) -> ResultDocument | UnreadableResult:
-    """Read a result; the reason that makes it unreadable names the first field that is wrong."""
+    """Read a result; if it is unreadable, the reason names the first wrong field."""
     if len(stored.body) > MAX_RESULT_BYTES:
         return UnreadableResult(f"it has more than {MAX_RESULT_BYTES:,} bytes")
     try:

@@ -1,8 +1,8 @@
-"""`result.json` and `review-<n>.json` into rows. Pure.
+"""Turn `result.json` and `review-<n>.json` into rows. Pure.
 
 Anybody with a key for the bucket can edit these objects, so nothing in them is trusted: an object
 that is not a valid document of its schema, or that contradicts its own key or metadata, becomes a
-row with a problem. What a row holds is of the right type, finite, and of limited length.
+row with a problem. The values in a row have the right type, are finite, and have a limited length.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{3})Z", re.ASCII)
 
 
 class InvalidDocument(ValueError):
-    """A document is not what its schema says; the text names the field and what it should be."""
+    """A document violates its schema; the text names the field and what it should be."""
 
 
 def read_result(
@@ -111,7 +111,7 @@ def _result(pair_id: str, document: _Fields, metadata: Mapping[str, str]) -> Res
 
 
 def _completed_at(document: _Fields) -> float | None:
-    """Return when the later input was uploaded; None where COS would not describe one."""
+    """Return when the later input was uploaded; None if COS did not describe one."""
     inputs = document.get("inputs")
     if not isinstance(inputs, list) or len(inputs) < 2:
         raise InvalidDocument("inputs is not an array of at least two")
@@ -158,7 +158,7 @@ def _reject_constant(name: str) -> None:
 
 
 class _Fields:
-    """The fields of an object; every method raises InvalidDocument that names the field."""
+    """The fields of an object; every method raises an InvalidDocument that names the field."""
 
     def __init__(self, value: object, path: str) -> None:
         if not isinstance(value, dict):

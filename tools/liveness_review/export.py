@@ -1,7 +1,7 @@
 """Results and decisions for other engines: JSONL, CSV or Parquet, with a manifest.
 
-Rows are streamed from the local file, so memory stays the same however many there are. There is
-no picture and no key of one in an export. The manifest is written last: an export without it was
+Rows are streamed from the local file, so memory use does not depend on their number. An export
+contains no pictures and no keys of pictures. The manifest is written last: an export without it was
 interrupted.
 """
 
@@ -31,11 +31,11 @@ SCHEMA = "liveness-export/1"
 FORMATS = ("jsonl", "csv", "parquet")
 MANIFEST = "manifest.json"
 _ROWS_PER_GROUP = 10_000
-# Spreadsheets take a cell that begins so for a formula; in some languages the wide forms, too.
+# Spreadsheets read such a cell as a formula; in some languages, also one with a wide form.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 TEXT, NUMBER, WHOLE, FLAG, TIME = "text", "number", "whole number", "true or false", "time"
-# The fields of ResultRow and DecisionRow; `at` has another name, since it is a keyword of some SQL.
+# The fields of ResultRow and DecisionRow; `at` is renamed, because it is a keyword in some SQL.
 RESULT_COLUMNS = {
     "pair_id": TEXT,
     "published_at": TIME,
@@ -202,7 +202,7 @@ class _HashingStream:
         return False
 
     def close(self) -> None:
-        """Left to the owner of the file."""
+        """Do nothing: the owner of the file closes it."""
 
 
 # ---- formats

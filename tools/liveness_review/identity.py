@@ -1,4 +1,4 @@
-"""Who decides: the holder of the keys, as the reply of STS's GetCallerIdentity names them."""
+"""The reviewer: the holder of the keys, as STS's GetCallerIdentity names them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is asked of the local file of results and decisions, and what makes it forget a pair."""
+"""Queries on the local file of results and decisions, and the removal of a pair from it."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _BATCH = 1000
 
 
 class ResultIndex:
-    """The results of one installation, as they were when they were last read.
+    """The results of one installation, as of the last refresh.
 
-    Usable from several threads and processes; every method opens the file for itself, which takes
-    less than a millisecond. `refresh.refresh` brings it up to date.
+    Usable from several threads and processes; every method opens the file itself, which takes less
+    than a millisecond. `refresh.refresh` brings it up to date.
     """
 
     def __init__(self, path: Path, busy_seconds: float = BUSY_SECONDS) -> None:
-        """`path` is where the file is or will be made; see `database.path_of`.
+        """`path` is the path of the file, which may not exist yet; see `database.path_of`.
 
-        A write waits at most `busy_seconds` for those of other processes.
+        A write waits at most `busy_seconds` for the writes of other processes.
         """
         self.database = Database(path, busy_seconds)
 
@@ -42,7 +42,7 @@ class ResultIndex:
     def page(
         self, selection: ResultFilter, *, limit: int = 50, after: str | None = None
     ) -> ResultPage:
-        """Return up to `limit` results, the newest first, from after a page's `next` on.
+        """Return up to `limit` results, the newest first; `after` is the `next` of a previous page.
 
         Raises ValueError if `after` is not the `next` of a page.
         """
@@ -65,7 +65,7 @@ class ResultIndex:
             return search.one(connection, pair_id)
 
     def decisions(self, pair_id: str) -> list[DecisionRow]:
-        """Return the decisions on one pair by number, also those on contents that were replaced."""
+        """Return the decisions on one pair by number, including those on replaced contents."""
         with self.database.connect() as connection:
             return search.decisions(connection, pair_id)
 
@@ -94,13 +94,13 @@ class ResultIndex:
                     yield comparison
 
     def unreadable(self, selection: ResultFilter) -> int:
-        """Return how many of the results that match are not valid."""
+        """Return how many of the matching results are not valid."""
         return self.count(selection._replace(statuses=(UNREADABLE,)))
 
     # ---- inputs
 
     def waiting(self, limit: int = 1000) -> list[WaitingPair]:
-        """Return the pairs without a result, the one that waits longest first."""
+        """Return the pairs without a result, the longest wait first."""
         with self.database.connect() as connection:
             rows = connection.execute(
                 "SELECT pair_id, missing, since FROM waiting ORDER BY since, pair_id LIMIT ?",
@@ -132,12 +132,12 @@ class ResultIndex:
         return int(self._fact(STRAYS) or 0)
 
     def forget(self, pair_id: str) -> bool:
-        """Remove a pair, so that no byte of it is left in the file; returns whether it was there.
+        """Remove a pair without leaving a byte of it in the file; returns whether it was there.
 
-        The pair's objects must be gone from the bucket already. A refresh that is under way, in
-        this process or another, notices and does not bring the pair back.
+        The pair's objects must already be gone from the bucket. A refresh in progress, in this
+        process or another, notices and does not bring the pair back.
 
-        Raises Busy if another process used the file for ten seconds; then forget it again.
+        Raises Busy if another process used the file for ten seconds; then call this again.
         """
         if not self.path.exists():
             return False
@@ -165,7 +165,7 @@ def _forget(database: Database, connection: sqlite3.Connection, pair_id: str) ->
             "INSERT INTO facts VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1",
             (FORGOTTEN,),
         )
-    # What was deleted is zeroed in the file, but the log of writes still has it.
+    # Deleted data is zeroed in the file, but is still in the write-ahead log.
     (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if is_busy:
         raise Busy(f"another process is reading {database.path}, so traces of the pair are left")

@@ -1,4 +1,4 @@
-"""Pairs that wait, and keys under the input prefix that belong to no pair: from a listing."""
+"""Read pairs that wait, and keys under the input prefix of no pair, from a listing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def refresh_inputs(
     Call `refresh.refresh` first: a pair counts as waiting if the file has no result of it. Listings
     of COS lag by some seconds, so a pair that was just completed may be among them.
 
-    Raises LivenessError if the bucket cannot be listed; what the file had before then stays.
+    Raises LivenessError if the bucket cannot be listed; the file then stays unchanged.
     """
     with index.database.connect() as connection:
         while True:

@@ -1,7 +1,7 @@
 """Confidence intervals of a proportion. Pure; no statistics library at run time.
 
 Clopper-Pearson intervals are exact: they contain the true proportion at least as often as they
-claim, also where no error or hardly any was seen, where approximations promise too much.
+claim, even with few or no errors, where approximations promise too much.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def clopper_pearson(proportion: Proportion, confidence: float = CONFIDENCE) -> I
 
 
 def rule_of_three(trials: int) -> float | None:
-    """Return the rate below which the true one is, at 95 %, if `trials` trials had no event.
+    """Return the upper bound of the rate, at 95 %, if `trials` trials had no event.
 
     The "rule of 3" of ISO/IEC 19795-1; None if there was no trial.
     """

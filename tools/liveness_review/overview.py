@@ -1,4 +1,4 @@
-"""Figures of a span of time: results an hour, time to result, billed calls, retakes by reason."""
+"""Figures for a span of time: results per hour, time to result, billed calls, retakes by reason."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Overview(NamedTuple):
     billed_calls: int
     """Calls with an answer that the vendor bills."""
     possibly_billed_calls: int
-    """Those, and calls for the same contents that may have been billed."""
+    """These, and calls for the same contents that may have been billed."""
     retakes_by_reason: dict[str, int]
     """Results that ask the person to try again, by reason code, the most frequent first."""
     decisions: dict[str, int]
@@ -87,7 +87,7 @@ def overview(connection: sqlite3.Connection, since: float, until: float) -> Over
 
 
 def _time_to_result(connection: sqlite3.Connection, since: float, until: float) -> Durations:
-    # Last-Modified is a whole second, by another clock than `published`.
+    # Last-Modified is in whole seconds, by another clock than `published`.
     seconds = [
         value
         for (value,) in connection.execute(
@@ -104,5 +104,5 @@ def _time_to_result(connection: sqlite3.Connection, since: float, until: float) 
 
 
 def _nearest_rank(ordered: list[float], percent: int) -> float:
-    """Return the least value that is not below `percent` of all."""
+    """Return the least value that at least `percent` of all do not exceed."""
     return ordered[-(-len(ordered) * percent // 100) - 1]

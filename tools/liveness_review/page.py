@@ -1,4 +1,4 @@
-"""`liveness review`: read what is new, serve the page, open the browser, and end with Ctrl-C."""
+"""`liveness review`: read new results, serve the page, open the browser, and end with Ctrl-C."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class ReviewServer:
 
 @contextmanager
 def running(server: ReviewServer) -> Iterator[None]:
-    """Serve in a thread of its own until the end of the `with`."""
+    """Serve in a separate thread until the end of the `with`."""
     loop, ready = asyncio.new_event_loop(), threading.Event()
     task = loop.create_task(server.run(ready.set))
 
@@ -99,7 +99,7 @@ def review(
         echo(f"Open once: {server.gate.first_address}")
         echo("Ctrl-C ends it.")
         if opens_browser:
-            # In a thread: a browser that runs in the terminal only returns when it ends.
+            # In a thread: a browser in the terminal returns only when it ends.
             address = server.gate.first_address
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 

@@ -1,7 +1,7 @@
 """Tell a real JPEG or PNG from everything else, by its structure. Pure.
 
-What the bucket holds under a picture's key was uploaded by a stranger. Bytes that are not a
-complete picture of sane dimensions never reach the browser: none of its other parsers is tried.
+A stranger uploaded the object under a picture's key. Bytes that are not a complete picture of
+reasonable dimensions never reach the browser, so they cannot attack its other parsers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The page's figures as SVG, drawn here: no script, and no style that the page's policy forbids.
+"""The page's figures as SVG, without scripts and without styles that the page's policy forbids.
 
 Colors come from the style sheet by class. Every figure has a text that says the same. Pure.
 """
@@ -122,7 +122,7 @@ def _anchor(x: float, room: float = _LABEL_ROOM) -> str:
 
 
 def _number(value: float) -> str:
-    """Format a coordinate with as few digits as a picture needs."""
+    """Format a coordinate with only as many digits as a picture needs."""
     return f"{value:.2f}".rstrip("0").rstrip(".") or "0"
 
 

@@ -1,4 +1,4 @@
-"""Print what the commands found, for people."""
+"""Print the results of the commands for people."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _histogram(bins: Sequence[int]) -> list[tuple[str, str, str]]:
 
 
 def _shown_rows(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the rows in steps of 5 from 50 on, the current threshold and those asked for."""
+    """Return the rows in steps of 5 from 50 on, the current threshold and the requested ones."""
     wanted = {value["current_threshold"], *value["asked_for"]}
     return [
         row

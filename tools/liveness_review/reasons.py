@@ -1,8 +1,8 @@
-"""Why something failed, in Chinese: who finds it out words it in English only. Pure.
+"""Chinese translations of the reasons for failures, which the code gives in English only. Pure.
 
 The commands, the client of COS and the readers of documents give a reason as a sentence; the page
-shows it in its own language. Codes, keys and names of fields stay as they are. A sentence that is
-not here stays English.
+shows it in its own language. Codes, keys and field names stay as they are. A sentence that is not
+listed here stays English.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ REASONS = (
         "此地址只能使用一次，现已被使用过，或不完整。请重新启动 `liveness review`。"
         "如果只有您可能用过它，则无需担心。",
     ),
-    # Documents (.document, .documents, .refresh); what fits most comes last
+    # Documents (.document, .documents, .refresh); the most general come last
     Text("COS does not give it out", "COS 不提供该对象"),
     Text("it has more than {number} bytes", "超过 {number} 字节"),
     Text("it is larger than {number} bytes", "超过 {number} 字节"),
@@ -147,7 +147,7 @@ REASONS = (
 
 
 def reason_in(language: str, reason: str) -> str:
-    """Return a reason in the page's language; parts that are no sentence of `REASONS` stay."""
+    """Return a reason in the page's language; parts that are not in `REASONS` stay."""
     if language != CHINESE:
         return reason
     for pattern, chinese in _PATTERNS:

@@ -1,7 +1,7 @@
-"""Bring the local file up to date: list the bucket, and read what is new or changed.
+"""Bring the local file up to date: list the bucket, and read new and changed objects.
 
 An object is read again if the listing shows another ETag than the reply from which it was read.
-Everything may be interrupted at any time: what was read so far stays, and the next run goes on.
+A refresh may be interrupted at any time: what was read so far stays, and the next run continues.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class _Document(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """What was read of it; `row` is None if it is gone."""
+    """The result of reading it; `row` is None if it is gone."""
 
     document: _Document
     etag: str
@@ -68,9 +68,9 @@ def refresh(
     store: RetryingStore,
     progress: ProgressCallback = ignore_progress,
 ) -> RefreshSummary:
-    """Read what is new or changed, the newest first, and drop what is gone.
+    """Read new and changed objects, the newest first, and drop those that are gone.
 
-    Raises Busy if another process does it already, and LivenessError if the bucket cannot be read;
+    Raises Busy if another process is refreshing, and LivenessError if the bucket cannot be read;
     what was read until then stays.
     """
     with index.database.refreshing(), index.database.connect() as connection:
@@ -222,7 +222,7 @@ class _Refresh:
             problem = f"COS does not give it out: {error.reason}"
             return _Read(document, document.etag, _unreadable(document, problem))
         except UnreadableReplyError:
-            # Its writer may have given it more metadata than headers can be read.
+            # Its writer may have given it more metadata than can be read as headers.
             problem = "its metadata cannot be read"
             return _Read(document, document.etag, _unreadable(document, problem))
         if stored is None:
@@ -262,7 +262,7 @@ class _Refresh:
             )
 
     def _remove_gone(self) -> int:
-        """Remove what the listing, which is complete, does not have."""
+        """Remove rows that the listing, which is complete, does not contain."""
         connection, removed, touched = self._connection, 0, set()
         with self._database.transaction(connection):
             for table, number in (("results", str(_RESULT)), ("decisions", "t.number")):
@@ -276,7 +276,7 @@ class _Refresh:
         return removed
 
     def _summarize(self, pair_ids: Iterable[str]) -> None:
-        """Bring what results say of the decisions on them up to date."""
+        """Update the summaries of decisions in their results."""
         for pair_id in pair_ids:
             current = self._connection.execute(
                 "SELECT d.decision, d.reason FROM decisions d JOIN results r"

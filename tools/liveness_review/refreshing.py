@@ -1,4 +1,4 @@
-"""The local file is brought up to date in the background while the page is open."""
+"""Bring the local file up to date in the background while the page is open."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .index import ResultIndex
 from .inputs import refresh_inputs
 from .refresh import refresh
 
-# Between the end of one refresh and the start of the next; longer where refreshing takes long.
+# The pause between two refreshes; longer if refreshing takes long.
 _PAUSE_SECONDS = 30.0
 _PAUSE_PER_SECOND = 20.0
 
 
 class _Stopped(Exception):
-    """The page ends, and with it the refresh."""
+    """The page ends, and the refresh with it."""
 
 
 class Results:
@@ -39,7 +39,7 @@ class Results:
         self._is_stopping = False
 
     def read(self, progress: ProgressCallback = ignore_progress) -> None:
-        """Refresh now, in this thread; a failure is noted and not raised."""
+        """Refresh now, in this thread; a failure is recorded, not raised."""
         settings, store = self._target.settings, self._target.read_only_store
 
         def update(activity: str, done: int, total: int | None) -> None:
@@ -52,12 +52,12 @@ class Results:
             refresh_inputs(self.index, settings, store, update)
             self.failure = ""
         except (Busy, _Stopped):
-            pass  # another process does it, or the page ends
+            pass  # another process is refreshing, or the page ends
         except LivenessError as error:
             self.failure = reason_of_error(error)
 
     def stop(self) -> None:
-        """End a refresh after its next step; what it has read stays."""
+        """End a refresh after its next step, and keep what it has read."""
         self._is_stopping = True
 
     def refresh_soon(self) -> None:
@@ -65,14 +65,14 @@ class Results:
         self._wanted.set()
 
     async def refresh_now(self, timeout_seconds: float) -> None:
-        """Refresh, and wait for it up to a time; it goes on if it takes longer."""
+        """Refresh, and wait for it up to a limit; it continues if it takes longer."""
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(asyncio.to_thread(self.read))
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(asyncio.shield(self._running), timeout_seconds)
 
     async def keep_fresh(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        """Refresh until cancelled, with pauses that grow with what a refresh takes."""
+        """Refresh until cancelled, with pauses that grow with the duration of a refresh."""
         pause = _PAUSE_SECONDS
         while True:
             with contextlib.suppress(asyncio.TimeoutError):

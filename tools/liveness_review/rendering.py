@@ -1,4 +1,4 @@
-"""Templates into HTML: Jinja with autoescaping, and a few filters for times and numbers."""
+"""Turn templates into HTML: Jinja with autoescaping, and filters for times and numbers."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def moment(value: float | str | None) -> str:
 
 
 def query(values: Mapping[str, Any]) -> str:
-    """Encode the parameters of an address; those without a value are left out."""
+    """Encode the parameters of an address, without those that have no value."""
     return urlencode({name: value for name, value in values.items() if value not in (None, "")})
 
 

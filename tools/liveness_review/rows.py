@@ -1,4 +1,4 @@
-"""What the local file holds, as values. Times are seconds since 1970."""
+"""The contents of the local file, as values. Times are seconds since 1970."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ STATUSES = ("passed", "rejected", "retake", "invalid", "failed")
 UNREADABLE = "unreadable"
 """The status of a `result.json` that is not a valid liveness-result/1."""
 DECISIONS = ("approve", "reject", "retake")
-# What people judged the two faces to be; ISO/IEC 19795-1 says mated and non-mated comparisons.
+# How people judged the two faces; ISO/IEC 19795-1 says mated and non-mated comparisons.
 GENUINE, IMPOSTOR, CONTRADICTORY = "genuine", "impostor", "contradictory"
 # The reason codes of liveness-review/1 that are statements about the two faces.
 SAME_PERSON, DIFFERENT_PERSON = "same-person", "different-person"
 
 
 class ResultRow(NamedTuple):
-    """One result, as far as lists and figures need it."""
+    """The parts of one result that lists and figures need."""
 
     pair_id: str
     at: float
@@ -97,7 +97,7 @@ class RefreshSummary(NamedTuple):
 
 
 def judgement_of(reasons: Sequence[str]) -> str:
-    """Return what the reason codes of all decisions on one content say about the faces. Pure."""
+    """Return the judgement of the faces by the reasons of all decisions on one content. Pure."""
     said = {reason for reason in reasons if reason in (SAME_PERSON, DIFFERENT_PERSON)}
     if len(said) > 1:
         return CONTRADICTORY

@@ -48,7 +48,7 @@ class ResultPage(NamedTuple):
 
     rows: tuple[ResultRow, ...]
     next: str | None
-    """What the next page is after; None if this is the last one."""
+    """The position after which the next page begins; None if this is the last one."""
 
 
 def page(
@@ -59,7 +59,7 @@ def page(
         where.append("(at, pair_id) < (?, ?)")
         values += _read_position(after)
     order = "ORDER BY at DESC, pair_id DESC"
-    # The inner query needs no more than an index, however wide the rows are.
+    # The inner query needs only an index, however wide the rows are.
     found = f"SELECT pair_id FROM results{_clause(where)} {order} LIMIT ?"
     sql = f"SELECT {_COLUMNS} FROM results WHERE pair_id IN ({found}) {order}"
     rows = [_row(row) for row in connection.execute(sql, [*values, limit + 1])]
@@ -117,7 +117,7 @@ def reasons(connection: sqlite3.Connection) -> list[tuple[str, int]]:
 
 
 def _where(selection: ResultFilter) -> tuple[list[str], list[object]]:
-    """Return SQL conditions and the values that they refer to."""
+    """Return SQL conditions and their values."""
     where: list[str] = []
     values: list[object] = []
 

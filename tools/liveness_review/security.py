@@ -1,7 +1,7 @@
-"""Who may talk to the page: one browser, by a one-time address and then a cookie. Pure.
+"""Who may access the page: one browser, by a one-time address and then a cookie. Pure.
 
 Any program on this machine can connect to a loopback port, and any page in the reviewer's browser
-can send requests to it. What keeps them out: a random path below which everything is, a cookie that
+can send requests to it. These keep them out: a random path below which everything is, a cookie that
 is sent only below that path (cookies are not separated by port), the Host header (DNS rebinding),
 Sec-Fetch-Site, and for a POST also the Origin and a token in the form.
 """
@@ -28,9 +28,9 @@ _POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-# A picture runs nothing and loads nothing, even if a browser took it for a document.
+# A picture runs and loads nothing, even if a browser takes it for a document.
 _PICTURE_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"
-# Not no-referrer, with which browsers send `Origin: null` with the page's own forms.
+# Not no-referrer: with it browsers send `Origin: null` for the page's own forms.
 HEADERS: Mapping[str, str] = {
     "Content-Security-Policy": _POLICY,
     "Cache-Control": "no-store",
@@ -66,14 +66,14 @@ class Gate:
         self.first_address = f"{self.origin}{self.folder}open?token={self._opening}"
 
     def open(self, token: str) -> str | None:
-        """Exchange the first address's token for the cookie's value; None at any second time."""
+        """Exchange the first address's token for the cookie's value; None after the first time."""
         if self._opening is None or not _equal(token, self._opening):
             return None
         self._opening = None
         return self._session
 
     def holds_session(self, cookie: str | None) -> bool:
-        """Tell whether this cookie's value is the session's."""
+        """Return whether this is the session's cookie value."""
         return cookie is not None and _equal(cookie, self._session)
 
     def refuse_opening(self, headers: Mapping[str, str]) -> Refusal | None:

@@ -1,4 +1,4 @@
-"""The page's server: aiohttp on loopback, for one browser. See `security` for who is let in."""
+"""The page's server: aiohttp on loopback, for one browser. `security` decides who is admitted."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Problem(Exception):
         self._values = values
 
     def values_in(self, texts: Texts) -> dict[str, str]:
-        """Return the values as the text names them; a value may be the key of a text."""
+        """Return the values under the names in the text; a value may be the key of a text."""
         return {
             name: render(value, texts.language)
             if isinstance(value, Sentence)
@@ -57,7 +57,7 @@ class Problem(Exception):
 
 
 class Page:
-    """One run of the page: what the views share."""
+    """One run of the page: the state that the views share."""
 
     def __init__(
         self, target: Target, results: Results, gate: Gate, warn: Callable[[str], None]
@@ -134,7 +134,7 @@ class Page:
                 ),
             )
         # A page instead of a redirect: with SameSite=Strict the cookie would not be sent after a
-        # redirect that a page elsewhere began.
+        # redirect that another site started.
         template = self._environment.get_template("opened.html")
         response = html(template.render(t=_browsers_texts(request)), 200)
         response.headers["Refresh"] = f"0; url={self.gate.folder}"
@@ -160,7 +160,7 @@ class Page:
                 if request.method in ("GET", "HEAD"):
                     refusal = self.gate.refuse_read(request.headers, cookie)
                 elif request.method == "POST":
-                    # Before the body is read: a stranger's may be anything.
+                    # Before the body is read: a stranger may send anything.
                     refusal = self.gate.refuse_read(request.headers, cookie)
                     refusal = refusal or self.gate.refuse_write(
                         request.headers, cookie, await _form_token(request)
@@ -200,7 +200,7 @@ class Page:
 
 
 def _browsers_texts(request: web.Request) -> Texts:
-    """Return the texts for a browser that is not signed in, and may choose nothing."""
+    """Return the texts for a browser that is not signed in and cannot choose a language."""
     return Texts(preferred(request.headers.get("Accept-Language", "")))
 
 
@@ -220,7 +220,7 @@ async def _form_token(request: web.Request) -> str:
 
 
 class Route(NamedTuple):
-    """A view: the method, the path below the page's folder, and what answers."""
+    """A view: the method, the path below the page's folder, and the handler."""
 
     method: str
     path: str
@@ -239,7 +239,7 @@ def make_application(page: Page, routes: Iterable[Route]) -> web.Application:
 
 
 def listen(port: int) -> socket.socket:
-    """Bind a loopback port, any free one for 0. Raises OSError."""
+    """Bind a loopback port; 0 means any free one. Raises OSError."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -251,7 +251,7 @@ def listen(port: int) -> socket.socket:
 
 
 async def serve(app: web.Application, listening: socket.socket) -> web.AppRunner:
-    """Start to answer; `cleanup` of the returned runner ends it."""
+    """Start serving; `cleanup` of the returned runner ends it."""
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.SockSite(runner, listening).start()

@@ -28,13 +28,13 @@ class Session:
 
 
 def local_index(target: Target) -> ResultIndex:
-    """Return the local file of this installation, whether it exists or not."""
+    """Return the local file of this installation, which may not exist yet."""
     return ResultIndex(path_of(target.settings, target.environ), BUSY_SECONDS)
 
 
 @contextmanager
 def current_results(*, offline: bool) -> Iterator[Session]:
-    """Load the target and, unless `offline`, read what is new or changed, showing progress.
+    """Load the target and, unless `offline`, read new and changed objects, showing progress.
 
     Raises InvalidUsage, ClickException.
     """

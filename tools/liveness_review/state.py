@@ -1,4 +1,4 @@
-"""What one run of the page remembers, in memory only: views, lists, language and identity."""
+"""The state of one run of the page, in memory only: views, lists, language and identity."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ REFERENCE, FRAME = "reference", "frame"
 
 
 class View:
-    """A pair as it was shown once: what a decision from that page is about."""
+    """A pair as it was shown once: the subject of a decision from that page."""
 
     def __init__(self, content: PairContent) -> None:
         self.id = secrets.token_urlsafe(_ID_BYTES)
@@ -30,7 +30,7 @@ class View:
         self.pair_id = content.pair_id
         self.lock = asyncio.Lock()
         self.stored: str | None = None
-        """The decision that was stored from this view; sending the form again stores no other."""
+        """The decision stored from this view; sending the form again stores no other."""
         self._content_shown = content.shown
         self._pictures: dict[str, LoadedPicture] = {}
         self._sent: set[str] = set()
@@ -39,7 +39,7 @@ class View:
                 self._pictures[name] = picture
 
     def take_picture(self, name: str) -> LoadedPicture | None:
-        """Return a picture of this view that is to be sent to the browser."""
+        """Return a picture of this view to send to the browser."""
         picture = self._pictures.get(name)
         if picture is not None:
             self._sent.add(name)
@@ -51,7 +51,7 @@ class View:
 
     @property
     def shown(self) -> Shown | None:
-        """What was shown: a picture that the browser never asked for was not."""
+        """What was shown: this excludes a picture that the browser never requested."""
         shown = self._content_shown
         if shown is None:
             return None
@@ -62,7 +62,7 @@ class View:
 
 
 class ListedPairs:
-    """The pairs of one list that was shown, for going from one to the next."""
+    """The pairs of one list that was shown, for moving from one to the next."""
 
     def __init__(self, query: str, pair_ids: Sequence[str], undecided: Sequence[str]) -> None:
         self.id = secrets.token_urlsafe(_ID_BYTES)
@@ -83,7 +83,7 @@ class ListedPairs:
         return before, after
 
     def next_undecided(self, pair_id: str) -> str | None:
-        """Return the next pair behind this one that nobody has decided on, or one before it."""
+        """Return the next pair after this one without a decision, or else one before it."""
         ids = list(self._pair_ids)
         at = ids.index(pair_id) + 1 if pair_id in ids else 0
         return next((each for each in ids[at:] + ids[:at] if each in self._undecided), None)
@@ -97,7 +97,7 @@ class Registry:
         self._lists: OrderedDict[str, ListedPairs] = OrderedDict()
         self.language: str | None = None
         self.decided: dict[str, tuple[str, str]] = {}
-        """By pair id: the fingerprint and the decision of what was decided in this run."""
+        """The fingerprint and decision of each pair that was decided in this run, by pair id."""
 
     def add_view(self, view: View) -> None:
         self._views[view.id] = view

@@ -1,4 +1,4 @@
-"""Every text of the page, in English and Chinese; not what the vendor or the function wrote."""
+"""Every text of the page, in English and Chinese, except what the vendor or the function wrote."""
 
 from __future__ import annotations
 
@@ -394,7 +394,7 @@ class Texts:
         return self(key) if key in TEXTS else name
 
     def reason(self, reason: str) -> str:
-        """Return why something failed, which other modules word in English."""
+        """Return why something failed; other modules give the reason in English."""
         return reason_in(self.language, reason)
 
     def duration(self, seconds: float | None) -> str:

@@ -1,9 +1,9 @@
 """What another threshold would have done, and error rates where people decided. Pure.
 
-Terms are those of ISO/IEC 19795-1: a comparison of two faces of one person is mated, else it is
+Terms are those of ISO/IEC 19795-1: a comparison of two faces of one person is mated, otherwise
 non-mated; FNMR is the share of mated comparisons below the threshold, FMR that of non-mated ones
-that reach it. Nobody knows which is which but for the comparisons that people judged, so rates are
-of those alone, and None where there is none.
+that reach it. Only for comparisons that people judged is it known which kind they are, so rates
+are based on those alone, and are None if there are none.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ENOUGH_ERRORS = 30
 _VENDOR_REJECTION = "CompareLowSimilarity"
 _OUR_REJECTION = "SimilarityBelowThreshold"
 
-# What has to be said beside the figures; the texts are in NOTES.
+# What must be said beside the figures; the texts are in NOTES.
 NO_MATED, NO_NON_MATED, SELECTED = "no-mated", "no-non-mated", "selected"
 CONTRADICTORY_LEFT_OUT, VENDOR_REJECTS, UNREADABLE_LEFT_OUT = (
     "contradictory-left-out",
@@ -63,7 +63,7 @@ class Comparison(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """An error rate at one threshold, with all that is needed to judge it."""
+    """An error rate at one threshold, with everything needed to judge it."""
 
     errors: int
     comparisons: int
@@ -93,7 +93,7 @@ class ThresholdRow(NamedTuple):
     fnmr: Rate
     fmr: Rate
     vendor_false_accept_rate: float | None
-    """What the vendor states for this threshold; it does so for 70 and 80 only."""
+    """The vendor's figure for this threshold; it gives one for 70 and 80 only."""
 
     def to_json(self) -> dict[str, Any]:
         return {**self._asdict(), "fnmr": self.fnmr.to_json(), "fmr": self.fmr.to_json()}
@@ -129,7 +129,7 @@ class ThresholdAnalysis(NamedTuple):
     weeks: tuple[Period, ...]
     months: tuple[Period, ...]
     notes: tuple[str, ...]
-    """Names in NOTES of what has to be said beside the figures."""
+    """Names in NOTES of what must be said beside the figures."""
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -158,7 +158,7 @@ def is_decided_by_similarity(status: str, reason: str) -> bool:
 def comparison_of(
     status: str, reason: str, similarity: float | None, at: float, judged: str
 ) -> Comparison | None:
-    """Make a comparison of a result; None if the similarity did not decide it."""
+    """Make a comparison from a result; None if the similarity did not decide it."""
     if similarity is None or not is_decided_by_similarity(status, reason):
         return None
     passed = status == "passed"

@@ -24,7 +24,7 @@ from .texts import Texts
 from .threshold import THRESHOLDS, ThresholdAnalysis, analyze
 
 _HOUR, _DAY = 3600, 86400
-# Days that can be chosen, and the width of a bar in seconds.
+# The choices of days, and the width of a bar in seconds.
 _SPANS = {"1": (1, _HOUR), "7": (7, _HOUR), "30": (30, _DAY)}
 _DEFAULT_SPAN = "7"
 _ALL_STATUSES = (*STATUSES, UNREADABLE)
@@ -39,7 +39,7 @@ class Share(NamedTuple):
 
 
 class FigureViews:
-    """The views that count."""
+    """The views with figures."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -56,7 +56,7 @@ class FigureViews:
         if name not in _SPANS:
             raise Problem(400, "error_filter", name="filter_days", right=", ".join(_SPANS))
         days, width = _SPANS[name]
-        # Whole bars, the one that is not over yet included.
+        # Whole bars, including the one that is not over yet.
         until = (self._page.target.store.now() // width + 1) * width
         since = until - days * _DAY
         index = self._page.results.index
@@ -125,7 +125,7 @@ class FigureViews:
 def _bars(
     figures: Overview, since: float, until: float, width: int
 ) -> list[tuple[float, dict[str, int]]]:
-    """Group the hours into bars of a width; those without a result are there, too."""
+    """Group the hours into bars of equal width, including bars without results."""
     bars: dict[int, dict[str, int]] = {at: {} for at in range(int(since), int(until), width)}
     for hour in figures.hours:
         bar = bars[int(since + (hour.begins - since) // width * width)]
@@ -169,7 +169,7 @@ def _rates_plot(analysis: ThresholdAnalysis, chosen: float, texts: Texts) -> Any
 
 
 def _rate_text(texts: Texts, rate: Any) -> str:
-    """Describe an error rate with its interval and number; never a figure without data."""
+    """Describe an error rate with its interval and number; without data there is no figure."""
     if rate.rate is None or rate.interval is None:
         return texts("threshold_no_rate")
     low, high = (f"{100 * bound:.1f}" for bound in rate.interval)

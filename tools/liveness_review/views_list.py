@@ -37,7 +37,7 @@ class _Read(NamedTuple):
 
 
 class ListViews:
-    """What the page shows of the local file."""
+    """The views of the local file."""
 
     def __init__(self, page: Page) -> None:
         self._page = page
@@ -112,7 +112,7 @@ class ListViews:
         )
 
     async def refresh(self, request: web.Request) -> web.Response:
-        """Read what is new, and go back to where the reviewer was."""
+        """Read new results, and return to where the reviewer was."""
         await self._results.refresh_now(_REFRESH_SECONDS)
         path = "waiting" if request.query.get("to") == "waiting" else ""
         given = {name: request.query.get(name, "") for name in _FIELDS}
@@ -127,7 +127,7 @@ class ListViews:
         return _Read(page, index.count(selection), index.reasons(), index.results_read_at())
 
     def _with_own_decision(self, row: ResultRow) -> ResultRow:
-        """Show what was decided in this run before the file knows it."""
+        """Show decisions of this run before the file has them."""
         fingerprint, decision = self._page.registry.decided.get(row.pair_id, ("", ""))
         if row.decision or not decision or fingerprint != row.fingerprint:
             return row
@@ -135,7 +135,7 @@ class ListViews:
 
 
 def filter_of(given: Mapping[str, str]) -> ResultFilter:
-    """Read the filter from what was entered. Raises Problem that names the field."""
+    """Read the filter from the entered values. Raises a Problem that names the field."""
     decided = given["decided"]
     return ResultFilter(
         statuses=(given["status"],) if given["status"] else (),

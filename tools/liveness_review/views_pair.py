@@ -58,7 +58,7 @@ class PairViews:
         )
 
     async def decide(self, request: web.Request) -> web.Response:
-        """Store a decision, unless what it is about was replaced; then show what is there."""
+        """Store a decision. If its subject was replaced, show the present state instead."""
         form = await request.post()
         values = {
             name: value if isinstance(value := form.get(name, ""), str) else ""
@@ -91,7 +91,7 @@ class PairViews:
     async def _store(
         self, request: web.Request, view: View, decision: Decision, listed: ListedPairs | None
     ) -> web.Response | None:
-        """Store the decision once; return a page that says why not, if it cannot be stored."""
+        """Store the decision once; return a page with the reason if it cannot be stored."""
         if view.stored is not None:
             return None
         target, shown, texts = self._page.target, view.shown, self._page.texts(request)
@@ -190,7 +190,7 @@ def _pictures(content: PairContent) -> list[tuple[str, object]]:
 
 
 def _is_disputed(content: PairContent) -> bool:
-    """Tell whether the decisions on what is shown differ."""
+    """Return whether the decisions on what is shown differ."""
     shown = content.shown
     return (
         shown is not None
