@@ -66,7 +66,7 @@ def main() -> int:
         "machine": platform.machine(),
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
-        # Of other processes: a high load makes the ratios unreliable.
+        # A high load from other processes makes the ratios unreliable.
         "load": round(os.getloadavg()[0], 1),
         "runs": options.runs,
     }
@@ -315,7 +315,7 @@ def _mb(kilobytes: int) -> str:
 
 
 def _short(text: str) -> str:
-    """Cut an SDK's error line down to its message, which stands between kind and request id."""
+    """Shorten an SDK's error line to its message, which is between kind and request id."""
     message = text.partition("message:")[2] or text
     return message.partition(" requestId")[0].strip()[:40]
 

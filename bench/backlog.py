@@ -1,6 +1,6 @@
-"""A long backlog in a real process over HTTP: its peak of memory, and when the first result comes.
+"""A long backlog in a real process over HTTP: the peak memory, and the time to the first result.
 
-How fast it is drained is measured in virtual time, by bench/pacing: here it depends on the machine.
+bench/pacing measures the speed of the drain, in virtual time: here it would depend on the machine.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ MARKERS = 100_000
 MAX_PEAK_KB = 64 * 1024
 MAX_FIRST_SECONDS = 10.0
 _RATE = 5
-# Of the invocation: it drains in all but the last 50 s.
+# The time limit of the invocation, which drains in all but its last 50 s.
 _TIME_LIMIT_SECONDS = 100
-# So many of the oldest and of the newest pairs have inputs: more than are drained.
+# How many of the oldest and of the newest pairs have inputs: more than are drained.
 _PAIRS_WITH_INPUTS = 2_000
 
 

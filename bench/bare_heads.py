@@ -1,4 +1,4 @@
-"""The baseline of the waiting path: HEAD each key, with the COS SDK and nothing else.
+"""The baseline of the waiting path: HEAD each key, with only the COS SDK.
 
 bare_heads.py BUCKET KEY...
 """

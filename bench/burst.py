@@ -24,21 +24,21 @@ from .table import Row, aligned
 RATE = 5
 BURST = 2000.0  # uploads per second
 SEED = 1
-# The target of a trickle beside a backlog applies to the worst of these seeds, too.
+# The target of a trickle beside a backlog also applies to the worst of these seeds.
 _MORE_SEEDS = (2, 3)
-# The uploads begin this long after a full minute, at which timers fire.
+# The uploads begin this long after a full minute, when timers fire.
 _BEGIN_SECONDS = 7.0
-# Calls throttled this long after a burst belong to the burst itself; later ones, to the drain.
+# Calls throttled within this time of a burst belong to the burst itself; later ones, to the drain.
 _BURST_SECONDS = 3.0
 _STEP_SECONDS = 5.0
-_MAX_SECONDS = 6 * 3600.0  # the platform keeps an event no longer
-# The target of instance seconds: this many times what the calls take and this much per pair.
+_MAX_SECONDS = 6 * 3600.0  # the platform keeps no event longer
+# The target of instance seconds: at most this ratio to the time of the calls plus this per pair.
 _MAX_INSTANCE_RATIO = 1.3
 _PAIR_SECONDS = 0.5
 
 _OTHER_CLIENT = "other client"
 _PENDING = "liveness/ledger/pending/"
-# How long an instance waits for another event, where it has limits.
+# How long an instance with limits waits for another event.
 IDLE_INSTANCE_SECONDS = 300.0
 
 LIMITERS = {name.replace("-", " "): algorithm for name, algorithm in ALGORITHMS.items()}
@@ -70,12 +70,12 @@ class Load:
     limit: float = RATE  # calls per second
     way: Distribution | None = None  # from a handler to the API
     calls: Distribution | None = None  # duration of a call
-    resources: Resources | None = None  # of an instance; None: no limits, and each event a new one
+    resources: Resources | None = None  # of an instance; None: no limits, a new one per event
     instances: int = 500  # at most, at once
 
     @property
     def uploads(self) -> dict[str, float]:
-        """The moment at which each pair is uploaded."""
+        """The time at which each pair is uploaded."""
         return {
             f"{kind}-{number}": uploads.begin + number / uploads.per_second
             for kind, uploads in (("burst", self.burst), ("trickle", self.trickle))
@@ -85,7 +85,7 @@ class Load:
 
     @property
     def rate(self) -> float:
-        """The rate that the limit leaves for the function."""
+        """The part of the rate limit that is left for the function."""
         return self.limit - self.others
 
 
@@ -140,7 +140,7 @@ class Figures:
         return self.goodput_of(1)
 
     def goodput_of(self, share: float) -> float:
-        """The same for the first of the results, of which there are so many."""
+        """The same, but only for the first `share` of the results."""
         results = round(share * self.finished)
         duration = self.finished_at[results - 1] - self.finished_at[0]
         return (results - 1) / duration / self.load.rate
@@ -165,7 +165,7 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def run(load: Load, handler: str, seed: int = SEED) -> Figures:
-    """Put one handler under the load, until no event is left."""
+    """Run one handler under the load until no event is left."""
     world = BurstWorld(seed, LIMITERS[load.limiter](), load.limit, load.instances)
     kernel, face = world.kernel, world.face
     world.handler = HANDLERS[handler](world)
@@ -221,12 +221,12 @@ def _start_other_client(world: BurstWorld, per_second: float) -> None:
 
 
 def measure(quick: bool) -> list[Figures]:
-    """Run all loads on all handlers, as many at a time as the machine has cores."""
+    """Run all loads on all handlers, one run per core at a time."""
     loads = [*([] if quick else [TEN_THOUSAND]), *THOUSAND, BACKLOG, SHARED, MINUTE, TRICKLE]
     tasks = [(load, handler, SEED) for load in loads for handler in HANDLERS]
     tasks.append((STEADY, "ours", SEED))
     tasks += [(BACKLOG, "ours", seed) for seed in _MORE_SEEDS]
-    # The sandbox of other measurements has threads, which a fork would not copy.
+    # The sandbox of another measurement has threads, which a fork would not copy.
     fresh = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(os.cpu_count(), mp_context=fresh) as pool:
         return list(pool.map(run, *zip(*tasks, strict=True)))
@@ -293,9 +293,9 @@ finished pair."""
 
 
 def targets(figures: Sequence[Figures]) -> list[Row]:
-    """Compare the function's figures with the targets: the worst, where there are several.
+    """Compare the function's figures with the targets; of several figures, the worst counts.
 
-    How near bursts come to the rate is measured by bench/pacing.
+    bench/pacing measures how close bursts come to the rate.
     """
     ours = [one for one in figures if one.handler == "ours"]
 

@@ -1,7 +1,7 @@
-"""A burst over HTTP, against the sandbox, and the same burst in the simulator: do they agree?
+"""Compare a burst over HTTP, against the sandbox, with the same burst in the simulator.
 
 The sandbox runs in this process. Another process stands in for the platform: instances of the real
-function, each in a thread of its own, take the events of one sequence.
+function, each in a separate thread, take the events in turn.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def simulated() -> Outcome:
 
 
 def platform() -> None:
-    """Handle the events on stdin, each in a free instance; print when the first one began."""
+    """Handle the events on stdin, each in a free instance; print when the first began."""
     events: list[dict[str, Any]] = json.load(sys.stdin)
     instance = threading.local()
 

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from .environment import BENCH, OURS, Environment, Handler, Run, RunFailed, results_of
 
-# Where the function looks for a drainer, and for a breaker.
+# Where the function looks for a drainer and a breaker.
 _LEDGER = "liveness/ledger/"
 _IMPORT_SDKS = "import qcloud_cos, tencentcloud.common.common_client"
 
@@ -33,7 +33,7 @@ class Spread:
 
 
 def in_turn(runs: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
-    """Measure each once per round: A B A B, so that drift affects all alike.
+    """Measure each once per round (A B A B), so that drift affects all equally.
 
     The first round does not count: it writes bytecode and warms the machine's file cache.
     """
@@ -61,7 +61,7 @@ def waiting(environment: Environment, rounds: int) -> dict[str, list[Run]]:
         f"{results_of(pair)}/result.json",
     ]
 
-    ledger_keys: list[str] = []  # that the last run of ours asked for
+    ledger_keys: list[str] = []  # that our last run requested
 
     def ours() -> Run:
         earlier = len(environment.sandbox.requests)
@@ -95,7 +95,7 @@ def full(environment: Environment, handlers: list[Handler], rounds: int) -> dict
 
     def runner(handler: Handler) -> Callable[[], Run]:
         def run() -> Run:
-            # Two pairs with the same package are not both judged.
+            # Of two pairs with the same package, only one is judged.
             live = environment.live + str(next(numbers)).encode()
             pair = environment.new_pair(live, environment.image)
             event = environment.event(f"{pair}/reference.jpg")

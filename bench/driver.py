@@ -1,4 +1,4 @@
-"""A process of its own that imports a handler, gives it one event, and reports the outcome.
+"""A separate process that imports a handler, gives it one event, and reports the outcome.
 
 driver.py CODE_FOLDER MODULE   with {"event": ..., "context": ...} on stdin
 
@@ -13,7 +13,7 @@ from importlib import import_module
 def peak_kb() -> int:
     """Return the peak of this process's resident memory.
 
-    Not by getrusage: that figure survives exec, so it would be the parent's.
+    getrusage would not do: its figure survives exec, so it would be the parent's.
     """
     with open("/proc/self/status", encoding="ascii") as status:
         return next(int(line.split()[1]) for line in status if line.startswith("VmHWM:"))

@@ -49,7 +49,7 @@ class Run:
     stdout: str
 
     def seconds_on(self, share: float) -> float:
-        """Return how long it takes on so much of a core, if it waits as long for all else."""
+        """Return how long it takes on this share of a core, if its waits stay the same."""
         waited = max(0.0, self.seconds - self.cpu_seconds)
         return waited + self.cpu_seconds / share
 
@@ -124,7 +124,7 @@ class Environment:
         sandbox.faceid.rate_limit = None
 
     def new_pair(self, live: bytes | None = None, image: bytes | None = None) -> str:
-        """Store the inputs that are given, as a new pair; return its key prefix."""
+        """Store the given inputs as a new pair; return its key prefix."""
         self._pairs += 1
         pair = f"liveness/incoming/pair-{self._pairs}"
         for key, body in ((f"{pair}/live.bin", live), (f"{pair}/reference.jpg", image)):
@@ -137,7 +137,7 @@ class Environment:
         return self.sandbox.trigger_event(self.bucket, key)
 
     def check_published(self, pair: str) -> None:
-        """Check that the pair's work was done, else its measurement means nothing.
+        """Check that the pair was processed; otherwise its measurement means nothing.
 
         Raises RunFailed.
         """
@@ -145,7 +145,7 @@ class Environment:
         if stored is None:
             raise RunFailed(f"no result.json for {pair}")
         status = json.loads(stored.body())["status"]
-        # The naive job has its frames beside its results.
+        # The naive job stores frames beside its results.
         folders = (pair.replace("/incoming/", "/frames/", 1), results_of(pair))
         frames = [key for folder in folders for key in self.bucket.keys(f"{folder}/best-frame")]
         if status != "passed" or len(frames) != 1:
@@ -176,7 +176,7 @@ class Environment:
         stdin: str = "",
         settings: Mapping[str, str] | None = None,
     ) -> Run:
-        """Run a script with only a function's environment. Raises RunFailed."""
+        """Run a script with nothing but a function's environment. Raises RunFailed."""
         environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "LANG": "C.UTF-8",
@@ -186,7 +186,7 @@ class Environment:
         return run_process([str(python), *arguments], stdin, environment, _PROCESS_SECONDS)
 
     def uploader(self) -> CosS3Client:
-        """Return a client of the COS SDK, as a customer's uploader uses it."""
+        """Return a client of the COS SDK like that of a customer's uploader."""
         keys = self.sandbox.credentials
         return CosS3Client(
             CosConfig(

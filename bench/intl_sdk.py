@@ -16,7 +16,7 @@ REQUIREMENTS = ("tencentcloud-sdk-python-intl-en==3.1.193", "cos-python-sdk-v5==
 _INSTALL_SECONDS = 110
 _VENV = ROOT / "build/bench-venv"
 _PYTHON = _VENV / "bin/python"
-# Written last, so that an interrupted installation is started again.
+# Written last, so that an interrupted installation is repeated.
 _STAMP = _VENV / "installed"
 
 
@@ -42,7 +42,7 @@ def _run(*command: str) -> None:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # so that builds which pip starts end with it
+        start_new_session=True,  # so that the builds that pip starts end with it
     )
     try:
         _, stderr = process.communicate(timeout=_INSTALL_SECONDS)

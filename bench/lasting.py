@@ -1,4 +1,4 @@
-"""`python -m bench.lasting`: what lasts, against its targets; a missed target is an error.
+"""`python -m bench.lasting`: lasting failures, against targets; a missed target is an error.
 
 The API is gone or slow, the account is refused, or inputs cannot be judged: for minutes, hours and
 a weekend of the virtual time of tests/simulation, which runs the real function.
@@ -41,21 +41,21 @@ from tests.simulation.lasting_world import (
 
 from .pages import Section, Text, as_text, write
 
-# One probe's wait: the breaker's interval, the minute in which the timer fires, and for a call that
-# hangs its deadline.
+# One probe's wait: the breaker's interval, the minute until the timer fires, and the deadline of a
+# call that hangs.
 _SHORT_INTERVAL, _LONG_INTERVAL, _TIMER, _DEADLINE = 55, 295, 60, 47
 _SHORT_OUTAGE_SECONDS = 60
 _MAX_RATIO = 1.35
 _MAX_CALLS = 12
 _MAX_GROWTH = 1.02
 _DAY_HOURS = 24
-# The codes alone are a harder crowd. Their first calls, which nothing can tell from an honest
-# pair's, take longer, too.
+# A crowd with the codes alone is harder: its first calls, which nothing can distinguish from an
+# honest pair's, take longer, too.
 _CODES_AFTER_SECONDS = 400.0
 
 
 class Row(NamedTuple):
-    """One figure and its target; `met` is None where there is no target."""
+    """One figure and its target; `met` is None if there is no target."""
 
     condition: Text
     figure: Text
@@ -80,7 +80,7 @@ _MOST_BILLED = Text("billed calls of one pair, most", "单对计费调用次数�
 
 
 def outages(quick: bool) -> list[OutageFigures]:
-    """Run all outages; the quick ones have fewer uploads."""
+    """Run all outages; quick ones have fewer uploads."""
     if quick:
         loads = [(5.0, 100, 2.0), (60.0, 100, 2.0), (3600.0, 100, 20.0)]
     else:
@@ -93,13 +93,13 @@ def outages(quick: bool) -> list[OutageFigures]:
 
 
 def probe_wait(one: Outage) -> float:
-    """Return the seconds that one probe may be waited for."""
+    """Return the longest wait for one probe, in seconds."""
     interval = _SHORT_INTERVAL if one.seconds <= _SHORT_OUTAGE_SECONDS else _LONG_INTERVAL
     return interval + _TIMER + (_DEADLINE if one.kind in (HANGING, SLOW_NAMES) else 0)
 
 
 def outage_rows(figures: Sequence[OutageFigures]) -> list[Row]:
-    """Compare the outages with their targets: the worst of each group."""
+    """Compare the outages with their targets; the worst of each group counts."""
     rows = [
         _at_most(_GONE, _FAILED, max(one.failed + one.unfinished for one in figures), 0, "d"),
         _at_most(_GONE, _MOST_BILLED, max(one.most_billed for one in figures), 1, "d"),
@@ -214,7 +214,7 @@ def refused_rows(figures: Iterable[RefusedFigures]) -> list[Row]:
 
 
 class Crowds(NamedTuple):
-    """The honest pairs alone, and beside crowds of both kinds."""
+    """The honest pairs, alone and beside crowds of both kinds."""
 
     alone: CrowdFigures
     mixed: list[CrowdFigures]
@@ -223,7 +223,7 @@ class Crowds(NamedTuple):
 
 
 def crowds(quick: bool) -> Crowds:
-    """Run all crowds; the quick ones are smaller."""
+    """Run all crowds; quick ones are smaller."""
     honest = 200 if quick else 1000
     sizes = (10, 200) if quick else (10, 100, 1000)
     return Crowds(
@@ -322,7 +322,7 @@ def measure(quick: bool, say: Callable[[str], None]) -> tuple[list[Row], Section
 
 
 def _at_most(condition: Text, figure: Text, value: float, limit: float, form: str = ".2f") -> Row:
-    # What is printed counts: 1.002 is no miss of 1.00.
+    # The printed value counts: 1.002 meets 1.00.
     met = float(format(value, form)) <= limit
     return Row(condition, figure, f"<= {limit:g}", format(value, form), met)
 

@@ -9,7 +9,7 @@ _PART_MIB = 20
 
 
 def upload_package(environment: Environment) -> str:
-    """Upload a pair with a package of 200 MB whose ETag is not an MD5: it has to be hashed."""
+    """Upload a pair with a package of 200 MB whose ETag is not an MD5, so it must be hashed."""
     pair = environment.new_pair(image=environment.image)
     target = {"Bucket": environment.bucket.name, "Key": f"{pair}/live.bin"}
     cos = environment.uploader()

@@ -41,9 +41,9 @@ def as_markdown(section: Section, language: str) -> str:
 
 
 def write(command: str, sections: Sequence[Section]) -> None:
-    """Replace what is between the comment that names the command and the next end, in both pages.
+    """Replace the text from the comment that names the command to the next end, in both pages.
 
-    Raises SystemExit if a page lacks them.
+    Raises SystemExit if a page lacks these comments.
     """
     begin_mark = f"<!-- written by `{command}` -->"
     for name, language in _PAGES:

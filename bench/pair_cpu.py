@@ -11,16 +11,16 @@ from .cold import in_turn
 from .environment import BENCH, ROOT, Environment, results_of
 from .pacing import baseline
 
-# The last one whose requests the SDK's client sent, before there was admission.
+# The last commit that sent requests with the SDK's client, before there was admission.
 BASELINE = "c62739e"
 KINDS = {"event": "an event's pair", "drain": "a drained pair"}
 _PAIRS = 40
-# So that CPU is what a drain lasts for.
+# So high that CPU determines how long a drain takes.
 _SETTINGS = {"LIVENESS_RATE_LIMIT": "100"}
 
 
 def measure(environment: Environment, rounds: int) -> dict[str, dict[str, list[float]]]:
-    """Return milliseconds a pair by kind and code, `ours` and `baseline` in turn.
+    """Return milliseconds per pair by kind and code, `ours` and `baseline` in turn.
 
     Raises RunFailed, also in a copy of the repository without its history.
     """
@@ -53,7 +53,7 @@ def _runs(
 
 
 def _remove(environment: Environment, pair: str) -> None:
-    """Remove what the function wrote, which the other code may not know, and the pair."""
+    """Remove the pair, and what the function wrote, which the other code may not understand."""
     for prefix in (f"{pair}/", f"{results_of(pair)}/", "liveness/ledger/"):
         for key in environment.bucket.keys(prefix):
             environment.bucket.delete(key)

@@ -1,7 +1,7 @@
 """Handle pairs in this process, and print the CPU milliseconds that each of them took.
 
 The command line names the folder of the code, and `event` or `drain`; stdin holds the events of the
-pairs. The first one is not measured: it makes connections, and imports what is imported late.
+pairs. The first one is not measured: it opens connections and makes late imports.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A client light enough for the server to be what is measured: its requests are prepared bytes.
+"""A client so light that the server is what is measured: its requests are prepared bytes.
 
 It reads a JSON plan from stdin and prints how many seconds all requests took.
 """

@@ -107,7 +107,7 @@ def _load(opener: OpenerDirector, address: str) -> None:
 
 
 def _peak_kb() -> int:
-    """Return this process's own peak; `ru_maxrss` would begin with that of its parent."""
+    """Return this process's own peak; `ru_maxrss` would start with its parent's."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0])
 

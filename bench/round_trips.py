@@ -63,7 +63,7 @@ def measure(environment: Environment, handler: Handler) -> dict[str, Sequences]:
     try:
         sequences: dict[str, Sequences] = {}
         for state in ("cold", "warm"):
-            # Different content each time, like that of different people.
+            # Different content each time, as from different people.
             pair = environment.new_pair(
                 state.encode() * (PACKAGE_BYTES // len(state)), environment.image
             )
@@ -107,7 +107,7 @@ def _sequences(requests: list[RequestRecord], pair: str) -> Sequences:
 
 
 def _is_by_the_api(request: RequestRecord, pair: str) -> bool:
-    """Tell whether the face API made this request: only it uses the inputs' signed URLs."""
+    """Return whether the face API made this request: only it uses the inputs' signed URLs."""
     return request.auth == "query" and request.key.startswith(pair)
 
 

@@ -65,7 +65,7 @@ def _signed(sandbox: Sandbox, method: str, key: str) -> str:
 
 
 def main() -> int:
-    """Print the speed. A missed target is not an error: the machine may be busy otherwise."""
+    """Print the speed. A missed target is not an error: the machine may be busy."""
     load = os.getloadavg()[0]
     speed = measure()
     verdict = "met" if speed >= TARGET_PER_SECOND else "NOT MET"

@@ -55,7 +55,7 @@ def aligned(lines: Sequence[Sequence[str]]) -> str:
 
 
 def as_json(machine: dict[str, Any], rows: Sequence[Row]) -> str:
-    """Return the rows as JSON, with every number that they were computed from."""
+    """Return the rows as JSON, with all numbers that they were computed from."""
     entries = [
         {
             "measurement": row.measurement,

@@ -1,7 +1,7 @@
 """The baseline: the job as the vendor's demos would do it, one step after another, without claims.
 
-It handles the first record and does all the useful work (both inputs looked up, signed URLs that
-need no download, best frame and result written), and nothing against duplicates, crashes,
+It handles the first record and does all the useful work: it looks up both inputs, signs URLs, which
+needs no download, and writes best frame and result. It does nothing about duplicates, crashes,
 throttling or content that changes.
 """
 

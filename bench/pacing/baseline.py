@@ -14,16 +14,16 @@ from typing import Any
 
 from ..environment import ROOT, RunFailed
 
-# The last one that drained with sixteen workers, at even distances, and listed before it drained.
+# The last one that drained with sixteen workers at even intervals, and listed before it drained.
 COMMIT = "09c593dbbe1509cf542b89d48e531b1dc3360dd6"
 
 
 class NoHistory(RunFailed):
-    """This is a copy of the repository without its history."""
+    """This copy of the repository has no history."""
 
 
 def source(commit: str) -> Path:
-    """Return the folder with that commit's `src`, out of this repository's history.
+    """Return the folder with that commit's `src`, from this repository's history.
 
     Raises NoHistory if the repository does not have the commit.
     """
@@ -42,7 +42,7 @@ def source(commit: str) -> Path:
 def figures(quick: bool, jobs: int, only: Sequence[str] = (), commit: str = COMMIT) -> Any:
     """Measure the same cases with that commit's function.
 
-    Of each case, the figures of its first seed, or None. Raises NoHistory, RunFailed.
+    Return the figures of each case's first seed, or None. Raises NoHistory, RunFailed.
     """
     chosen = [part for text in only for part in ("--only", text)]
     process = subprocess.run(

@@ -1,4 +1,4 @@
-"""What is measured: each case is a function, its arguments and the targets of its figures."""
+"""The measurements: each case is a function, its arguments and the targets of its figures."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from ..pages import Text
 from .reference import ideal_goodput, md1_percentile, narrowest_spacing
 
 Figures = dict[str, float]
-# From the start of a world to the first full minute, at which the timer fires.
+# From the start of a world to the first full minute, when the timer fires.
 _FIRST_TIMER_SECONDS = 60.0
-# Calls of the drain that are refused, of each pair.
+# Refused calls of the drain per pair.
 MAX_THROTTLED = 0.03
 _SEEDS = (1, 2, 3, 4, 5)
-# What an invocation of the longest timeout has for reconcile.
+# The time for reconcile in an invocation with the longest timeout.
 _RUN_SECONDS = 885.0
 _MONTH_PAIRS = 500_000
 
@@ -42,20 +42,20 @@ class Target(NamedTuple):
     form: str = ".3f"
 
     def met(self, value: float) -> bool | None:
-        """Whether the value reaches the limit: what is printed counts, 1.0004 is no miss of 1."""
+        """Whether the value reaches the limit. The printed value counts: 1.0004 meets 1."""
         if self.limit is None:
             return None
         shown = float(format(value, self.form))
         return shown <= self.limit if self.at_most else shown >= self.limit
 
     def worst(self, values: list[float]) -> float:
-        """Return the worst of several seeds' values."""
+        """Return the worst value of several seeds."""
         return max(values) if self.at_most else min(values)
 
 
 @dataclass(frozen=True)
 class Case:
-    """One line of what is measured; of several seeds the worst counts."""
+    """One measurement; of several seeds, the worst counts."""
 
     group: str
     condition: Text
@@ -65,11 +65,11 @@ class Case:
     seeds: tuple[int, ...] = (1,)
 
 
-# ---- what runs
+# ---- the functions
 
 
 def possible(figure: str) -> str:
-    """Return the name of what nothing could beat, beside a figure of the same run."""
+    """Return the name of the theoretical bound of a figure of the same run."""
     return f"possible {figure}"
 
 
@@ -83,7 +83,7 @@ def drained_burst(
     others: float = 0.0,
     resources: Resources | None = None,
 ) -> Figures:
-    """Upload pairs at once and see them through: under another rate, with slow calls, ..."""
+    """Upload pairs at once and run until they are done: at another rate, with slow calls, ..."""
     load = Load(
         "a burst",
         Uploads(pairs, BURST),
@@ -93,12 +93,12 @@ def drained_burst(
         way=way,
         calls=calls,
         resources=resources,
-        # Events over the quota would come again a minute later, whatever the function does.
+        # Events over the quota would be retried a minute later, whatever the function does.
         instances=10_000 if resources else 500,
     )
     figures = burst.run(load, "ours", seed)
     best: Figures = {}
-    if not others:  # whose calls are among those of which the durations are known
+    if not others:  # their calls are among those with known durations
         alone = partial(ideal_goodput, figures.call_durations, rate)
         best = {possible("goodput"): alone(), possible("goodput of 99 %"): alone(0.99)}
     return {
@@ -122,23 +122,23 @@ def limited_burst(
     rate: int = RATE,
     resources: Resources | None = None,
 ) -> Figures:
-    """Upload pairs at once, under a limiter of that kind, beside what is possible at best."""
+    """Upload pairs at once under a limiter, and compare with the best possible result."""
     figures = drained_burst(seed, pairs, rate, limiter, resources=resources)
     slowness, way = 1.0, Uniform(0.02, 0.06)
     if limiter == "sliding window":
         # An earlier commit's function has one drainer, whatever the rate.
         senders = math.ceil(rate / getattr(keys, "MAX_DRAINER_RATE", rate))
         slowness, _ = narrowest_spacing(way, rate, MAX_THROTTLED, senders)
-    # The first calls need no spacing, and of the last ones the longest ends last: a call takes 0.6
-    # to 1.4 s.
+    # The first calls need no spacing, and the longest of the last calls ends last: a call takes
+    # 0.6 to 1.4 s.
     longest = 0.6 + 0.8 * rate / (rate + 1) + way.mean
-    # No window has more calls than the first, so the last call waits for a whole number of them.
+    # No window has more calls than the first, so the last call waits for a whole number of windows.
     seconds = slowness * ((pairs - 1) // rate) + longest
     return {**figures, possible("last / ideal"): seconds / (pairs / rate)}
 
 
 def steady(seed: int, load: float, minutes: float) -> Figures:
-    """Let pairs arrive at random, at so much of the rate; each photo 5 to 30 s before its package.
+    """Let pairs arrive at random at `load` times the rate, each photo 5 to 30 s before its package.
 
     Latencies are from the package's upload to the result. The reference is M/D/1 with the same
     arrivals and one call.
@@ -192,7 +192,7 @@ def backlog(
     seconds: float = 300.0,
     rate: float = RATE,
 ) -> Figures:
-    """Let a timer find a backlog, and see how fast it is drained in so many seconds."""
+    """Let a timer find a backlog, and measure for some time how fast it is drained."""
     world = BurstWorld(seed, LIMITERS["sliding window"](), rate)
     world.handler = world.run_function
     world.resources, world.idle_instances_live = resources, IDLE_INSTANCE_SECONDS
@@ -250,7 +250,7 @@ def dying_drainer(seed: int, pairs: int, rate: float, resources: Resources) -> F
 def long_backlog(
     seed: int, pairs: int, resources: Resources, listing_seconds: float, seconds: float
 ) -> Figures:
-    """Compare a long backlog with what rate and CPU allow: the CPU of a pair of a short one."""
+    """Compare a long backlog with what rate and CPU allow; a short one gives the CPU of a pair."""
     short = backlog(seed, 150, resources)
     figures = backlog(seed, pairs, resources, listing_seconds, seconds)
     allowed = min(RATE, resources.share / short["CPU a pair"])
@@ -258,10 +258,10 @@ def long_backlog(
 
 
 def reconciled_hourly(seed: int, keys: int, resources: Resources) -> Figures:
-    """Let reconcile run every hour over that many inputs, to which five pairs a second are added.
+    """Let reconcile run every hour over `keys` inputs, while five pairs a second are added.
 
-    Every pair is finished. Requests are those of a day, whose first run may be another one than its
-    others; seconds, those of the longest run.
+    Every pair is finished. Requests are those of a day, whose first run may differ from the others;
+    seconds are those of the longest run.
     """
     world, store = _month(seed, keys, resources, hours=2)
     began = world.kernel.now
@@ -281,7 +281,7 @@ def reconciled_hourly(seed: int, keys: int, resources: Resources) -> Figures:
 
 
 def reconciled_first(seed: int, keys: int, resources: Resources) -> Figures:
-    """Let reconcile go through that many inputs of finished pairs for the first time."""
+    """Let reconcile go through `keys` inputs of finished pairs for the first time."""
     world, store = _month(seed, keys, resources, hours=0)
     runs = [_reconcile_once(world, store)]
     while not runs[-1].complete:
@@ -340,9 +340,9 @@ def _reconcile_once(world: BurstWorld, store: MonthStore) -> _ReconcileRun:
     )
 
 
-# ---- what it is measured for
+# ---- the cases
 
-# Of all cases together.
+# Targets for all cases together.
 TOTALS = (
     Target("lost", Text("pairs lost", "丢失的文件对"), 0, form="d"),
     Target("twice", Text("calls billed twice", "重复计费的调用"), 0, form="d"),
@@ -365,7 +365,7 @@ _LIMITERS = {
 
 
 def _spread(mean: float) -> Uniform:
-    """Return calls of about that long, as they are assumed elsewhere: 0.6 to 1.4 of it."""
+    """Return call durations around a mean: 0.6 to 1.4 times it, as assumed elsewhere."""
     return Uniform(0.6 * mean, 1.4 * mean)
 
 
@@ -374,7 +374,7 @@ def _burst_size(quick: bool) -> int:
 
 
 def cases(costs: Resources, quick: bool) -> list[Case]:
-    """Return all cases; `costs` is what work costs this function. Quick ones have fewer pairs."""
+    """Return all cases; `costs` is the cost of the function's work. Quick ones have fewer pairs."""
     return [
         *_goodput_cases(quick),
         *_tail_cases(quick),

@@ -1,8 +1,8 @@
-"""What the function's work costs, in seconds of a core: measured in real processes.
+"""The cost of the function's work in CPU seconds, measured in real processes.
 
-`python -m bench` measures a drained pair's CPU; these are its parts, of the machine on which
-docs/benchmarks was written: a call and a listing by themselves, and what remains of the pair
-divided by its requests, so that a request's part has all that is done around it.
+`python -m bench` measures a drained pair's CPU; these are its parts, on the machine on which
+docs/benchmarks was written. A call and a listing are measured by themselves; the rest of the pair
+is divided by its requests, so that the cost of a request includes all the work around it.
 """
 
 from __future__ import annotations

@@ -13,12 +13,12 @@ from ..table import Row
 from .baseline import NoHistory
 from .cases import TOTALS, Case, Figures, Target, possible
 
-# Of one case, those of each seed, of the baseline the first; None where the run failed.
+# The figures of one case for each seed, of the baseline for the first; None if the run failed.
 Measured = list[Figures | None]
 
 
 def choose(all_cases: Iterable[Case], only: Sequence[str] | None) -> list[Case]:
-    """Return the cases whose group or condition contains one of the texts; without any, all."""
+    """Return the cases whose group or condition contains one of the texts; without texts, all."""
     return [
         case
         for case in all_cases
@@ -27,7 +27,7 @@ def choose(all_cases: Iterable[Case], only: Sequence[str] | None) -> list[Case]:
 
 
 class Comparison:
-    """Cases, with the figures of this function and, where there are any, of the baseline."""
+    """Cases, with the figures of this function and, if there are any, of the baseline."""
 
     def __init__(
         self, chosen: Sequence[Case], ours: Sequence[Measured], theirs: Sequence[Measured | None]
@@ -56,9 +56,9 @@ class Comparison:
 def compare(
     chosen: Sequence[Case], jobs: int, measure_baseline: Callable[[], Sequence[Measured]] | None
 ) -> Comparison:
-    """Measure the baseline, if there is one, and then the cases, so many runs at a time.
+    """Measure the baseline, if there is one, and then the cases, `jobs` runs at a time.
 
-    Raises RunFailed if a baseline that is there cannot be measured.
+    Raises RunFailed if an existing baseline cannot be measured.
     """
     theirs: Sequence[Measured | None] = [None] * len(chosen)
     if measure_baseline:
@@ -70,7 +70,7 @@ def compare(
 
 
 def measure(chosen: Sequence[Case], jobs: int) -> list[Measured]:
-    """Run every case with each of its seeds, so many at a time."""
+    """Run every case with each of its seeds, `jobs` runs at a time."""
     runs = [(case, seed) for case in chosen for seed in case.seeds]
     began = time.monotonic()
     measured: list[Figures | None] = []
@@ -78,7 +78,7 @@ def measure(chosen: Sequence[Case], jobs: int) -> list[Measured]:
         results: Iterable[Figures | None] = map(_run, *zip(*runs, strict=True))
         pool = None
     else:
-        # Other measurements' sandbox has threads, which a fork would not copy.
+        # The sandbox of another measurement has threads, which a fork would not copy.
         pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
         results = pool.map(_run, *zip(*runs, strict=True))
     for (case, seed), figures in zip(runs, results, strict=True):
@@ -94,7 +94,7 @@ def measure(chosen: Sequence[Case], jobs: int) -> list[Measured]:
 def _run(case: Case, seed: int) -> Figures | None:
     try:
         return case.measure(seed, **case.arguments)
-    except Exception as error:  # whatever it is, the other cases go on
+    except Exception as error:  # whatever it is, the other cases continue
         print(f"{case.condition.en}: {type(error).__name__}: {error}", file=sys.stderr)
         return None
 
@@ -122,7 +122,7 @@ def _line(condition: Text, target: Target, row: Row, best: float | None) -> tupl
 
 
 def _with_figure(target: Target, measured: Sequence[Measured | None]) -> Measured:
-    """Return the figures of all runs that have this one; failed ones have their rows."""
+    """Return the figures of all runs that have this one; failed runs have their own rows."""
     runs = [figures for one in measured for figures in one or () if figures is not None]
     return [figures for figures in runs if target.figure in figures]
 

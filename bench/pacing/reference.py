@@ -1,4 +1,4 @@
-"""What nothing can beat: the figures of queues that are served exactly at the rate."""
+"""Theoretical bounds: the figures of queues that are served exactly at the rate."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def md1_percentile(
 def ideal_goodput(durations: Sequence[float], rate: float, share: float = 1.0) -> float:
     """Return results per second, over the rate, if calls of these durations start at the rate.
 
-    From the first result to so large a share of them.
+    It is measured from the first result until this share of them.
     """
     ends = sorted(number / rate + duration for number, duration in enumerate(durations))
     results = round(share * len(ends))
@@ -50,10 +50,10 @@ def narrowest_spacing(
 ) -> tuple[float, float]:
     """Return how much slower than the rate calls pass a sliding window at best, and the distance.
 
-    Nothing else happens here: each of some senders, which know nothing of each other, sends its
-    part of `rate` calls at one moment, those that are refused again as soon as it knows, and the
-    next ones a second and some distance after the last of them. The best distance is the one that
-    is fastest with no more than this share of calls refused, over so many seconds' calls.
+    Nothing else happens here: some senders, which know nothing of each other, each send their part
+    of `rate` calls at one moment. A sender repeats refused calls as soon as it knows, and sends the
+    next ones a second and some distance after the last of them. The best distance is the fastest
+    with at most this share of calls refused, over `seconds` seconds' calls.
     """
     return min(
         (slowness, distance)
@@ -66,7 +66,7 @@ def narrowest_spacing(
 def _sent_in_groups(
     way: Distribution, rate: int, distance: float, senders: int, seconds: int
 ) -> tuple[float, float]:
-    """Return the seconds for as many calls as a second may have, and the share of refused ones."""
+    """Return the seconds that the calls of one second take, and the share of refused ones."""
     rng, limiter = random.Random(1), SlidingWindow()
     on_the_way: list[tuple[float, int, float]] = []  # arrivals, of which sender, and sent when
     left, last_sent = [0] * senders, [0.0] * senders
@@ -91,5 +91,5 @@ def _sent_in_groups(
         if not left[sender]:
             left[sender] = rate // senders
             send(sender, last_sent[sender] + 1 + distance, left[sender])
-    # The first second's calls wait for none.
+    # The first second's calls do not wait.
     return max(last_sent) / (seconds - 1), refused / admitted
