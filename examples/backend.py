@@ -19,7 +19,7 @@ from tencentcloud.common.profile.http_profile import HttpProfile
 
 KEYS_SECONDS = 1800
 _POLL_SECONDS = (0.5, 1, 2, 3, 5)
-# More than this many contents of one pair, and a person should look at it.
+# If a pair has more contents than this, a person should look at it.
 _MAX_SUBMISSIONS = 2
 
 
@@ -37,7 +37,7 @@ class Backend:
         self._scheme = environ.get("LIVENESS_ENDPOINT_SCHEME", "https")
         self._incoming = environ.get("LIVENESS_INPUT_PREFIX", "liveness/incoming/")
         self._results = environ.get("LIVENESS_RESULT_PREFIX", "liveness/results/")
-        # What `liveness policies --role app --pair PAIR_ID` printed, with that very word in it.
+        # The output of `liveness policies --role app --pair PAIR_ID`, with that very word in it.
         self._app_policy = Path(environ["APP_POLICY_FILE"]).read_text()
         self._sleep = sleep
         self._cos = CosS3Client(
@@ -63,7 +63,7 @@ class Backend:
         """Begin one try: put the photo, and return what the app needs to put its package.
 
         `photo` comes from records that the person cannot change. Keep the pair id with the
-        person's record: it is how the verdict is found again.
+        person's record: you need it to find the verdict.
         """
         pair_id = secrets.token_hex(16)
         self._cos.put_object(
@@ -114,9 +114,9 @@ class Backend:
         return dict(json.loads(reply["Body"].get_raw_stream().read()))
 
     def await_result(self, pair_id: str, seconds: float) -> dict[str, Any] | None:
-        """Wait for a result as long as a person would; None if it takes longer.
+        """Wait for a result as long as a person would; return None if it takes longer.
 
-        That is no verdict: the webhook brings it later (examples/consumer).
+        None is not a verdict: the webhook brings that later (examples/consumer).
         """
         waited, polls = 0.0, 0
         while (result := self.read_result(pair_id)) is None and waited < seconds:
@@ -129,7 +129,7 @@ class Backend:
 def decide(result: Mapping[str, Any]) -> str:
     """Return what to do: accept, review, reject, retry (in a new session) or wait.
 
-    Only `passed` accepts. Everything that this version does not know is looked at by a person.
+    Only `passed` accepts. A person looks at everything that this version does not know.
     """
     if result["schema"] != "liveness-result/1":
         return "review"

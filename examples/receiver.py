@@ -1,7 +1,7 @@
 """The endpoint that verdicts are delivered to: is a message genuine, and does it change anything?
 
-Pure: it takes the request, the time and what you hold for the pair, and returns what to hold from
-now on. Read and write that in one transaction.
+Pure: it takes the request, the time and the verdict that you hold for the pair, and returns the
+one to hold from now on. Read and write that in one transaction.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 _MIN_KEY_BYTES = 24
-# A message that is older or newer is refused: it may be a replay.
+# A message further from the present is refused: it may be a replay.
 MAX_AGE_SECONDS = 300
 
 
 class NotGenuine(Exception):
-    """The request is not signed with the secret, or not now: answer 401."""
+    """The request was not signed with the secret, or not recently: answer 401."""
 
 
 class Held(NamedTuple):
@@ -32,9 +32,9 @@ class Held(NamedTuple):
 
 
 def read_webhook(secret: str, headers: Mapping[str, str], body: bytes, seconds: float) -> Held:
-    """Return the verdict in a request, at so many seconds since 1970. Raises NotGenuine.
+    """Return the verdict in a request received at `seconds` since 1970. Raises NotGenuine.
 
-    The names of `headers` are in lower case. Raises ValueError for a secret that is none.
+    The names of `headers` are in lower case. Raises ValueError for an invalid secret.
     """
     key = _key_of(secret)
     try:
@@ -45,7 +45,7 @@ def read_webhook(secret: str, headers: Mapping[str, str], body: bytes, seconds: 
         age = abs(seconds - int(sent))
     except (KeyError, ValueError):
         raise NotGenuine("a header is missing or malformed") from None
-    # A list, not a generator: every comparison takes its time.
+    # A list, not a generator: always make every comparison, so that the time tells nothing.
     if not any([hmac.compare_digest(expected, each) for each in signatures]):
         raise NotGenuine("the signature is another one")
     if age > MAX_AGE_SECONDS:
@@ -56,7 +56,7 @@ def read_webhook(secret: str, headers: Mapping[str, str], body: bytes, seconds: 
 
 
 def _key_of(secret: str) -> bytes:
-    """Return the key in `whsec_<Base64>`. With an empty one anyone could sign."""
+    """Return the key in `whsec_<Base64>`. With an empty key anyone could sign."""
     key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     if len(key) < _MIN_KEY_BYTES:
         raise ValueError("the secret must be whsec_ and the Base64 of at least 24 random bytes")
@@ -64,7 +64,7 @@ def _key_of(secret: str) -> bytes:
 
 
 def newest(held: Held | None, received: Held) -> Held:
-    """Return what holds for the pair after a message: messages may arrive out of order."""
+    """Return the verdict to hold after a message: messages may arrive out of order."""
     return received if held is None or received.time >= held.time else held
 
 

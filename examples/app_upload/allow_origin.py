@@ -1,4 +1,4 @@
-"""Let pages of one origin upload to the bucket: a CORS rule, beside those that are there.
+"""Let pages of one origin upload to the bucket: a CORS rule, in addition to existing ones.
 
     python examples/app_upload/allow_origin.py https://app.example.com
 

@@ -1,8 +1,8 @@
-"""The page of the example app, and the two requests with which it reaches the backend.
+"""The page of the example app, and the two requests that it makes to the backend.
 
     python examples/app_upload/server.py --photo FILE
 
-It answers this machine only. In a real app both requests belong behind the person's login, and the
+It serves this machine only. In a real app both requests belong behind the person's login, and the
 photo is the one in that person's record.
 """
 
@@ -32,7 +32,7 @@ _PATIENCE_SECONDS = 60
 
 
 def make_server(backend: Backend, photo: bytes, port: int) -> ThreadingHTTPServer:
-    """Return a server for one person, whose photo is given; port 0 is any free one."""
+    """Return a server for the one person in the photo; port 0 means any free one."""
     sessions: set[str] = set()
 
     class Handler(BaseHTTPRequestHandler):
@@ -49,7 +49,7 @@ def make_server(backend: Backend, photo: bytes, port: int) -> ThreadingHTTPServe
 
         def do_POST(self) -> None:
             if self.headers.get("origin") not in origins:
-                self._reply(403, b"", "text/plain")  # another page asks in this one's name
+                self._reply(403, b"", "text/plain")  # a request from another page
             elif self.path == "/sessions":
                 session = backend.open_session(photo)
                 sessions.add(session["pair_id"])
@@ -60,7 +60,7 @@ def make_server(backend: Backend, photo: bytes, port: int) -> ThreadingHTTPServe
                 self._reply(404, b"", "text/plain")
 
         def _session(self, suffix: str) -> str | None:
-            """Return the pair id of `/sessions/<pair id><suffix>`, of this person's sessions."""
+            """Return the pair id in `/sessions/<pair id><suffix>`, if the session is known."""
             pair_id = self.path.removeprefix("/sessions/").removesuffix(suffix)
             return pair_id if self.path.endswith(suffix) and pair_id in sessions else None
 

@@ -1,8 +1,8 @@
-"""A function that is woken by results and decisions, and delivers each verdict as a webhook.
+"""A function that results and decisions trigger, and that delivers each verdict as a webhook.
 
-An event only says that something changed, perhaps twice, late or out of order: what is delivered
-is always read again. What cannot be delivered is noted in the bucket, and tried by a timer until
-it can.
+An event only says that something changed, perhaps twice, late or out of order: the function always
+reads again what it delivers. If it cannot deliver a verdict, it leaves a note in the bucket, and a
+timer tries again until it can.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from qcloud_cos.cos_exception import CosServiceError
 from verdict import Verdict, standing_verdict
 from webhook import envelope, key_of_secret, signed_headers
 
-# The SDK logs what it asks for: every decision that does not exist, among others.
+# The SDK logs its requests, including one for every decision that does not exist.
 logging.getLogger("qcloud_cos").setLevel(logging.CRITICAL)
 
 _TRIES, _PAUSE_SECONDS = 3, 1.0
-# To connect, and to wait for the answer.
+# To connect, and to wait for the reply.
 _TIMEOUT_SECONDS = (3.0, 5.0)
-# More than a result or a decision ever has: what is larger is cut off, and so not valid.
+# More than any result or decision has: a larger object is cut off, and so not valid.
 _MAX_BYTES = 256 * 1024
-# What the last delivery of a run may take: a run stops early rather than being cut off.
+# The time for the last delivery of a run, which stops early rather than being cut off.
 _RESERVED_SECONDS = 30.0
 
 
 def main_handler(event: dict[str, Any], context: dict[str, Any]) -> dict[str, Any]:
-    """Deliver what an event names, or, woken by the timer, what is still undelivered.
+    """Deliver the verdicts that an event names or, for the timer's event, the undelivered ones.
 
     An exception makes the platform send the event again.
     """
@@ -92,7 +92,7 @@ class Consumer:
         return _log(pair_id, "delivered", verdict)
 
     def deliver_again(self, may_go_on: Callable[[], bool]) -> list[dict[str, Any]]:
-        """Deliver what is still undelivered, by what stands for its pair now."""
+        """Deliver the present verdicts of pairs with an undelivered one."""
         summaries = []
         for key in self._list(self._undelivered):
             if not may_go_on():
@@ -105,7 +105,7 @@ class Consumer:
             except Exception as error:  # one pair that cannot be read must not hold up the others
                 summaries.append(_log(note.decode("utf-8", "replace"), type(error).__name__))
                 continue
-            # A verdict that was not accepted has a note of its own: this one, if it is the same.
+            # A verdict that was not accepted has its own note: this one, if it is the same verdict.
             renewed = key == self._undelivered + summary["message_id"]
             if summary["outcome"] == "delivered" or not renewed:
                 self._cos.delete_object(Bucket=self._bucket, Key=key)
@@ -126,7 +126,7 @@ class Consumer:
         return verdict
 
     def _send(self, verdict: Verdict, body: bytes, tries: int) -> str | None:
-        """Send a message, several times if need be; returns why it was not accepted."""
+        """Send a message, several times if necessary; return why it was not accepted, if so."""
         refusal = None
         for number in range(tries):
             if number:
@@ -162,14 +162,14 @@ class Consumer:
         self._cos.put_object(Bucket=self._bucket, Key=key, Body=body)
 
     def _list(self, prefix: str) -> list[str]:
-        """List up to 1,000 keys, shuffled: what is refused again must not hold up the others."""
+        """List up to 1,000 keys, shuffled, so that repeated refusals do not hold up the others."""
         reply = self._cos.list_objects(Bucket=self._bucket, Prefix=prefix, MaxKeys=1000)
         keys = [item["Key"] for item in reply.get("Contents", [])]
         return random.sample(keys, len(keys))
 
 
 def _log(pair_id: str, outcome: str, verdict: Verdict | None = None) -> dict[str, Any]:
-    """Log one line of JSON, and return it: which pair, and what became of it."""
+    """Log one line of JSON, the pair and its outcome, and return it."""
     line = {
         "pair_id": pair_id,
         "outcome": outcome,

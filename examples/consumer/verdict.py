@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", re.ASCII)
-# What a person's decision makes of a pair, in the words of `status`.
+# The status that a person's decision gives a pair.
 _DECIDED = {"approve": "passed", "reject": "rejected", "retake": "retake"}
 
 
 class Verdict(NamedTuple):
-    """What holds for a pair now."""
+    """The present verdict on a pair."""
 
     pair_id: str
     status: str
@@ -23,9 +23,9 @@ class Verdict(NamedTuple):
     decided_by: str
     """`function` or `reviewer`."""
     verdict_id: str
-    """The same for repetitions: compare it with that of the verdict you hold for the pair."""
+    """Repetitions have the same one: compare it with that of the verdict that you hold."""
     message_id: str
-    """The same only for copies of one message: it changes when anything is written again."""
+    """Only copies of one message have the same one: it changes when anything is written again."""
     time: str
     """RFC 3339, UTC. An older message never replaces a newer one."""
 
@@ -33,13 +33,13 @@ class Verdict(NamedTuple):
 def standing_verdict(result: bytes, reviews: Sequence[bytes]) -> Verdict:
     """Return the verdict of a `result.json` and of the decisions on its pair, from number 1 on.
 
-    The last decision on the same content stands, over the function's; docs/reviewing. One that is
-    no valid decision on this pair is passed over: it must not keep a later one from standing.
+    The last decision on the same content overrides the function's verdict; see docs/reviewing. One
+    that is not a valid decision on this pair is skipped: it must not block a later one.
     """
     fields = json.loads(result)
     reason, fingerprint = fields["reason"]["code"], fields["fingerprint"]
     status, decided_by, number = fields["status"], "function", 0
-    # Not when it was stored: a write that takes effect late, over a newer one, must not win.
+    # Not the time of storage: a late write over a newer one must not win.
     time = fields["times"]["published"]
     for position, review in enumerate(reviews, 1):
         decision = _decision(review, fields["pair_id"], position)

@@ -15,7 +15,7 @@ _MIN_KEY_BYTES = 24
 
 
 def envelope(verdict: Verdict, bucket: str, key: str) -> bytes:
-    """Return the message: the verdict and where its result is. No picture and no similarity."""
+    """Return the message: the verdict and where its result is, without picture or similarity."""
     return json.dumps(
         {
             "specversion": "1.0",
@@ -38,9 +38,9 @@ def envelope(verdict: Verdict, bucket: str, key: str) -> bytes:
 
 
 def signed_headers(secrets: str, message_id: str, seconds: int, body: bytes) -> dict[str, str]:
-    """Return the headers of one try, at so many seconds since 1970.
+    """Return the headers of one try, made at `seconds` since 1970.
 
-    While a secret is being replaced, give the new and the old one, with a space between them.
+    While a secret is being replaced, give the new and the old one, separated by a space.
     """
     signatures = " ".join(
         signature(secret, message_id, seconds, body) for secret in secrets.split()
@@ -61,7 +61,7 @@ def signature(secret: str, message_id: str, seconds: int, body: bytes) -> str:
 
 
 def key_of_secret(secret: str) -> bytes:
-    """Return the key in a secret. Raises ValueError: with a short one anyone could sign."""
+    """Return the key in a secret. Raises ValueError if it is so short that anyone could sign."""
     try:
         key = base64.b64decode(secret.removeprefix(_SECRET_PREFIX), validate=True)
     except ValueError:
