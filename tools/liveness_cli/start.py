@@ -1,4 +1,4 @@
-"""The entry point of the `liveness` command: importing the rest takes part of a second."""
+"""The entry point of `liveness`, kept small because importing the rest takes part of a second."""
 
 from __future__ import annotations
 

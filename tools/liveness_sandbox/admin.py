@@ -54,7 +54,7 @@ class Admin:
     async def handle(self, request: WireRequest) -> Reply:
         if not request.path.startswith(_PREFIX):
             return _GREETING
-        # Browsers also send Sec-Fetch-Site with requests that have no Origin, such as for images.
+        # Browsers also send Sec-Fetch-Site without an Origin, for example when they load images.
         site = request.headers.get("sec-fetch-site", "none")
         if "origin" in request.headers or site != "none":
             return _json(403, {"error": "web pages cannot control the sandbox"})

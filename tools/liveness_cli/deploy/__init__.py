@@ -5,9 +5,9 @@
     manifest          what serverless.yml says
     package           what is uploaded
     desired           the wanted state of the account
-    account           the account, whose state it reads as
+    account           the account, and reads its state into
     found               values
-    plan              compares both, and orders the changes safely, from
+    plan              compares both, and puts changes in a safe order, from
       refusals          why it must not begin
       bucket_plan       buckets and lifecycle rules
       log_plan          log topic, index and alarms

@@ -95,7 +95,7 @@ class Erasure:
         self._progress = progress
         self._md5s: set[str] = set()  # of the pair's packages
         self.strays: list[str] = []
-        """Keys that may have been meant for this pair, and are no input's: they stay."""
+        """Keys that may have been meant for this pair, but are not an input's: they stay."""
         self.removed: dict[str, list[str]] = {kind: [] for kind in PairObjects().by_kind}
 
     def find(self) -> PairObjects:

@@ -260,9 +260,9 @@ def eraser(settings: Settings) -> Policy:
 def deployer(settings: Settings, uin: str) -> Policy:
     """Run `deploy` where the function and its role exist, `rollback`, and `configure`.
 
-    It reads roles and policies and changes none, so that it cannot give itself more. A
-    deployer decides what the function's code does with the function's permissions. To make a new
-    version check itself, it may invoke the function with any event: CAM does not see the event.
+    It reads roles and policies and changes none, so that it cannot give itself more. A deployer
+    decides what the function's code does with the function's permissions. To make a new version
+    check itself, it may invoke the function with any event: CAM does not see the event.
     """
     region = settings.region
     return policy(

@@ -76,7 +76,7 @@ HEADERS_NOT_SERVED = frozenset(
         "x-cos-website-redirect-location",
     )
 )
-"""Headers that request more than the operation itself, which must not be silently ignored."""
+"""Headers that request more than the operation itself; ignoring them would do half the work."""
 _OF_OTHER_APIS = "x-amz-"
 
 

@@ -238,7 +238,7 @@ def _not_served(operations: Mapping[tuple[str, str], str]) -> dict[tuple[str, st
 
 
 def _require_known(request: WireRequest, parameters: frozenset[str]) -> None:
-    """Refuse a parameter or header that would be ignored: it may change the meaning."""
+    """Refuse a parameter or header that would be ignored: it may change what a request means."""
     require_served(request.headers)
     for name in request.query:
         if name not in parameters and name.lower() not in _OF_SIGNATURE:
