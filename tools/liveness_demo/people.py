@@ -78,7 +78,7 @@ def applicants() -> list[Applicant]:
     add(None, {"sim": 94.1, "frame": "missing"})
     add(None, {"code": "FailedOperation"})
     draw.shuffle(people)
-    # One who tries until the limit of a pair is reached, one with another one's recording, and one
+    # One who tries until the limit of a pair is reached, one with another's recording, and one
     # whose third recording passes.
     people.append(_retried("kyc-21289", 400, [401] * 6, (33.1, 41.0, 38.7, 44.4, 40.2, 43.5)))
     replayed = people[0].submissions[0]._replace(reference=402)
