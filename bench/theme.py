@@ -38,7 +38,7 @@ def available() -> bool:
 def draw(
     name: str, panels: int, size: tuple[float, float], plot: Callable[[list[Any], Theme], None]
 ) -> None:
-    """Write docs/<name>-light.svg and -dark.svg; `plot` fills as many panels, side by side."""
+    """Write docs/<name>-light.svg and -dark.svg; `plot` fills the panels, side by side."""
     import matplotlib
 
     matplotlib.use("svg")

@@ -68,7 +68,7 @@ def _sent_in_groups(
 ) -> tuple[float, float]:
     """Return the seconds that the calls of one second take, and the share of refused ones."""
     rng, limiter = random.Random(1), SlidingWindow()
-    on_the_way: list[tuple[float, int, float]] = []  # arrivals, of which sender, and sent when
+    on_the_way: list[tuple[float, int, float]] = []  # arrival, sender, and when sent
     left, last_sent = [0] * senders, [0.0] * senders
 
     def send(sender: int, moment: float, calls: int) -> None:

@@ -48,7 +48,7 @@ class Condition:
 
 
 def parse_conditions(document: Any) -> tuple[Condition, ...]:
-    """Compile the `condition` of a statement, all of whose keys must hold. Raise InvalidPolicy."""
+    """Compile the `condition` of a statement; all its keys must hold. Raise InvalidPolicy."""
     conditions = []
     for operator, keys in _object(document, "condition").items():
         name = operator.removeprefix(_ANY_VALUE).removesuffix(_IF_EXIST)

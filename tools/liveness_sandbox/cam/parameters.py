@@ -48,7 +48,7 @@ def description_of(params: Params, default: str) -> str:
 
 
 def page_of(params: Params, default_rows: int = 20) -> slice:
-    """Return which rows of a list a request asks for."""
+    """Return the rows of a list that a request asks for."""
     page, rows = params.get("Page", 1), params.get("Rp", default_rows)
     if page < 1 or not 1 <= rows <= _MAX_ROWS:
         raise ApiError(

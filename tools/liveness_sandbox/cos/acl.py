@@ -78,7 +78,7 @@ class Acl:
 
 
 def requested(headers: Mapping[str, str], canned: tuple[str, ...]) -> Acl | None:
-    """Return the ACL that the headers ask for, or None if they do not. Raise CosError."""
+    """Return the ACL that the headers request, or None if they request none. Raise CosError."""
     grants = [
         (grantee, permission)
         for name, permission in _GRANT_HEADERS.items()

@@ -71,7 +71,7 @@ def require_namespace(params: Params) -> None:
 
 
 def page_of(params: Params) -> slice:
-    """Return which rows of a list a request asks for."""
+    """Return the rows of a list that a request asks for."""
     offset, limit = params.get("Offset", 0), params.get("Limit", _DEFAULT_ROWS)
     if offset < 0 or not 0 <= limit <= _MAX_ROWS:
         raise ApiError(
