@@ -48,11 +48,6 @@ class Claim(NamedTuple):
     released: bool
 
     @property
-    def is_expired_or_released(self) -> bool:
-        """Whether the next number may be claimed; see the table in ledger.py."""
-        return self.released or self.lease_left <= 0
-
-    @property
     def lease_left(self) -> float:
         """Seconds until the claim may be superseded; negative once it is long over."""
         return LEASE_SECONDS + CLOCK_RESOLUTION_SECONDS - self.age

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .log_entries import log_entries
 from .terminal import echo
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def explain_missing_result(pair_id: str, invocations: Sequence[Invocation]) -> s
         invocations,
         key=lambda each: (each.error is not None, bool(_failures(each)), len(each.logs)),
     )
-    lines = [line for line in most_informative.logs if _REASON in _fields(line)]
+    lines = [line for line in most_informative.logs if _has_reason(line)]
     last_lines = (lines or most_informative.logs)[-_LOG_LINES_SHOWN:]
     log = "".join(f"\n  {line}" for line in last_lines)
     log = f"\nThe last lines of its log with a reason:{log}" if log else ""
@@ -103,8 +103,8 @@ def _outcome(invocation: Invocation) -> str:
 
 def _failures(invocation: Invocation) -> list[str]:
     """Return the reasons of failed pairs from the log: a parked pair raises no error."""
-    lines = (_fields(line) for line in invocation.logs)
-    return [str(line.get(_REASON)) for line in lines if line.get("event") == "pair.failed"]
+    entries = log_entries(invocation.logs)
+    return [str(entry.get(_REASON)) for entry in entries if entry.get("event") == "pair.failed"]
 
 
 def _uploaded_name(invocation: Invocation) -> str:
@@ -112,9 +112,5 @@ def _uploaded_name(invocation: Invocation) -> str:
     return key.rpartition("/")[2]
 
 
-def _fields(line: str) -> dict[str, Any]:
-    try:
-        fields = json.loads(line)
-    except ValueError:
-        return {}
-    return fields if isinstance(fields, dict) else {}
+def _has_reason(line: str) -> bool:
+    return any(_REASON in entry for entry in log_entries([line]))

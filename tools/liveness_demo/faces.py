@@ -15,7 +15,6 @@ WIDTH, HEIGHT = 400, 500
 _SCALE = 2  # drawn large and reduced at the end, for smooth edges
 _QUALITY = 82
 
-Color = tuple[int, int, int]
 Point = tuple[float, float]
 
 _SKINS = ("#f3d3bd", "#e8b998", "#d9a07a", "#c48a62", "#a56b46", "#84522f", "#5f3a22")
@@ -128,7 +127,7 @@ def draw_picture(who: Person, scene: Scene) -> bytes:
     canvas = _Canvas(scene)
     _draw_hair_behind(canvas, who)
     _draw_body(canvas, who, scene)
-    _draw_head(canvas, who, scene)
+    _draw_head(canvas, who)
     _draw_eyes(canvas, who)
     _draw_nose(canvas, who)
     _draw_mouth(canvas, who, scene)
@@ -294,7 +293,7 @@ def _outline(who: Person, margin: float = 0.0) -> list[Point]:
     ]
 
 
-def _draw_head(c: _Canvas, who: Person, scene: Scene) -> None:
+def _draw_head(c: _Canvas, who: Person) -> None:
     for side in (-1, 1):
         c.ellipse(side * who.face_width * 0.99, 16, 13, 24, _shade(who.skin, 0.86))
     c.shape(_mirrored(_outline(who)), who.skin)

@@ -16,6 +16,7 @@ from liveness import __version__
 from liveness.errors import ConfigurationError, ObjectUnreadableError, UnreadableReplyError
 from liveness.settings import Settings
 from liveness.store import UNPARSABLE, RetryingStore
+from liveness_cli.listing import list_objects
 
 from .documents import (
     MAX_DOCUMENT_BYTES,
@@ -117,17 +118,10 @@ def build_review(
 
 def list_numbers(store: RetryingStore, settings: Settings, pair_id: str) -> list[int]:
     """List the numbers of the decisions on a pair; the listing may lack the newest."""
-    numbers: list[int] = []
-    prefix, after = f"{settings.result_prefix}{pair_id}/review-", ""
-    while True:
-        page = store.list(settings.result_bucket, prefix, after)
-        for item in page.items:
-            key = parse_key(settings, item.key)
-            if key is not None and key[0] == pair_id:
-                numbers.append(key[1])
-        if page.next_marker is None:
-            return sorted(numbers)
-        after = page.next_marker
+    prefix = f"{settings.result_prefix}{pair_id}/review-"
+    listed = list_objects(store, settings.result_bucket, prefix)
+    keys = (parse_key(settings, item.key) for item in listed)
+    return sorted(key[1] for key in keys if key is not None and key[0] == pair_id)
 
 
 def load_decision(

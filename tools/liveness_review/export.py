@@ -28,7 +28,6 @@ from .index import ResultIndex
 from .search import ResultFilter
 
 SCHEMA = "liveness-export/1"
-FORMATS = ("jsonl", "csv", "parquet")
 MANIFEST = "manifest.json"
 _ROWS_PER_GROUP = 10_000
 # Spreadsheets read such a cell as a formula; in some languages, also one with a wide form.

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from liveness.settings import Settings
 from liveness.store import ListedObject, RetryingStore
 from liveness_cli.console import ProgressCallback, ignore_progress
+from liveness_cli.listing import list_pages
 from liveness_cli.operator.listed_inputs import ListedInputs, classify_inputs
 
 from .database import INPUTS_READ, STRAYS
@@ -56,12 +57,8 @@ def _write(connection: sqlite3.Connection, listed: ListedInputs, began: float) -
 def _listing(
     settings: Settings, store: RetryingStore, progress: ProgressCallback
 ) -> Iterator[ListedObject]:
-    after, count = "", 0
-    while True:
-        page = store.list(settings.bucket, settings.input_prefix, after)
+    count = 0
+    for page in list_pages(store, settings.bucket, settings.input_prefix):
         yield from page.items
         count += len(page.items)
         progress("listing inputs", count, None)
-        if page.next_marker is None:
-            return
-        after = page.next_marker

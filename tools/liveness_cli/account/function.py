@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from liveness_package.triggers import UploadFilter
 
+from ..log_entries import log_entries
 from .api import Api
 from .errors import RequestRefused, parsing_reply
 
@@ -81,6 +82,17 @@ class Invoked(NamedTuple):
     """The last lines of its log, 4 KB in all."""
     milliseconds: float = 0.0
     """How long it ran, as reported."""
+
+    @property
+    def entries(self) -> list[dict[str, Any]]:
+        """Its log lines that are the function's: not the platform's, nor one that was cut."""
+        return log_entries(self.log)
+
+    @property
+    def cpu_share(self) -> float | None:
+        """The share of a core that a new instance logs; None if it was not a new one."""
+        shares = (entry.get("cpu_share") for entry in self.entries)
+        return next((share for share in shares if isinstance(share, (int, float))), None)
 
 
 class DeployedFunction:

@@ -93,7 +93,7 @@ def answers_of(observed: Observed) -> Iterator[Answer]:
         f"{winners} did",
     )
     yield _output(observed)
-    share = _logged(observed.first_check, "cpu_share")
+    share = observed.first_check.cpu_share
     yield Answer(
         "how much of a core does an instance have?",
         UNKNOWN if share is None else YES,
@@ -242,16 +242,6 @@ def _read_result(target: Target, pair_id: str) -> Mapping[str, Any] | None:
     key = result_key(target.settings, pair_id)
     stored = target.store.get(target.settings.result_bucket, key, _MAX_RESULT_BYTES)
     return None if stored is None else dict(json.loads(stored.body))
-
-
-def _logged(invoked: Invoked, name: str) -> float | None:
-    """Return a number from a line of an invocation's log."""
-    for line in invoked.log:
-        with suppress(ValueError, AttributeError):
-            value = json.loads(line).get(name)
-            if isinstance(value, (int, float)):
-                return value
-    return None
 
 
 def print_accepted(value: Mapping[str, Any]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from liveness.runtime import Clock
@@ -46,19 +44,6 @@ def check_version(function: DeployedFunction, clock: Clock, version: str) -> Che
             continue
         checked = invoked.returned.get("check") if isinstance(invoked.returned, dict) else None
         if isinstance(checked, dict):
-            return Checked(_cpu_share(invoked.log))
+            return Checked(invoked.cpu_share)
         raise AccountError("its code does not know the self-check")
     raise AccountError(reason)
-
-
-def _cpu_share(log: Sequence[str]) -> float | None:
-    """Read the CPU share from the line that a new instance logs."""
-    for line in log:
-        try:
-            fields = json.loads(line)
-        except ValueError:  # the platform's own line
-            continue
-        share = fields.get("cpu_share") if isinstance(fields, dict) else None
-        if isinstance(share, (int, float)):
-            return share
-    return None

@@ -78,7 +78,7 @@ def deploy(options: Options) -> dict[str, Any]:
         if options.ask and any(change["state"] == "to do" for change in value["changes"]):
             print_plan(value)
             click.confirm("Apply these changes?", abort=True, err=True)
-        value["error"] = _apply(account, plan, value["changes"], options.mend)
+        value["error"] = _apply(account, plan, value["changes"])
         if value["error"] is None:
             echo("Checking the installation ...", err=True)
             value["doctor"] = _examine(project)
@@ -124,7 +124,7 @@ def _value(project: Project, plan: Plan, options: Options) -> dict[str, Any]:
     }
 
 
-def _apply(account: Account, plan: Plan, rows: list[dict[str, str]], mend: bool) -> str | None:
+def _apply(account: Account, plan: Plan, rows: list[dict[str, str]]) -> str | None:
     """Apply the changes in order, and return why one failed; later ones are not tried."""
     for change, row in zip(plan.changes, rows, strict=True):
         if row["state"] != "to do":

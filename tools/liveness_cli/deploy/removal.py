@@ -26,6 +26,7 @@ from ..console import ProgressCallback, progress
 from ..environment import CONCURRENT_REQUESTS, load_target
 from ..errors import reason_of_error
 from ..interrupts import UNFINISHED, interruptible
+from ..listing import list_objects
 from ..operator.remote import reason_of
 from ..terminal import echo
 from ..text import format_duration, format_time, pluralize
@@ -133,13 +134,8 @@ class _Steps:
     def waiting(self) -> Waiting:
         """List the pairs that wait, from the names of their markers."""
         settings = self._manifest.settings
-        keys: list[str] = []
-        after: str | None = ""
-        while after is not None:
-            page = self._store.list(settings.ledger_bucket, marker_prefix(settings), after)
-            keys += [item.key for item in page.items]
-            after = page.next_marker
-        return waiting_of(keys)
+        markers = list_objects(self._store, settings.ledger_bucket, marker_prefix(settings))
+        return waiting_of([marker.key for marker in markers])
 
     def _report(self, waiting: Waiting) -> None:
         """Print which pairs are waited for whenever that changes, and how to avoid the wait."""

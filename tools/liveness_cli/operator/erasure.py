@@ -47,6 +47,7 @@ from liveness.store import UNPARSABLE, ListedObject, ObjectHead, RetryingStore
 
 from ..console import ProgressCallback
 from ..environment import CONCURRENT_REQUESTS, Target
+from ..listing import list_objects
 from .listed_inputs import strays_of
 from .packages import md5s_of_response, md5s_of_result, md5s_of_submission, valid_md5s
 
@@ -132,7 +133,8 @@ class Erasure:
     def _input_keys(self) -> list[str]:
         """Return every key that an input has or may have, and note strays with the same prefix."""
         settings = self._settings
-        listed = self._list_items(settings.bucket, inputs_prefix(settings, self._pair_id))
+        prefix = inputs_prefix(settings, self._pair_id)
+        listed = list(list_objects(self._store, settings.bucket, prefix))
         self.strays = [stray.key for stray in strays_of(settings, self._pair_id, listed)]
         keys = [each.key for each in candidate_keys(settings, self._pair_id)]
         for item in listed:
@@ -255,17 +257,7 @@ class Erasure:
         return [key for key in keys if "/" not in key[len(folder) :]]
 
     def _list(self, bucket: str, prefix: str) -> list[str]:
-        return [item.key for item in self._list_items(bucket, prefix)]
-
-    def _list_items(self, bucket: str, prefix: str) -> list[ListedObject]:
-        items: list[ListedObject] = []
-        after = ""
-        while True:
-            page = self._store.list(bucket, prefix, after)
-            items += page.items
-            if page.next_marker is None:
-                return items
-            after = page.next_marker
+        return [item.key for item in list_objects(self._store, bucket, prefix)]
 
 
 def _batches(keys: Sequence[str]) -> Iterator[Sequence[str]]:

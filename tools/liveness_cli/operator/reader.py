@@ -12,6 +12,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple, TypeVar
 
 from liveness.breaker import BreakerState, read_state
@@ -51,6 +52,7 @@ from liveness.store import UNPARSABLE, ListedObject, StoredObject
 
 from ..console import ProgressCallback
 from ..environment import CONCURRENT_REQUESTS, Target
+from ..listing import list_pages
 from ..text import redact
 from .listed_inputs import ListedInputs, classify_inputs, strays_of
 from .packages import md5s_of_result, md5s_of_submission, valid_md5s
@@ -252,9 +254,8 @@ class Reader:
     def _numbered(self, prefix: str) -> list[str]:
         """Return the keys of numbered objects and the next key: a listing may lack the latest."""
         listed = self._list("ledger", self._settings.ledger_bucket, prefix, None).items
-        numbers = {_number_of(item.key) for item in listed} - {None}
-        known = [number for number in numbers if number is not None]
-        return [f"{prefix}{number}" for number in sorted({*known, max(known, default=0) + 1})]
+        known = {number for item in listed if (number := _number_of(item.key)) is not None}
+        return [f"{prefix}{number}" for number in sorted(known | {max(known, default=0) + 1})]
 
     def _submission(self, key: str) -> Submission | None:
         stored = self._read(key)
@@ -367,17 +368,10 @@ class Reader:
 
     def _list(self, name: str, bucket: str, prefix: str, pages: int | None) -> _ListedObjects:
         items: list[ListedObject] = []
-        after, pages_read = "", 0
-        while True:
-            page = self._store.list(bucket, prefix, after)
+        for page in islice(list_pages(self._store, bucket, prefix), pages):
             items += page.items
-            pages_read += 1
             self._progress(f"listing {name}", len(items), None)
-            if page.next_marker is None:
-                return _ListedObjects(items, complete=True)
-            if pages_read == pages:
-                return _ListedObjects(items, complete=False)
-            after = page.next_marker
+        return _ListedObjects(items, complete=page.next_marker is None)
 
     def _read_all(
         self, name: str, read_one: Callable[[Any], T | None], items: Iterable[Any]

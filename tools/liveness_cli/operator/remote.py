@@ -5,8 +5,7 @@ The logs and errors of an invocation are shown as data: they quote keys that any
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -72,19 +71,9 @@ def invoke(function: DeployedFunction, event: Mapping[str, Any], log: bool) -> I
 
 def reason_of(invoked: Invoked) -> str:
     """Return why an invocation failed; its log says more than its exception."""
-    for line in _fields_of(reversed(invoked.log)):
-        if line.get("event") in _FAILURES and line.get("reason"):
-            reason = redact(line["reason"])
-            kind = redact(line.get("error"))
+    for entry in reversed(invoked.entries):
+        if entry.get("event") in _FAILURES and entry.get("reason"):
+            reason = redact(entry["reason"])
+            kind = redact(entry.get("error"))
             return reason if reason.startswith(kind) else f"{kind}: {reason}"
     return redact(invoked.error) or "unknown"
-
-
-def _fields_of(lines: Iterable[str]) -> Iterable[dict[str, Any]]:
-    for line in lines:
-        try:
-            fields = json.loads(line)
-        except ValueError:  # the platform's own line, or one that was cut
-            continue
-        if isinstance(fields, dict):
-            yield fields

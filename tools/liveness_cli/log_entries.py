@@ -1,0 +1,20 @@
+"""Read the lines of the function's log."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+
+def log_entries(lines: Iterable[str]) -> list[dict[str, Any]]:
+    """Parse the lines that the function wrote; skip the platform's own, and any that was cut."""
+    return [entry for line in lines if (entry := _entry(line)) is not None]
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None
