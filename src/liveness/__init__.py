@@ -1,3 +1,3 @@
-"""Pairs uploads in COS, has FaceID judge them, publishes the verdict: see docs/design.md."""
+"""Pair uploads in COS, have FaceID judge them, and publish the verdict; see docs/design.md."""
 
 __version__ = "0.2.0"

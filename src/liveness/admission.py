@@ -1,22 +1,22 @@
-"""Admission control: whether a content may be called for, besides having an attempt.
+"""Admission control: decides whether a content that has an attempt may be called for.
 
-A pair has at most `LIVENESS_MAX_SUBMISSIONS` contents that are called for, and a liveness package
-is judged for one pair only, unless `LIVENESS_REUSED_PACKAGE` says `report`. Both rest on numbers
-that contents take in order, create-only, like claims:
+At most `LIVENESS_MAX_SUBMISSIONS` contents of a pair are called for, and a liveness package is
+judged for one pair only, unless `LIVENESS_REUSED_PACKAGE` is `report`. Both rules rest on numbers
+that contents take in order by creating objects, create-only like claims:
 
     submissions/<pair hash>/<n>     the n-th content of this pair
-    packages/<MD5>/<n>              the n-th content with this liveness package, of whatever pair
+    packages/<MD5>/<n>              the n-th content with this liveness package, of any pair
 
-Number 1 of each is created in the round trip that creates the claim. It is read in the one that
-reads it back, and so is number 2: a plain pair waits for neither. Only a content that finds another
-one there asks further.
+Number 1 of each is created in the round trip that creates the claim, and read in the one that reads
+the claim back, together with number 2 of the package: an ordinary pair needs no further round trip.
+Only a content that finds another one there makes more requests.
 
 Two pairs with the same package must not both be called for. Each looks at the others after its own
 claim and number exist, and gives its claim back if another may be under way or answered late. Of
-two that are under way at once, at least one sees the other. For a pair that has number 1 and finds
-no number 2, that was the look: a later number is taken afterwards, and its owner looks then. So
-that the first is not held up by the second, a number 1 that is younger than a lease makes others
-wait before they take one.
+two that are under way at once, at least one sees the other. A pair that has number 1 and finds no
+number 2 has looked already: any later number is taken after that, and its owner then looks. So that
+the first pair is not held up by the second, others take no number while a number 1 is younger than
+a lease.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ from .settings import REJECT
 from .store import CLOCK_RESOLUTION_SECONDS, UNPARSABLE
 from .verdicts import PACKAGE_REUSED, TOO_MANY_SUBMISSIONS, outcome_of_response
 
-# How many contents may have one package while none of them is judged: an outage, and a person who
-# tries again with the same file.
+# How many contents may have one package while none of them is judged, as when a person tries again
+# with the same file during an outage.
 _MAX_PACKAGE_USES = 5
-# Most calls are settled much sooner than they might be.
+# The longest wait before another look: most calls are settled well before their last moment.
 _LOOK_AGAIN_SECONDS = 120.0
-# Others that wait for each other come back at different times.
+# Added at random, so that pairs that wait for each other come back at different times.
 _JITTER_SECONDS = 30.0
 
 
@@ -67,11 +67,11 @@ class InUse(NamedTuple):
 
 
 class UsesExhausted(NamedTuple):
-    """Too many pairs have this package, and none of them is judged yet."""
+    """Too many contents have this package, and none of them is judged yet."""
 
 
 class _Entry(NamedTuple):
-    """One number that was taken."""
+    """One number that a content has taken."""
 
     pair_id: str
     fingerprint: str
@@ -80,12 +80,12 @@ class _Entry(NamedTuple):
 
 
 class AdmissionControl:
-    """The admission of one content, under a claim that is ours."""
+    """Decides on the admission of one content, under our claim."""
 
     def __init__(
         self, ctx: Context, pair: CompletePair, package_md5: str | None, first_attempt: bool
     ) -> None:
-        """`package_md5` is None where it is not known, and no call can be made anyway."""
+        """`package_md5` is None if it is not known; then no call can be made anyway."""
         settings, owner = ctx.settings, owner_record(ctx.info, ctx.clock.now())
         self._ctx = ctx
         self._pair = pair
@@ -114,11 +114,11 @@ class AdmissionControl:
     # ---- beside the claim, and beside its read-back
 
     def create_tasks(self) -> list[Callable[[], Any]]:
-        """Return what to do while the claim is created."""
+        """Return the tasks to run while the claim is created."""
         return [task for numbers in self._all() for task in numbers.create_tasks()]
 
     def read_tasks(self) -> list[Callable[[], Any]]:
-        """Return what to do while the claim is read back."""
+        """Return the tasks to run while the claim is read back."""
         return [task for numbers in self._all() for task in numbers.read_tasks()]
 
     def _all(self) -> list[_Numbers]:
@@ -127,7 +127,7 @@ class AdmissionControl:
     # ---- the decision
 
     def decide(self) -> Admission | Refusal | InUse | UsesExhausted:
-        """Decide whether to call, after both tasks have run."""
+        """Decide whether to call, once both groups of tasks have run."""
         admission = self._number_submission()
         if admission.number is None:
             return Refusal(TOO_MANY_SUBMISSIONS, admission)
@@ -166,7 +166,7 @@ class AdmissionControl:
     def _earlier(
         self, others: list[tuple[int, _Entry]]
     ) -> tuple[tuple[EarlierSubmission, ...], int]:
-        """Return what became of earlier submissions, and their calls that may have been billed."""
+        """Return the earlier submissions, and how many of their calls may have been billed."""
         found, billed = [], 0
         for (number, entry), response in zip(
             others, self._responses(entry for _, entry in others), strict=True
@@ -181,7 +181,7 @@ class AdmissionControl:
         return tuple(found), billed
 
     def _check_package(self, uses: _Numbers) -> float | InUse | UsesExhausted | None:
-        """Return when the package was used first, if it was; None: it is ours."""
+        """Return when another pair first used the package, or why to wait; None if none did."""
         if uses.is_fresh:
             return None
         reports = self._ctx.settings.reused_package != REJECT
@@ -198,15 +198,15 @@ class AdmissionControl:
         return found
 
     def _do_without_number(self, uses: _Numbers, reports: bool) -> float | UsesExhausted | None:
-        """Return the same where all numbers are taken, and no other pair was judged."""
+        """Answer `_check_package` if all numbers are taken and no other pair was judged."""
         if reports:
             return uses.first_used_by_others(self._pair.pair_id)
-        # Once this pair was judged, others are refused without a number of this content.
+        # If this pair was judged before, others are refused even without this content's number.
         responses = self._responses(uses.of_pair(self._pair.pair_id))
         return None if any(map(_is_verdict, responses)) else UsesExhausted()
 
     def _examine(self, uses: _Numbers) -> float | InUse | None:
-        """Return when the package was judged first, or how long that may yet happen."""
+        """Return when another pair was judged with the package, or how long that may yet happen."""
         others = uses.of_others(self._pair.pair_id)
         responses = self._responses(others)
         judged = [
@@ -237,7 +237,7 @@ class AdmissionControl:
 
 
 def _is_verdict(response: Response | None) -> bool:
-    """Whether the service judged the content; what has failed may be tried with the same file."""
+    """Whether the service judged the content; after `failed`, the file may be used again."""
     if response is None or response.answer is None:
         return False
     return outcome_of_response(response).status != "failed"
@@ -256,7 +256,7 @@ class _Numbers:
         first_attempt: bool,
         reads_second: bool,
     ) -> None:
-        """`reads_second` if a second number matters even where the first was just created."""
+        """`reads_second` if number 2 matters even when number 1 was just created."""
         self._ctx = ctx
         self._fingerprint = fingerprint
         self._key = key
@@ -276,7 +276,7 @@ class _Numbers:
 
     @property
     def is_fresh(self) -> bool:
-        """Whether number 1 is ours, and no other was taken when we had our claim."""
+        """Whether number 1 is ours, and no other was found when we had our claim."""
         return set(self.entries) == {1} and self.has_number
 
     def of_pair(self, pair_id: str) -> list[_Entry]:
@@ -288,17 +288,17 @@ class _Numbers:
         return [entry for entry in self.entries.values() if entry.pair_id != pair_id]
 
     def first_used_by_others(self, pair_id: str) -> float | None:
-        """Return when a content of another pair took its number first, if any did."""
+        """Return when a content of another pair first took a number; None if none did."""
         return min((entry.written for entry in self.of_others(pair_id)), default=None)
 
     # ---- requests
 
     def create_tasks(self) -> list[Callable[[], Any]]:
-        """Return how to take number 1, unless an earlier attempt did."""
+        """Return the task that takes number 1, unless an earlier attempt took it."""
         return [lambda: self._create(1)] if self._first_attempt else []
 
     def read_tasks(self) -> list[Callable[[], Any]]:
-        """Return how to read number 1, and whether there is another."""
+        """Return the tasks that read number 1 and, if that matters, number 2."""
         first = self._read_existing if self._first_attempt else self._read
         tasks: list[Callable[[], Any]] = [lambda: first(1)]
         if self.limit > 1 and (self._reads_second or not self._has_created):
@@ -312,7 +312,7 @@ class _Numbers:
             self._ctx.concurrency.gather(*(lambda n=n: self._read(n) for n in unread))
 
     def take(self) -> int | None:
-        """Return our number, the next one if there is none yet; None if all are taken."""
+        """Return our number, taking the next free one if we have none; None if all are taken."""
         if not self.has_number and len(self.entries) > 1:
             self.read_all()
         for number in range(1, self.limit + 1):

@@ -1,4 +1,4 @@
-"""Step 3 of the walk: the paid call, under a claim that is ours.
+"""Step 3 of the walk: makes the paid call under our claim, and decides what its reply means.
 
 reply                         owner      billed?   then
 business verdict                         maybe     record it
@@ -40,13 +40,13 @@ from .verdicts import Disposition, dispose, dispose_unprepared
 
 # One call's total deadline: the lease, less its uncertainty and the round trip of its claim.
 CALL_SECONDS = LEASE_SECONDS - CLOCK_RESOLUTION_SECONDS - 1.0
-# The time that makes a call worth starting.
+# The minimum time for which a call is worth starting.
 MIN_CALL_SECONDS = 8.0
 # How much longer than the call a pre-signed URL lives: the service may begin its download late.
 URL_EXTRA_SECONDS = 30
-# Before a second try under the same claim, which only an unbilled failure of the service gets.
+# For the second try under the same claim, which only an unbilled failure of the service gets.
 _RETRY_POLICY = RetryPolicy(attempts=2, seconds=LEASE_SECONDS, base=0.5, cap=4.0)
-# For what is not spaced by history.py: an account that is refused, a service that is not reached.
+# For what history.py does not space: the account is refused, or the service is not reached.
 PAUSE_SECONDS = 60.0
 
 
@@ -65,7 +65,7 @@ class Deferral(NamedTuple):
 
 
 class SetBack(NamedTuple):
-    """The content was not judged; it counts against it. `answer` is what the service said."""
+    """The content was not judged, which counts against it; `answer` is the service's, if any."""
 
     reason: ParkReason
     detail: str
@@ -104,7 +104,7 @@ def call(
 ) -> FinalAnswer | Deferral | SetBack | InputsChanged | OutcomeUnknown:
     """Make the call, and decide what its reply means.
 
-    Whatever is raised is raised before a request was sent, or after one that was not billed.
+    Any error is raised before a request was sent, or after one that was not billed.
     """
     permits = [permit]
     try:
@@ -124,9 +124,9 @@ def _call(
     on_late_answer: OnLateAnswer,
     log: Log,
 ) -> FinalAnswer | Deferral | SetBack | InputsChanged | OutcomeUnknown:
-    """Make the call under the last of `permits`, to which each further one is added."""
+    """Make the call under the last of `permits`; each further permit is added there."""
     failures = 0
-    set_back: SetBack | None = None  # by a try before, which counts whatever stops the next one
+    set_back: SetBack | None = None  # by an earlier try; it counts, whatever stops the next one
     while True:
         permit = permits[-1]
         if not ctx.pacer.await_start(permit):
@@ -177,14 +177,14 @@ def outcome_of_reply(reply: Answer | NotSent | NoReply, disposition: Disposition
 
 
 def account_deferral(disposition: Disposition) -> Deferral:
-    """Defer for a reason of the account's: never counted against the pair."""
+    """Defer because of the account, which never counts against the pair."""
     if disposition.category == THROTTLED:
         return Deferral(0, ParkReason.THROTTLED, disposition.detail)
     return Deferral(PAUSE_SECONDS, ParkReason.MISCONFIGURED, disposition.detail)
 
 
 def set_back_by(reply: Answer | NotSent | NoReply, disposition: Disposition) -> SetBack | Deferral:
-    """Return what an unbilled failure of the service's or the pair's comes to."""
+    """Return what follows from an unbilled failure of the service or the pair."""
     if not isinstance(reply, Answer):
         return Deferral(PAUSE_SECONDS, ParkReason.UNREACHABLE, disposition.detail)
     bad_link = disposition.category == BAD_LINK
@@ -212,7 +212,7 @@ def _log_reply(
 
 
 def seconds_for_call(ctx: Context, claim: Mine) -> float:
-    """Return what is left of the lease, by our own clock, and of the invocation."""
+    """Return the seconds left for a call in both the lease, by our clock, and the invocation."""
     lease_end = claim.started + CALL_SECONDS
     return min(lease_end - ctx.clock.monotonic(), ctx.seconds_for_calls())
 
@@ -221,14 +221,14 @@ def seconds_for_call(ctx: Context, claim: Mine) -> float:
 
 
 def needs_preparation(ctx: Context, pair: CompletePair) -> bool:
-    """Whether preparing a call takes requests: copies, or hashes that no ETag gives."""
+    """Whether preparing a call takes requests: to copy inputs, or to hash what no ETag gives."""
     return ctx.settings.transfer == "upload" or not all(item.md5 for item in pair.inputs)
 
 
 def prepare(
     ctx: Context, pair: CompletePair
 ) -> Prepared | Deferral | SetBack | InputsChanged | InvalidPair:
-    """Find URLs and MD5s of both inputs. Raises StoreUnavailableError, ConfigurationError."""
+    """Get URLs and MD5s of both inputs. Raises StoreUnavailableError, ConfigurationError."""
     if not needs_preparation(ctx, pair):
         return _presign(ctx, pair)
     work = _upload if ctx.settings.transfer == "upload" else _presign
@@ -260,7 +260,7 @@ def _presign(ctx: Context, pair: CompletePair) -> Prepared:
     digests = {LIVE: of_live, IMAGE: of_image}
 
     def build_request(seconds: float) -> DetectRequest:
-        # Signed by our clock: if it is behind COS's, the links' life began that much earlier.
+        # Links are signed by our clock: if it is behind COS's, they expire that much earlier.
         lifetime = int(seconds + URL_EXTRA_SECONDS + max(0.0, ctx.store.clock_offset))
         return DetectRequest(
             live_url=ctx.store.presign(bucket, live.key, lifetime),
@@ -307,7 +307,7 @@ def _upload(ctx: Context, pair: CompletePair) -> Prepared | Deferral | SetBack:
 def _unprepared(ctx: Context, reply: Answer | NotSent) -> Deferral | SetBack:
     disposition = dispose_unprepared(reply)
     outcome = outcome_of_reply(reply, disposition)
-    if outcome is not CallOutcome.THROTTLED:  # that limit is another one
+    if outcome is not CallOutcome.THROTTLED:  # that limit is not the paid call's
         ctx.pacer.on_outcome(outcome, None)
     if disposition.owner is Owner.ACCOUNT:
         return account_deferral(disposition)

@@ -1,7 +1,7 @@
-"""What triggered an invocation: COS messages, timers and direct invocations, as one value.
+"""Reads the event that triggered an invocation: a COS message, a timer or a direct invocation.
 
-An event is only a wake-up call: all it has to say is which pairs to inspect. A key whose spelling
-is in doubt names every pair it may mean; inspecting one too many costs a few HEADs and no harm.
+An event is only a wake-up call: it says which pairs to inspect, and nothing more. A key whose
+spelling is in doubt names every pair it may mean; one too many costs a few HEADs and does no harm.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class Trigger(NamedTuple):
     skipped: tuple[SkippedRecord, ...] = ()
     in_other_case: frozenset[str] = frozenset()  # pairs with a key not spelled as configured
     prefix: str = ""  # for reconcile: only pair ids that begin with it
-    uploads: tuple[InputKey, ...] = ()  # for cos: the objects that it is about
+    uploads: tuple[InputKey, ...] = ()  # for cos: the uploaded inputs
 
     def is_image_alone(self, pair_id: str) -> bool:
-        """Whether all that the event says of this pair is that a reference image was uploaded.
+        """Whether the event says only that a reference image of this pair was uploaded.
 
-        Not if that is in another case: then the package may be, too.
+        False if the image's suffix is in another case: then the package's may be, too.
         """
         roles = [upload.role for upload in self.uploads if upload.pair_id == pair_id]
         return roles == [IMAGE] and pair_id not in self.in_other_case
@@ -145,7 +145,7 @@ def _keys_of(settings: Settings, record: object) -> list[str]:
     _, _, operation = name.replace(" ", "").partition(":")
     if not operation.startswith("ObjectCreated:"):
         raise _RecordSkipped("ignored", f"event {name!r:.80} creates no object")
-    # The full name is unique; the region is spelt in several ways and needs no check of its own.
+    # The bucket's full name is unique, so the region, which has several spellings, is not checked.
     bucket = _text(record, "cos", "cosBucket", "name")
     appid = _text(record, "cos", "cosBucket", "appid", number=True)
     if f"{bucket}-{appid}" != settings.bucket:
@@ -160,8 +160,8 @@ def _keys_of(settings: Settings, record: object) -> list[str]:
     key = full_key[len(prefix) :]
     _check_unicode(key)
     url = _text(record, "cos", "cosObject", "url", default="")
-    # The key is raw, the URL percent-encoded; for space, "+", "%" and what is not ASCII that is
-    # unconfirmed. Where they leave doubt, all spellings are inspected.
+    # The key is raw and the URL percent-encoded, but that is unconfirmed for space, "+", "%" and
+    # non-ASCII characters. If the two leave doubt, all spellings are inspected.
     path_part = url.partition("://")[2].partition("/")[2].partition("?")[0]
     spellings = [key]
     if path_part and key not in (_decoded(path_part), unquote_plus(path_part)):

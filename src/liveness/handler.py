@@ -1,6 +1,6 @@
-"""One invocation: read what triggered it, walk every pair once, sum up.
+"""Handles one invocation: reads the event, does what it asks for, and returns a summary.
 
-This is where the function is put together: the one module of the core that imports the cloud.
+This module wires the function together; no other module of the core imports the cloud.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ from .store import RetryingStore
 from .walk import Walk, WalkResult
 
 _LOGGED_FRAMES = 3
-# Beyond that COS refuses what is signed, if our clock is ahead.
+# If our clock is further ahead than this, COS refuses our signatures.
 _MAX_CLOCK_OFFSET_SECONDS = 60.0
 
 
 class Function:
-    """The function as an instance holds it: what is kept from one invocation to the next."""
+    """The function as one instance runs it, with the state kept between invocations."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Function:
         write: Callable[[str], Any] = write_stdout,
         cpu_share: float | None = None,
     ) -> None:
-        """`cpu_share` is how much of a core this instance has, if that was measured."""
+        """`cpu_share` is this instance's share of a core, if it was measured."""
         silence_vendors()
         self._clock = clock or SystemClock()
         self._rng = rng or SystemRandom()
@@ -70,8 +70,9 @@ class Function:
     def __call__(self, event: object, context: object) -> dict[str, Any]:
         """Handle one event and return a summary.
 
-        Raises PairsNotFinishedError if pairs must be tried again, EventError for an event of no
-        known type, ConfigurationError (SettingsError) before any pair is inspected.
+        Raises PairsNotFinishedError if pairs must be retried, EventError for an event of unknown
+        type, ConfigurationError (SettingsError) if an operator must act, and StoreUnavailableError
+        if COS fails a drain, a reconcile run or a check.
         """
         invocation = read_invocation(context, self._environ, self._clock.monotonic())
         request_id = invocation.info.request_id
@@ -113,7 +114,7 @@ class Function:
 
 
 def _pacer_for(trigger: Trigger, clock: Clock) -> CallPacer:
-    """A direct invocation asks for its pairs now; events leave the rate limit to a drainer."""
+    """Let a direct invocation call at once, and an event leave the rate to a busy drainer."""
     return Unpaced(clock, defers_to_drain=trigger.kind == "cos")
 
 
@@ -140,7 +141,7 @@ def _log_trigger(log: Log, ctx: Context, trigger: Trigger) -> None:
 def _handle_pairs(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
     """Walk each pair once; one that fails does not stop the others.
 
-    Raises PairsNotFinishedError, naming those that must be tried again.
+    Raises PairsNotFinishedError, which names the pairs that must be retried.
     """
     results: list[WalkResult] = []
     failures: dict[str, str] = {}
@@ -161,9 +162,9 @@ def _handle_pairs(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
             if trigger.kind == "retry":
                 walk.grant()
             result = walk.run()
-        except Exception as error:  # whatever it is, the next person's pair goes on
+        except Exception as error:  # whatever it is, the next pair is still walked
             reason, parked = _handle_failed_pair(ctx, pair_id, error, log)
-            # Another delivery would be refused as well, and add a marker.
+            # A redelivered event would be refused as well, and add another marker.
             if not (trigger.kind == "cos" and parked and _is_refusal(error)):
                 failures[pair_id] = reason
             continue
@@ -181,14 +182,14 @@ def _handle_pairs(ctx: Context, trigger: Trigger, log: Log) -> dict[str, Any]:
 
 
 def _park_unwalked(ctx: Context, pair_id: str) -> WalkResult:
-    """Park a pair for which no time is left, without inspecting it."""
+    """Park a pair without inspecting it, because no time is left."""
     park(ctx, Marker(pair_id, ParkReason.TIME_EXHAUSTED), 0)
     detail = ParkReason.TIME_EXHAUSTED.text
     return WalkResult(pair_id, "parked", detail=detail, is_due=True)
 
 
 def _is_refusal(error: Exception) -> bool:
-    """Whether an operator must act; the drain raises for as long as that is so."""
+    """Whether an operator must act; until that is done, the drain raises."""
     return isinstance(error, PairNotFinishedError) and isinstance(error.cause, ConfigurationError)
 
 
@@ -220,7 +221,7 @@ _HANDLERS: Mapping[str, Callable[[Context, Trigger, Log], dict[str, Any]]] = {
 
 
 def _drain_after_event(ctx: Context, pair_id: str, log: Log) -> None:
-    """Drain the shard of a pair once an event's own are done; its failures are not theirs."""
+    """Drain a pair's shard after the event's own pairs; a failure here does not fail the event."""
     try:
         Drainer(ctx, log, drain_shard_of(ctx.settings, pair_hash(pair_id))).run()
     except Exception as error:
@@ -230,8 +231,8 @@ def _drain_after_event(ctx: Context, pair_id: str, log: Log) -> None:
 def _handle_failed_pair(ctx: Context, pair_id: str, error: Exception, log: Log) -> tuple[str, bool]:
     """Log and park a pair whose walk failed; return the reason, and whether a marker exists.
 
-    The platform retries an event twice and then forgets it; a marker lasts. If parking fails, too,
-    the pair is still named in what is raised.
+    The platform retries an event only twice; a marker lasts. If parking fails as well, the error
+    that is raised still names the pair.
     """
     cause = error.cause if isinstance(error, PairNotFinishedError) else error
     reason = _describe(cause)
@@ -245,7 +246,7 @@ def _handle_failed_pair(ctx: Context, pair_id: str, error: Exception, log: Log) 
 
 
 def _describe(error: Exception) -> str:
-    """Our own errors speak for themselves; of any other only type and place are safe to log."""
+    """Return the text of an error; of one that is not ours, only type and place are safe to log."""
     if isinstance(error, LivenessError):
         return f"{type(error).__name__}: {error}"
     frames = traceback.extract_tb(error.__traceback__)[-_LOGGED_FRAMES:]

@@ -1,4 +1,4 @@
-"""One invocation as the platform describes it: who we are, and how much time there is."""
+"""One invocation as the platform describes it: function, version, request and time limit."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from .settings import Settings
 
 # The shortest timeout in which a drain can begin, process a pair with one slow call, and end.
 MIN_TIMEOUT_SECONDS = 60.0
-# Assumed where the platform gives none: its own default would be too short for a call anyway.
+# Assumed if the platform states no timeout: its own default would be too short for a call anyway.
 _DEFAULT_TIMEOUT_SECONDS = 60.0
-# What a drain needs besides the wait for its first permit: to begin, one pair, and to end.
+# What a drain needs besides the wait for its first permit: to start, process one pair, and end.
 _DRAIN_SECONDS = 55.0
 _MAX_TIMEOUT = 10**9  # no timeout is that long, in either unit
 _MAX_NAME_CHARS = 128  # no name on the platform is longer
 
 
 class Invocation(NamedTuple):
-    """Who is running, since when (monotonic), and for how long at most."""
+    """Which function is running, since when (monotonic), and its time limit."""
 
     info: InvocationInfo
     started: float
@@ -52,7 +52,7 @@ class Invocation(NamedTuple):
 
 
 def read_invocation(context: object, environ: Mapping[str, str], started: float) -> Invocation:
-    """Read the platform's context, of which any part may be missing or odd."""
+    """Read the platform's context, any part of which may be missing or malformed."""
     fields = context if isinstance(context, dict) else {}
     info = InvocationInfo(
         name=_name(fields.get("function_name")) or environ.get("SCF_FUNCTIONNAME", ""),
@@ -63,7 +63,7 @@ def read_invocation(context: object, environ: Mapping[str, str], started: float)
 
 
 def _name(value: object) -> str:
-    """Return a string that can be stored; for anything else, nothing."""
+    """Return a string that can be stored; empty for anything but a string."""
     if not isinstance(value, str):
         return ""
     return value.encode("utf-8", "replace").decode()[:_MAX_NAME_CHARS]
@@ -72,7 +72,7 @@ def _name(value: object) -> str:
 def _timeout_seconds(context: Mapping[str, Any]) -> float:
     """Return the invocation's time limit.
 
-    The vendor's local runner puts seconds into `time_limit_in_ms`; no real limit is below 1,000.
+    The vendor's local runner puts seconds into `time_limit_in_ms`; no real limit is below 1,000 ms.
     """
     limit = context.get("time_limit_in_ms")
     if isinstance(limit, bool) or not isinstance(limit, (int, float)):

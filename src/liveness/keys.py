@@ -1,18 +1,18 @@
-"""Every key in the buckets: what is written where, composed and parsed in this module alone.
+"""Composes and parses every object key in the buckets; no other module does.
 
 <input prefix><pair id><suffix>                         an input; the suffix says its role
 <result prefix><pair id>/result.json                    the verdict; written last
-<frame prefix><pair id>/best-frame-<its MD5>.jpg        a key never holds other bytes
+<frame prefix><pair id>/best-frame-<its MD5>.jpg        the content under a key never changes
 <ledger prefix>claims/<pair hash>/<fingerprint>/<name>  see ledger.py for the names
 <ledger prefix>submissions/<pair hash>/<n>              the n-th content of that pair
 <ledger prefix>packages/<MD5>/<n>                       the n-th content with that liveness package
 <ledger prefix>frame-urls/<pair hash>/<fingerprint>-<n> the URL of a best frame, until it is copied
-<ledger prefix>pending/<due>-<pair hash>-<token>        a marker; every one has its own name
-    <ledger prefix>pending/<due>-<pair hash>-<token>-s  one of a pair with set-backs
+<ledger prefix>pending/<due>-<pair hash>-<token>        a marker; each has its own name
+    <ledger prefix>pending/<due>-<pair hash>-<token>-s  a marker of a pair with set-backs
 <ledger prefix>drain/<slot>-<shard>                     who drains in that slot of time
-    <ledger prefix>drain/<slot>-<shard>-busy            exists while events should leave it the rate
-<ledger prefix>reconcile.json                           how far reconcile has come
-    <ledger prefix>breaker.json                         exists while the breaker is open
+    <ledger prefix>drain/<slot>-<shard>-busy            exists while events leave the rate to it
+<ledger prefix>reconcile.json                           the progress of reconcile
+<ledger prefix>breaker.json                             exists while the breaker is open
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from .settings import MAX_KEY_BYTES, Settings
 LIVE = "live"
 IMAGE = "image"
 SLOT_SECONDS = 10
-# What one drainer keeps on a core with room to spare, in calls a second.
+# The calls per second that one drainer sustains on a core with room to spare.
 MAX_DRAINER_RATE = 25
 RESULT_NAME = "/result.json"
 CLAIM, RELEASED, RESPONSE, GRANT, LATE = "claim", "released", "response", "grant", "late"
@@ -43,7 +43,7 @@ FINGERPRINT_META = "liveness-fingerprint"
 STATUS_META = "liveness-status"
 REASON_META = "liveness-reason"
 ATTEMPT_META = "liveness-attempt"
-FRAME_META = "liveness-best-frame"  # the frame's MD5, or one of the two below
+FRAME_META = "liveness-best-frame"  # the frame's MD5, FRAME_NONE or FRAME_MISSING
 NEXT_PROBE_META = "liveness-next-probe"  # of breaker.json
 FRAME_NONE = "none"  # the service gave none
 FRAME_MISSING = "missing"  # the service gave one, and it could not be copied
@@ -71,7 +71,7 @@ class InputKey(NamedTuple):
 
 
 class KeyProblem(Enum):
-    """Why a key is not an input's; the text is for people, and `{name}` stands for a value."""
+    """Why a key is not an input's; the text is for people, and has placeholders for values."""
 
     OUTSIDE_PREFIX = "outside-prefix", "is outside the input prefix {prefix}"
     FOLDER = "folder", "is a folder placeholder"
@@ -94,7 +94,7 @@ class NotAnInput(NamedTuple):
     key: str
     problem: KeyProblem
     values: Mapping[str, str | int]
-    """What the problem's text names."""
+    """The values of the placeholders in the problem's text."""
 
     @property
     def reason(self) -> str:
@@ -102,15 +102,15 @@ class NotAnInput(NamedTuple):
 
     @property
     def is_stray(self) -> bool:
-        """Whether it may have been meant as an input: below the input prefix, and no folder."""
+        """Whether it may have been meant as an input: under the input prefix, and not a folder."""
         return self.problem not in (KeyProblem.OUTSIDE_PREFIX, KeyProblem.FOLDER)
 
 
 def read_input_key(settings: Settings, key: str) -> InputKey | NotAnInput:
     """Split `<input prefix><pair id><suffix>`; the longest suffix that matches wins.
 
-    A key that matches none is read once more without regard to the case of ASCII letters, so that
-    `reference.JPG` is a photo; see `inspection.inspect` for when such a key is looked for.
+    A key that matches none is matched again, ignoring the case of ASCII letters, so that
+    `reference.JPG` is a photo. `inspection.inspect` says when it looks for such keys.
     """
     if not key.startswith(settings.input_prefix):
         return NotAnInput(key, KeyProblem.OUTSIDE_PREFIX, {"prefix": repr(settings.input_prefix)})
@@ -133,12 +133,12 @@ def read_input_key(settings: Settings, key: str) -> InputKey | NotAnInput:
 
 
 def fold(text: str) -> str:
-    """Make ASCII letters small; no other character, so that the length stays the same."""
+    """Lowercase ASCII letters only, so that the length stays the same."""
     return text.translate(_SMALL_LETTERS)
 
 
 def is_spelled_as_configured(settings: Settings, key: InputKey) -> bool:
-    """Whether the key ends in one of the suffixes in their own case."""
+    """Whether the key ends in a configured suffix, case included."""
     start = settings.input_prefix + key.pair_id
     return any(
         key.key == start + suffix for suffix in settings.live_suffixes + settings.image_suffixes
@@ -146,7 +146,7 @@ def is_spelled_as_configured(settings: Settings, key: InputKey) -> bool:
 
 
 def inputs_prefix(settings: Settings, pair_id: str) -> str:
-    """Return what the keys of all inputs of one pair begin with, and those of other pairs may."""
+    """Return the prefix of all inputs of one pair; inputs of other pairs may have it, too."""
     return settings.input_prefix + pair_id
 
 
@@ -159,7 +159,7 @@ def pair_id_problem(settings: Settings, pair_id: str) -> str | None:
 def find_pair_id_problem(
     settings: Settings, pair_id: str
 ) -> tuple[KeyProblem, Mapping[str, str | int]] | None:
-    """Return the problem, and the values that its text names."""
+    """Return the problem and the values for its text; None if there is no problem."""
     if not pair_id:
         return KeyProblem.NO_PAIR_ID, {}
     try:
@@ -176,15 +176,15 @@ def find_pair_id_problem(
 
 
 def control_key(settings: Settings) -> str:
-    """Return a key among the inputs that never exists: reading it shows whether we may read."""
+    """Return an input key that never exists: reading it shows whether we may read inputs."""
     return f"{settings.input_prefix}.liveness-control"
 
 
 def candidate_keys(settings: Settings, pair_id: str) -> list[InputKey]:
     """List every key, spelled as configured, under which an input of this pair may be stored.
 
-    A key that by its longest suffix belongs to another pair is left out, so that two people's
-    inputs are never mixed up by suffixes that end alike.
+    A key that belongs to another pair by its longest suffix is left out, so that suffixes that end
+    alike never mix up two people's inputs.
     """
     candidates = [
         read_input_key(settings, settings.input_prefix + pair_id + suffix)
@@ -206,7 +206,7 @@ def fingerprint_of(pair_id: str, inputs: Iterable[tuple[str, str, int]]) -> str:
 
 
 def pair_hash(pair_id: str) -> str:
-    """Return the pair id as a name of fixed length and plain characters."""
+    """Return the pair id's hash: a name of fixed length and plain characters."""
     return hashlib.sha256(pair_id.encode()).hexdigest()
 
 
@@ -223,7 +223,7 @@ def best_frame_key(settings: Settings, pair_id: str, md5: str) -> str:
 
 
 def best_frames_prefix(settings: Settings, pair_id: str) -> str:
-    """Return what the keys of all best frames of one pair begin with.
+    """Return the prefix of all best frames of one pair.
 
     They have a prefix of their own, so that a lifecycle rule can remove them before results.
     """
@@ -255,12 +255,12 @@ def claims_prefix(settings: Settings) -> str:
 
 
 def pair_claims_prefix(settings: Settings, pair_id: str) -> str:
-    """Return what the keys of all claims and responses of one pair begin with."""
+    """Return the prefix of all claims and responses of one pair."""
     return f"{claims_prefix(settings)}{pair_hash(pair_id)}/"
 
 
 def content_prefix(settings: Settings, pair_id: str, fingerprint: str) -> str:
-    """Return what the keys of all claims and responses of one fingerprint begin with."""
+    """Return the prefix of all claims and responses of one fingerprint."""
     return f"{pair_claims_prefix(settings, pair_id)}{fingerprint}/"
 
 
@@ -313,7 +313,7 @@ def package_key(settings: Settings, md5: str, number: int) -> str:
 
 
 def frame_url_key(settings: Settings, pair_id: str, fingerprint: str, attempt: int) -> str:
-    """Return the key of the best frame's temporary URL, as one attempt was answered."""
+    """Return the key of the temporary URL of the best frame that came with one attempt."""
     return f"{settings.ledger_prefix}frame-urls/{pair_hash(pair_id)}/{fingerprint}-{attempt}"
 
 
@@ -335,18 +335,18 @@ def marker_prefix(settings: Settings) -> str:
 def marker_key(
     settings: Settings, pair_id: str, due: float, token: str, has_setbacks: bool = False
 ) -> str:
-    """Return a key of a marker: markers sort by due time, and every one has its own name."""
+    """Return a marker's key: keys sort by due time, and the token makes each unique."""
     suffix = _SETBACK_SUFFIX if has_setbacks else ""
     return f"{markers_due_at(settings, due)}-{pair_hash(pair_id)}-{token}{suffix}"
 
 
 def markers_due_at(settings: Settings, due: float) -> str:
-    """Return what the keys of all markers begin with that are due in that second."""
+    """Return the prefix of all markers that are due in that second."""
     return marker_prefix(settings) + time.strftime(_DUE_FORMAT, time.gmtime(due))
 
 
 def read_marker_key(key: str) -> MarkerKey | None:
-    """Parse a marker's key; None if it is not named as markers are."""
+    """Parse a marker's key; None if it does not look like one."""
     parts = key.rpartition("/")[2].split("-")
     if len(parts) < 3:
         return None
@@ -365,12 +365,12 @@ def drain_prefix(settings: Settings) -> str:
 
 
 def drain_shards(settings: Settings) -> int:
-    """Return how many drainers share the rate: as many as it takes, and one for any usual rate."""
+    """Return how many drainers share the rate: one for any usual rate, more for a higher one."""
     return math.ceil(settings.rate_limit / MAX_DRAINER_RATE)
 
 
 def drain_shard_of(settings: Settings, pair_hash: str) -> int:
-    """Return the shard of a pair's markers; of what is no such hash, the first."""
+    """Return the shard of a pair's markers; text that is not a pair's hash has one, too."""
     shards = drain_shards(settings)
     return zlib.crc32(pair_hash.encode()) % shards if shards > 1 else 0
 
@@ -381,7 +381,7 @@ def drain_slot_key(settings: Settings, moment: float, shard: int = 0) -> str:
 
 
 def drain_busy_key(slot_key: str) -> str:
-    """Return the key that is there while that slot's drainer has more than it can do at once."""
+    """Return the key that exists while pairs are waiting for that slot's drainer."""
     return f"{slot_key}-busy"
 
 
@@ -393,7 +393,7 @@ def reconcile_state_key(settings: Settings) -> str:
     return f"{settings.ledger_prefix}reconcile.json"
 
 
-# ---- what a policy or a search names as a whole
+# ---- prefixes that a policy or a search names as a whole
 
 
 def submissions_prefix(settings: Settings) -> str:
@@ -401,7 +401,7 @@ def submissions_prefix(settings: Settings) -> str:
 
 
 def pair_submissions_prefix(settings: Settings, pair_id: str) -> str:
-    """Return what the keys of all submissions of one pair begin with."""
+    """Return the prefix of all submissions of one pair."""
     return f"{submissions_prefix(settings)}{pair_hash(pair_id)}/"
 
 
@@ -410,7 +410,7 @@ def packages_prefix(settings: Settings) -> str:
 
 
 def package_uses_prefix(settings: Settings, md5: str) -> str:
-    """Return what the keys of all uses of the liveness package with this MD5 begin with."""
+    """Return the prefix of all uses of the liveness package with this MD5."""
     return f"{packages_prefix(settings)}{md5}/"
 
 
@@ -419,5 +419,5 @@ def frame_urls_prefix(settings: Settings) -> str:
 
 
 def pair_frame_urls_prefix(settings: Settings, pair_id: str) -> str:
-    """Return what the keys of all live best-frame URLs of one pair begin with."""
+    """Return the prefix of all kept best-frame URLs of one pair."""
     return f"{frame_urls_prefix(settings)}{pair_hash(pair_id)}/"

@@ -1,7 +1,7 @@
-"""Markers: durable notes that a pair is due. To park a pair is to write one.
+"""Writes and reads markers: durable notes that a pair is due. To park a pair is to write one.
 
-A marker's name begins with the time it is due, so a listing has the oldest first. That time is by
-the store's clock: instances whose clocks are minutes apart agree on it.
+A marker's name begins with its due time, so a listing shows the oldest first. Due times are by the
+store's clock, so instances agree on them even if their own clocks are minutes apart.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from .keys import marker_key
 from .store import CLOCK_RESOLUTION_SECONDS, JSON, UNPARSABLE
 
 MARKER_SCHEMA = "liveness-marker/3"
-# A poison message, one that ends every invocation that processes it, is given up after so many.
+# After this many, a poison message, one that ends every invocation that gets it, is given up.
 MAX_DELIVERIES = 10
 MAX_MARKER_BYTES = 16 * 1024
-# A marker that is being processed is due again after this long, should its instance die.
+# A marker that is being processed is due again after this long, in case its instance dies.
 REDELIVERY_SECONDS = 150.0
-# A drain may list a marker this long before it is due: names have whole seconds, clocks differ.
+# A drain may list a marker this early: due times in names are whole seconds, and clocks differ.
 DRAINED_EARLY_SECONDS = CLOCK_RESOLUTION_SECONDS + 1.0
 
 
@@ -99,7 +99,7 @@ def park(ctx: Context, marker: Marker, seconds: float) -> str:
 
 
 def try_park(ctx: Context, marker: Marker, seconds: float) -> bool:
-    """Park where an error is on its way out already; return whether that worked."""
+    """Park, but raise no LivenessError, which would mask another; return whether it worked."""
     with contextlib.suppress(LivenessError):
         park(ctx, marker, seconds)
         return True
@@ -116,7 +116,7 @@ def read_marker(body: bytes) -> Marker | None:
         history = read_history(record["history"])
     except UNPARSABLE:
         return None
-    # Giving up may fail and be tried again, but no marker is delivered this often.
+    # Giving up may fail and be retried, but no genuine marker is delivered this often.
     if not isinstance(pair_id, str) or not 0 <= deliveries < 10 * MAX_DELIVERIES:
         return None
     if reason is None:

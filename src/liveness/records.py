@@ -1,7 +1,7 @@
 """The ledger's objects as values, and how each is written and read.
 
 The mappings here are the stored format: they name every field, and each carries its schema's name.
-Renaming anything in Python changes nothing in a bucket.
+Renaming an attribute in Python changes nothing in a bucket.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ PACKAGE_SCHEMA = "liveness-package/1"
 SLOT_SCHEMA = "liveness-drain-slot/1"
 # Shorter than the platform's retry interval of 60 s (document 583/39851).
 LEASE_SECONDS = 50
-# How long the thread of a call goes on waiting after the call's deadline.
+# How long a call's thread keeps waiting after the call's deadline.
 LATE_ANSWER_SECONDS = 120.0
-# The longest timeout that the platform lets a function have.
+# The longest timeout that the platform allows a function.
 MAX_INVOCATION_SECONDS = 900.0
 
 
@@ -40,7 +40,7 @@ class InvocationInfo(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """Attempt `number` as the ledger has it."""
+    """Attempt `number` as the ledger shows it."""
 
     number: int
     nonce: str | None  # None: the object was edited; then it is not ours
@@ -54,7 +54,7 @@ class Claim(NamedTuple):
 
 
 class EarlierSubmission(NamedTuple):
-    """What became of an earlier content of the same pair."""
+    """The outcome of an earlier content of the same pair."""
 
     number: int
     status: str | None  # as in result.json; None: it has no verdict
@@ -64,8 +64,8 @@ class EarlierSubmission(NamedTuple):
 class Admission(NamedTuple):
     """Which of its pair's contents this is, and whether its package was used before."""
 
-    number: int | None  # from 1; None: it was not admitted, as one too many
-    total: int  # of contents that were admitted, as far as known
+    number: int | None  # from 1; None: not admitted, as one too many
+    total: int  # contents admitted, as far as known
     limit: int
     earlier: tuple[EarlierSubmission, ...] = ()
     billed_before: int = 0  # calls for earlier contents that may have been billed
@@ -76,7 +76,7 @@ class Admission(NamedTuple):
 class Response(NamedTuple):
     """The response record: everything the verdict and the result are made of.
 
-    Without an answer the content was refused, or else given up.
+    Without an answer, the content was either refused or given up.
     """
 
     attempt: int
@@ -120,7 +120,7 @@ def grant_record(owner: dict[str, Any]) -> bytes:
 
 
 def owner_record(info: InvocationInfo, now: float) -> dict[str, Any]:
-    """Return who writes an object, and when by its own clock (seconds since 1970)."""
+    """Return who writes an object, and when by the writer's clock (seconds since 1970)."""
     return {**info.to_record(), "at": now}
 
 
@@ -134,7 +134,7 @@ def read_nonce(stored: StoredObject) -> str | None:
 
 
 def read_release(stored: StoredObject) -> tuple[str | None, Any]:
-    """Return the nonce in a release, and its history as it was stored."""
+    """Return the nonce in a release, and its history as stored."""
     try:
         record = json.loads(stored.body)
         return str(record["nonce"]), record["history"]
@@ -257,7 +257,7 @@ def submission_record(
 ) -> bytes:
     """Return the body of `submissions/<pair hash>/<n>`.
 
-    The package's MD5 is how an erasure finds the package's uses; None if it is not known.
+    An erasure finds the package's uses by the MD5, which is None if it is not known.
     """
     return _number_record(
         SUBMISSION_SCHEMA, pair_id, number, fingerprint, {"package_md5": package_md5}, owner
@@ -290,12 +290,12 @@ def _number_record(
 
 
 def slot_record(nonce: str, info: InvocationInfo) -> bytes:
-    """Return the body of `drain/<slot>`."""
+    """Return the body of `drain/<slot>-<shard>`."""
     return encode({"schema": SLOT_SCHEMA, "nonce": nonce, "owner": info.to_record()})
 
 
 def encode(record: dict[str, Any]) -> bytes:
-    """Return a record as it is stored: JSON in UTF-8, unindented, in a fifth of the time."""
+    """Return a record as stored: JSON in UTF-8; without indenting, it takes a fifth of the time."""
     return json.dumps(record, ensure_ascii=False).encode()
 
 

@@ -1,11 +1,11 @@
-"""The walk of one pair, from wake-up to result.
+"""Walks one pair from wake-up to result, in six steps.
 
-1 inspect      read the inputs and the current result; stop if it is up to date, or
-2 claim        get the one permission to call for this fingerprint, or find the response
+1 inspect      read the inputs and the current result; stop if there is nothing to do
+2 claim        get the only permission to call for this fingerprint, or find the response
 3 call         make the paid call
-4 record       store the answer, before anything else happens (2 to 4: settle.py)
+4 record       store the answer before anything else happens (2 to 4: settle.py)
 5 publish      store the frame, then result.json
-6 re-inspect   begin again if the inputs changed: the newest content's result must stay
+6 re-inspect   start over if the inputs changed, so that the newest content's result stays
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from .records import MAX_INVOCATION_SECONDS
 from .settle import RecordedResponse, Settlement
 from .verdict_table import Outcome
 
-# Content that changes faster than it can be judged is left to the backlog after so many rounds.
+# After this many rounds, content that changes faster than it can be judged is left to the backlog.
 _MAX_ROUNDS = 5
 
 
@@ -71,10 +71,10 @@ class Walk:
         is_image_alone: bool = False,
         as_configured: bool = False,
     ) -> None:
-        """Walk because of `marker`, if any; `urgent` if an operator waits: no pause counts.
+        """Walk because of `marker`, if any; `urgent` if an operator waits: pauses are ignored.
 
         `is_image_alone` if all that is known is that a reference image was uploaded. With
-        `as_configured` no input is looked for whose suffix is in another case.
+        `as_configured`, inputs whose suffix is in another case are not looked for.
         """
         self._ctx = ctx
         self._pair_id = pair_id
@@ -99,9 +99,9 @@ class Walk:
             raise PairNotFinishedError(error, marker_written=False) from error
 
     def abandon(self) -> WalkResult:
-        """Walk as `run` does, but give the pair up where a call would be made.
+        """Walk as `run` does, but give the pair up instead of calling.
 
-        For a poison pair, one whose walk has ended too many invocations.
+        For a poison pair: one whose walk has ended too many invocations.
         """
         self._giving_up = True
         return self.run()
@@ -113,7 +113,7 @@ class Walk:
         return pair is not None and not self._is_up_to_date(inspection, self._ledger(pair))
 
     def grant(self) -> None:
-        """Allow one more attempt for what the bucket holds now, if it failed or was refused."""
+        """Allow one more attempt for the current content, if it failed or was refused."""
         inputs = self._inspect().inputs
         if isinstance(inputs, CompletePair):
             self._ledger(inputs).grant()
@@ -174,7 +174,7 @@ class Walk:
         return inspection
 
     def _has_package(self) -> bool:
-        """Look for the package alone: as a rule the image comes first, and that is all."""
+        """Look for the package alone: the image usually comes first, and nothing more can be done."""
         ctx = self._ctx
         found = has_package(ctx.settings, ctx.store, ctx.concurrency, self._pair_id)
         if not found:
@@ -182,9 +182,9 @@ class Walk:
         return found
 
     def _is_settled(self, pair: CompletePair, ledger: Ledger) -> bool:
-        """Whether the inputs are as they were, and what was just published is the last word.
+        """Whether the inputs are unchanged, and what was just published is the last word.
 
-        A walk that publishes over it looks again, too, so `result.json` need not be read back.
+        `result.json` need not be read back: a walk that overwrites it re-inspects, too.
         """
         ctx = self._ctx
         if not is_unchanged(ctx.settings, ctx.store, ctx.concurrency, pair):
@@ -198,7 +198,7 @@ class Walk:
         return Ledger(self._ctx, pair.pair_id, pair.fingerprint)
 
     def _is_up_to_date(self, inspection: Inspection, ledger: Ledger) -> bool:
-        """Whether the published result is of this very content, and the last word on it."""
+        """Whether the published result is for exactly this content, and the last word on it."""
         if not inspection.result_is_current or inspection.invalid_result_is_outdated():
             return False
         if inspection.result_may_be_revised:
@@ -227,7 +227,7 @@ class Walk:
             giving_up=self._giving_up,
         )
         step = settlement.run()
-        self._giving_up = settlement.giving_up  # what is uploaded from now on is called for
+        self._giving_up = settlement.giving_up  # content uploaded from now on may be called for
         return step
 
     # ---- 5: publish
@@ -239,7 +239,7 @@ class Walk:
     def _publish_invalid(self, inputs: InvalidPair) -> WalkResult:
         outcome = self._publisher.publish_invalid(inputs)
         if inputs.reason == AMBIGUOUS:
-            # A walk that began before there was another key publishes what it knows, and does not
+            # A walk that began before the extra key existed publishes what it knows, and does not
             # look for other keys again.
             self._publisher.schedule_recheck(MAX_INVOCATION_SECONDS)
         return self._published(outcome, inputs.detail)
@@ -256,7 +256,7 @@ class Walk:
     def _parked(self, parked: Parked) -> WalkResult:
         deferral = parked.deferral
         detail = deferral.detail or deferral.reason.text
-        # A pair that was parked because a drainer is busy is that drainer's.
+        # A pair that was parked because a drainer is busy is left to that drainer.
         is_due = deferral.seconds <= 0 and deferral.reason is not ParkReason.DRAIN_ACTIVE
         return self._result("parked", detail=detail, is_due=is_due)
 
@@ -271,7 +271,7 @@ class Walk:
 
 
 def _raise_refusal(deferral: Deferral) -> None:
-    """Raise if the account was refused, after parking, so that an operator learns of it."""
+    """After parking, raise if the account was refused, so that an operator learns of it."""
     if deferral.reason is ParkReason.MISCONFIGURED:
         refusal = ConfigurationError(f"the face API refuses: {deferral.detail}")
         raise PairNotFinishedError(refusal, marker_written=True)
