@@ -1,4 +1,4 @@
-"""What became of the attempts for one fingerprint, and when the next one may be made. Pure.
+"""The history of the attempts for one fingerprint, and when the next may be made. Pure.
 
 Every set-back has an owner (see verdict_table.Owner), and is handled by owner alone:
 
@@ -9,9 +9,9 @@ Every set-back has an owner (see verdict_table.Owner), and is handled by owner a
     the pair's       bad link, codes about the content,   a set-back
                      preparation that takes too long
 
-Set-backs are spaced 1, 2, 4 ... 60 minutes, and end a content after MAX_SETBACKS. Attempts without
-a reply are spaced a minute, then ten, and the last of them an hour, so that no pair is given up
-within one outage of an hour.
+Set-backs are spaced by 1, 2, 4 ... 60 minutes, and MAX_SETBACKS of them end a content. Attempts
+without a reply are spaced by a minute, then ten; the last comes an hour after the first, so that no
+pair is given up within one outage of an hour.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from typing import Any, NamedTuple
 from .records import LEASE_SECONDS, Claim
 from .store import wait_until
 
-# Unbilled calls for one content, and the pauses between them: five hours in all.
+# Unbilled calls for one content; the pauses between them add up to five hours.
 MAX_SETBACKS = 11
 _FIRST_PAUSE_SECONDS = 60.0
 _MAX_PAUSE_SECONDS = 3600.0
 _LATER_PAUSE_SECONDS = 600.0  # from the second attempt without a reply
 # I9: the attempts of a pair that is given up for want of an answer span at least this long.
 MIN_SPAN_SECONDS = 3600.0
-# A longer wait cannot be.
+# No genuine wait is longer.
 _MAX_WAIT_SECONDS = 2 * MIN_SPAN_SECONDS
 _MAX_DOUBLINGS = 8  # after which the longest pause is reached anyway
-# Of a pause, at random on top, so that pairs set back together do not come back together.
+# At most this share of a pause is added at random, so that pairs set back together spread out.
 JITTER = 0.2
 
 
 class History(NamedTuple):
     """The attempts up to `number`, all settled. Times are by the store's clock.
 
-    It is stored in releases (`<n>.released`), which are the truth, and travels in markers, so that
-    a visit costs the same whatever happened before.
+    It is stored in releases (`<n>.released`), which are authoritative, and travels in markers, so
+    that a walk costs the same whatever happened before.
     """
 
     number: int = 0
@@ -84,7 +84,7 @@ class History(NamedTuple):
         )
 
     def extended(self, claims: Iterable[Claim], now: float, limit: int) -> History:
-        """Return the history with claims whose lease is over and that nobody released."""
+        """Return the history, extended by claims whose lease expired without a release."""
         history = self
         for claim in claims:
             history = history.left_unanswered(claim.number, now - claim.age, limit)

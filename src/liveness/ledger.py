@@ -1,14 +1,14 @@
 """The ledger: who may call for one fingerprint, and what the API answered.
 
-Objects below `claims/<pair hash>/<fingerprint>/`, all create-only (put-if-absent), none ever
-replaced:
+Its objects are below `claims/<pair hash>/<fingerprint>/`. All are create-only (put-if-absent), and
+none is ever replaced:
 
     <n>.claim       attempt n is taken: a nonce that names its owner, under a lease
     <n>.released    the owner of attempt n (by nonce) gave it back without a billed call
-    response        what the API answered, or why it is not asked (any more); ends all calls
+    response        what the API answered, or why it is not called (again); ends all calls
     grant-<k>       an operator allows one more attempt after the k-th failure or refusal
     response-<k>    the response after grant k
-    late-<n>        an answer to attempt n that came when another response was recorded already
+    late-<n>        an answer to attempt n that came after its deadline, or after another response
 
 When may attempt n be superseded, and does it count towards the limit?
 
@@ -18,8 +18,8 @@ When may attempt n be superseded, and does it count towards the limit?
     another's, lease running                    no: park until it ends
     another's, lease expired                    yes           yes: a call may have been billed
 
-The age of a claim is the reply's Date minus the claim's Last-Modified, both by COS's clock. The
-read-back fences: two PUTs at once may both get a 200, but only one of the two claims is stored.
+The age of a claim is the reply's Date minus the claim's Last-Modified, both by COS's clock. Reading
+the claim back is the fence: two PUTs at once may both get a 200, but only one claim is stored.
 """
 
 from __future__ import annotations
@@ -61,10 +61,10 @@ from .store import UNPARSABLE, ObjectHead, StoredObject
 from .verdicts import outcome_of_response
 
 MAX_RECORD_BYTES = 64 * 1024
-# The last try to write a paid answer down begins this long before the invocation ends.
+# The last try to store a paid answer begins this long before the invocation ends.
 _LAST_TRY_SECONDS = 12.0
 _ENDLESS = 1_000_000
-# How many attempts are asked for in one round trip, in search of the latest.
+# How many attempts one round trip looks for, in search of the latest.
 _PROBES = 7
 
 
@@ -90,20 +90,20 @@ class Theirs(NamedTuple):
 
 
 class Beside(Protocol):
-    """What else is done in the round trips of a claim, so that it costs none of its own."""
+    """Work that shares the round trips of a claim, so that it costs none of its own."""
 
     def create_tasks(self) -> list[Callable[[], Any]]:
-        """Return what to do while the claim is created."""
+        """Return the tasks to run while the claim is created."""
 
     def read_tasks(self) -> list[Callable[[], Any]]:
-        """Return what to do while the claim is read back."""
+        """Return the tasks to run while the claim is read back."""
 
 
 class Standing(NamedTuple):
-    """How a content without a response stands, as seen by the walk of another one."""
+    """The state of a content without a response, as the walk of another content sees it."""
 
     possibly_billed: int
-    late: Response | None  # an answer that is stored, and not recorded yet
+    late: Response | None  # an answer that is stored, but not yet recorded
     seconds_left: float  # in which its latest call may still be answered
 
 
@@ -125,11 +125,11 @@ class Ledger:
     def claim(self, history: History, beside: Beside) -> Mine | Theirs | Unread | Response:
         """Create the next attempt, and read it back together with the response: two round trips.
 
-        What is to be done `beside` them has been done if the claim is ours.
+        If the claim is ours, the tasks in `beside` have been run.
 
         Only the read-back decides whose claim it is: a 409 may be caused by our own first PUT
-        whose reply was lost, and two PUTs at once may both get a 200. A claim that certainly is
-        ours and cannot be read back is returned as Unread: to be released, once a marker exists.
+        whose reply was lost, and two PUTs at once may both get a 200. A claim that is certainly
+        ours but cannot be read back is returned as Unread, to be released once a marker exists.
         """
         number = history.number + 1
         nonce, started = self._ctx.rng.token(), self._ctx.clock.monotonic()
@@ -145,7 +145,7 @@ class Ledger:
             self._ctx.concurrency.gather(create, *beside.create_tasks())
             claim, recorded = self._read_back(mine, body, created, beside)
         except Exception as error:
-            if created:  # else the name of the release may be needed by another owner
+            if created:  # else another owner may need the name of the release
                 return Unread(mine, error)
             raise
         if isinstance(recorded, Response):
@@ -158,7 +158,7 @@ class Ledger:
         """Read claim and release of our attempt's number, and the response.
 
         A claim just created cannot have been released yet. An instance's first claim in a bucket is
-        PUT once more at the same time, and must be refused: without create-only two instances could
+        PUT again at the same time, which must be refused: without create-only, two instances could
         both believe that they may call.
         """
         number = mine.number
@@ -176,9 +176,8 @@ class Ledger:
     def catch_up(self, history: History, claim: Claim, limit: int) -> tuple[History, float]:
         """Return the history of all attempts that exist, and the seconds left of the last lease.
 
-        `claim` is the one after `history`.
-        A release sums up the attempts before it, so only those after the latest release are read:
-        never more than may go unanswered.
+        `claim` is the one after `history`. A release sums up the attempts before it, so only those
+        after the latest release are read: never more than may go unanswered.
         """
         claims: list[Claim] = []
         for number in range(self._latest_attempt(claim.number), history.number, -1):
@@ -205,8 +204,8 @@ class Ledger:
     def _latest_attempt(self, known: int) -> int:
         """Return the number of the latest attempt that exists; `known` is one that does.
 
-        Searched in leaps that double until one is too far, and then by bisection into eighths:
-        one round trip if `known` is the latest, five among a thousand.
+        Search in leaps that double until one is too far, and then narrow the gap by eighths: one
+        round trip if `known` is the latest, five among a thousand.
         """
         leap, missing = 1, 0
         while known + 1 != missing:
@@ -228,7 +227,7 @@ class Ledger:
         return known
 
     def standing(self) -> Standing:
-        """Find out how this content stands, if it has no response and is not the caller's own."""
+        """Return the state of this content, which has no response and is not the caller's own."""
         first = self._read_claim(1)
         if first is None:
             return Standing(0, None, 0.0)
@@ -275,7 +274,7 @@ class Ledger:
     # ---- grants
 
     def grant(self) -> bool:
-        """Allow one more attempt; return False unless a failure or refusal is in the way."""
+        """Allow one more attempt after a failure or refusal; return whether that was done."""
         response = self.response()
         if response is None or not _may_be_granted(response) or self._granted_by_this_request():
             return False
@@ -307,7 +306,7 @@ class Ledger:
     def store_response(self, response: Response, *meanwhile: Callable[[], Any]) -> list[Any]:
         """Create the response record, and return what the tasks in `meanwhile` returned.
 
-        Whether this record is the one in force, `response` tells.
+        `response` says whether this record is the one in force.
         """
         name, body = response_name(self.grants), self._body(response)
         _, *results = self._ctx.concurrency.gather(
@@ -316,7 +315,7 @@ class Ledger:
         return results
 
     def store_late_response(self, response: Response) -> None:
-        """Keep an answer that came when another response was recorded already."""
+        """Keep an answer that came after its deadline, or after another response was recorded."""
         self._create(late_name(response.attempt), self._body(response), self._persistent_policy())
 
     def _persistent_policy(self) -> RetryPolicy:
@@ -326,7 +325,7 @@ class Ledger:
         return PERSISTENT_POLICY._replace(attempts=_ENDLESS, seconds=seconds)
 
     def late_response(self, attempts: Iterable[int]) -> Response | None:
-        """Return an answer that was stored as late; a verdict before a failure, then the oldest.
+        """Return an answer that was stored as late: a verdict if there is one, else the oldest.
 
         A failure is an answer, too, unless an operator allowed another attempt after one.
         """

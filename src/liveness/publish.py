@@ -1,7 +1,7 @@
-"""Step 5 of the walk: the best frame, then `result.json`, which is what downstream waits for.
+"""Step 5 of the walk: publishes the best frame, then `result.json`, which downstream waits for.
 
-A result is a function of its response record. It never names a frame that is not stored, and one
-with its frame is not replaced for good by one without.
+A result is a function of its response record. It never names a frame that is not stored, and a
+result with a frame is never replaced for good by one without.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .store import JPEG, JSON, ObjectHead
 from .verdict_table import Outcome
 from .verdicts import TOO_MANY_SUBMISSIONS, local_outcome, outcome_of_response
 
-# A request whose reply was lost has taken effect by then, or never will.
+# After this long, a request whose reply was lost has taken effect, or never will.
 _LATE_WRITE_SECONDS = 120.0
 _NO_CALL = NoFrame("no call was made")
 _NO_ANSWER = NoFrame("no call was answered")
@@ -50,12 +50,12 @@ class Publisher:
         self._frame_write_unconfirmed = False
         self._recheck_scheduled = False
         self.published: ObjectHead | None = None
-        """What a HEAD would tell of the result that was published last."""
+        """What a HEAD of the result that was last published would return."""
 
     def publish_result(
         self, pair: CompletePair, response: Response, frame: StoredFrame | NoFrame | None
     ) -> Outcome:
-        """Publish what the record says; `frame` is None unless it was dealt with already.
+        """Publish what the record says; `frame` is None unless it was handled already.
 
         Raises PairNotFinishedError.
         """
@@ -80,7 +80,7 @@ class Publisher:
         return outcome
 
     def publish_invalid(self, inputs: InvalidPair) -> Outcome:
-        """Publish that a pair is not worth a call. Raises PairNotFinishedError."""
+        """Publish that a pair is invalid, without a call. Raises PairNotFinishedError."""
         outcome = local_outcome(inputs.reason)
         self._put(Finding(inputs.pair, outcome, inputs.detail, None, _NO_CALL))
         return outcome
@@ -151,7 +151,7 @@ class Publisher:
         self.published = ObjectHead(key, len(result.body), "", None, now, now, result.metadata)
 
     def schedule_recheck(self, extra_seconds: float = 0.0) -> None:
-        """Park the pair: an unacknowledged write may take effect over a newer result."""
+        """Park the pair: an unacknowledged write may yet overwrite a newer result."""
         marker, seconds = Marker(self._pair_id, ParkReason.LATE_WRITE), _LATE_WRITE_SECONDS
         seconds += extra_seconds
         self._recheck_scheduled = try_park(self._ctx, marker, seconds)

@@ -1,10 +1,10 @@
-"""Steps 2 to 4 of the walk, for one content: claim, call, record.
+"""Steps 2 to 4 of the walk, which settle one content: claim, call, record.
 
-2 claim     get the one permission to call for this fingerprint, or find the response
-3 call      make the paid call (call.py), and keep an answer whenever it comes
-4 record    store the answer, before anything else happens
+2 claim     get the only permission to call for this fingerprint, or find the response
+3 call      make the paid call (call.py), and keep its answer, however late
+4 record    store the answer before anything else happens
 
-history.py says when the next attempt may be made, and when there is none any more.
+history.py says when the next attempt may be made, and when none is left.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ T = TypeVar("T")
 
 
 class RecordedResponse(NamedTuple):
-    """The response in force, and its frame if that was dealt with already."""
+    """The response in force, and its frame if that was handled already."""
 
     response: Response
     frame: StoredFrame | NoFrame | None = None
 
 
 class Settlement:
-    """Settles one content of a pair: ends in its response, or in why there is none yet."""
+    """Settles one content of a pair: finds or gets its response, or says why there is none yet."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Settlement:
         urgent: bool,
         giving_up: bool,
     ) -> None:
-        """`urgent` if an operator waits: no pause counts; `giving_up` if no call may be made."""
+        """`urgent` if an operator waits: ignore pauses; `giving_up` if no call may be made."""
         self._ctx = ctx
         self._journal = journal
         self._publisher = publisher
@@ -108,7 +108,7 @@ class Settlement:
                 if not isinstance(outcome, Prepared):
                     return outcome
                 prepared = outcome
-                # One permit is one call: what is found out on the way to an attempt costs none.
+                # A permit is for one call: catching up with other attempts takes no further one.
                 if self._permit is None:
                     self._permit = self._ctx.pacer.acquire(self._seconds_for_permit())
                 if self._permit is None:
@@ -132,7 +132,7 @@ class Settlement:
     def _claim(
         self, history: History, admission: AdmissionControl
     ) -> Mine | Theirs | Unread | Response:
-        """Claim; meanwhile open a connection for the call, if that is needed."""
+        """Claim; meanwhile open a connection for the call, if one is needed."""
         connect = None if self.giving_up else self._ctx.face.reserve_connection()
         if connect is None:
             return self._ledger.claim(history, admission)
@@ -163,7 +163,7 @@ class Settlement:
         now = self._ctx.store.now()
         if exhausted or self.giving_up:
             if wait := history.wait_to_give_up(now):
-                # An answer may still come, and must not find us giving up.
+                # An answer may still come: do not give up until it no longer can.
                 return Deferral(wait + DRAINED_EARLY_SECONDS, ParkReason.ATTEMPTS_EXHAUSTED)
             return self._give_up(history) if exhausted else None
         if history.wait(now) and not self._urgent:
@@ -198,9 +198,9 @@ class Settlement:
     def _prepare(
         self, history: History
     ) -> Prepared | RecordedResponse | Parked | Deferral | InputsChanged | InvalidPair:
-        """Prepare the call; what takes too long counts against the content, without a claim."""
+        """Prepare the call; a set-back counts against the content, though it has no claim yet."""
         if needs_preparation(self._ctx, self._pair):
-            # An answer that is recorded already needs no input any more.
+            # If an answer is recorded already, the inputs are no longer needed.
             response = self._ledger.response()
             if response is not None:
                 return RecordedResponse(response)
@@ -221,7 +221,7 @@ class Settlement:
 
         `control` has read the content's numbers beside our claim, if we have one.
         """
-        self.giving_up = False  # what is uploaded from now on is called for
+        self.giving_up = False  # content uploaded from now on may be called for
         self._journal.log(
             "pair.given-up",
             attempts=history.number,
@@ -253,8 +253,8 @@ class Settlement:
             admission=admission,
         )
 
-    # Both of these first record the end and then give the claim back, under which nothing was
-    # billed: until the end is recorded, no one else may call.
+    # Nothing was billed under the claim. Both of these record the end before they give it back,
+    # because nobody else may call until the end is recorded.
 
     def _give_up_under(
         self,
@@ -296,7 +296,7 @@ class Settlement:
         def keep_late_answer(answer: Answer) -> None:
             if not outcome_of_answer(answer, self._ctx.settings.sim_threshold).final:
                 return
-            with contextlib.suppress(LivenessError):  # in a thread of its own, with no one to tell
+            with contextlib.suppress(LivenessError):  # in its own thread: nobody could catch it
                 self._ledger.store_late_response(response_of(answer))
                 self._keep_frame_url(claim.number, answer)
                 self._journal.plain_log("pair.late-response", attempt=claim.number)
@@ -313,7 +313,7 @@ class Settlement:
                 log=self._journal.plain_log,
             )
         except Exception as error:
-            # What `call` raises came before any request or after an unbilled one.
+            # `call` raises only before any request, or after an unbilled one.
             self._raise_unfinished(claim, history, error)
         match outcome:
             case FinalAnswer(answer):
@@ -359,11 +359,11 @@ class Settlement:
         return self._defer_under(claim, deferral, later)
 
     def _defer_under(self, claim: Mine, deferral: Deferral, history: History) -> Parked:
-        """Park, and then give the claim back: a crash in between forgets no pair."""
+        """Park, and then give the claim back, so that a crash in between loses no pair."""
         return self._then_release(claim, history, lambda: self._park(deferral, history))
 
     def _then_release(self, claim: Mine, history: History, step: Callable[[], T]) -> T:
-        """Take a step and give our claim back, also if the store fails at the step."""
+        """Take a step, then give our claim back, even if the store fails at the step."""
         try:
             result = step()
         except LivenessError as error:
@@ -418,10 +418,10 @@ class Settlement:
     # ---- 4: record
 
     def _record(self, ours: Response, answer: Answer) -> RecordedResponse:
-        """Store the answer; meanwhile fetch its frame, which is stored while we read back.
+        """Store the answer while its frame is fetched; read it back while the frame is stored.
 
         The frame's key names its content, so it may be stored before anything refers to it. Its URL
-        is kept meanwhile, for the invocation that goes on if this invocation crashes.
+        is kept as well, for the invocation that takes over if this one crashes.
         """
         _, frame = self._ledger.store_response(
             ours,
