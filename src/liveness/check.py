@@ -1,4 +1,4 @@
-"""The self-check, which a new version runs before it gets traffic: nothing is written or paid for.
+"""The self-check of a new version, run before it gets traffic: it writes and pays for nothing.
 
 That it runs at all shows that the code can be imported and that the settings are valid.
 """
@@ -12,7 +12,7 @@ from .keys import control_key, marker_prefix, result_key
 from .verdict_table import CONFIGURATION
 from .verdicts import outcome_of
 
-# Refusals of the parameters, which only a known action, an accepted key and a region make.
+# Refusals of the parameters: they show that the action, the key and the region were accepted.
 _EXPECTED = ("InvalidParameter", "InvalidParameterValue", "MissingParameter")
 _PROBE = DetectRequest("", "", "", "")
 _SECONDS = 15.0
@@ -27,7 +27,7 @@ def check(ctx: Context) -> dict[str, object]:
     settings, store = ctx.settings, ctx.store
     store.head(settings.bucket, control_key(settings))
     store.head(settings.result_bucket, result_key(settings, _NO_PAIR))
-    # Only a listing tells a bucket that does not exist from a key that does not.
+    # Unlike a HEAD, a listing tells a bucket that does not exist from a key that does not.
     for bucket in sorted({settings.bucket, settings.result_bucket, settings.ledger_bucket}):
         store.list(bucket, marker_prefix(settings), "")
     answer = ctx.face.detect(_PROBE, _SECONDS, lambda late: None)

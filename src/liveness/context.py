@@ -11,7 +11,7 @@ from .runtime import Clock, Concurrency, Random
 from .settings import Settings
 from .store import RetryingStore
 
-# Kept back at the end of an invocation, to write an answer down and publish it.
+# Reserved at the end of an invocation, to store an answer and publish it.
 SHUTDOWN_RESERVE_SECONDS = 15.0
 
 
@@ -31,5 +31,5 @@ class Context(NamedTuple):
     trusted_buckets: set[str]  # in which this instance has seen create-only work
 
     def seconds_for_calls(self) -> float:
-        """Return the seconds left in which calls may be made, shutdown not included."""
+        """Return the seconds left for calls, not counting the reserve for shutdown."""
         return self.deadline - SHUTDOWN_RESERVE_SECONDS - self.clock.monotonic()

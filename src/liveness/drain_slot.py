@@ -1,9 +1,9 @@
-"""Who drains the backlog: a lease on a slot of time, taken by putting an object if it is absent.
+"""Decides which instance drains a shard: a lease on a slot of time, taken by a create-only PUT.
 
-Time is divided into slots. The instance that creates `drain/<slot>` is the drainer for that slot
-and claims the next slot before its own ends. A crashed drainer simply stops renewing; there is
-nothing to clean up. This saves calls that would be throttled. Safety never depends on it: claims
-provide that.
+Time is divided into slots. The instance that creates `drain/<slot>-<shard>` is the shard's drainer
+for that slot and takes the next slot before its own ends. A crashed drainer simply stops renewing;
+there is nothing to clean up. The lease saves calls that would be throttled. Safety never depends
+on it: claims provide that.
 """
 
 from __future__ import annotations
@@ -17,32 +17,32 @@ from .store import CLOCK_RESOLUTION_SECONDS
 # The next slot is taken this long before it begins.
 _EARLY_SECONDS = 6.0
 # No call starts this shortly before the end of a slot unless we hold the next one: within a second
-# of it the next drainer may call, and by its clock the slot may have ended a little earlier.
+# of that call the next drainer may call, and its clock may end the slot a little earlier.
 _LAST_CALL_SECONDS = 1.0 + CLOCK_RESOLUTION_SECONDS
-# Platform timers fire at full minutes: a drainer that must end leaves the next one to them.
+# Platform timers fire at full minutes: they start the next drainer when one must end.
 _TIMER_SECONDS = 60
 _MAX_SLOT_BYTES = 16 * 1024
 
 
 class SlotLease:
-    """Our lease on the slot that is running, renewed slot by slot until it retires."""
+    """Our lease on the current slot, renewed slot by slot until it retires."""
 
     def __init__(
         self, ctx: Context, shard: int, min_seconds: float, handover_seconds: float
     ) -> None:
-        """Retire `min_seconds` before calls must end, or that long before a full minute."""
+        """Retire `handover_seconds` before a full minute, or `min_seconds` before calls end."""
         self._ctx = ctx
         self._shard = shard
         self._min_seconds = min_seconds
         self._handover_seconds = handover_seconds
         self._nonce = ctx.rng.token()
         self._keys: list[str] = []
-        self._announced: list[str] = []  # of our slots: where events find that we are busy
+        self._announced: list[str] = []  # keys by which events see that we are busy
         self._ends = 0.0
         self._retires: float | None = None
 
     def acquire_current(self) -> bool:
-        """Take the slot that is running; the first reply may show that our clock was wrong."""
+        """Take the current slot; the first reply may show that our clock was wrong."""
         for _ in range(2):
             moment = self._ctx.store.now()
             acquired = self._acquire(moment)
@@ -66,7 +66,7 @@ class SlotLease:
 
     def renew(self) -> bool:
         """Take the next slot if it is time to; return whether a call may start."""
-        now, ends = self._ctx.store.now(), self._ends  # which other workers move on
+        now, ends = self._ctx.store.now(), self._ends  # which other workers advance
         if ends - _EARLY_SECONDS <= now < ends and not self._retires_before(ends):
             self._acquire(ends)
         return self.is_valid()
@@ -78,7 +78,7 @@ class SlotLease:
     def announce(self, is_busy: bool) -> None:
         """Have events leave the rate to us while we are busy: they park their pairs meanwhile.
 
-        Unlike the slots this excludes nobody, and may be late: it ends with the slot at the latest.
+        Unlike a slot, this excludes nobody, and may come late; it ends with the slot at the latest.
         """
         bucket = self._ctx.settings.ledger_bucket
         if not is_busy:
@@ -89,13 +89,13 @@ class SlotLease:
             if (busy := drain_busy_key(key)) not in self._announced:
                 self._ctx.store.create(bucket, busy, b"{}")
                 self._announced.append(busy)
-        del self._announced[:-2]  # of slots that are over: nobody looks at them
+        del self._announced[:-2]  # of past slots: nobody looks at them
 
     def release(self) -> bool:
         """Delete the current slot and, if it was taken early, the next: events wait for us.
 
-        Return False if a request failed. It is never repeated, and may yet take effect: by then the
-        slot may be another drainer's, so nobody should take it again.
+        Return False if a request failed. It is never repeated, but may still take effect when the
+        slot is another drainer's: the caller should not take the slot again.
         """
         keys = self._keys[-2:]
         self._keys.clear()
@@ -109,7 +109,7 @@ class SlotLease:
         return True
 
     def _acquire(self, moment: float) -> bool:
-        """Take the slot of that moment: free, or ours already."""
+        """Take the slot of that moment; return whether it is ours."""
         bucket, key = self._ctx.settings.ledger_bucket, self._slot_at(moment)
         body = slot_record(self._nonce, self._ctx.info)
         if not self._ctx.store.create(bucket, key, body).created:
@@ -129,9 +129,9 @@ class SlotLease:
         return self._retires is not None and self._retires <= moment
 
     def _retirement(self) -> float:
-        """Return when to retire, by the store's clock: if possible at a full minute."""
+        """Return when to retire, by the store's clock: just before a full minute, if possible."""
         now = self._ctx.store.now()
         latest = now + self._ctx.seconds_for_calls() - self._min_seconds
-        # A worker that waits for a permit then must have had it before the next drainer's first.
+        # A worker that waits for a permit by then must get it before the next drainer's first one.
         boundary = latest // _TIMER_SECONDS * _TIMER_SECONDS - self._handover_seconds
         return boundary if boundary > now else latest

@@ -5,7 +5,7 @@
     │   └── SettingsError         LIVENESS_* or the region: all problems at once
     ├── EventError                the event is not of any known type
     ├── StoreUnavailableError     COS failed; the same request may succeed later
-    │   └── UnreadableReplyError  its reply cannot be understood, perhaps for the object's sake
+    │   └── UnreadableReplyError  its reply cannot be understood, perhaps because of the object
     ├── ObjectChangedError        an input is not the one that was inspected
     ├── ObjectGoneError           an input no longer exists
     ├── ObjectUnreadableError     an object that no request of ours can read
@@ -13,8 +13,8 @@
     ├── PairNotFinishedError      what a walk raises: one of the above, and whether it is parked
     └── PairsNotFinishedError     raised last of all, so that the platform retries the event
 
-Messages are written here, never taken from a library's exception: those quote URLs, and a
-pre-signed URL is a secret.
+Messages are our own, never those of a library's exception: those quote URLs, and a pre-signed URL
+is a secret.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class StoreUnavailableError(LivenessError):
 
 
 class UnreadableReplyError(StoreUnavailableError):
-    """COS sent a reply that is no HTTP, or without the headers that we need.
+    """COS sent a reply that is not HTTP, or that lacks headers we need.
 
-    A reply about an input has headers of its uploader's choice, so it may be so every time.
+    An input's uploader chooses some of the headers, so this may happen at every request.
     """
 
 
@@ -74,7 +74,7 @@ class LedgerDamagedError(LivenessError):
 
 
 class PairNotFinishedError(LivenessError):
-    """A walk ended in `cause`; raised by walks and by nothing else."""
+    """A walk ended in `cause`; only walks raise this."""
 
     def __init__(self, cause: LivenessError, marker_written: bool) -> None:
         self.cause = cause

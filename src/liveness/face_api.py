@@ -1,4 +1,4 @@
-"""The face API as the core sees it: values, the calls it needs, and the reading of a reply."""
+"""The face API as the core sees it: values, the calls it needs, and how replies are read."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Answer(NamedTuple):
     description: str
     request_id: str
     similarity: float | None = None  # 0 to 100
-    best_frame_url: str = ""  # temporary, and as good as the picture; never in a record
+    best_frame_url: str = ""  # temporary; opens the picture to anyone: never in a record
     has_best_frame: bool = False
     best_frame_md5: str = ""
     contract_violation: str = ""
@@ -44,28 +44,28 @@ class NoReply(NamedTuple):
 
 
 class UploadTarget(NamedTuple):
-    """The URL to which CreateUploadUrl lets an object be PUT, and the URL that then names it."""
+    """What CreateUploadUrl returns: a URL to PUT an object to, and the URL that then names it."""
 
     upload_url: str
     resource_url: str
 
 
 class FaceApi(Protocol):
-    """FaceID. No method raises for what the service or the network does."""
+    """FaceID. No method raises for a failure of the service or the network."""
 
     def detect(
         self, request: DetectRequest, seconds: float, on_late_answer: Callable[[Answer], None]
     ) -> Answer | NotSent | NoReply:
-        """Make one paid call, abandoned after that many seconds in all.
+        """Make one paid call, and abandon it after `seconds` in total.
 
-        Nothing is sent after that. `on_late_answer` gets an answer that arrives later, in whatever
-        thread; NotSent means that connecting had not ended.
+        Nothing is sent after that. `on_late_answer` gets an answer that arrives later, in any
+        thread. NotSent means that no connection was established in time.
         """
 
     def reserve_connection(self) -> Callable[[], None] | None:
-        """Count on one call more; return what opens a connection for it, if none is left for it.
+        """Expect one more call; return a task that opens a connection for it, unless one is idle.
 
-        A call then starts when it may, and not a handshake later.
+        The call then starts as soon as it may, and not a handshake later.
         """
 
     def upload_target(self, seconds: float) -> UploadTarget | Answer | NotSent:
@@ -89,7 +89,7 @@ class FrameSource(Protocol):
 
 
 _MAX_TEXT_CHARS = 500
-_MAX_CLEANED_CHARS = 4 * _MAX_TEXT_CHARS  # cleaning takes time that grows faster than the text
+_MAX_CLEANED_CHARS = 4 * _MAX_TEXT_CHARS  # cleaning time grows faster than the text
 _MAX_URL_CHARS = 4096
 # The service may quote what it was sent: pre-signed URLs, and the request's own signature.
 # No text of its own has forty such characters in a row; tokens and signatures do.
@@ -99,8 +99,8 @@ _SECRET = re.compile(r"\S*(://|q-sign|security-token|AKID)\S*|[0-9A-Za-z_+/=-]{4
 def read_detect_reply(reply: object) -> Answer | NoReply:
     """Read the decoded JSON of a reply, which may hold anything.
 
-    Without a `Response` object, or with an `Error` that has no code, it is as good as no reply,
-    and the call may have been billed. A result that breaks the contract is still an answer.
+    A reply without a `Response` object, or with an `Error` that has no code, counts as no reply:
+    the call may have been billed. A result that breaks the contract is still an answer.
     """
     response = reply.get("Response") if isinstance(reply, dict) else None
     if not isinstance(response, dict):
@@ -133,7 +133,7 @@ def read_detect_reply(reply: object) -> Answer | NoReply:
 def read_upload_reply(reply: object) -> UploadTarget | Answer | NotSent:
     """Read the decoded JSON of a reply of CreateUploadUrl.
 
-    This call is free: a reply that cannot be understood is as good as a call never sent.
+    This call is free, so a reply that cannot be understood counts as a call that was never sent.
     """
     response = reply.get("Response") if isinstance(reply, dict) else None
     if not isinstance(response, dict):
@@ -157,7 +157,7 @@ def _similarity(value: Any) -> tuple[float | None, str]:
 
 
 def _text(value: object) -> str:
-    """Return a string without links and signatures, truncated; for anything else, nothing."""
+    """Return a string, truncated and without links and signatures; empty for anything else."""
     text = _plain(value)
     if len(text) > _MAX_CLEANED_CHARS:  # not within a word, which may be a secret
         text = text[:_MAX_CLEANED_CHARS].rpartition(" ")[0]

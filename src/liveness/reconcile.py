@@ -1,14 +1,13 @@
-"""Reconcile: find pairs that no event finished, and park them.
+"""Reconcile: finds pairs that no event finished, and parks them.
 
-The inputs are listed page by page, and pairs that changed since the last pass are looked at. What
-the listing shows of their inputs is compared with the metadata of `result.json`, which takes one
-HEAD; only where the two differ are all HEADs made. Once a day a full pass lists the results as
-well, and finds those that are missing or were written late. Every listing costs one request for
-about a thousand keys, whatever order pair ids and suffixes give them, and only one page of either
-is held.
+The inputs are listed page by page, and pairs that changed since the last pass are checked. Their
+inputs as listed are compared with the metadata of `result.json`, which takes one HEAD; only if the
+two differ is the pair inspected in full. Once a day a full pass lists the results as well, and
+finds those that are missing or were written late. A listing costs one request for about a thousand
+keys, in whatever order pair ids and suffixes put them, and only one page of each is held.
 
-Times and listings only choose which pairs to look at. Listings are eventually consistent
-(436/30614): what one does not show yet is recent, and so is looked at again in the next pass.
+Times and listings only choose which pairs to check. Listings are eventually consistent (436/30614):
+what one does not show yet is recent, so the next pass checks it again.
 """
 
 from __future__ import annotations
@@ -43,22 +42,22 @@ LEDGER_KEPT_SECONDS = 30 * 24 * 3600.0
 _OVERLAP_SECONDS = 3600.0
 # By how much a listing may lag, and instances' clocks may differ.
 _LISTING_SECONDS = 600.0
-# How far the start of a full pass is from that of the one before it.
+# The minimum time from the start of one full pass to the start of the next.
 _FULL_PASS_SECONDS = 23.5 * 3600.0
 _WORKERS = 8
-# One pair may fail for a reason of its own; after this many in a row the store itself is tried.
+# One pair may fail for a reason of its own; after this many in a row the store itself is tested.
 _MAX_FAILURES = 8
-# Of markers, a thousand a page; beyond them a pair may be parked though it has a marker.
+# Pages of a thousand markers; a pair whose marker is beyond them may be parked once more.
 _MAX_MARKER_PAGES = 50
 # A page and its candidates must be finished before the invocation ends.
 _MIN_PAGE_SECONDS = 20.0
-# So many are listed again if an invocation crashes.
+# At most this many are listed again if an invocation crashes.
 _PAGES_PER_STATE = 100
 _MAX_STATE_BYTES = 16 * 1024
 
 
 class State(NamedTuple):
-    """Between two runs: when the last finished passes began, and where an unfinished one is."""
+    """State kept between runs: when the last finished passes began, and where to go on, if any."""
 
     finished_pass_began: float = 0.0  # seconds since 1970
     pass_began: float = 0.0
@@ -164,7 +163,7 @@ def _pairs_on(ctx: Context, items: Iterable[ListedObject]) -> dict[str, _Listed]
 
 
 def _unfinished_tail(ctx: Context, items: tuple[ListedObject, ...]) -> tuple[ListedObject, ...]:
-    """Return the last keys if they are of one pair, the rest of which the next page may show."""
+    """Return the last keys if the next page may show the rest of their pair."""
     if not items or not isinstance(last := read_input_key(ctx.settings, items[-1].key), InputKey):
         return ()
     roles, start = set(), len(items)
@@ -179,14 +178,14 @@ def _unfinished_tail(ctx: Context, items: tuple[ListedObject, ...]) -> tuple[Lis
 def _results_of(ctx: Context, pairs: Iterable[str]) -> dict[str, float]:
     """Return when the result of each pair was written, for those that have one.
 
-    Every listing starts at the first result not yet settled, and settles all up to where it ends.
+    Each listing starts at the first result not yet settled, and settles all up to its last key.
     """
     expected = sorted((result_key(ctx.settings, pair_id), pair_id) for pair_id in pairs)
     written: dict[str, float] = {}
     position, after = 0, ""
     while position < len(expected):
-        # The marker is exclusive, so it is the key less its last character; or further, if a whole
-        # page came before it.
+        # A listing starts after its marker, so the marker is the key less its last character; or
+        # further on, if a whole page came before the key.
         after = max(after, expected[position][0][:-1])
         page = ctx.store.list(ctx.settings.result_bucket, ctx.settings.result_prefix, after)
         found = {item.key: item.last_modified for item in page.items}
@@ -204,8 +203,8 @@ def _results_of(ctx: Context, pairs: Iterable[str]) -> dict[str, float]:
 def _candidates(ctx: Context, listed: dict[str, _Listed], state: State) -> list[str]:
     """Choose the pairs to check.
 
-    Those whose inputs changed since the last pass began; in a full pass also those without a
-    result, and those whose result was written so late that no pass has seen it since.
+    These are pairs whose inputs changed since the last pass began; in a full pass also those that
+    have no result, or one that was written so late that no pass has seen it since.
     """
     oldest = ctx.store.now() - LEDGER_KEPT_SECONDS
     changed_since = max(oldest, state.finished_pass_began - _OVERLAP_SECONDS)
@@ -227,7 +226,7 @@ def _candidates(ctx: Context, listed: dict[str, _Listed], state: State) -> list[
 
 
 def _pairs_with_markers(ctx: Context) -> set[str]:
-    """Return the hashes of the pairs that the drain knows of already."""
+    """Return the hashes of the pairs that have a marker already."""
     pairs: set[str] = set()
     after = ""
     for _ in range(_MAX_MARKER_PAGES):
@@ -243,7 +242,7 @@ def _pairs_with_markers(ctx: Context) -> set[str]:
 def _check(ctx: Context, log: Log, candidates: list[_Listed], needs_work: NeedsWork) -> list[str]:
     """Return the candidates whose published result is not the current one, or may not be.
 
-    Raises StoreUnavailableError if that can be found out of none of them, and of no other object.
+    Raises StoreUnavailableError if several in a row fail, and so does reading another object.
     """
     outdated: list[str] = []
     failures: list[LivenessError] = []  # in a row
@@ -259,11 +258,11 @@ def _check(ctx: Context, log: Log, candidates: list[_Listed], needs_work: NeedsW
             failures.append(error)
             if isinstance(error, StoreUnavailableError):
                 if len(failures) >= _MAX_FAILURES:
-                    # Raises if it is the store. What uploaders can bring about must not keep all
+                    # Raises if the store is at fault. What uploaders can cause must not keep all
                     # other pairs from being found, in this pass and every later one.
                     may_read(ctx.settings, ctx.store)
                     failures.clear()
-                outdated.append(pair_id)  # no later pass looks at it
+                outdated.append(pair_id)  # no later pass checks it
         else:
             failures.clear()
 
@@ -273,7 +272,7 @@ def _check(ctx: Context, log: Log, candidates: list[_Listed], needs_work: NeedsW
 
 
 def _is_finished(ctx: Context, pair: _Listed) -> bool:
-    """Whether the result is plainly the last word on what the listing shows. One HEAD at most."""
+    """Whether the result is clearly the last word on what the listing shows. One HEAD at most."""
     classified = classify(ctx.settings, pair.pair_id, pair.inputs)
     if isinstance(classified, IncompletePair):
         return False
@@ -283,7 +282,7 @@ def _is_finished(ctx: Context, pair: _Listed) -> bool:
 
 
 def read_state(ctx: Context) -> State:
-    """Read the stored state; if it is not as we wrote it, begin anew, which costs one pass."""
+    """Read the stored state; if it is not as we wrote it, start over, which costs one pass."""
     bucket, key = ctx.settings.ledger_bucket, reconcile_state_key(ctx.settings)
     stored = ctx.store.get(bucket, key, _MAX_STATE_BYTES)
     if stored is None:

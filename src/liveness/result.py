@@ -1,4 +1,4 @@
-"""`result.json`, schema liveness-result/1: what the customer's next step reads."""
+"""Builds `result.json`, schema liveness-result/1, which the customer's next step reads."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class ResultObject(NamedTuple):
 def build_result(
     settings: Settings, finding: Finding, info: InvocationInfo, published_at: float
 ) -> ResultObject:
-    """Build the result of a pair; a function of its arguments alone. Pure."""
+    """Build the result of a pair. Pure."""
     pair, outcome, response = finding.pair, finding.outcome, finding.response
     answer = response.answer if response else None
     digests = response.digests if response else {}
@@ -102,7 +102,7 @@ def build_result(
 
 
 def _metadata(finding: Finding) -> dict[str, str]:
-    """What a HEAD must show: whose result this is, and whether it names the frame it was given."""
+    """Return what a HEAD must show: which content was judged, and whether its frame is stored."""
     pair, outcome, response, frame = finding.pair, finding.outcome, finding.response, finding.frame
     given = response is not None and response.answer is not None and response.answer.has_best_frame
     absent = FRAME_MISSING if given else FRAME_NONE
@@ -121,7 +121,7 @@ def _metadata(finding: Finding) -> dict[str, str]:
 
 
 def _submission(response: Response) -> dict[str, Any] | None:
-    """Which of the pair's contents this is, and what became of those before."""
+    """Return which of the pair's contents this is, and the outcomes of those before."""
     admission = response.admission
     if admission is None:
         return None
@@ -138,7 +138,7 @@ def _submission(response: Response) -> dict[str, Any] | None:
 
 
 def _package(response: Response) -> dict[str, Any] | None:
-    """Whether another pair was judged with this package; never which one."""
+    """Return whether another pair was judged with this package; never which one."""
     admission = response.admission
     if admission is None or admission.reused is None:
         return None

@@ -1,4 +1,4 @@
-"""`LIVENESS_*` and the platform's own environment variables, read into one immutable value."""
+"""Reads the settings, `LIVENESS_*` and the platform's variables, into one immutable value."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CORRECT_BUCKET = (
     "function and buckets must be in one region"
 )
 
-# What becomes of a liveness package that was judged for another pair before.
+# What to do with a liveness package that was judged for another pair before.
 REJECT, REPORT = "reject", "report"
 
 SETTING_NAMES = (
@@ -66,15 +66,15 @@ class Settings(NamedTuple):
 
     @property
     def appid(self) -> str:
-        """The account's number, with which every bucket's full name ends."""
+        """The account's number, which ends every bucket's full name."""
         return self.bucket.rpartition("-")[2]
 
     def missing_bucket(self, bucket: str) -> str:
-        """Say that the region has no such bucket, and what both were read from."""
+        """Return a message that the region has no such bucket, and which variables name them."""
         named = {
             self.ledger_bucket: "LIVENESS_LEDGER_BUCKET",
             self.result_bucket: "LIVENESS_RESULT_BUCKET",
-            self.bucket: "LIVENESS_BUCKET",  # what the others are, unless they are set
+            self.bucket: "LIVENESS_BUCKET",  # the default of the others
         }
         return (
             f"there is no bucket {bucket} ({named.get(bucket, 'LIVENESS_BUCKET')}) in "
@@ -85,7 +85,7 @@ class Settings(NamedTuple):
 def read_settings(environ: Mapping[str, str]) -> Settings:
     """Read the settings from environment variables.
 
-    Raises SettingsError with every problem at once, each by the variable's name.
+    Raises SettingsError, which names every problem at once, each with its variable.
     """
     reader = _Reader(environ)
     bucket = reader.bucket("BUCKET", None)
@@ -126,7 +126,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
 
 
 def _stays_on_this_machine(environ: Mapping[str, str]) -> bool:
-    """Whether what is sent by HTTP to the cloud's hosts goes to a proxy on this machine."""
+    """Whether HTTP requests to the cloud's hosts go to a proxy on this machine."""
     bypassed = environ.get("no_proxy", "") or environ.get("NO_PROXY", "")
     for entry in bypassed.lower().split(","):
         host = entry.strip().partition(":")[0].lstrip("*.")
@@ -211,7 +211,7 @@ class _Reader:
         return value
 
     def threshold(self) -> float:
-        """Read the similarity that is needed; a fraction would let nearly everyone pass."""
+        """Read the required similarity; a fraction would let nearly everyone pass."""
         value = self.number("SIM_THRESHOLD", ADVISED_SIM_THRESHOLD, 0, 100)
         if 0 < value <= 1:
             self._problem(
@@ -266,7 +266,7 @@ class _Reader:
                     )
         image_suffixes = {suffix.lower() for suffix in settings.image_suffixes}
         for suffix in settings.live_suffixes:
-            if suffix.lower() in image_suffixes:  # suffixes match whatever their case
+            if suffix.lower() in image_suffixes:  # suffixes match in any case
                 self._problem(
                     "LIVE_SUFFIXES", f"and LIVENESS_IMAGE_SUFFIXES both contain {suffix!r}"
                 )

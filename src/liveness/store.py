@@ -14,7 +14,7 @@ JSON = "application/json"
 JPEG = "image/jpeg"
 # Last-Modified and Date are whole seconds: either may be truncated by almost one.
 CLOCK_RESOLUTION_SECONDS = 2
-# COS accepts what we sign, so its clock is at most this far from ours; another Date is wrong.
+# COS accepts our signatures, so its clock is at most this far from ours; any other Date is wrong.
 MAX_CLOCK_OFFSET_SECONDS = 15 * 60.0
 # What reading one of our JSON objects raises if it was edited or truncated.
 UNPARSABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
@@ -23,11 +23,11 @@ UNPARSABLE = (ValueError, KeyError, TypeError, AttributeError, OverflowError, Re
 def wait_until(stored: float, now: float, longest: float) -> float:
     """Return the seconds until a time read from one of our objects; 0 if it is past.
 
-    Also 0 for a wait that cannot be: the object was edited, or the clock was wrong when it was
+    Also 0 for an impossible wait: the object was edited, or the clock was wrong when it was
     written.
     """
     wait = stored - now
-    return wait if 0 < wait <= longest else 0.0  # NaN, too
+    return wait if 0 < wait <= longest else 0.0  # also for NaN
 
 
 class ObjectHead(NamedTuple):
@@ -65,7 +65,7 @@ class StoredObject(NamedTuple):
 class CreateResult(NamedTuple):
     """The outcome of a create-only PUT (put-if-absent): `created` is False if the key was taken.
 
-    If the reply to the first try was lost, the key may already be ours; the object's nonce tells.
+    If the reply to the first try was lost, the key may already be ours: see the object's nonce.
     """
 
     created: bool
@@ -79,7 +79,7 @@ class ListedObject(NamedTuple):
     key: str
     last_modified: float
     etag: str = ""  # without quotes
-    size: int = -1  # unless the listing shows it
+    size: int = -1  # if the listing does not show it
 
 
 class Page(NamedTuple):
@@ -134,8 +134,8 @@ class ObjectStore(Protocol):
 class RetryingStore:
     """An ObjectStore that retries with full jitter, and keeps track of the store's clock.
 
-    Every verb may be repeated: what a lost reply of a create-only PUT leaves behind is settled by
-    reading the object back.
+    Every verb may be repeated: if the reply to a create-only PUT was lost, reading the object back
+    shows whose it is.
     """
 
     def __init__(self, store: ObjectStore, clock: Clock, rng: Random) -> None:
@@ -193,7 +193,7 @@ class RetryingStore:
         self._retry(lambda: self._store.delete(bucket, key))
 
     def delete_once(self, bucket: str, key: str) -> None:
-        """Delete an object whose key another instance may create anew: without a second try."""
+        """Delete without retries, since another instance may create the key anew."""
         self._store.delete(bucket, key)
 
     def list(self, bucket: str, prefix: str, after: str) -> Page:
@@ -214,7 +214,7 @@ class RetryingStore:
         date_of: Callable[[T], float | None],
         policy: RetryPolicy = DEFAULT_POLICY,
     ) -> T:
-        """Make a request whose reply has a date, and learn from it about the store's clock."""
+        """Make a request whose reply has a date, and learn the store's clock from it."""
         sent = 0.0
 
         def send() -> T:
@@ -227,9 +227,9 @@ class RetryingStore:
         return reply
 
     def _observe_clock(self, sent: float, date: float | None) -> None:
-        """Correct the offset as far as it contradicts a reply, which may have taken long.
+        """Correct the offset only as far as a reply contradicts it: the reply may have taken long.
 
-        The store answered between then and now, in the whole second that the date names.
+        The store answered between `sent` and now, in the whole second that `date` names.
         """
         now = self._clock.now()
         if date is not None and abs(date - now) <= MAX_CLOCK_OFFSET_SECONDS:

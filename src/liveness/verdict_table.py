@@ -1,21 +1,21 @@
 """What every answer of DetectReflectLivenessAndCompare means: data only, read by verdicts.py.
 
-A code is listed once per name. The vendor's documents have the same name under two families and,
-in the field `Result`, without any, so a row `X` without a dot covers `FailedOperation.X`,
-`InternalError.X` and `X` alike. A row `F.*` covers the code `F` and every `F.<anything>` that has
-no row of its own. A name that is not listed is UNKNOWN: final, never passed, its code kept as sent.
+Each name is listed once. The vendor's documents use the same name in two families and, in the field
+`Result`, without a family, so a row `X` without a dot covers `FailedOperation.X`, `InternalError.X`
+and `X` alike. A row `F.*` covers the code `F` and every `F.<anything>` that has no row of its own.
+A name that is not listed is UNKNOWN: final, never passed, its code kept as sent.
 
 Checked against:
 - API document DetectReflectLivenessAndCompare (faceid, 2018-03-01): the 25 codes of the action;
-- the error codes of the whole product as the vendor's SDK 3.1.193 lists them, those that can
-  concern a face, a recording, a picture, a download, the engines or the account;
+- the error codes of the whole product, as listed in the vendor's SDK 3.1.193, that can concern a
+  face, a recording, a picture, a download, the engines or the account;
 - "Common error codes" of Tencent Cloud API 3.0;
 - eKYC error table, 2023-06: only Success and CompareLowSimilarity are billed.
 
-Where a text leaves room, the cautious reading is taken: names ending in `SystemError` are the
-service's own trouble and worth another try, names ending in `Fail` or `Fake` are verdicts, and
-nothing but the exact word Success can pass. "Picture" in a code or text is the reference image;
-"video", and "face" without it, is the recording.
+Where a text leaves room, it is read cautiously: names ending in `SystemError` are the service's own
+trouble and worth another try, names ending in `Fail` or `Fake` are verdicts, and nothing but the
+exact word Success can pass. "Picture" in a code or text means the reference image; "video", or
+"face" without "picture", means the recording.
 """
 
 from enum import Enum
@@ -486,7 +486,7 @@ TABLE: tuple[Outcome, ...] = (
     _row("UnsupportedRegion.*", CONFIGURATION, WRONG_REGION),
 )
 
-# Outcomes of our own: the API did not answer so, or was not asked.
+# Outcomes of our own: the API did not answer them, or was not called.
 LOCAL_OUTCOMES: tuple[Outcome, ...] = (
     # The API said Success, which is billed, with a similarity under the configured threshold.
     _row("SimilarityBelowThreshold", MATCH, BELOW_THRESHOLD, billed=True),

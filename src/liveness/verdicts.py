@@ -1,4 +1,4 @@
-"""From what the API answered to what happens next. Pure.
+"""Decides what an answer of the API means, and what happens next. Pure.
 
 A verdict is a function of the response record alone: its threshold is the one that was in force
 when the answer was recorded. Publishing again later can never turn a pass into a rejection.
@@ -27,7 +27,7 @@ REFUSALS = (TOO_MANY_SUBMISSIONS, PACKAGE_REUSED)
 _BY_NAME = {row.code: row for row in TABLE}
 _LOCAL = {row.code: row for row in LOCAL_OUTCOMES}
 _VERDICT_FAMILIES = ("FailedOperation", "InternalError")
-# Codes whose message may mention a bad link; so may one without a family, as `Result` can hold.
+# Families whose message may mention a bad link; so may a code without a family, as in `Result`.
 _LINK_FAMILIES = (*_VERDICT_FAMILIES, "InvalidParameter", "InvalidParameterValue")
 
 
@@ -67,9 +67,7 @@ def outcome_of_answer(answer: Answer, threshold: float) -> Outcome:
 
 
 def outcome_of_response(response: Response) -> Outcome:
-    """Return the verdict of a response record; a pair that was given up has failed.
-
-    One that was refused has the outcome of its refusal.
+    """Return the outcome of a response record: a verdict, a refusal, or that it was given up.
 
     An answer that is not a verdict is recorded only when a content has been set back too often;
     its code says why the content was given up.
@@ -81,7 +79,7 @@ def outcome_of_response(response: Response) -> Outcome:
 
 
 def may_be_billed(answer: Answer) -> bool:
-    """Whether the answer may have been billed; one outside the contract may hide one that was."""
+    """Whether the answer may have been billed; one that breaks the contract may hide one."""
     return bool(answer.contract_violation) or outcome_of(answer.code, answer.description).billed
 
 
@@ -108,7 +106,7 @@ def dispose(reply: Answer | NotSent | NoReply, threshold: float) -> Disposition:
 
 
 def dispose_unprepared(reply: Answer | NotSent) -> Disposition:
-    """Decide what follows when CreateUploadUrl failed: it never judges, nor speaks of, a pair."""
+    """Decide what follows when CreateUploadUrl failed, which never says anything about a pair."""
     disposition = dispose(reply, threshold=0)
     if disposition.category == CONFIGURATION:
         return disposition._replace(owner=Owner.ACCOUNT)
