@@ -1,7 +1,7 @@
-"""The best frame: fetched from the API's temporary URL and checked before anything relies on it.
+"""Fetches the best frame from the API's temporary URL, and checks it before anything relies on it.
 
-The URL gives away the picture for two hours. It is kept in an object of its own, for an invocation
-that has to fetch the frame in place of a crashed one, and is deleted once the frame is stored.
+For two hours, the URL opens the picture to anyone. It is kept in an object of its own, for an
+invocation that takes over from a crashed one, and is deleted once the frame is stored.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .store import UNPARSABLE
 from .urls import cos_url_problem
 
 MAX_FRAME_BYTES = 5 * 1024 * 1024
-# For one try, and none begins later than that: the shutdown reserve must cover twice as much.
+# The limit of one try, and the latest start of one: the shutdown reserve must cover twice as much.
 FETCH_SECONDS = 5.0
 FETCH_POLICY = RetryPolicy(attempts=3, seconds=FETCH_SECONDS)
 FRAME_URL_SCHEMA = "liveness-frame-url/1"
@@ -54,7 +54,7 @@ def keep_frame_url(ctx: Context, pair: CompletePair, attempt: int, url: str) -> 
     """Keep the URL of the frame that came with an attempt's answer; never raises."""
     key = frame_url_key(ctx.settings, pair.pair_id, pair.fingerprint, attempt)
     body = json.dumps({"schema": FRAME_URL_SCHEMA, "url": url}).encode()
-    with contextlib.suppress(LivenessError):  # it is for a crash only
+    with contextlib.suppress(LivenessError):  # needed only after a crash
         ctx.store.create(ctx.settings.ledger_bucket, key, body)
 
 
@@ -105,7 +105,7 @@ def fetch_frame(ctx: Context, answer: Answer, url: str) -> BestFrame | NoFrame:
 
 
 def check_frame(body: bytes, md5: str) -> BestFrame | NoFrame:
-    """Return the frame if it is the one that the API described, and an image."""
+    """Return the frame if it is the one that the API described, and a JPEG."""
     if len(body) > MAX_FRAME_BYTES:
         return NoFrame(f"it is larger than {MAX_FRAME_BYTES} bytes")
     if hashlib.md5(body, usedforsecurity=False).hexdigest() != md5:

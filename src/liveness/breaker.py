@@ -1,7 +1,7 @@
 """The circuit breaker of the drain: no calls while the API does not answer, or refuses us.
 
-It opens after several calls in a row without a reply, or refusals of the account's own. While it
-is open, one probe at a time is made at growing intervals, until one is answered. Its state is an
+It opens after several calls in a row without a reply, or after refusals of the account. While it is
+open, one probe at a time is made at growing intervals, until one is answered. Its state is an
 object in the ledger that successive drainers and events share; closing it deletes the object.
 """
 
@@ -17,12 +17,12 @@ from .settings import Settings
 from .store import JSON, UNPARSABLE, ObjectHead, RetryingStore, wait_until
 
 BREAKER_SCHEMA = "liveness-breaker/1"
-# In a row: a call may be lost for a reason of its own, an account is refused for none.
+# In a row: one call may be lost by chance, but an account is not refused by chance.
 _MAX_UNANSWERED = 5
 _MAX_REFUSED = 2
 _FIRST_INTERVAL_SECONDS = 55.0  # less than a minute: the timer that probes fires every minute
 _MAX_INTERVAL_SECONDS = 295.0
-# A longer interval cannot be.
+# No genuine wait is longer.
 _MAX_WAIT_SECONDS = 2 * _MAX_INTERVAL_SECONDS
 _MAX_DOUBLINGS = 8  # after which the longest interval is reached anyway
 _MAX_STATE_BYTES = 16 * 1024
@@ -63,7 +63,7 @@ class Breaker:
         self._lock = lock
         self._state: BreakerState | None = None
         self._stored: BreakerState | None = None
-        self._is_damaged = False  # the stored object, which closed breakers do without
+        self._is_damaged = False  # the stored object; then it must be replaced or deleted
         self._failures: list[CallOutcome] = []  # in a row
         self._bad_links = 0  # in a row
         self.most_bad_links = 0
@@ -114,7 +114,7 @@ class Breaker:
         self._stored, self._is_damaged = state, False
 
     def observe(self, outcome: CallOutcome) -> None:
-        """Take note of what became of a call."""
+        """Record the outcome of a call."""
         with self._lock:
             self._bad_links = self._bad_links + 1 if outcome is CallOutcome.BAD_LINK else 0
             self.most_bad_links = max(self.most_bad_links, self._bad_links)
@@ -126,7 +126,7 @@ class Breaker:
                 self._state = None
 
     def open(self, outcome: CallOutcome) -> None:
-        """Open it for a failure that came before any call, or take note of a failed probe."""
+        """Open the breaker for a failure that came before any call, or record a failed probe."""
         with self._lock:
             if self._state is None:
                 self._open(outcome, self._store.now())

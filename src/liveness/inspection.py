@@ -1,4 +1,4 @@
-"""Steps 1 and 6 of the walk: read the inputs and the current result, and classify them."""
+"""Steps 1 and 6 of the walk: reads the inputs and the current result, and classifies them."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class CompletePair(NamedTuple):
 
 
 class IncompletePair(NamedTuple):
-    """A pair of which at least one input is missing."""
+    """A pair that lacks at least one input."""
 
     pair_id: str
     missing: tuple[str, ...]  # roles
@@ -117,7 +117,7 @@ class Inspection(NamedTuple):
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """The roles of which there is no input yet."""
+        """The roles that have no input yet."""
         return self.inputs.missing if isinstance(self.inputs, IncompletePair) else ()
 
     @property
@@ -138,7 +138,7 @@ class Inspection(NamedTuple):
 
     @property
     def result_is_current(self) -> bool:
-        """Whether the result is one of the current inputs."""
+        """Whether the result is for the current inputs."""
         return self.pair is not None and self.result_fingerprint == self.pair.fingerprint
 
     @property
@@ -149,7 +149,7 @@ class Inspection(NamedTuple):
 
     @property
     def result_lacks_frame(self) -> bool:
-        """Whether the result lacks a best frame that the service had given."""
+        """Whether the result lacks a best frame that the service gave."""
         return self.result is not None and self.result.metadata.get(FRAME_META) == FRAME_MISSING
 
     @property
@@ -160,7 +160,7 @@ class Inspection(NamedTuple):
 
     @property
     def result_is_final(self) -> bool:
-        """Whether the result is of the current inputs, and nothing else can make it outdated."""
+        """Whether the result is for the current inputs, and nothing else can outdate it."""
         return (
             self.result_is_current
             and not self.invalid_result_is_outdated()
@@ -169,14 +169,14 @@ class Inspection(NamedTuple):
         )
 
     def invalid_result_is_outdated(self) -> bool:
-        """Whether the result says `invalid` of inputs that are valid, since a limit was raised."""
+        """Whether the result calls inputs invalid that are valid now, since a limit was raised."""
         return self.result_is_invalid and isinstance(self.inputs, CompletePair)
 
     def revisable_result_is_outdated(self, response: Response | None, grants: int) -> bool:
         """Whether a result that may be revised is not the last word, given the recorded response.
 
-        An operator may have granted another attempt: it is still to be made, or it was made and
-        not published, or a slow publisher of the earlier result came after it.
+        An operator may have granted another attempt: it is still to be made, or it was made but
+        not published, or a slow walk published the earlier result after it.
         """
         if self.result is None or not self.result_may_be_revised:
             return False
@@ -197,12 +197,12 @@ def inspect(
 ) -> Inspection:
     """HEAD every key an input may have, and `result.json`, in one round trip.
 
-    With `with_drain`, HEAD whether a drainer is busy and the breaker as well. Keys are computed,
-    not listed: GET Bucket is eventually consistent (document 436/30614), and two simultaneous
-    events would each miss the other's input. Only for an input that is missing as configured, the
-    keys in another case are listed, unless `as_configured`: so no event of a usual key costs a
-    request more, and at the latest reconcile finds the pair. An input as configured hides others of
-    its role.
+    With `with_drain`, HEAD the drainer's busy key and the breaker as well. Keys are computed, not
+    listed: GET Bucket is eventually consistent (document 436/30614), and two simultaneous events
+    would each miss the other's input. Keys in another case are listed only for inputs that are
+    missing as configured, and never if `as_configured`: so no event for an ordinary key costs a
+    further request, and reconcile finds such a pair at the latest. An input as configured hides
+    others of its role.
     """
     keys = candidate_keys(settings, pair_id)
     drain_keys: tuple[str, ...] = ()
@@ -218,7 +218,7 @@ def inspect(
     )
     objects, drain = found[: len(keys)], found[len(keys) :]
     if keys and not any(objects):
-        # A HEAD's 404 does not tell whether key or bucket is missing; a GET's does, by raising.
+        # A HEAD's 404 may mean a missing key or a missing bucket; a GET raises for the latter.
         store.get(settings.bucket, control_key(settings), max_bytes=0)
     present = [item for item in objects if item]
     classified = classify(settings, pair_id, present)
@@ -243,7 +243,7 @@ def has_package(
 def is_unchanged(
     settings: Settings, store: RetryingStore, concurrency: Concurrency, pair: CompletePair
 ) -> bool:
-    """HEAD the inputs of the pair again; other keys that an input may have are not looked at."""
+    """HEAD the pair's inputs again, but no other keys that an input may have."""
     keys = [InputKey(item.key, pair.pair_id, item.role) for item in pair.inputs]
     inputs = concurrency.gather(
         *(lambda key=key: _read_input(settings, store, key) for key in keys)
@@ -270,7 +270,7 @@ def _inputs_in_other_case(
 
 
 def _read_input(settings: Settings, store: RetryingStore, key: InputKey) -> Input | None:
-    """HEAD an input; one that cannot be read, or not by us, is an input with a problem."""
+    """HEAD an input; if it cannot be read, or not by us, return it with a problem."""
     try:
         head = store.head(settings.bucket, key.key)
     except ObjectUnreadableError as error:
@@ -300,7 +300,7 @@ def may_read(settings: Settings, store: RetryingStore) -> bool:
 def classify(
     settings: Settings, pair_id: str, inputs: Sequence[Input]
 ) -> CompletePair | IncompletePair | InvalidPair:
-    """Decide what the inputs that exist come to. Pure."""
+    """Decide whether the existing inputs are a complete, incomplete or invalid pair. Pure."""
     missing = tuple(role for role in (LIVE, IMAGE) if all(item.role != role for item in inputs))
     if missing:
         return IncompletePair(pair_id, missing, tuple(inputs))

@@ -1,4 +1,4 @@
-"""What one walk writes down on its way: log lines, and the marker with which it parks its pair."""
+"""Records what one walk does: its log lines, and the marker with which it parks its pair."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Journal:
     """The log of one walk, its marker, and what is known of the content's attempts."""
 
     def __init__(self, ctx: Context, pair_id: str, log: Log, marker: Marker | None) -> None:
-        """`marker` is the one because of which the pair is walked, if any."""
+        """`marker` is the one that caused the walk, if any."""
         self._ctx = ctx
         self._pair_id = pair_id
         self._log = log.about(pair_id=pair_id)
@@ -43,11 +43,11 @@ class Journal:
         return self._log
 
     def turn_to(self, pair: CompletePair) -> None:
-        """Name the content in all that is logged from now on."""
+        """Name this content in all later log lines."""
         self._log = self._log.about(fingerprint=pair.fingerprint)
 
     def history_of(self, pair: CompletePair) -> History:
-        """Return what is known of this very content; the ledger has the rest."""
+        """Return what is known of exactly this content; the ledger has the rest."""
         return self._history if self._fingerprint == pair.fingerprint else History()
 
     def learn(self, pair: CompletePair, history: History) -> None:
@@ -60,7 +60,7 @@ class Journal:
         pair: CompletePair | None = None,
         history: History | None = None,
     ) -> Parked:
-        """Write a marker; with the history of `pair`, if that is given."""
+        """Write a marker, with the history of `pair` if that is given."""
         marker = Marker(self._pair_id, deferral.reason, deferral.detail, self._deliveries)
         if pair is not None:
             known = history or self.history_of(pair)

@@ -69,7 +69,7 @@ EVENTS: Mapping[str, str] = {
 }
 
 _MAX_TEXT_CHARS = 1000
-_MAX_LINE_BYTES = 8 * 1024  # with the line's end: the platform truncates longer ones
+_MAX_LINE_BYTES = 8 * 1024  # with the newline: the platform truncates longer lines
 _VENDOR_LOGGERS = ("qcloud_cos", "tencentcloud_sdk_common", "urllib3", "requests")
 
 
@@ -95,10 +95,10 @@ class Log:
 
 
 def write_stdout(line: str) -> None:
-    """Write a line at once, so that lines of different threads never mix, whatever stdout is.
+    """Write a line in one piece, so that lines of different threads never mix.
 
-    UTF-8 bytes, though stdout may be ASCII on real instances. I13: logging never ends the work,
-    so a stdout that is closed or full loses the line and nothing else.
+    It is written as UTF-8 bytes, because stdout may be ASCII on real instances. I13: logging never
+    ends an invocation, so a stdout that is closed or full loses the line and nothing else.
     """
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sys.stdout.buffer.write(line.encode("utf-8", "replace"))
@@ -120,10 +120,10 @@ def _line(record: Mapping[str, Any], max_chars: int) -> str:
 def escape_unprintable(text: str) -> str:
     """Escape, as JSON does, every character that a terminal or a reader may not show as it is.
 
-    Control and format characters, surrogates and all spaces but the plain one: JSON itself leaves
-    what is above U+001F, such as U+009B, which begins an escape sequence, and U+202E, which turns
-    the rest of a line round. So are letters and marks that show nothing, with which two names look
-    the same. JSON stays JSON with the same meaning.
+    These are control and format characters, surrogates and all spaces but the plain one. JSON
+    itself leaves those above U+001F, such as U+009B, which begins an escape sequence, and U+202E,
+    which reverses the rest of a line. Letters and marks that show nothing are escaped as well,
+    because they make two names look the same. JSON stays JSON with the same meaning.
     """
     if text.isprintable() and (text.isascii() or not _INVISIBLE.search(text)):
         return text

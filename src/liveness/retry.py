@@ -31,7 +31,7 @@ class RetryPolicy(NamedTuple):
 
 
 DEFAULT_POLICY = RetryPolicy(attempts=4, seconds=12)
-# For a paid answer that exists nowhere but in memory; an invocation that lives longer tries longer.
+# For a paid answer that exists only in memory; an invocation that has more time tries for longer.
 PERSISTENT_POLICY = RetryPolicy(attempts=8, seconds=20)
 
 

@@ -1,7 +1,7 @@
 """What the core needs from its runtime: time, randomness and concurrency, as Protocols.
 
 The core starts no thread, reads no clock and draws no random number except through these, so that
-a deterministic simulation can decide every interleaving. The real ones are in cloud/system.py.
+a deterministic simulation can decide every interleaving. cloud/system.py implements them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""URLs that come from outside: no request goes to any host but those of COS, in one region."""
+"""Checks URLs that come from outside: requests may go only to hosts of COS, in one region."""
 
 from __future__ import annotations
 

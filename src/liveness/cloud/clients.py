@@ -1,4 +1,4 @@
-"""The clients of one invocation, over the vendors' SDKs."""
+"""Builds the clients that one invocation talks to COS and FaceID with."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Clients(NamedTuple):
 
 
 class ClientFactory(Protocol):
-    """What an instance keeps from one invocation to the next to reach its services."""
+    """Makes each invocation's clients; an instance keeps it between invocations."""
 
     def connect(self, settings: Settings, credentials: Credentials) -> Clients:
         """Return clients with these settings and credentials. Makes no request."""

@@ -1,8 +1,8 @@
-"""HTTP on kept connections: the standard library's client, with what it leaves to its users.
+"""HTTP on persistent connections: the standard library's client, and what it leaves to its users.
 
 That is: a connection is kept for the next request, proxies are read from the environment, hosts are
-verified against certifi's authorities, and connecting has a time limit of its own. The HTTP library
-of the SDKs does this, too, at several times the CPU per request: it reads the environment for each.
+verified against certifi's authorities, and connecting has a time limit of its own. The SDKs' HTTP
+library does this, too, at several times the CPU: it reads the environment for each request.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ CHUNK_BYTES = 64 * 1024
 _CONNECT_SECONDS = 3.0
 _READ_SECONDS = 10.0  # between two reads
 _MAX_IDLE = 128
-# A connection that was idle longer may have been dropped silently, while the instance was frozen
-# above all: a request on it would get no reply, and the next one no other from the next connection.
+# A connection that was idle longer may have been dropped silently, above all while the instance was
+# frozen: a request on it would get no reply, and neither would a retry on the next such connection.
 _MAX_IDLE_SECONDS = 30.0
 # What is raised for a broken connection, or for HTTP that cannot be understood.
 NETWORK_ERRORS = (HTTPException, OSError, ValueError)
@@ -58,7 +58,7 @@ class _Idle(NamedTuple):
 
 
 class Reply:
-    """A reply, whose body is read piece by piece; closing it keeps a connection that is usable."""
+    """A reply whose body is read piece by piece; `close` keeps the connection if it is usable."""
 
     def __init__(
         self, connections: Connections, origin: Origin, connection: HTTPConnection
@@ -84,7 +84,7 @@ class Reply:
             if not chunk and self._response.length:
                 raise ConnectionError("the body ended early")
         except BaseException:
-            self._connection.close()  # where the next reply would begin is not known
+            self._connection.close()  # where the next reply would begin is unknown
             raise
         return chunk
 
@@ -96,7 +96,7 @@ class Reply:
         return body
 
     def close(self) -> None:
-        """Give the connection back; a second time nothing, for it may be another request's then."""
+        """Give the connection back, only once: after that it may be another request's."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -125,7 +125,7 @@ class Connections:
         """Closes the idle connections."""
 
     def read_environment(self) -> None:
-        """Read which proxies to use from now on; no request does."""
+        """Read which proxies to use from now on; requests do not read the environment."""
         self._proxies, self._origins = getproxies_environment(), {}
 
     def idle(self, scheme: str, host: str) -> int:
@@ -213,7 +213,7 @@ class Connections:
         except BaseException:  # a tunnel that fails leaves its socket open
             connection.close()
             raise
-        connection.blocksize = CHUNK_BYTES  # of a body that is read from elsewhere
+        connection.blocksize = CHUNK_BYTES  # for a body that is read from a stream
         return connection
 
     def keep(self, origin: Origin, connection: HTTPConnection) -> None:
@@ -231,10 +231,10 @@ def _close(idle: Mapping[Origin, list[_Idle]]) -> None:
 
 
 def _is_quiet(sock: socket.socket) -> bool:
-    """Whether nothing came on an idle connection, neither its end nor noise.
+    """Whether nothing arrived on an idle connection, neither its end nor stray data.
 
-    TLS 1.3 sends tickets after its handshake: they are read here, and are no noise. Of what TLS has
-    decrypted and nobody read, nothing can be seen on the socket.
+    TLS 1.3 sends tickets after its handshake; they are read here, and are not stray data. Data that
+    TLS has decrypted but nobody has read cannot be seen on the socket.
     """
     if isinstance(sock, ssl.SSLSocket) and sock.pending():
         return False
@@ -254,8 +254,8 @@ def _is_quiet(sock: socket.socket) -> bool:
 def tls_context() -> ssl.SSLContext:
     """Return this process's context, which verifies hosts.
 
-    By certifi's authorities, or the environment's. To read these takes 20 ms of a core, so it is
-    done once, and not for each of the connections of a cold start.
+    It trusts certifi's authorities, or the environment's. Reading them takes 20 ms of a core, so
+    that is done once, and not for each connection of a cold start.
     """
     with _tls_lock:
         return _new_tls_context()
@@ -263,7 +263,7 @@ def tls_context() -> ssl.SSLContext:
 
 @lru_cache
 def _new_tls_context() -> ssl.SSLContext:
-    # What the HTTP library of the SDKs reads.
+    # The variables that the SDKs' HTTP library reads.
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
     if bundle and os.path.isdir(bundle):
         return ssl.create_default_context(capath=bundle)

@@ -1,9 +1,9 @@
-"""COS: requests that cos-python-sdk-v5 addresses and signs, on connections of our own.
+"""The object store on COS: cos-python-sdk-v5 addresses and signs requests, and we send them.
 
-The SDK's client would make them, too, at three to four times the CPU per request. What else the
-SDK's users have to know: its retries are off by this, the session token is put into pre-signed URLs
-by hand, the ETag is required because a success without one is none, and a 409 says nothing about
-whose object it was that existed.
+The SDK's own client takes three to four times the CPU per request. Going without it also means that
+its retries are off. Other pitfalls of the SDK and of COS: the session token must be put into
+pre-signed URLs by hand, a success without an ETag is not a success, and a 409 does not say whose
+object exists.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ from .credentials import Credentials
 from .response import UnreadableFieldsError
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
-# What codes and ETags of COS are made of; anything else is neither logged nor sent back.
+# The form of COS's codes and ETags; anything else is neither logged nor sent back.
 _CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
 _CODE_ELEMENT = re.compile(rb"<Code>([A-Za-z0-9.]{1,64})</Code>")
 _ETAG = re.compile(r"[!#-~]{1,256}")
 _META_PREFIX = "x-cos-meta-"
-# A damaged or slow transfer, which passes by itself.
+# Damaged or slow transfers, which are temporary.
 _TEMPORARY_CODES = ("BadDigest", "IncompleteBody", "EntitySizeNotMatch", "RequestTimeout")
 # Not readable until they are restored; the variants across zones begin with MAZ_.
 _ARCHIVE_CLASSES = ("ARCHIVE", "DEEP_ARCHIVE")
@@ -53,7 +53,7 @@ _ARCHIVE_CLASSES = ("ARCHIVE", "DEEP_ARCHIVE")
 _MAX_SIGNATURE_OFFSET_SECONDS = 60.0
 _SIGNATURE_SECONDS = 10_000  # the SDK's own
 _CREATE_VERB = "create-only PUT"
-# A page has at most 1,000 keys of at most 850 bytes, each written in up to three characters.
+# A page has at most 1,000 keys of at most 850 bytes, each byte written as up to three characters.
 _MAX_LISTING_BYTES = 16 * 1024 * 1024
 _AGENT = f"liveness-scf/{__version__}"
 
@@ -123,7 +123,7 @@ class CosStore:
         self._request("DELETE", bucket, key).close()
 
     def list(self, bucket: str, prefix: str, after: str) -> Page:
-        # Without encoding, a key that is no XML would make the whole page unreadable.
+        # Without encoding, a key that is not valid in XML would make the whole page unreadable.
         params = {"prefix": prefix, "marker": after, "max-keys": "1000", "encoding-type": "url"}
         with self._request("GET Bucket", bucket, prefix, params=params) as reply:
             body = _read_all("GET Bucket", prefix, reply, _MAX_LISTING_BYTES)
@@ -182,7 +182,7 @@ class CosStore:
 
     def presign(self, bucket: str, key: str, seconds: int) -> str:
         url = self._config.uri(bucket=bucket, path=key)
-        # The SDK leaves the token out, without which a URL under temporary credentials is refused.
+        # The SDK omits the token, but COS refuses a URL under temporary credentials without it.
         params = {"x-cos-security-token": self._token} if self._token else {}
         headers: dict[str, str] = {}
         self._sign("GET", url, key, headers, params, seconds)
@@ -225,7 +225,7 @@ class CosStore:
     ) -> Reply:
         """Send a signed request and return a successful reply.
 
-        With `params` it is about the bucket, not the key. Raises ObjectGoneError,
+        With `params`, the request is for the bucket, not the key. Raises ObjectGoneError,
         ObjectChangedError, StoreUnavailableError, ConfigurationError.
         """
         url = self._config.uri(bucket=bucket, path=None if params else key)
@@ -301,7 +301,7 @@ _UNREADABLE = (LookupError, ValueError, TypeError, AttributeError, OverflowError
 
 
 def _quoted(url: str) -> str:
-    """Return a URL from outside as it can be sent: what is quoted already stays."""
+    """Quote a URL from outside so that it can be sent; what is quoted already stays."""
     return quote(url, safe="!#$%&'()*+,/:;=?@[]~")
 
 
@@ -330,7 +330,7 @@ def _service_error(
     code = _code_of(verb, reply, body)
     text = f"COS {verb} {key!r} in {bucket!r}: {status} {code}".rstrip()
     if status < 400:
-        return StoreUnavailableError(text)  # a redirect, which is not for a signed request
+        return StoreUnavailableError(text)  # a redirect, which a signed request cannot follow
     if status == 404 and code == "NoSuchBucket":
         missing = settings.missing_bucket(bucket)
         return ConfigurationError(f"{text}: {missing}: {CORRECT_BUCKET}")
@@ -423,8 +423,8 @@ def _read_page(body: bytes, prefix: str, after: str) -> Page:
 def _listed(item: ElementTree.Element, prefix: str, after: str) -> ListedObject:
     """Read one object of a listing. Raises what is in _UNREADABLE.
 
-    A key that was not asked for must not be processed, and one from before `after` would have the
-    listing go round in circles.
+    A key that was not asked for must not be processed, and one that sorts before `after` would make
+    the listing loop.
     """
     key = unquote(_text(item, "Key"))
     if not key.startswith(prefix) or key <= after:
@@ -451,7 +451,7 @@ def _is_archived(headers: Mapping[str, str]) -> bool:
 
 
 def _etag_is_md5(etag: str, headers: Mapping[str, str]) -> bool:
-    """Whether it is: only simple uploads, plain or SSE-COS, have the content's MD5 as ETag."""
+    """Whether the ETag is the content's MD5: only for simple uploads, plain or SSE-COS."""
     return (
         bool(_MD5.fullmatch(etag))
         and headers.get("x-cos-server-side-encryption", "AES256") == "AES256"

@@ -1,10 +1,10 @@
-"""The face API: requests that tencentcloud-sdk-python-common signs, on connections of our own.
+"""The client of the face API: tencentcloud-sdk-python-common signs requests, and we send them.
 
-The SDK is imported at the first call, so that a pair that waits for its partner never pays for it.
-It sends nothing itself, for the reason that cos.py gives.
+The SDK is imported at the first call, so that a walk that only finds an incomplete pair never pays
+for it. It sends nothing itself, for the reason that cos.py gives.
 
-Connecting is a step of its own: until a connection stands, nothing was sent and nothing can have
-been billed, and after a call's deadline nothing is sent any more.
+Connecting is a step of its own: until a connection is established, nothing was sent and nothing can
+have been billed. After a call's deadline nothing is sent.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ENDPOINT = "faceid.intl.tencentcloudapi.com"
 VERSION = "2018-03-01"
 ACTION = "DetectReflectLivenessAndCompare"
 _MAX_REPLY_BYTES = 1024 * 1024  # an answer has about one KB
-# No more are opened in advance: not every claim leads to a call.
+# No more connections are opened in advance: not every claim leads to a call.
 _MAX_RESERVED = 32
 
 
@@ -79,7 +79,7 @@ class FaceId:
         return self._connect if wanted > self._connections.idle(self._scheme, ENDPOINT) else None
 
     def _connect(self) -> None:
-        """Open a connection, and keep it for the next call. One that fails has no effect."""
+        """Open a connection, and keep it for the next call. A failure has no effect."""
         with contextlib.suppress(*NETWORK_ERRORS):  # the call itself will meet it, too
             self._connections.open(self._scheme, ENDPOINT)
 
@@ -140,7 +140,7 @@ def _send(client: Any, sending: _Sending, action: str, params: dict[str, str]) -
 
     try:
         return client.call_json(action, params)
-    except Exception as error:  # of the network, or whatever the decoder makes of the reply
+    except Exception as error:  # of the network, or in decoding the reply
         if not sending.was_sent():
             return NotSent(type(error).__name__)
         has_status = isinstance(error, TencentCloudSDKException)
@@ -152,7 +152,7 @@ class _DeadlineOver(OSError):
 
 
 class _Sending:
-    """One call's permission to send, which ends at its deadline or when it is first asked about."""
+    """One call's permission to send, which ends at its deadline or at the first `was_sent`."""
 
     def __init__(self, deadline: float, clock: Clock, concurrency: Concurrency) -> None:
         self._deadline = deadline
@@ -161,21 +161,21 @@ class _Sending:
         self._began = self._over = False
 
     def begin(self) -> None:
-        """Take note that the request is about to leave. Raises _DeadlineOver if it must not."""
+        """Record that the request is about to be sent. Raises _DeadlineOver if it must not be."""
         with self._lock:
             if self._over or self._clock.monotonic() >= self._deadline:
                 raise _DeadlineOver("the call's deadline is over")
             self._began = True
 
     def was_sent(self) -> bool:
-        """Whether the request may have left; if it has not, it never will."""
+        """Whether the request may have been sent; if it was not, it never will be."""
         with self._lock:
             self._over = True
             return self._began
 
 
 class _Transport(NamedTuple):
-    """What the SDK sends one request with, in place of its own HTTP client."""
+    """Sends one request for the SDK, in place of its own HTTP client."""
 
     connections: Connections
     scheme: str
@@ -195,7 +195,7 @@ class _Transport(NamedTuple):
             body = reply.read_all(_MAX_REPLY_BYTES)
         if len(body) > _MAX_REPLY_BYTES:
             raise ValueError("the reply is too long")
-        # Without headers the SDK leaves out its own check, which fails on an error that lacks one
-        # of its fields, and prints what the service says about a deprecation, links and all.
+        # Without headers the SDK skips its own check, which fails on an error that lacks a field,
+        # and which prints what the service says about a deprecation, links included.
         # face_api.py reads what a reply means.
         return SimpleNamespace(status_code=reply.status, headers={}, content=body)

@@ -1,7 +1,7 @@
-"""The head of an HTTP reply, read for what it is.
+"""Reads the head of an HTTP reply, faster than the standard library does.
 
-The standard library's client has it read by the parser of e-mails, which takes as long as all else
-of a small request: signing, sending and receiving.
+The standard library's client uses its e-mail parser, which takes as long as the rest of a small
+request: signing, sending and receiving.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import BinaryIO
 
 _MAX_LINE_BYTES = 64 * 1024
 _MAX_FIELDS = 100
-_MAX_CONTINUES = 3  # nothing asks for one
+_MAX_CONTINUES = 3  # no request asks for one
 _DIGITS = re.compile("[0-9]*")
 _FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\0\r\n]*)\r?\n")
 
 
 class UnreadableFieldsError(HTTPException):
-    """The headers of a reply cannot be read, and perhaps never can: some are an uploader's."""
+    """The headers of a reply cannot be read; perhaps never, as an uploader chooses some."""
 
 
 class Response(HTTPResponse):
@@ -46,7 +46,7 @@ class Response(HTTPResponse):
         self.chunk_left = None
         if self._method == "HEAD" or status in (204, 304):  # type: ignore[attr-defined]
             self.length = 0
-        else:  # without a length to the end of the connection, unless it is chunked
+        else:  # unless it is chunked, a body without a length ends with the connection
             self.length = int(length) if length else None
         has_end = self.chunked or self.length is not None
         closes = "close" in self.fields.get("connection", "").lower() or self.version == 10

@@ -71,8 +71,8 @@ class ThreadConcurrency:
                             return
                         busy.add(task)
                         if len(busy) == len(threads) < workers:
-                            # Nobody is left to draw the next one. If the machine has no thread left
-                            # either, it waits for one of ours: no task that was drawn is dropped.
+                            # No worker is left to draw the next task. If the machine has no thread
+                            # left either, that task waits for one of ours: none is ever dropped.
                             with contextlib.suppress(RuntimeError):
                                 start()
                     task()
@@ -87,7 +87,7 @@ class ThreadConcurrency:
 
         with drawing:  # until it is one of the threads
             start()
-        for thread in threads:  # which grow meanwhile
+        for thread in threads:  # the list may grow meanwhile
             thread.join()
         if errors:
             raise errors[0]
@@ -116,7 +116,7 @@ class ThreadConcurrency:
         except FutureTimeoutError:
             if done.cancel():
                 raise TimeoutError from None
-            return done.result()  # it ended in this very moment
+            return done.result()  # it ended at this very moment
 
     def lock(self) -> AbstractContextManager[Any]:
         return threading.Lock()
