@@ -1,4 +1,4 @@
-"""The drain: one instance at a time processes the markers that are due, at the configured rate."""
+"""The drain: one instance per shard processes the markers that are due, at the configured rate."""
 
 from __future__ import annotations
 
@@ -33,32 +33,32 @@ from .markers import (
 from .pacing import Permit, SteeredPacer
 from .walk import Walk
 
-# Until then a marker waits whose pair could not be processed for a reason that is not its own.
+# How long a marker waits if its pair could not be processed for a reason that is not its own.
 _PAUSE_SECONDS = 60.0
 # The minimum time left to start processing a pair: one call, and its bookkeeping.
 _MIN_PAIR_SECONDS = 35.0
-# For calls that take long: threads are started as they are needed.
+# Enough for calls that take long; threads are started only as they are needed.
 _MAX_WORKERS = 128
 # Walks begin this long before their turn: they read the marker, requeue it and inspect the pair.
 _AHEAD_SECONDS = 1.0
-# With the markers of fewer seconds left, walks begin no earlier than this before a free turn: each
-# pair goes to the drainer that can call for it first.
+# With fewer markers left than calls in _LAST_SECONDS, walks begin at most _LAST_AHEAD_SECONDS ahead
+# of a free turn, so that each pair goes to the drainer that can call for it first.
 _LAST_SECONDS = 2.0
 _LAST_AHEAD_SECONDS = 0.75
 # One pair may be refused for a reason of its own; this many in a row stop the drain.
 _MAX_REFUSALS = 5
-# One pair's link may be bad for a reason of its own; a row of them is the installation's.
+# One pair's link may be bad for a reason of its own; this many in a row point to the installation.
 _MAX_BAD_LINKS = 5
 _FINISHED_STATES = ("published", "done")
 
 
 def _share(rate: float, shards: int, shard: int) -> float:
-    """Return a shard's part of the rate: whole calls, all of which come to the rate."""
+    """Return a shard's share of the rate: whole calls, which add up to the rate, rounded down."""
     return rate if shards == 1 else int(rate) // shards + (shard < int(rate) % shards)
 
 
 class _WalkPacer:
-    """The drainer's pacer for one walk, which notes whether the walk is preparing, and active."""
+    """The drainer's pacer for one walk; it records whether the walk is preparing, and active."""
 
     defers_to_drain = False
 
@@ -87,7 +87,7 @@ class _WalkPacer:
 
 
 class Drained(NamedTuple):
-    """What a drain did: whether it had the slot at all, and how many markers ended how."""
+    """What a drain did: whether it got the slot, and how many markers ended in which state."""
 
     began: bool
     ended: dict[str, int]
@@ -97,7 +97,7 @@ class Drained(NamedTuple):
 
 
 def drain(ctx: Context, log: Log) -> Drained:
-    """Drain each shard that nobody drains, one after another."""
+    """Drain each shard that no other instance drains, one after another."""
     began, ended = False, Counter[str]()
     for shard in range(drain_shards(ctx.settings)):
         drained = Drainer(ctx, log, shard).run()
@@ -107,14 +107,14 @@ def drain(ctx: Context, log: Log) -> Drained:
 
 
 class Drainer:
-    """Processes a shard's markers for as long as it holds the slot and its invocation has time."""
+    """Processes a shard's markers while it holds the slot and its invocation has time."""
 
     def __init__(self, ctx: Context, log: Log, shard: int) -> None:
         shards = drain_shards(ctx.settings)
         rate = _share(ctx.settings.rate_limit, shards, shard)
         self._last = rate * _LAST_SECONDS if shards > 1 else 0.0
-        # So many walks may be active. More that prepare would get no permit, and park when the
-        # drain ends; and where CPU is scarce, those that publish come first.
+        # At most this many walks may be active. More would prepare, get no permit, and park when
+        # the drain ends; and where CPU is scarce, those that publish come first.
         self._ahead = math.ceil(rate * _AHEAD_SECONDS) + 2
         self._poll_seconds = min(max(0.5 / rate, 0.02), 0.2)
         self._lease = SlotLease(ctx, shard, _MIN_PAIR_SECONDS, handover_seconds=self._ahead / rate)
@@ -127,7 +127,7 @@ class Drainer:
         is_ours = (lambda pair: drain_shard_of(ctx.settings, pair) == shard) if shards > 1 else None
         self._markers = DueMarkers(ctx, _MAX_WORKERS, is_ours)
         self._ended: Counter[str] = Counter()
-        # The markers of walks that have no permit yet; and with those of which the call has ended.
+        # The markers of walks that have no permit yet; `_active` also has those whose call ended.
         self._preparing: set[str] = set()
         self._active: set[str] = set()
         self._is_busy = False
@@ -138,7 +138,7 @@ class Drainer:
     def run(self) -> Drained:
         """Drain, unless another instance does.
 
-        Raises ConfigurationError if processing the markers did; they stay.
+        Raises ConfigurationError if processing the markers raised it; the markers stay.
         """
         if self._ctx.seconds_for_calls() < _MIN_PAIR_SECONDS or not self._lease.acquire_current():
             return Drained(False, {})
@@ -155,13 +155,13 @@ class Drainer:
                     break
                 if is_probing and self._breaker.state != before:
                     continue  # closed by a probe; unchanged if no marker led to one
-                # Events that parked while the slot was ours relied on us: list once more without.
+                # Events that parked while we had the slot relied on us: give it back, list again.
                 if not self._release():
                     break
                 if not self._markers.look_again() or not self._lease.acquire_current():
                     break
         finally:
-            # Also when COS failed meanwhile: the next drainer must not call at full rate again.
+            # Even if COS failed meanwhile: the next drainer must not call at full rate again.
             with contextlib.suppress(StoreUnavailableError):
                 self._save_breaker()
             self._release()
@@ -177,7 +177,7 @@ class Drainer:
         return Drained(True, dict(self._ended))
 
     def _should_continue(self) -> bool:
-        """Whether another marker may be processed: in time, and in a slot of ours."""
+        """Whether another marker may be processed: there is time, and the slot is ours."""
         if self._breaker.blocks:
             return False
         if self._lease.is_retired or self._ctx.seconds_for_calls() < _MIN_PAIR_SECONDS:
@@ -207,13 +207,13 @@ class Drainer:
                 return
 
     def _is_early(self) -> bool:
-        """Whether another drainer may have a turn sooner for what is drawn now."""
+        """Whether another drainer may have an earlier turn for the marker we would draw now."""
         if self._markers.left >= self._last:
             return False
         return len(self._preparing) >= self._pacer.places_within(_LAST_AHEAD_SECONDS)
 
     def _announce(self) -> None:
-        """Let events park while pairs wait for us, or else call by themselves."""
+        """Have events park while pairs wait for us, and otherwise call by themselves."""
         is_busy = self._markers.waiting > 0
         if is_busy != self._is_busy:
             self._is_busy = is_busy
@@ -221,7 +221,7 @@ class Drainer:
         self._lease.announce(is_busy)
 
     def _probes(self) -> Iterator[Callable[[], None]]:
-        """Yield tasks until one of them has made a call, and so closed the breaker or not."""
+        """Yield tasks until one has made a call, whether or not that closed the breaker."""
         before = self._breaker.state
         for task in self._tasks():
             yield task
@@ -229,7 +229,7 @@ class Drainer:
                 return
 
     def _save_breaker(self) -> None:
-        """Share the breaker's state, and say when it opened or closed."""
+        """Store the breaker's state for others, and log when it opened or closed."""
         state, was_open = self._breaker.state, self._breaker.was_open
         self._breaker.save()
         if state is not None and not was_open:
@@ -238,14 +238,14 @@ class Drainer:
             self._log("drain.breaker-closed")
 
     def _handle(self, marker: DueMarker) -> None:
-        """Process a marker, whatever happens: the other pairs go on, and the marker stays."""
+        """Process a marker; if that fails, the other pairs go on, and the marker stays."""
         state = "failed"
         try:
             state = self._delete(marker.key) if marker.is_obsolete else self._process(marker.key)
         except ConfigurationError as error:
             self._last_refusal, state = error, "refused"
         except Exception as error:
-            # Our own errors speak for themselves; the text of any other may hold a secret.
+            # The text of our own errors is safe to log; that of any other may hold a secret.
             reason = str(error) if isinstance(error, LivenessError) else None
             self._log("drain.marker-failed", error=type(error).__name__, reason=reason)
         finally:
@@ -261,7 +261,7 @@ class Drainer:
         self._refusals = self._refusals + 1 if state == "refused" else 0
         self._stopped = self._stopped or self._refusals >= _MAX_REFUSALS
         if state == "refused" and (self._stopped or self._breaker.state is not None):
-            # What is refused may be a request before the call, of which the breaker does not hear.
+            # The refused request may be one before the call, which the breaker does not observe.
             self._breaker.open(CallOutcome.REFUSED)
         self._ended[state] += 1
 
@@ -272,7 +272,7 @@ class Drainer:
     def _process(self, key: str) -> str:
         """Requeue the marker at the tail, walk its pair, and delete it; return how that ended.
 
-        A poison message, one that kills its instance, is thus behind all others, and counted.
+        So a poison message, one that kills its instance, is counted, and comes after all others.
         """
         ctx, bucket = self._ctx, self._ctx.settings.ledger_bucket
         stored = ctx.store.get(bucket, key, MAX_MARKER_BYTES)

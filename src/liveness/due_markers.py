@@ -1,22 +1,22 @@
-"""The markers that are due, as one drainer sees them: at most one of each pair at a time.
+"""Lists the markers that are due, and chooses the next one that a drainer processes.
 
-They are drawn oldest first, so that near the limit of the rate the waiting times are a queue's.
-Once some have waited for long, every third draw is the newest, and every other one once the backlog
-is old: a person who arrives now need not wait for all of it. Of the newest, those that were delayed
-come last: when leases end, hundreds fall due at once. The markers of pairs with set-backs stand
-behind: while others wait they get every sixth draw, since one may take two calls.
+Markers are drawn oldest first, so that near the limit of the rate they wait as in a queue. Once
+some have waited for long, every third draw is the newest, and every second one once the backlog is
+old: a person who arrives now need not wait for all of it. Among the newest, those that were delayed
+come last: when leases end, hundreds fall due at once. Markers of pairs with set-backs come after
+the others: while others wait they get every sixth draw, since each may take two calls.
 
 A backlog may be long, and listing it slow, so it is listed a page at a time, beside the walks: the
-oldest markers for as long as few are held, and every second those that fell due lately.
+oldest markers while few are held, and once a second those that fell due lately.
 
-Further markers of a pair come after it was processed. If that finished the pair, or parked it anew,
-those that were listed before are obsolete: whatever they announced was in the bucket already. If it
-did neither, they are drawn between the others, and so are those that were found later: when leases
-end, hundreds fall due at once, and must not delay the markers that arrived meanwhile.
+Only one marker of a pair is processed at a time. If that finished the pair, or parked it anew, the
+pair's other markers listed before are obsolete: whatever they announced was in the bucket already.
+If it did neither, they are drawn between the others, and so are those that were found later: when
+leases end, hundreds fall due at once, and must not delay the markers that arrived meanwhile.
 
 Where several drainers share the rate, each draws the markers of its own shard. Once it has none
-left it helps the others, with any of theirs. Of pairs that one of them is processing there may be
-further markers: a listing of those that were requeued tells which pairs to leave alone.
+left, it helps the others with any of theirs. A pair that another drainer is processing may have
+further markers; a listing of the requeued markers shows which pairs to leave alone.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ from .keys import MarkerKey, marker_prefix, markers_due_at, read_marker_key
 from .markers import REDELIVERY_SECONDS
 from .store import CLOCK_RESOLUTION_SECONDS, ListedObject
 
-# The oldest markers are listed on while fewer are held.
+# The listing of the oldest markers goes on while fewer than this are held.
 _MIN_MARKERS_HELD = 500
-# Of the latest ones, no more pages are listed at a time, and one while more are held: a crowd may
-# fall due within seconds.
+# The latest markers are listed up to this many pages at a time, or one page while more markers than
+# this are held: a crowd may fall due within seconds.
 _MAX_LATEST_PAGES = 20
 _MAX_MARKERS_HELD = 20_000
 _REFRESH_SECONDS = 1.0
-# While it helps others: what they have begun is looked at more often.
+# While helping others: what they have begun is looked at more often.
 _HELPER_REFRESH_SECONDS = 0.25
-# Markers are looked for again this far back: the listing is eventually consistent.
+# How far back the latest markers are listed again: listings are eventually consistent.
 _LOOK_BACK_SECONDS = 20.0
-# Those that have waited longer are not fresh any more; with one that has, the backlog is old.
+# A marker is fresh up to the first of these ages; with one beyond the second, the backlog is old.
 _FRESH_SECONDS = 8.0
 _OLD_SECONDS = 60.0
-# Of pairs that others are processing, the markers were requeued within this time, and fall due so
-# long after they were written, give or take.
+# The marker of a pair that another drainer is processing was requeued within this time, and falls
+# due REDELIVERY_SECONDS after it was written, give or take this much.
 _MAX_PROCESSING_SECONDS = 60.0
 _REDELIVERY_TOLERANCE_SECONDS = 5.0
-# A pair's markers that fell due so close to each other are of the same uploads.
+# Markers of a pair that fell due this close to each other are about the same uploads.
 _SAME_UPLOAD_SECONDS = 2.0
 
 
@@ -60,24 +60,24 @@ class DueMarker(NamedTuple):
 
 
 class _Listed(NamedTuple):
-    """A marker's key, read once: there may be thousands, and each is looked at many times."""
+    """A marker's key, parsed once: there may be thousands, and each is looked at many times."""
 
     key: str
     parts: MarkerKey
     written: float  # seconds since 1970
 
     def age(self, now: float) -> float:
-        """Return the seconds for which it has been due; 0 if its key does not tell."""
+        """Return the seconds since it fell due; 0 if its key does not say when that was."""
         return now - self.parts.due if self.parts.due is not None else 0.0
 
     @property
     def was_delayed(self) -> bool:
-        """Whether it fell due long after it was written: most were parked until a lease ends."""
+        """Whether it fell due long after it was written; most such waited for a lease to end."""
         return self.parts.due is not None and self.parts.due - self.written > _FRESH_SECONDS
 
 
 def _requeued_pair(marker: ListedObject) -> str | None:
-    """Return the hash of the pair whose marker a drainer has requeued; None if it is another."""
+    """Return the hash of the marker's pair if a drainer requeued the marker; otherwise None."""
     parts = read_marker_key(marker.key)
     if parts is None or parts.due is None:
         return None
@@ -87,7 +87,7 @@ def _requeued_pair(marker: ListedObject) -> str | None:
 
 
 class _Look(NamedTuple):
-    """What a listing showed that no draw has sorted yet."""
+    """What a listing showed, to be sorted at the next draw."""
 
     markers: list[_Listed]
     elsewhere: set[str] | None  # hashes of pairs that others process; None if not listed
@@ -95,7 +95,7 @@ class _Look(NamedTuple):
 
 class _Running(NamedTuple):
     marker: _Listed
-    known_repeats: tuple[_Listed, ...]  # those that were listed before it was drawn
+    known_repeats: tuple[_Listed, ...]  # the pair's others, listed before it was drawn
 
 
 class _Done(NamedTuple):
@@ -114,12 +114,12 @@ class DueMarkers:
     def __init__(
         self, ctx: Context, workers: int, is_ours: Callable[[str], bool] | None = None
     ) -> None:
-        """`is_ours` says of a pair's hash whether it is this shard's, if there is more than one."""
+        """`is_ours` tells if a pair's hash is this shard's; it is None if there is one only."""
         self._ctx = ctx
         self._workers = workers
         self._is_ours = is_ours
-        # One of each pair: those that have waited, those that fell due lately, at once or after a
-        # delay, and those with set-backs.
+        # One marker per pair: those that have waited, those that fell due lately, at once or after
+        # a delay, and those with set-backs.
         self._waited: deque[_Listed] = deque()
         self._fresh: deque[_Listed] = deque()
         self._delayed: deque[_Listed] = deque()
@@ -127,7 +127,7 @@ class DueMarkers:
         self._repeats: dict[str, list[_Listed]] = {}  # by pair: its other markers
         self._ready_repeats: deque[_Listed] = deque()
         self._obsolete: deque[_Listed] = deque()
-        # By pair: the markers of other shards, while it helps.
+        # By pair: the markers of other shards, while this drainer helps.
         self._others: dict[str, list[_Listed]] | None = None
         self._running: dict[str, _Running] = {}  # by pair
         self._done: deque[_Done] = deque()
@@ -135,23 +135,23 @@ class DueMarkers:
         self._taken: set[str] = set()  # pairs that another drainer has taken
         self._held: set[str] = set()  # keys
         self._looks: deque[_Look] = deque()
-        self._drawn: set[str] = set()  # keys that a listing may show which began before they ended
+        self._drawn: set[str] = set()  # keys that the current listing may still show
         self._is_listing = False
-        self._after: str | None = marker_prefix(ctx.settings)  # where to list on; None at the end
+        self._after: str | None = marker_prefix(ctx.settings)  # where to continue; None at the end
         self._refreshed = ctx.clock.monotonic()
         self._seen_until = ctx.store.now()
         self._draws = self._draws_of_both = 0
         self.oldest_overdue_seconds: float | None = None
-        """How long the oldest marker had waited when this drainer began; None if there is none."""
+        """How long the oldest marker had waited when this drainer began; None if there was none."""
 
     @property
     def waiting(self) -> int:
-        """How many are held of pairs that were not processed yet, and have no set-backs."""
+        """How many markers are held of pairs not processed yet and without set-backs."""
         return len(self._waited) + len(self._fresh) + len(self._delayed)
 
     @property
     def left(self) -> int:
-        """How many are held of pairs of this shard that are not being processed."""
+        """How many markers are held of this shard's pairs that are not being processed."""
         return self.waiting + len(self._set_back)
 
     @property
@@ -160,7 +160,7 @@ class DueMarkers:
 
     @property
     def any_pending(self) -> bool:
-        """Whether there may be more to draw: once a walk or a listing has ended."""
+        """Whether there may be more to draw once a walk or a listing has ended."""
         is_listing = self._is_listing or self._after is not None
         return bool(self._running or is_listing or self._done or self._looks)
 
@@ -182,7 +182,7 @@ class DueMarkers:
     def done(
         self, key: str, finished: bool, has_new_marker: bool = False, was_gone: bool = False
     ) -> None:
-        """Take note that a marker was processed: whether that finished its pair, or parked it.
+        """Record that a marker was processed, and whether that finished its pair or parked it.
 
         If the marker was gone, another drainer has taken the pair.
         """
@@ -191,7 +191,7 @@ class DueMarkers:
         self._done.append(_Done(parts.pair_hash, finished, has_new_marker, was_gone))
 
     def _take(self, marker: _Listed) -> str:
-        """Hold a marker no longer; return its key, which is handed out."""
+        """Stop holding a marker that is handed out; return its key."""
         self._held.discard(marker.key)
         self._drawn.add(marker.key)
         return marker.key
@@ -206,7 +206,7 @@ class DueMarkers:
     def _end(self, done: _Done) -> None:
         first, known_repeats = self._running.pop(done.pair)
         covered = done.finished or done.has_new_marker
-        # By key: an earlier walk that ended late may have taken the known ones from the list.
+        # As a set: an earlier walk that ended late may have taken the known ones from the list.
         obsolete = set(known_repeats) if covered else set()
         if done.finished:
             self._finished.add(done.pair)
@@ -214,7 +214,7 @@ class DueMarkers:
             self._taken.add(done.pair)
         for marker in self._repeats.pop(done.pair, []):
             if done.was_gone and abs(first.age(0.0) - marker.age(0.0)) <= _SAME_UPLOAD_SECONDS:
-                self._held.discard(marker.key)  # a later listing finds it if it is left
+                self._held.discard(marker.key)  # a later listing finds it if it still exists
             else:
                 (self._obsolete if marker in obsolete else self._ready_repeats).append(marker)
 
@@ -243,7 +243,7 @@ class DueMarkers:
     def _pop_other(self) -> _Listed | None:
         if not self._others:
             return None
-        # Any of them: several drainers may help at once.
+        # A random one, because several drainers may help at once.
         pair = list(self._others)[int(self._ctx.rng.uniform(len(self._others)))]
         marker, *repeats = self._others.pop(pair)
         self._repeats[pair] = repeats
@@ -253,7 +253,7 @@ class DueMarkers:
     # ---- listings
 
     def begin_listing(self) -> bool:
-        """Whether a page is to be listed now: by `list_page`, once."""
+        """Return whether to list a page now; if so, `list_page` must be called once."""
         if self._is_listing:
             return False
         self._sort()
@@ -297,11 +297,11 @@ class DueMarkers:
             self._is_listing = False
 
     def _look_for_others(self) -> None:
-        """List the oldest markers of any shard as well, and then which pairs are under way."""
+        """List the oldest markers of any shard as well, and then the pairs that are under way."""
         oldest = marker_prefix(self._ctx.settings)
         pages = [self._list(oldest, self._ctx.store.now())[0]] if self._after != oldest else []
         listed = {marker.key: marker for page in (*pages, *self._pages()) for marker in page}
-        # After what is due: a pair whose other marker is gone from there is among these.
+        # Listed after the due markers: a pair that was taken from those meanwhile is in here.
         self._looks.append(_Look(list(listed.values()), self._processed_elsewhere()))
 
     def _pages(self) -> Iterator[list[_Listed]]:
@@ -335,9 +335,9 @@ class DueMarkers:
         return hashes
 
     def _list(self, after: str, now: float) -> tuple[list[_Listed], str | None]:
-        """List a page of what is due; return it, and where to list on, None at the end."""
+        """List a page of due markers; return it, and where to continue, None at the end."""
         settings = self._ctx.settings
-        # The clock of an instance that parked a moment ago may be a moment ahead.
+        # The clock of an instance that has just parked a pair may be slightly ahead.
         end = markers_due_at(settings, now + CLOCK_RESOLUTION_SECONDS) + "~"
         page = self._ctx.store.list(settings.ledger_bucket, marker_prefix(settings), after)
         items = [item for item in page.items if item.key < end]

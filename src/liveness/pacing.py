@@ -1,22 +1,22 @@
-"""When the next call may start: evenly or in groups, at a distance that follows the service.
+"""Decides when the next call may start: evenly or in groups, at a distance that replies steer.
 
-The service admits `rate` calls in a second, and how it counts them is not known, nor how long a
-request is on its way. So the distance between one second's calls and the next second's is steered:
-each refusal widens it, each admission narrows it a little, until a small share of the calls is
-refused. Such a call was not billed, and is sent again at once under its claim. A second client
-under the same limit widens the distance exponentially, and it returns by a share of itself.
+The service admits `rate` calls per second. How it counts them is not known, nor how long a request
+takes to arrive. So the distance between one second's calls and the next second's is steered: each
+refusal widens it, and each admission narrows it a little, until a small share of the calls is
+refused. A refused call was not billed, and is sent again at once under its claim. A second client
+under the same limit widens the distance exponentially; later it shrinks by a share of the excess.
 
 A permit is a turn: a moment at which its call may start. It is granted a little ahead, before the
-claim, so that no worker waits for long while holding a lease. While the way is narrow, a second's
-calls start together: the n-th arrival of a group follows the n-th of the group before, and varies
-less than any single call does. While pairs wait, a place that a group leaves empty stays empty: a
-call that fills it late would make the whole next group late. Where the way has a tail, or preparing
-a call takes long, they start evenly.
+claim, so that no worker waits for long while holding a lease. While the distance is short, a
+second's calls start together, as a group: the n-th arrival of a group follows the n-th of the group
+before, and varies less than a single call does. While pairs wait, a place that a group leaves empty
+stays empty: a call that fills it late would make the whole next group late. Where arrival times
+have a long tail, or preparing a call takes long, calls start evenly.
 
-A drainer's first calls meet those of events that have not begun to park yet. In a burst they start
-together, a little later, and are not sent again at once. Nothing is learned from them.
+A drainer's first calls meet those of events that do not park yet. In a burst they start together, a
+little later, and are not sent again at once if they are refused. Nothing is learned from them.
 
-Whatever the distance, no more calls than the rate allows start in any second, those not counted
+Whatever the distance, no more calls than the rate allows start in any second, not counting those
 that were refused.
 """
 
@@ -31,57 +31,57 @@ from typing import Any, Protocol
 from .breaker import CallOutcome
 from .runtime import Clock
 
-# The share of calls that may be refused; in groups at most this, divided by the square of their
-# size. The next group waits for a refused call, and larger groups vary less, so fewer are worth it.
+# The share of calls that may be refused; in groups at most _REFUSED_OF_GROUPS over their size
+# squared. A refused call holds up the next group, and larger groups vary less: fewer are worth it.
 _REFUSED_SHARE = 0.023
 _REFUSED_OF_GROUPS = 0.75
-# Seconds: at the beginning, for one refusal, and at most. Where a second has more calls than that,
-# the step is as much smaller.
+# In seconds: the distance at first, its step for one refusal, and its maximum. With more calls in a
+# second than _CALLS_OF_FULL_STEP, the step is smaller in proportion.
 _FIRST_DISTANCE = 0.02
 _DISTANCE_STEP = 0.004
 _CALLS_OF_FULL_STEP = 5
 _MAX_DISTANCE = 7.0
-# The longer no call was refused, the more steps at a time the distance narrows, up to so many:
-# these, too, until the first refusal (slow start).
+# The longer no call was refused, the more steps at a time the distance narrows by, up to this many;
+# until the first refusal it is always this many (slow start).
 _MAX_STEPS = 20
-# Now and then most calls of a group are refused, because it comes early after a late one. Of the
-# refusals within a second, those beyond one and this share of the calls double the step: so often
-# for as many as there are calls, and at most.
+# Now and then most calls of a group are refused, because it comes early after a late one. Refusals
+# within a second beyond one and this share of the calls double the step: _MAX_DOUBLINGS times for as
+# many as there are calls, and at most.
 _REFUSED_BY_CHANCE = 0.4
 _MAX_DOUBLINGS = 5
-# Up to this distance calls start in groups; what is more returns by this share at each admission.
+# Up to this distance calls start in groups; any excess shrinks by this share at each admission.
 _MAX_GROUP_DISTANCE = 0.06
 _RETURN_SHARE = 0.01
-# A call that is refused is sent again so often before its pair is parked, and then none is sent.
+# A refused call is sent again this often before its pair is parked; then none is sent for a pause.
 _MAX_RESENDS = 2
 _PAUSE_SECONDS = 0.2
-# A permit is granted ahead of an even turn by twice the time from permit to start, seen so far.
+# A permit is granted ahead of an even turn by twice the average time from permit to start so far.
 _FIRST_LEAD = 0.08
 _MAX_LEAD = 1.0
 _LEAD_WEIGHT = 0.1
-# Calls that start together get their permits one after another, so much apart and the last one so
-# long before its turn: if they were all claimed at one moment, some would be late.
+# Calls that start together get their permits one after another, _GROUP_LEAD_STEP apart, the last
+# one _GROUP_LEAD before its turn: if all were claimed at one moment, some would be late.
 _GROUP_LEAD = 0.3
 _GROUP_LEAD_STEP = 0.016
-# Turns that are closer to each other than this share of even distances become a group again.
+# Turns that span less than this share of what even turns would become a group again.
 _MAX_GROUP_SPREAD = 0.5
-# Even turns are at least this share of their distance apart: a call that was refused, and sent
-# again later, leaves a gap that the next ones close.
+# Even turns are at least this share of their interval apart: a call that was refused and sent again
+# later leaves a gap, which the next ones close.
 _MIN_EVEN_SPACING = 0.5
-# When events have begun to leave the rate to a drainer, the calls of some are still under way.
+# For this long after events begin to leave the rate to a drainer, calls of some are under way.
 _SETTLING_SECONDS = 2.0
-# So many pairs that wait when a drain begins are a burst, which more of its events may follow.
+# This many pairs that wait when a drain begins are a burst, and more of its events may follow.
 _BURST = 5
 # Calls whose preparation takes more than this share of a group's lead are not ready together.
 _MAX_PREPARATION = 0.5
-# A worker that waits longer looks again: another one may have given its turn back, and all may be
-# waiting when the slot must be renewed.
+# A waiting worker looks again at least this often: another one may have given its turn back, and
+# all may be waiting when the slot must be renewed.
 _LOOK_SECONDS = 0.2
 _ADMITTED = (CallOutcome.VERDICT, CallOutcome.ANSWERED, CallOutcome.BAD_LINK)
 
 
 def _group_lead(permits: int) -> float:
-    """Return how long before a group's turn so many of its permits begin to be granted."""
+    """Return how long before a group's turn to begin granting that many of its permits."""
     return _GROUP_LEAD + _GROUP_LEAD_STEP * permits
 
 
@@ -98,22 +98,22 @@ class Permit:
 class CallPacer(Protocol):
     """Decides when the calls of one invocation may start."""
 
-    defers_to_drain: bool  # whether an instance that drains comes first
+    defers_to_drain: bool  # whether a draining instance comes first
 
     def acquire(self, timeout: float) -> Permit | None:
         """Wait for a permit; None if there will be none within that many seconds."""
 
     def close(self, permit: Permit) -> None:
-        """Take note that a permit's walk is done with it: an unused turn is free again."""
+        """End a permit that its walk no longer needs; a turn that was not used is free again."""
 
     def await_start(self, permit: Permit) -> bool:
-        """Wait until the permit's call may start; False if none may any more."""
+        """Wait until the permit's call may start; False if no call may start any more."""
 
     def on_outcome(self, outcome: CallOutcome, permit: Permit | None) -> None:
-        """Take note of what became of the call made under that permit."""
+        """Record the outcome of the call made under that permit."""
 
     def may_resend(self, permit: Permit) -> bool:
-        """Whether a call that was refused for its rate may be sent again under its permit."""
+        """Return whether a throttled call may be sent again under its permit."""
 
 
 class Unpaced:
@@ -142,14 +142,14 @@ class Slot(Protocol):
     """The time in which calls may start."""
 
     def renew(self) -> bool:
-        """Extend the time if it is about to end, by a request; return whether a call may start."""
+        """Extend the time by a request if it is about to end; return whether a call may start."""
 
     def is_valid(self) -> bool:
         """Whether a call may start now."""
 
 
 class CallGuard(Protocol):
-    """Takes note of what became of each call, and may forbid the next ones: a breaker."""
+    """Observes the outcome of each call, and may forbid the next ones: a breaker."""
 
     @property
     def blocks(self) -> bool:
@@ -175,7 +175,7 @@ class SteeredPacer:
         self._lock = lock
         self._slot = slot
         self._breaker = breaker
-        # As many starts as one second may hold, or one in a longer time.
+        # How many calls may start in a window: the rate's in a second, or one in a longer time.
         self._calls = max(1, int(rate))
         self._window = max(1.0, 1 / rate)
         self._group_lead = _group_lead(self._calls)
@@ -183,13 +183,13 @@ class SteeredPacer:
         self._distance_step = _DISTANCE_STEP * min(1.0, _CALLS_OF_FULL_STEP / self._calls)
         self._admitted = math.inf  # calls since the last refusal
         self._lead = _FIRST_LEAD
-        # Sorted, the latest ones and those to come: of permits that hold a place, and of calls.
+        # Sorted, recent and future: turns of permits that hold a place, and starts of calls.
         self._turns: list[float] = []
         self._starts: list[float] = []
         self._refused: list[float] = []  # the moments of refusals within the last second
         self._group_begins = -math.inf  # the turn of the latest group's first
-        self._were_even = False  # whether later turns were
-        # Where a window is longer than a second, the drainer before us waited for a second of it.
+        self._were_even = False  # whether turns since then are even
+        # If a window is longer than a second, the drainer before us waited for one second of it.
         self._not_before = clock.monotonic() + self._window - 1.0
         self._is_alone = self._is_burst = False  # whether events park, and many did at once
         self._steers_from = math.inf
@@ -213,13 +213,13 @@ class SteeredPacer:
         with self._lock:
             self._queue.append(ticket)
         try:
-            # Of the workers that wait, none calls any more once the breaker has opened.
+            # Once the breaker has opened, none of the waiting workers calls any more.
             while self._slot.renew() and not self._breaker.blocks:
                 with self._lock:
                     now = self._clock.monotonic()
                     turn, free = self._next_turn(now)
                     ahead = self._queue.index(ticket)
-                    if ahead >= free:  # not with the next ones
+                    if ahead >= free:  # not among the next ones
                         later = 1 + (ahead - free) // self._calls if self._groups else ahead
                         turn += later * (self._period if self._groups else self._interval)
                     if turn > latest:
@@ -253,7 +253,7 @@ class SteeredPacer:
             self._hold(permit, start)
             permit.start = start
             insort(self._starts, start)
-            # However many wait for their start: each counts until a window after it.
+            # However many starts are to come: each one counts until a window after it.
             del self._starts[: bisect(self._starts, now - self._window)]
         self._clock.sleep(start - now)
         return self._slot.is_valid() and not self._breaker.blocks
@@ -272,7 +272,7 @@ class SteeredPacer:
             self._narrow()  # it was admitted, whatever came of it
 
     def steer(self, waiting: int) -> None:
-        """Learn from replies while pairs wait: refusals beside calls of events are due to those."""
+        """Learn from replies only while pairs wait: otherwise calls of events cause refusals."""
         with self._lock:
             now = self._clock.monotonic()
             self._is_alone, self._is_burst = waiting > 0, waiting >= min(self._calls, _BURST)
@@ -334,7 +334,7 @@ class SteeredPacer:
         return turn, calls
 
     def _lead_of(self, free: int) -> float:
-        """Return how long before its turn a permit is granted, of as many as are free for it."""
+        """Return how long before its turn a permit is granted, if so many are free for the turn."""
         return _group_lead(free) if self._groups else self._lead
 
     def _grant(self, now: float, turn: float, free: int) -> Permit:
@@ -352,11 +352,11 @@ class SteeredPacer:
         del self._turns[: -2 * self._calls]
 
     def _give_up_turn(self, permit: Permit) -> None:
-        with contextlib.suppress(ValueError):  # it is long past
+        with contextlib.suppress(ValueError):  # it was dropped, as long past
             self._turns.remove(permit.turn)
 
     def _first_free(self, earliest: float) -> float:
-        """Return the first moment at which one call more exceeds the rate in no window."""
+        """Return the first moment at which one more call exceeds the rate in no window."""
         moment = earliest
         for begin, end in zip(self._starts, self._starts[self._calls - 1 :], strict=False):
             if max(end, moment) - min(begin, moment) < self._window:

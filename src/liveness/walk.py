@@ -174,7 +174,7 @@ class Walk:
         return inspection
 
     def _has_package(self) -> bool:
-        """Look for the package alone: the image usually comes first, and nothing more can be done."""
+        """Look for the package alone: the image usually comes first, and that is all there is."""
         ctx = self._ctx
         found = has_package(ctx.settings, ctx.store, ctx.concurrency, self._pair_id)
         if not found:
