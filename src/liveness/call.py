@@ -7,7 +7,7 @@ credentials, arrears ...      account    no        give the attempt back, and ra
 never sent                    service    no        once more at once, then give the attempt back
 answered without a verdict    service    no        once more at once, then a set-back
 sent, no reply                service    maybe     only another attempt may call, after a pause
-bad link, codes of content    pair       no        inputs changed: begin again; else a set-back
+bad link, codes of content    pair       no        inputs changed: start over; else a set-back
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ class DueMarkers:
     def __init__(
         self, ctx: Context, workers: int, is_ours: Callable[[str], bool] | None = None
     ) -> None:
-        """`is_ours` tells if a pair's hash is this shard's; it is None if there is one only."""
+        """`is_ours` says whether a pair's hash is this shard's; None if there is a single shard."""
         self._ctx = ctx
         self._workers = workers
         self._is_ours = is_ours

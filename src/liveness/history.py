@@ -10,8 +10,8 @@ Every set-back has an owner (see verdict_table.Owner), and is handled by owner a
                      preparation that takes too long
 
 Set-backs are spaced by 1, 2, 4 ... 60 minutes, and MAX_SETBACKS of them end a content. Attempts
-without a reply are spaced by a minute, then ten; the last comes an hour after the first, so that no
-pair is given up within one outage of an hour.
+without a reply are spaced by a minute, then ten; the last waits until an hour after the first
+failure, so that an outage of an hour that began with it ends no pair.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class History(NamedTuple):
 
 
 def read_history(record: Any) -> History:
-    """Parse a stored history. Raises what is in store.UNPARSABLE."""
+    """Parse a stored history. Raises one of store.UNPARSABLE."""
     history = History(
         number=int(record["number"]),
         unanswered=tuple(int(number) for number in record["unanswered"]),

@@ -1,8 +1,8 @@
 """Reconcile: finds pairs that no event finished, and parks them.
 
 The inputs are listed page by page, and pairs that changed since the last pass are checked. Their
-inputs as listed are compared with the metadata of `result.json`, which takes one HEAD; only if the
-two differ is the pair inspected in full. Once a day a full pass lists the results as well, and
+inputs as listed are compared with the metadata of `result.json`, which takes one HEAD; unless the
+two agree, the pair is inspected in full. Once a day a full pass lists the results as well, and
 finds those that are missing or were written late. A listing costs one request for about a thousand
 keys, in whatever order pair ids and suffixes put them, and only one page of each is held.
 
@@ -51,7 +51,7 @@ _MAX_FAILURES = 8
 _MAX_MARKER_PAGES = 50
 # A page and its candidates must be finished before the invocation ends.
 _MIN_PAGE_SECONDS = 20.0
-# At most this many are listed again if an invocation crashes.
+# At most this many pages are listed again if an invocation crashes.
 _PAGES_PER_STATE = 100
 _MAX_STATE_BYTES = 16 * 1024
 

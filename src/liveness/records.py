@@ -69,7 +69,7 @@ class Admission(NamedTuple):
     limit: int
     earlier: tuple[EarlierSubmission, ...] = ()
     billed_before: int = 0  # calls for earlier contents that may have been billed
-    reused: bool | None = None  # None: the package was not looked for
+    reused: bool | None = None  # None: the package was not checked
     first_used: float | None = None  # seconds since 1970
 
 
@@ -86,7 +86,7 @@ class Response(NamedTuple):
     digests: dict[str, Digests]  # by role
     claimed_at: float  # seconds since 1970
     answered_at: float
-    answer: Answer | None  # without the URL of its best frame, see ledger.store_frame_url
+    answer: Answer | None  # without its best frame's URL, see best_frame.keep_frame_url
     admission: Admission | None
     refusal: str = ""  # the code of the result, if the content must not be called for
 

@@ -1,4 +1,4 @@
-"""Builds the clients that one invocation talks to COS and FaceID with."""
+"""Builds the clients of COS and FaceID for one invocation."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class Reply:
         self.headers = self._response.fields
 
     def read(self, size: int = CHUNK_BYTES) -> bytes:
-        """Read the next piece of the body; empty at its end. Raises what is in NETWORK_ERRORS."""
+        """Read the next piece of the body; empty at its end. Raises one of NETWORK_ERRORS."""
         try:
             chunk = self._response.read(size)
             if not chunk and self._response.length:
@@ -89,7 +89,7 @@ class Reply:
         return chunk
 
     def read_all(self, max_bytes: int) -> bytes:
-        """Read the body, but hardly more than `max_bytes`. Raises what is in NETWORK_ERRORS."""
+        """Read the body, but hardly more than `max_bytes`. Raises one of NETWORK_ERRORS."""
         body = b""
         while len(body) <= max_bytes and (chunk := self.read()):
             body += chunk
@@ -133,7 +133,7 @@ class Connections:
         return len(self._idle.get(self._origin(scheme, host), ()))
 
     def open(self, scheme: str, host: str) -> None:
-        """Open a connection for a request to come. Raises what is in NETWORK_ERRORS."""
+        """Open a connection for a later request. Raises one of NETWORK_ERRORS."""
         origin = self._origin(scheme, host)
         self.keep(origin, self._connect(origin))
 
@@ -146,7 +146,7 @@ class Connections:
         read_seconds: float = _READ_SECONDS,
         before_sending: Callable[[], None] = lambda: None,
     ) -> Reply:
-        """Send a request; follow no redirect. Raises what is in NETWORK_ERRORS.
+        """Send a request; follow no redirect. Raises one of NETWORK_ERRORS.
 
         A body that is not bytes has a method `read`, and its length is in the headers. Between two
         reads of the reply at most `read_seconds` pass. `before_sending` is called once there is a

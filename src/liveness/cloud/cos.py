@@ -89,7 +89,7 @@ class CosStore:
         except ObjectGoneError:
             return None
         except _BadRequestError:
-            # A reply to HEAD has no body, so no code: ask again by GET.
+            # A reply to HEAD has no body that may say why: ask again by GET.
             stored = self.get(bucket, key, max_bytes=0)
             return stored.head if stored else None
 
@@ -313,7 +313,7 @@ def _read_all(verb: str, key: str, reply: Reply, max_bytes: int) -> bytes:
 
 
 def _code_of(verb: str, reply: Reply, text: bytes) -> str:
-    """Return the code of a refusal; none if there is no body, as in every reply to HEAD."""
+    """Return the code of a refusal; empty if none is given, and for every HEAD's 404."""
     if verb == "HEAD" and reply.status == 404:
         return ""
     in_header = reply.headers.get("x-cos-error-code")
@@ -371,7 +371,7 @@ def _clock_offset(headers: Mapping[str, str]) -> float:
 
 
 def _unreachable(verb: str, key: str, error: BaseException) -> StoreUnavailableError:
-    # Only the kind: an exception's text quotes the URL, and with it a signature.
+    # Only the type: an exception's text quotes the URL, and with it a signature.
     text = f"{verb} {key!r}: {type(error).__name__}"
     if isinstance(error, UnreadableFieldsError):
         return UnreadableReplyError(text)
@@ -405,12 +405,12 @@ def _read_head(key: str, headers: Mapping[str, str]) -> ObjectHead:
 
 @lru_cache(maxsize=64)
 def _time(text: str) -> float:
-    """`Sun, 22 Nov 2026 12:00:00 GMT`. Raises what is in _UNREADABLE."""
+    """`Sun, 22 Nov 2026 12:00:00 GMT`. Raises one of _UNREADABLE."""
     return parsedate_to_datetime(text).timestamp()
 
 
 def _read_page(body: bytes, prefix: str, after: str) -> Page:
-    """Read a listing. Raises what is in _UNREADABLE, and ParseError."""
+    """Read a listing. Raises one of _UNREADABLE, and ParseError."""
     text = body.decode()
     if "<!DOCTYPE" in text:  # it may define entities without end
         raise ValueError
@@ -421,7 +421,7 @@ def _read_page(body: bytes, prefix: str, after: str) -> Page:
 
 
 def _listed(item: ElementTree.Element, prefix: str, after: str) -> ListedObject:
-    """Read one object of a listing. Raises what is in _UNREADABLE.
+    """Read one object of a listing. Raises one of _UNREADABLE.
 
     A key that was not asked for must not be processed, and one that sorts before `after` would make
     the listing loop.

@@ -1,4 +1,4 @@
-"""The execution role's temporary credentials, as the platform puts them into the environment."""
+"""Reads the execution role's temporary credentials from the platform's environment variables."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ class _Transport(NamedTuple):
     read_seconds: float
 
     def send_request(self, request: Any) -> Any:
-        """Send a signed request, and return the reply. Raises what is in NETWORK_ERRORS."""
+        """Send a signed request, and return the reply. Raises one of NETWORK_ERRORS."""
         with self.connections.request(
             request.method,
             f"{self.scheme}://{ENDPOINT}{request.uri}",
