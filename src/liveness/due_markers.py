@@ -32,12 +32,12 @@ from .store import CLOCK_RESOLUTION_SECONDS, ListedObject
 
 # The listing of the oldest markers goes on while fewer than this are held.
 _MIN_MARKERS_HELD = 500
-# The latest markers are listed up to this many pages at a time, or one page while more markers than
-# this are held: a crowd may fall due within seconds.
+# At most this many pages of the latest markers are listed at a time, and only one while more than
+# _MAX_MARKERS_HELD are held: a crowd may fall due within seconds.
 _MAX_LATEST_PAGES = 20
 _MAX_MARKERS_HELD = 20_000
 _REFRESH_SECONDS = 1.0
-# While helping others: what they have begun is looked at more often.
+# The same while helping others: what they have begun is looked at more often.
 _HELPER_REFRESH_SECONDS = 0.25
 # How far back the latest markers are listed again: listings are eventually consistent.
 _LOOK_BACK_SECONDS = 20.0

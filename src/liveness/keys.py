@@ -10,7 +10,7 @@
 <ledger prefix>pending/<due>-<pair hash>-<token>        a marker; each has its own name
     <ledger prefix>pending/<due>-<pair hash>-<token>-s  a marker of a pair with set-backs
 <ledger prefix>drain/<slot>-<shard>                     who drains in that slot of time
-    <ledger prefix>drain/<slot>-<shard>-busy            exists while events leave the rate to it
+    <ledger prefix>drain/<slot>-<shard>-busy            exists while pairs wait for that drainer
 <ledger prefix>reconcile.json                           the progress of reconcile
 <ledger prefix>breaker.json                             exists while the breaker is open
 """

@@ -1,4 +1,4 @@
-"""Logs: one JSON object per line, never a secret, a signature, a URL, an image or a raw event."""
+"""Writes logs: one JSON object per line, and never a secret, signature, URL, image or raw event."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from .keys import marker_key
 from .store import CLOCK_RESOLUTION_SECONDS, JSON, UNPARSABLE
 
 MARKER_SCHEMA = "liveness-marker/3"
-# After this many, a poison message, one that ends every invocation that gets it, is given up.
+# The deliveries after which a poison message, one that ends every invocation, is given up.
 MAX_DELIVERIES = 10
 MAX_MARKER_BYTES = 16 * 1024
 # A marker that is being processed is due again after this long, in case its instance dies.

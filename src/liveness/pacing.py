@@ -45,8 +45,8 @@ _MAX_DISTANCE = 7.0
 # until the first refusal it is always this many (slow start).
 _MAX_STEPS = 20
 # Now and then most calls of a group are refused, because it comes early after a late one. Refusals
-# within a second beyond one and this share of the calls double the step: _MAX_DOUBLINGS times for as
-# many as there are calls, and at most.
+# within a second beyond one and this share of the calls double the step: in proportion,
+# _MAX_DOUBLINGS times for as many as there are calls, and never more often.
 _REFUSED_BY_CHANCE = 0.4
 _MAX_DOUBLINGS = 5
 # Up to this distance calls start in groups; any excess shrinks by this share at each admission.
@@ -70,7 +70,7 @@ _MAX_GROUP_SPREAD = 0.5
 _MIN_EVEN_SPACING = 0.5
 # For this long after events begin to leave the rate to a drainer, calls of some are under way.
 _SETTLING_SECONDS = 2.0
-# This many pairs that wait when a drain begins are a burst, and more of its events may follow.
+# If this many pairs wait when a drain begins, it is a burst, and more of its events may follow.
 _BURST = 5
 # Calls whose preparation takes more than this share of a group's lead are not ready together.
 _MAX_PREPARATION = 0.5

@@ -486,7 +486,7 @@ TABLE: tuple[Outcome, ...] = (
     _row("UnsupportedRegion.*", CONFIGURATION, WRONG_REGION),
 )
 
-# Outcomes of our own: the API did not answer them, or was not called.
+# Outcomes of our own: the API gave another answer, or was not called.
 LOCAL_OUTCOMES: tuple[Outcome, ...] = (
     # The API said Success, which is billed, with a similarity under the configured threshold.
     _row("SimilarityBelowThreshold", MATCH, BELOW_THRESHOLD, billed=True),

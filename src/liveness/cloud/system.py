@@ -1,4 +1,4 @@
-"""The machine's clocks, randomness and threads: the real side of runtime.py."""
+"""The machine's clocks, randomness and threads: implements the Protocols of runtime.py."""
 
 from __future__ import annotations
 
