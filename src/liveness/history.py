@@ -11,7 +11,7 @@ Every set-back has an owner (see verdict_table.Owner), and is handled by owner a
 
 Set-backs are spaced by 1, 2, 4 ... 60 minutes, and MAX_SETBACKS of them end a content. Attempts
 without a reply are spaced by a minute, then ten; the last waits until an hour after the first
-failure, so that an outage of an hour that began with it ends no pair.
+of them, so that no outage of an hour ends a pair.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class History(NamedTuple):
     number: int = 0
     unanswered: tuple[int, ...] = ()  # attempts that may have been billed
     setbacks: int = 0
-    since: float = 0.0  # when the first set-back or unanswered attempt began
+    since: float = 0.0  # when the first unanswered attempt began, else the first set-back
     not_before: float = 0.0  # when the next call may be made
 
     def released(self, number: int) -> History:
@@ -69,7 +69,7 @@ class History(NamedTuple):
     ) -> History:
         """Return the history after an attempt without a reply, whose claim was made at `began`."""
         count = len(self.unanswered) + 1
-        since = self.since or began
+        since = self.since if self.unanswered else began
         # After the last attempt the answer may still come, however long ago the first one was.
         is_early = count == 1 and count < limit
         pause = _FIRST_PAUSE_SECONDS if is_early else _LATER_PAUSE_SECONDS

@@ -86,6 +86,19 @@ def test_a_released_attempt_changes_only_the_number() -> None:
     assert history.released(7) == history._replace(number=7)
 
 
+def test_an_outage_of_an_hour_ends_no_pair_that_was_set_back_before() -> None:
+    limit = 3
+    history, outage = History().set_back(1, NOW, 0.0), NOW + 2 * HOUR
+
+    now = outage
+    for number in range(2, 2 + limit):
+        now = max(now, history.not_before)
+        history = history.left_unanswered(number, now, limit)
+
+    assert now >= outage + HOUR, "the last attempt"
+    assert history.give_up_at >= outage + HOUR
+
+
 def test_claims_nobody_released_count_as_unanswered() -> None:
     claims = [Claim(number, "nonce", age, False) for number, age in ((1, 500.0), (2, 100.0))]
 
