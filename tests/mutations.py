@@ -86,10 +86,8 @@ MUTATIONS = (
     Mutation(
         "the response is not read after the claim",
         "ledger",
-        "            lambda: None if created else self._get(released_name(number)),\n"
-        "            self.response,\n",
-        "            lambda: None if created else self._get(released_name(number)),\n"
-        "            lambda: None,\n",
+        "            lambda: self._read_created_claim(number),\n            self.response,\n",
+        "            lambda: self._read_created_claim(number),\n            lambda: None,\n",
     ),
     Mutation(
         "the response is recorded after the result is published",
@@ -125,9 +123,9 @@ MUTATIONS = (
     Mutation(
         "the lease is measured by the local clock",
         "ledger",
-        "        return Claim(number, read_nonce(stored), stored.head.age, released=False)\n",
+        "        return Claim(number, read_nonce(stored), stored.head.age)\n",
         "        age = self._ctx.clock.now() - stored.head.last_modified\n"
-        "        return Claim(number, read_nonce(stored), age, released=False)\n",
+        "        return Claim(number, read_nonce(stored), age)\n",
     ),
     Mutation(
         "a running lease leaves no marker",

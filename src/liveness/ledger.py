@@ -143,7 +143,7 @@ class Ledger:
 
         try:
             self._ctx.concurrency.gather(create, *beside.create_tasks())
-            claim, recorded = self._read_back(mine, body, created, beside)
+            claim, recorded = self._read_back(mine, body, beside)
         except Exception as error:
             if created:  # else another owner may need the name of the release
                 return Unread(mine, error)
@@ -152,26 +152,22 @@ class Ledger:
             return recorded
         return mine if claim.nonce == nonce else Theirs(claim)
 
-    def _read_back(
-        self, mine: Mine, body: bytes, created: bool, beside: Beside
-    ) -> tuple[Claim, Response | None]:
-        """Read claim and release of our attempt's number, and the response.
+    def _read_back(self, mine: Mine, body: bytes, beside: Beside) -> tuple[Claim, Response | None]:
+        """Read the claim with our attempt's number, and the response.
 
-        A claim just created cannot have been released yet. An instance's first claim in a bucket is
-        PUT again at the same time, which must be refused: without create-only, two instances could
-        both believe that they may call.
+        An instance's first claim in a bucket is PUT again at the same time, which must be refused:
+        without create-only, two instances could both believe that they may call.
         """
         number = mine.number
         tasks: list[Callable[[], Any]] = [
             lambda: self._read_created_claim(number),
-            lambda: None if created else self._get(released_name(number)),
             self.response,
             *beside.read_tasks(),
         ]
         if self._bucket not in self._ctx.trusted_buckets:
             tasks.append(lambda: self._prove_create_only(number, body))
-        claim, released, response, *_ = self._ctx.concurrency.gather(*tasks)
-        return _with_release(claim, released), response
+        claim, response, *_ = self._ctx.concurrency.gather(*tasks)
+        return claim, response
 
     def catch_up(self, history: History, claim: Claim, limit: int) -> tuple[History, float]:
         """Return the history of all attempts that exist, and the seconds left of the last lease.
@@ -251,7 +247,7 @@ class Ledger:
         stored = self._get(claim_name(number))
         if stored is None:
             return None
-        return Claim(number, read_nonce(stored), stored.head.age, released=False)
+        return Claim(number, read_nonce(stored), stored.head.age)
 
     def _read_created_claim(self, number: int) -> Claim:
         """Read a claim that exists, though a read may not see it at first."""
@@ -372,11 +368,6 @@ class Ledger:
         if not result.created:
             self._ctx.trusted_buckets.add(self._bucket)
         return result.created
-
-
-def _with_release(claim: Claim, released: StoredObject | None) -> Claim:
-    nonce = read_nonce(released) if released else None
-    return claim._replace(released=nonce is not None and nonce == claim.nonce)
 
 
 def _summary(claim: Claim, released: StoredObject | None) -> History | None:

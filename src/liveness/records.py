@@ -45,7 +45,6 @@ class Claim(NamedTuple):
     number: int
     nonce: str | None  # None: the object was edited; then it is not ours
     age: float  # seconds, by the store's clock
-    released: bool
 
     @property
     def lease_left(self) -> float:

@@ -100,7 +100,7 @@ def test_an_outage_of_an_hour_ends_no_pair_that_was_set_back_before() -> None:
 
 
 def test_claims_nobody_released_count_as_unanswered() -> None:
-    claims = [Claim(number, "nonce", age, False) for number, age in ((1, 500.0), (2, 100.0))]
+    claims = [Claim(number, "nonce", age) for number, age in ((1, 500.0), (2, 100.0))]
 
     history = History().extended(claims, NOW, limit=5)
 

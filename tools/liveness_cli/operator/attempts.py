@@ -129,7 +129,7 @@ def _known_history(
 
 def _claim(attempt: Attempt, now: float) -> Claim:
     record = attempt.record
-    return Claim(record.number, record.nonce, now - record.written_at, released=False)
+    return Claim(record.number, record.nonce, now - record.written_at)
 
 
 def _has_failed(record: LedgerRecord) -> bool:
