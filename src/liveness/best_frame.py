@@ -17,6 +17,7 @@ from .errors import LivenessError, StoreUnavailableError
 from .face_api import Answer, NoFrame
 from .inspection import CompletePair
 from .keys import frame_url_key
+from .records import encode
 from .retry import RetryPolicy, with_retries
 from .store import UNPARSABLE
 from .urls import cos_url_problem
@@ -53,7 +54,7 @@ def frame_md5(answer: Answer) -> str | None:
 def keep_frame_url(ctx: Context, pair: CompletePair, attempt: int, url: str) -> None:
     """Keep the URL of the frame that came with an attempt's answer; never raises."""
     key = frame_url_key(ctx.settings, pair.pair_id, pair.fingerprint, attempt)
-    body = json.dumps({"schema": FRAME_URL_SCHEMA, "url": url}).encode()
+    body = encode({"schema": FRAME_URL_SCHEMA, "url": url})
     with contextlib.suppress(LivenessError):  # needed only after a crash
         ctx.store.create(ctx.settings.ledger_bucket, key, body)
 

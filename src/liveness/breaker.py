@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from .keys import NEXT_PROBE_META, breaker_key
+from .records import encode
 from .settings import Settings
 from .store import JSON, UNPARSABLE, ObjectHead, RetryingStore, wait_until
 
@@ -110,7 +111,7 @@ class Breaker:
                 "next_probe": state.next_probe,
             }
             metadata = {NEXT_PROBE_META: f"{state.next_probe:.0f}"}
-            self._store.put(bucket, key, json.dumps(record).encode(), JSON, metadata)
+            self._store.put(bucket, key, encode(record), JSON, metadata)
         self._stored, self._is_damaged = state, False
 
     def observe(self, outcome: CallOutcome) -> None:

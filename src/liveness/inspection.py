@@ -47,8 +47,6 @@ INVALID_REASONS = (
     ENCRYPTED,
     UNREADABLE,
 )
-
-
 _PROBLEMS = {
     ARCHIVED: "is in archive storage",
     ENCRYPTED: "is encrypted with a customer's key",
@@ -125,8 +123,7 @@ class Inspection(NamedTuple):
         """The inputs that exist."""
         if isinstance(self.inputs, IncompletePair):
             return self.inputs.present
-        pair = self.inputs.pair if isinstance(self.inputs, InvalidPair) else self.inputs
-        return pair.inputs
+        return self.pair.inputs if self.pair else ()
 
     @property
     def result_fingerprint(self) -> str | None:

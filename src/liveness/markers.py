@@ -15,6 +15,7 @@ from .context import Context
 from .errors import LivenessError
 from .history import History, read_history
 from .keys import marker_key
+from .records import encode
 from .store import CLOCK_RESOLUTION_SECONDS, JSON, UNPARSABLE
 
 MARKER_SCHEMA = "liveness-marker/3"
@@ -93,7 +94,7 @@ def park(ctx: Context, marker: Marker, seconds: float) -> str:
     }
     has_setbacks = bool(marker.history.setbacks or marker.history.unanswered)
     key = marker_key(ctx.settings, marker.pair_id, due, ctx.rng.token(), has_setbacks)
-    body = json.dumps(record, ensure_ascii=False).encode()
+    body = encode(record)
     ctx.store.put(ctx.settings.ledger_bucket, key, body, JSON, {})
     return key
 

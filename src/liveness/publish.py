@@ -85,10 +85,6 @@ class Publisher:
         self._put(Finding(inputs.pair, outcome, inputs.detail, None, _NO_CALL))
         return outcome
 
-    def fetch_frame(self, answer: Answer, url: str) -> BestFrame | NoFrame:
-        """Fetch the best frame that came with the answer, and check it."""
-        return fetch_frame(self._ctx, answer, url)
-
     def _obtain_frame(self, pair: CompletePair, response: Response) -> StoredFrame | NoFrame:
         """Fetch and store the frame of a recorded answer. Raises StoreUnavailableError."""
         answer = response.answer
@@ -97,7 +93,7 @@ class Publisher:
         url = ""
         if answer.has_best_frame:
             url = find_frame_url(self._ctx, pair, response.attempt)
-        return self._store_frame(self.fetch_frame(answer, url))
+        return self._store_frame(fetch_frame(self._ctx, answer, url))
 
     def try_store_frame(self, frame: BestFrame | NoFrame) -> StoredFrame | NoFrame | None:
         """Store the frame; None if that failed for now: `publish_result` tries again."""

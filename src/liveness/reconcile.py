@@ -31,6 +31,7 @@ from .keys import (
 )
 from .logs import Log
 from .markers import Marker, ParkReason, park
+from .records import encode
 from .settings import MAX_KEY_BYTES
 from .store import JSON, UNPARSABLE, ListedObject
 
@@ -315,5 +316,5 @@ def write_state(ctx: Context, state: State) -> None:
         "cursor": state.cursor,
         "full_pass_began": state.full_pass_began,
     }
-    body = json.dumps(record, ensure_ascii=False).encode()
+    body = encode(record)
     ctx.store.put(ctx.settings.ledger_bucket, reconcile_state_key(ctx.settings), body, JSON, {})

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import NamedTuple, NoReturn, TypeVar
 
 from .admission import AdmissionControl, InUse, Refusal, UsesExhausted
-from .best_frame import StoredFrame, keep_frame_url
+from .best_frame import StoredFrame, fetch_frame, keep_frame_url
 from .breaker import open_until
 from .call import (
     MIN_CALL_SECONDS,
@@ -426,7 +426,7 @@ class Settlement:
         _, frame = self._ledger.store_response(
             ours,
             lambda: self._keep_frame_url(ours.attempt, answer),
-            lambda: self._publisher.fetch_frame(answer, answer.best_frame_url),
+            lambda: fetch_frame(self._ctx, answer, answer.best_frame_url),
         )
         stored_frame, recorded = self._ctx.concurrency.gather(
             lambda: self._publisher.try_store_frame(frame),
