@@ -3,8 +3,9 @@
 Markers are drawn oldest first, so that near the limit of the rate they wait as in a queue. Once
 some have waited for long, every third draw is the newest, and every second one once the backlog is
 old: a person who arrives now need not wait for all of it. Among the newest, those that were delayed
-come last: when leases end, hundreds fall due at once. Markers of pairs with set-backs come after
-the others: while others wait they get every sixth draw, since each may take two calls.
+get only every fourth of these draws: when leases end, hundreds fall due at once. Markers of pairs
+with set-backs come after the others: while others wait they get every sixth draw, since each may
+take two calls.
 
 A backlog may be long, and listing it slow, so it is listed a page at a time, beside the walks: the
 oldest markers while few are held, and once a second those that fell due lately.
@@ -230,14 +231,17 @@ class DueMarkers:
             running = sum(item.marker.parts.has_setbacks for item in self._running.values())
             if running < max(1, self._workers // 4 if self.waiting else 3 * self._workers // 4):
                 return self._set_back.popleft()
-        lately_due = self._fresh or self._delayed
+        lately_due = [queue for queue in (self._fresh, self._delayed) if queue]
         if self._waited and lately_due:
-            is_old = self._waited[0].age(now) > _OLD_SECONDS
             self._draws_of_both += 1
-            is_for_fresh = self._draws_of_both % (2 if is_old else 3) == 1
-            return lately_due.pop() if is_for_fresh else self._waited.popleft()
+            share = 2 if self._waited[0].age(now) > _OLD_SECONDS else 3
+            if self._draws_of_both % share != 1:
+                return self._waited.popleft()
+            is_for_delayed = self._draws_of_both // share % 4 == 3
+            return lately_due[-1 if is_for_delayed else 0].pop()
         if self.waiting:
-            return (self._waited or lately_due).popleft()
+            queues = [self._waited] if self._waited else lately_due
+            return max(queues, key=lambda queue: queue[0].age(now)).popleft()
         return None if self._set_back else self._pop_other()
 
     def _pop_other(self) -> _Listed | None:

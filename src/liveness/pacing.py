@@ -44,10 +44,13 @@ _MAX_DISTANCE = 7.0
 # The longer no call was refused, the more steps at a time the distance narrows by, up to this many;
 # until the first refusal it is always this many (slow start).
 _MAX_STEPS = 20
-# Now and then most calls of a group are refused, because it comes early after a late one. Refusals
-# within a second beyond one and this share of the calls double the step: in proportion,
-# _MAX_DOUBLINGS times for as many as there are calls, and never more often.
-_REFUSED_BY_CHANCE = 0.4
+# Refusals within a second beyond those that chance may cause double the step: in proportion,
+# _MAX_DOUBLINGS times for as many as there are calls, and never more often. Chance may cause one,
+# and in the second after that many seconds' calls without any, this share of the calls: now and
+# then most of a group are refused, because it comes early after a late one.
+_REFUSED_BY_CHANCE = 1.5
+_REFUSED_OF_GROUP_BY_CHANCE = 0.6
+_QUIET_SECONDS = 5
 _MAX_DOUBLINGS = 5
 # Up to this distance calls start in groups; any excess shrinks by this share at each admission.
 _MAX_GROUP_DISTANCE = 0.06
@@ -182,6 +185,7 @@ class SteeredPacer:
         self._distance = _FIRST_DISTANCE
         self._distance_step = _DISTANCE_STEP * min(1.0, _CALLS_OF_FULL_STEP / self._calls)
         self._admitted = math.inf  # calls since the last refusal
+        self._was_quiet_until = -math.inf  # the latest refusal after a quiet time
         self._lead = _FIRST_LEAD
         # Sorted, recent and future: turns of permits that hold a place, and starts of calls.
         self._turns: list[float] = []
@@ -374,7 +378,11 @@ class SteeredPacer:
             if now < self._steers_from:
                 return
             self._refused = [*(one for one in self._refused if one > now - 1), now]
-            by_chance = 1 + _REFUSED_BY_CHANCE * self._calls
+            if self._admitted >= _QUIET_SECONDS * self._calls:
+                self._was_quiet_until = now
+            by_chance = _REFUSED_BY_CHANCE
+            if now - self._was_quiet_until <= 1:
+                by_chance = max(by_chance, _REFUSED_OF_GROUP_BY_CHANCE * self._calls)
             more = max(0.0, len(self._refused) - by_chance)
             doublings = min(more * _MAX_DOUBLINGS / self._calls, _MAX_DOUBLINGS)
             step = self._distance_step * 2**doublings * (1 - self._refused_share)

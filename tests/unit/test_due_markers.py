@@ -11,6 +11,7 @@ from liveness import due_markers
 from liveness.due_markers import DueMarker, DueMarkers
 from liveness.keys import marker_key, pair_hash
 from liveness.markers import REDELIVERY_SECONDS
+from liveness.records import LEASE_SECONDS
 from liveness.settings import read_settings
 from liveness.store import ListedObject, Page, RetryingStore
 from tests.clocks import ManualClock
@@ -60,6 +61,12 @@ class Backlog:
         self.written[key] = self.clock.now()
         return key
 
+    def park_delayed(self, pair_id: str, waited: float) -> str:
+        """Park as until the end of a lease."""
+        key = self.park(pair_id, waited)
+        self.written[key] -= LEASE_SECONDS
+        return key
+
     def due_next(self) -> DueMarker | None:
         """Draw and be done with it, and list a page if that is due."""
         if self.due.begin_listing():
@@ -106,19 +113,49 @@ def test_the_newest_gets_a_share_beside_those_that_have_waited(
     assert len(fresh & set(drawn)) == pytest.approx(12 / draws, abs=1)
 
 
-def test_of_the_newest_those_that_were_delayed_come_last(backlog: Backlog) -> None:
+def test_of_the_newest_those_that_were_delayed_come_later(backlog: Backlog) -> None:
     """When leases end hundreds fall due at once; a person who has just arrived is before them."""
     for number in range(40):
         backlog.park(f"old-{number}", waited=30 - number / 10)
     fresh = backlog.park("fresh", waited=2)
-    delayed = {backlog.park(f"delayed-{number}", waited=1) for number in range(20)}
-    backlog.written |= dict.fromkeys(delayed, NOW - 60)
+    delayed = {backlog.park_delayed(f"delayed-{number}", waited=1) for number in range(20)}
     backlog.due.list_page()
 
     drawn = [marker.key for _ in range(7) if (marker := backlog.due.next())]
 
     assert drawn[0] == fresh
     assert set(drawn) & delayed == {drawn[3], drawn[6]}, "before the backlog if nobody arrives"
+
+
+@pytest.mark.parametrize(("waited", "draws"), [(30, 12), (3000, 8)])
+def test_arrivals_do_not_starve_one_that_was_delayed(
+    backlog: Backlog, waited: int, draws: int
+) -> None:
+    """It may be the only marker of a pair whose instance died."""
+    for number in range(40):
+        backlog.park(f"old-{number}", waited=waited - number / 10)
+    delayed = backlog.park_delayed("delayed", waited=1)
+    drawn = []
+
+    for number in range(draws):
+        backlog.park(f"fresh-{number}", waited=0)
+        backlog.due.list_page()
+        drawn.append(backlog.due.next())
+
+    assert DueMarker(delayed) in drawn
+
+
+def test_without_a_backlog_those_that_were_delayed_are_drawn_in_their_turn(
+    backlog: Backlog,
+) -> None:
+    keys = [
+        backlog.park("first", waited=3),
+        backlog.park_delayed("second", waited=2),
+        backlog.park("third", waited=1),
+    ]
+    backlog.due.list_page()
+
+    assert [backlog.due.next() for _ in keys] == [DueMarker(key) for key in keys]
 
 
 def test_what_the_first_page_shows_is_drawn_before_the_next_is_listed(backlog: Backlog) -> None:

@@ -357,6 +357,19 @@ def test_refusals_in_a_row_widen_it_exponentially(rate: int, by_chance: int, ref
     assert seconds_for(many, calls) - 2 > 4 * (seconds_for(few, calls) - 2)
 
 
+def test_most_of_a_group_may_be_refused_by_chance_after_a_quiet_time_only() -> None:
+    """Where the limit is lower than the rate, the distance grows as fast as ever."""
+    clock = ManualClock(START)
+    quiet, refused = alone(pacer_of(5, clock), clock), alone(pacer_of(5, clock), clock)
+    refuse(refused, 1)
+    clock.time += 3
+    for pacer in (quiet, refused):
+        refuse(pacer, 5)
+    clock.time += 3
+
+    assert seconds_for(refused, 6) - 1.02 > 2 * (seconds_for(quiet, 6) - 1.02)
+
+
 def test_refusals_beside_the_calls_of_events_teach_nothing() -> None:
     clock = ManualClock(START)
     pacer = pacer_of(5, clock)
