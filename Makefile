@@ -35,7 +35,7 @@ unexport PYTHONPATH PYTHONHOME
 run: $(VENV)/.run-ready
 	@$(BIN)/liveness run
 
-# The review page on sixty people who do not exist, until Ctrl-C.
+# The review page on sixty fictional people, until Ctrl-C.
 demo: $(VENV)/.demo-ready
 	@$(BIN)/python -m liveness_demo
 

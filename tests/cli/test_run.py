@@ -177,8 +177,15 @@ def test_an_interrupted_run_stops_what_it_started(start: Start, tmp_path: Path) 
     assert still_running(children) == set()
 
 
-@pytest.mark.parametrize("module", ["liveness_cli.main", "liveness_sandbox"])
-def test_an_interruption_while_it_is_imported_is_one_sentence(module: str) -> None:
+@pytest.mark.parametrize(
+    ("module", "entry"),
+    [
+        ("liveness_cli.main", ENTRY),
+        ("liveness_sandbox", ENTRY),
+        ("liveness_demo.command", 'import runpy; runpy.run_module("liveness_demo")'),
+    ],
+)
+def test_an_interruption_while_it_is_imported_is_one_sentence(module: str, entry: str) -> None:
     interruption = f"""
 import signal, sys
 
@@ -193,7 +200,7 @@ sys.meta_path.insert(0, Interruption())
 """
 
     ran = subprocess.run(
-        [sys.executable, "-c", interruption + ENTRY, "run"], capture_output=True, text=True
+        [sys.executable, "-c", interruption + entry, "run"], capture_output=True, text=True
     )
 
     assert (ran.returncode, ran.stdout) == (130, "")
