@@ -333,6 +333,12 @@ MUTATIONS = (
         "        return 0.0\n",
     ),
     Mutation(
+        "the hour begins with a set-back",
+        "history",
+        "        since = self.since if self.unanswered else began\n",
+        "        since = self.since or began\n",
+    ),
+    Mutation(
         "an answer after the deadline is dropped",
         "settle",
         "                self._ledger.store_late_response(response_of(answer))\n",

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -166,7 +167,7 @@ class InvariantChecker:
     ) -> None:
         """I1: a pair is given up only when all its attempts, or its marker's visits, are used."""
         pair = self.observations.pairs[pair_id]
-        counted = self.observations.counted_attempts(pair_id, fingerprint, inspected_at)
+        counted = len(self.observations.counted_claims(pair_id, fingerprint, inspected_at))
         allowed = self._settings.max_attempts + pair.grants[fingerprint]
         setbacks = pair.setbacks[fingerprint] + pair.setbacks_without_calls
         is_set_back = setbacks >= MAX_SETBACKS - 1  # the last one ends it before its release
@@ -500,21 +501,31 @@ class InvariantChecker:
     ) -> None:
         """I9: A pair ends failed for want of an answer only if its attempts spanned at least an
         hour, and never while an answer to one of them is in hand.
+
+        An attempt that was given back, after a set-back, is none of them.
         """
         pair = self.observations.pairs[pair_id]
         calls = [call for call in pair.calls if call.fingerprint == fingerprint]
         if not calls:
             return  # a pair that kills its instances before it can be called for
-        folder = self.observations.ledger_folder(pair_id, fingerprint)
-        claims = [key for key in self._bucket.keys(folder) if key.endswith(".claim")]
-        span = self._now() - min(self._bucket.objects[key].written for key in claims)
+        claimed = self._unanswered_since(pair_id, fingerprint, inspected_at)
+        span = self._now() - min(claimed, default=-math.inf)
         if span < _MIN_SPAN_SECONDS - CLOCK_RESOLUTION_SECONDS:
             raise Violation("I9", f"{pair_id} is given up {span:.0f} s after its first attempt")
         for call in calls:
             if call.in_hand and call.invocation.instance.alive:
                 raise Violation("I9", f"{pair_id} is given up while {call.attempt} has an answer")
         self.check_i9_no_late_answer_is_passed_over(pair_id, fingerprint, inspected_at, "given up")
-        self.check_i9_attempts_are_spaced(pair_id, fingerprint)
+        self.check_i9_attempts_are_spaced(pair_id, fingerprint, inspected_at)
+
+    def _unanswered_since(self, pair_id: str, fingerprint: str, inspected_at: float) -> list[float]:
+        """Return when the attempts were claimed that got no answer, as far as a walk knows."""
+        claims = self.observations.counted_claims(pair_id, fingerprint, inspected_at)
+        calls = self.observations.pairs[pair_id].calls
+        answered = {call.attempt for call in calls if not call.may_be_billed}
+        if self.observations.was_released_late_or_never(pair_id, fingerprint):
+            answered = set()  # for all that others know
+        return [written for key, written in claims.items() if key not in answered]
 
     def check_i9_no_late_answer_is_passed_over(
         self, pair_id: str, fingerprint: str, inspected_at: float, what: str
@@ -544,7 +555,9 @@ class InvariantChecker:
         if call.recorded_at is None and call.attempt not in self.observations.raced_claims:
             raise Violation("I9", f"a late answer for {call.pair_id} is thrown away")
 
-    def check_i9_attempts_are_spaced(self, pair_id: str, fingerprint: str) -> None:
+    def check_i9_attempts_are_spaced(
+        self, pair_id: str, fingerprint: str, inspected_at: float
+    ) -> None:
         """I9: the attempts spanned an hour: the last of several did not begin earlier.
 
         An operator who retries a pair does not wait.
@@ -557,9 +570,7 @@ class InvariantChecker:
             return
         if self.observations.was_released_late_or_never(pair_id, fingerprint):
             return
-        folder = self.observations.ledger_folder(pair_id, fingerprint)
-        claims = [key for key in self._bucket.keys(folder) if key.endswith(".claim")]
-        claimed = [self._bucket.objects[key].written for key in claims]
+        claimed = self._unanswered_since(pair_id, fingerprint, inspected_at)
         # The last attempt may have died between claim and call: it counts all the same.
         span = max(calls[-1].started_at, *claimed) - min(claimed)
         if span < _MIN_SPAN_SECONDS - 2 * CLOCK_RESOLUTION_SECONDS - LEASE_SECONDS:

@@ -301,20 +301,24 @@ class Observations:
         if self.current_fingerprint(pair_id) == self.published_fingerprint(pair_id):
             self.pairs[pair_id].current_at = self.now()
 
-    def counted_attempts(self, pair_id: str, fingerprint: str, inspected_at: float) -> int:
-        """Count the claims that a walk that began at this moment may count.
+    def counted_claims(
+        self, pair_id: str, fingerprint: str, inspected_at: float
+    ) -> dict[str, float]:
+        """Return the claims that a walk which began at this moment may count, and when each was
+        written.
 
         Those that were released before it, and within their leases, it may not; what names another
         owner than the stored claim does is no release of it.
         """
-        objects, counted = self.bucket.objects, 0
+        objects, counted = self.bucket.objects, {}
         for key in self.bucket.keys(self.ledger_folder(pair_id, fingerprint)):
             if not key.endswith(".claim"):
                 continue
             claim, released = objects[key], objects.get(key.replace(".claim", ".released"))
             ends = min(inspected_at, claim.written + LEASE_SECONDS)
             is_owners = released is not None and _nonce_of(released) == _nonce_of(claim)
-            counted += not (released and is_owners and released.written < ends)
+            if not (released and is_owners and released.written < ends):
+                counted[key] = claim.written
         return counted
 
     def was_released_late_or_never(self, pair_id: str, fingerprint: str) -> bool:
