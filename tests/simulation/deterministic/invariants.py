@@ -522,7 +522,8 @@ class InvariantChecker:
         """Return when the attempts were claimed that got no answer, as far as a walk knows."""
         claims = self.observations.counted_claims(pair_id, fingerprint, inspected_at)
         calls = self.observations.pairs[pair_id].calls
-        answered = {call.attempt for call in calls if not call.may_be_billed}
+        answered = {call.attempt for call in calls}
+        answered -= {call.attempt for call in calls if call.may_be_billed}
         if self.observations.was_released_late_or_never(pair_id, fingerprint):
             answered = set()  # for all that others know
         return [written for key, written in claims.items() if key not in answered]
