@@ -19,7 +19,7 @@ MAX_AGE_SECONDS = 300
 
 
 class NotGenuine(Exception):
-    """The request was not signed with the secret, or not recently: answer 401."""
+    """The request was not signed with the secret, or not at about this time: answer 401."""
 
 
 class Held(NamedTuple):

@@ -188,7 +188,7 @@ def _install(environment: Path, extras: list[str]) -> int:
 
 
 def _fetch_pins(environment: Path) -> None:
-    """Download what `make package` packs; if this fails, that command downloads it later."""
+    """Download what `make package` packs, so that it needs no network; it tries again itself."""
     python = str(environment / "bin/python")
     pip = [python, "-I", "-m", "pip"]
     command = [python, "-I", "-m", "liveness_package.pins"]

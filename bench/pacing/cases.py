@@ -429,7 +429,7 @@ def _tail_cases(quick: bool) -> Iterator[Case]:
 def _rate_cases(costs: Resources, quick: bool) -> Iterator[Case]:
     pairs = {20: 4000, 50: 5000, 100: 10_000, 300: 20_000}
     few = {20: 600, 50: 1500}
-    # So short a burst takes at least 1.033: docs/benchmarks.md derives it.
+    # At 300 a second, so short a burst takes at least 1.033: docs/benchmarks.md derives it.
     goals = {20: 1.03, 50: 1.03, 100: 1.03, 300: 1.04}
     for rate, number in (few if quick else pairs).items():
         yield Case(

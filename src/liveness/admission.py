@@ -181,7 +181,7 @@ class AdmissionControl:
         return tuple(found), billed
 
     def _check_package(self, uses: _Numbers) -> float | InUse | UsesExhausted | None:
-        """Return when another pair first used the package, or why to wait; None if none did."""
+        """Return when another pair first used the package, or why to wait; None if it is ours."""
         if uses.is_fresh:
             return None
         reports = self._ctx.settings.reused_package != REJECT

@@ -53,7 +53,7 @@ _FINISHED_STATES = ("published", "done")
 
 
 def _share(rate: float, shards: int, shard: int) -> float:
-    """Return a shard's share of the rate: whole calls, which add up to the rate, rounded down."""
+    """Return a shard's share of the rate: all, or whole calls that add up to it, rounded down."""
     return rate if shards == 1 else int(rate) // shards + (shard < int(rate) % shards)
 
 

@@ -1,7 +1,7 @@
 """Reads the event that triggered an invocation: a COS message, a timer or a direct invocation.
 
-An event is only a wake-up call: it says which pairs to inspect, and nothing more. A key whose
-spelling is in doubt names every pair it may mean; one too many costs a few HEADs and does no harm.
+An event is only a wake-up call: it need only say which pairs to inspect. A key whose spelling is in
+doubt names every pair it may mean; inspecting one too many costs a few HEADs and does no harm.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class FaceApi(Protocol):
         """
 
     def reserve_connection(self) -> Callable[[], None] | None:
-        """Expect one more call; return a task that opens a connection for it, unless one is idle.
+        """Expect one more call; return a task to open a connection for it, if none is left for it.
 
         The call then starts as soon as it may, and not a handshake later.
         """

@@ -45,9 +45,10 @@ _MAX_DISTANCE = 7.0
 # until the first refusal it is always this many (slow start).
 _MAX_STEPS = 20
 # Refusals within a second beyond those that chance may cause double the step: in proportion,
-# _MAX_DOUBLINGS times for as many as there are calls, and never more often. Chance may cause one,
-# and in the second after that many seconds' calls without any, this share of the calls: now and
-# then most of a group are refused, because it comes early after a late one.
+# _MAX_DOUBLINGS times for as many as there are calls, and never more often. Chance may cause
+# _REFUSED_BY_CHANCE or, within a second of a refusal that ends _QUIET_SECONDS' worth of calls
+# without any, _REFUSED_OF_GROUP_BY_CHANCE of the calls: now and then most of a group are refused,
+# because it comes early after a late one.
 _REFUSED_BY_CHANCE = 1.5
 _REFUSED_OF_GROUP_BY_CHANCE = 0.6
 _QUIET_SECONDS = 5

@@ -79,7 +79,7 @@ def outcome_of_response(response: Response) -> Outcome:
 
 
 def may_be_billed(answer: Answer) -> bool:
-    """Whether the answer may have been billed; one that breaks the contract may hide one."""
+    """Whether the answer may have been billed; one that breaks the contract may hide a bill."""
     return bool(answer.contract_violation) or outcome_of(answer.code, answer.description).billed
 
 

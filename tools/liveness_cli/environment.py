@@ -178,7 +178,7 @@ def place_of(settings: Settings, environ: Mapping[str, str]) -> str:
 
 
 def spelling_conflicts(environ: Mapping[str, str]) -> list[str]:
-    """Return, as sentences without values, which variables differ between the two spellings.
+    """Return, as sentences without values, which variables both spellings set, but differently.
 
     Nothing shows which of two keys is meant; the other one may belong to another account.
     """

@@ -87,7 +87,7 @@ class BucketClient:
         self._session.close()
 
     def upload(self, path: Path, key: str) -> int:
-        """Upload a file, replacing any existing one; returns its size. Raises NotAllowed."""
+        """Upload a file over any existing one; returns its size in bytes. Raises NotAllowed."""
         try:
             with path.open("rb") as body:
                 self._client.put_object(Bucket=self._bucket, Key=key, Body=body)

@@ -44,7 +44,7 @@ def upload_to(
     reference: Path | None,
     wait_seconds: float | None,
 ) -> dict[str, Any]:
-    """Upload one or both inputs of a pair; with `wait_seconds`, also wait for the result.
+    """Upload one or both inputs of a pair; with `wait_seconds`, wait that long for the result.
 
     `result` in the value is None if there was none in time, or if it was not waited for. An object
     that exists already is not changed; that is an error unless it has the file's content.
