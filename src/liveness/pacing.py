@@ -53,7 +53,8 @@ _REFUSED_BY_CHANCE = 1.5
 _REFUSED_OF_GROUP_BY_CHANCE = 0.6
 _QUIET_SECONDS = 5
 _MAX_DOUBLINGS = 5
-# Up to this distance calls start in groups; any excess shrinks by this share at each admission.
+# Up to this distance calls start in groups; any excess shrinks by this share at each admission,
+# by more with fewer calls in a second than _CALLS_OF_FULL_STEP, so that it takes as long.
 _MAX_GROUP_DISTANCE = 0.06
 _RETURN_SHARE = 0.01
 # A refused call is sent again this often before its pair is parked; then none is sent for a pause.
@@ -185,6 +186,7 @@ class SteeredPacer:
         self._group_lead = _group_lead(self._calls)
         self._distance = _FIRST_DISTANCE
         self._distance_step = _DISTANCE_STEP * min(1.0, _CALLS_OF_FULL_STEP / self._calls)
+        self._return_share = _RETURN_SHARE * max(1.0, _CALLS_OF_FULL_STEP / self._calls)
         self._admitted = math.inf  # calls since the last refusal
         self._was_quiet_until = -math.inf  # the latest refusal after a quiet time
         self._lead = _FIRST_LEAD
@@ -392,7 +394,7 @@ class SteeredPacer:
 
     def _narrow(self) -> None:
         with self._lock:
-            step = _RETURN_SHARE * (self._distance - _MAX_GROUP_DISTANCE)
+            step = self._return_share * (self._distance - _MAX_GROUP_DISTANCE)
             if self._clock.monotonic() >= self._steers_from:
                 share = self._refused_share
                 steps = min(max(1.0, share * self._admitted - 1), _MAX_STEPS)

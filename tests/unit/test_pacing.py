@@ -357,6 +357,22 @@ def test_refusals_in_a_row_widen_it_exponentially(rate: int, by_chance: int, ref
     assert seconds_for(many, calls) - 2 > 4 * (seconds_for(few, calls) - 2)
 
 
+@pytest.mark.parametrize("rate", [1, 2, 3])
+def test_the_rate_is_won_back_as_soon_where_it_is_low(rate: int) -> None:
+    """After a second user has gone; each admission takes back a share of the distance."""
+
+    def share_of_rate(rate: int) -> float:
+        clock = ManualClock(START)
+        pacer = alone(pacer_of(rate, clock), clock)
+        refuse(pacer, 200)
+        began, calls = clock.time, 0
+        while clock.time < began + 300:
+            calls += len(admit(pacer, 1))
+        return calls / (clock.time - began) / rate
+
+    assert share_of_rate(rate) > 0.9 * share_of_rate(5)
+
+
 def test_most_of_a_group_may_be_refused_by_chance_after_a_quiet_time_only() -> None:
     """Where the limit is lower than the rate, the distance grows as fast as ever."""
     clock = ManualClock(START)
