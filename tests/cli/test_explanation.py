@@ -381,6 +381,19 @@ def test_entries_of_the_same_second_are_in_causal_order() -> None:
     ]
 
 
+def test_a_marker_comes_before_the_release_that_it_makes_safe() -> None:
+    """It is always written first, whether or not a second ends between them."""
+    marker = Marker("", NOW + 60, "anna", ParkReason.THROTTLED, "busy", 0, NOW - 400)
+    snapshot = complete_pair()._replace(markers=[marker])
+
+    for seconds in (0, 1):
+        released = record("released", 1, 400 - seconds)
+        value = explanation_of(snapshot._replace(records=[claim(1, age=400), released]))
+
+        kinds = [entry["kind"] for entry in value["timeline"]]
+        assert kinds == ["input", "input", "claim", "marker", "released"]
+
+
 def test_a_pair_id_is_quoted_for_the_shell() -> None:
     snapshot = complete_pair(result=published("failed"))._replace(pair_id="anna's; rm -rf /")
 

@@ -14,8 +14,7 @@ from .sentences import Count, Seconds, Sentence, say
 from .snapshot import LedgerRecord, Marker, Owner, PairSnapshot, Result
 
 _NO_OWNER = Owner("", "", "")
-# Markers sort after everything else that was written in the same second.
-_MARKER_RANK = 10_000
+_LAST = 10_000
 
 
 class Entry(NamedTuple):
@@ -51,7 +50,7 @@ def _entries(snapshot: PairSnapshot, ledger: LedgerView) -> Iterable[Entry]:
         yield Entry(record.written_at, _rank(record, snapshot.records), record.kind, text)
     for marker in snapshot.markers:
         at = marker.due if marker.parked_at is None else marker.parked_at
-        yield Entry(at, _MARKER_RANK, "marker", [_marker_text(marker)])
+        yield Entry(at, _marker_rank(at, snapshot.records), "marker", [_marker_text(marker)])
     if (result := snapshot.result) is not None:
         rank = result.attempts * 10 + 6
         yield Entry(result.published_at, rank, "result", _result_text(snapshot, result))
@@ -63,8 +62,17 @@ def _rank(record: LedgerRecord, records: Sequence[LedgerRecord]) -> int:
         granted = (r for r in records if r.kind == "response" and r.number == record.number - 1)
         return max((_rank(response, ()) for response in granted), default=0) + 3
     attempt = record.response.attempt if record.response else record.number
-    order = {"claim": 1, "released": 2, "response": 4, "late": 5}
+    order = {"claim": 0, "released": 2, "response": 4, "late": 5}
     return attempt * 10 + order.get(record.kind, 9)
+
+
+def _marker_rank(at: float, records: Sequence[LedgerRecord]) -> int:
+    """Order a marker after all else in its second, but before a release that ends the second."""
+    same_second = [record for record in records if int(record.written_at) == int(at)]
+    latest = max(same_second, key=lambda record: _rank(record, records), default=None)
+    if latest is not None and latest.kind == "released":
+        return _rank(latest, records) - 1
+    return _LAST
 
 
 def _marker_text(marker: Marker) -> Sentence:
