@@ -29,7 +29,7 @@ from typing import NamedTuple
 from .context import Context
 from .keys import MarkerKey, marker_prefix, markers_due_at, read_marker_key
 from .markers import REDELIVERY_SECONDS
-from .store import CLOCK_RESOLUTION_SECONDS, ListedObject
+from .store import CLOCK_RESOLUTION_SECONDS
 
 # The listing of the oldest markers goes on while fewer than this are held.
 _MIN_MARKERS_HELD = 500
@@ -72,19 +72,19 @@ class _Listed(NamedTuple):
         return now - self.parts.due if self.parts.due is not None else 0.0
 
     @property
+    def delay(self) -> float:
+        """The seconds from its writing until it fell due; 0 if its key does not say when."""
+        return self.parts.due - self.written if self.parts.due is not None else 0.0
+
+    @property
     def was_delayed(self) -> bool:
         """Whether it fell due long after it was written; most such waited for a lease to end."""
-        return self.parts.due is not None and self.parts.due - self.written > _FRESH_SECONDS
+        return self.delay > _FRESH_SECONDS
 
-
-def _requeued_pair(marker: ListedObject) -> str | None:
-    """Return the hash of the marker's pair if a drainer requeued the marker; otherwise None."""
-    parts = read_marker_key(marker.key)
-    if parts is None or parts.due is None:
-        return None
-    waits = parts.due - marker.last_modified
-    is_requeued = abs(waits - REDELIVERY_SECONDS) <= _REDELIVERY_TOLERANCE_SECONDS
-    return parts.pair_hash if is_requeued else None
+    @property
+    def was_requeued(self) -> bool:
+        """Whether a drainer wrote it before it began to process the pair."""
+        return abs(self.delay - REDELIVERY_SECONDS) <= _REDELIVERY_TOLERANCE_SECONDS
 
 
 class _Look(NamedTuple):
@@ -332,17 +332,24 @@ class DueMarkers:
         end = markers_due_at(settings, latest + CLOCK_RESOLUTION_SECONDS) + "~"
         hashes: set[str] = set()
         while after is not None:
-            page = self._ctx.store.list(settings.ledger_bucket, marker_prefix(settings), after)
-            items = [item for item in page.items if item.key < end]
-            hashes |= {pair for item in items if (pair := _requeued_pair(item))}
-            after = page.next_marker if len(items) == len(page.items) else None
+            page, after = self._list_until(end, after)
+            hashes |= {marker.parts.pair_hash for marker in page if marker.was_requeued}
         return hashes
 
     def _list(self, after: str, now: float) -> tuple[list[_Listed], str | None]:
         """List a page of due markers; return it, and where to continue, None at the end."""
-        settings = self._ctx.settings
         # The clock of an instance that has just parked a pair may be slightly ahead.
-        end = markers_due_at(settings, now + CLOCK_RESOLUTION_SECONDS) + "~"
+        end = markers_due_at(self._ctx.settings, now + CLOCK_RESOLUTION_SECONDS) + "~"
+        found, next_after = self._list_until(end, after)
+        if self.oldest_overdue_seconds is None and found:
+            self.oldest_overdue_seconds = max(0.0, found[0].age(now))
+        if next_after is None:
+            self._refreshed = self._ctx.clock.monotonic()
+        return found, next_after
+
+    def _list_until(self, end: str, after: str) -> tuple[list[_Listed], str | None]:
+        """List a page of the markers before `end`; return it, and where to continue."""
+        settings = self._ctx.settings
         page = self._ctx.store.list(settings.ledger_bucket, marker_prefix(settings), after)
         items = [item for item in page.items if item.key < end]
         found = [
@@ -350,12 +357,7 @@ class DueMarkers:
             for item in items
             if (parts := read_marker_key(item.key))
         ]
-        if self.oldest_overdue_seconds is None and found:
-            self.oldest_overdue_seconds = max(0.0, found[0].age(now))
-        if page.next_marker is None or len(items) < len(page.items):
-            self._refreshed = self._ctx.clock.monotonic()
-            return found, None
-        return found, page.next_marker
+        return found, page.next_marker if len(items) == len(page.items) else None
 
     def _add(self, look: _Look) -> None:
         now = self._ctx.store.now()

@@ -61,6 +61,11 @@ class Backlog:
         self.written[key] = self.clock.now()
         return key
 
+    def park_old(self, waited: float) -> None:
+        """Park more than a test draws."""
+        for number in range(40):
+            self.park(f"old-{number}", waited=waited - number / 10)
+
     def park_delayed(self, pair_id: str, waited: float) -> str:
         """Park as until the end of a lease."""
         key = self.park(pair_id, waited)
@@ -102,8 +107,7 @@ def test_pairs_are_drawn_oldest_first(backlog: Backlog) -> None:
 def test_the_newest_gets_a_share_beside_those_that_have_waited(
     backlog: Backlog, waited: int, draws: int
 ) -> None:
-    for number in range(40):
-        backlog.park(f"old-{number}", waited=waited - number / 10)
+    backlog.park_old(waited)
     backlog.next()
     fresh = {backlog.park(f"fresh-{number}", waited=-3.5 * number) for number in range(12)}
     backlog.written |= {key: NOW + 3.5 * number for number, key in enumerate(sorted(fresh))}
@@ -115,8 +119,7 @@ def test_the_newest_gets_a_share_beside_those_that_have_waited(
 
 def test_of_the_newest_those_that_were_delayed_come_later(backlog: Backlog) -> None:
     """When leases end hundreds fall due at once; a person who has just arrived is before them."""
-    for number in range(40):
-        backlog.park(f"old-{number}", waited=30 - number / 10)
+    backlog.park_old(waited=30)
     fresh = backlog.park("fresh", waited=2)
     delayed = {backlog.park_delayed(f"delayed-{number}", waited=1) for number in range(20)}
     backlog.due.list_page()
@@ -132,8 +135,7 @@ def test_arrivals_do_not_starve_one_that_was_delayed(
     backlog: Backlog, waited: int, draws: int
 ) -> None:
     """It may be the only marker of a pair whose instance died."""
-    for number in range(40):
-        backlog.park(f"old-{number}", waited=waited - number / 10)
+    backlog.park_old(waited)
     delayed = backlog.park_delayed("delayed", waited=1)
     drawn = []
 

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
 
-from liveness.store import ListedObject, Page
-
-
-class Listable(Protocol):
-    def list(self, bucket: str, prefix: str, after: str) -> Page:
-        """List up to 1,000 objects after a key, in the order of their keys."""
+from liveness.store import ListedObject, Page, RetryingStore
 
 
-def list_pages(store: Listable, bucket: str, prefix: str) -> Iterator[Page]:
-    """Yield the pages of a listing; the last one has no `next_marker`."""
+def list_pages(store: RetryingStore, bucket: str, prefix: str) -> Iterator[Page]:
+    """Yield the pages of a listing, up to 1,000 objects each; the last one has no `next_marker`."""
     after: str | None = ""
     while after is not None:
         page = store.list(bucket, prefix, after)
@@ -22,7 +16,7 @@ def list_pages(store: Listable, bucket: str, prefix: str) -> Iterator[Page]:
         after = page.next_marker
 
 
-def list_objects(store: Listable, bucket: str, prefix: str) -> Iterator[ListedObject]:
+def list_objects(store: RetryingStore, bucket: str, prefix: str) -> Iterator[ListedObject]:
     """Yield the objects under a prefix in the order of their keys."""
     for page in list_pages(store, bucket, prefix):
         yield from page.items

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .log_entries import log_entries
+from .log_entries import log_entries, log_entry
 from .terminal import echo
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def explain_missing_result(pair_id: str, invocations: Sequence[Invocation]) -> s
         invocations,
         key=lambda each: (each.error is not None, bool(_failures(each)), len(each.logs)),
     )
-    lines = [line for line in most_informative.logs if _has_reason(line)]
+    lines = [line for line in most_informative.logs if _REASON in (log_entry(line) or {})]
     last_lines = (lines or most_informative.logs)[-_LOG_LINES_SHOWN:]
     log = "".join(f"\n  {line}" for line in last_lines)
     log = f"\nThe last lines of its log with a reason:{log}" if log else ""
@@ -110,7 +110,3 @@ def _failures(invocation: Invocation) -> list[str]:
 def _uploaded_name(invocation: Invocation) -> str:
     key: str = invocation.event["Records"][0]["cos"]["cosObject"]["key"]
     return key.rpartition("/")[2]
-
-
-def _has_reason(line: str) -> bool:
-    return any(_REASON in entry for entry in log_entries([line]))

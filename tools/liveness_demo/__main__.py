@@ -2,17 +2,6 @@
 
 from __future__ import annotations
 
-import sys
+from liveness_cli.start import main
 
-
-def main() -> None:
-    """Open the page. From the start, Ctrl-C ends it with one sentence."""
-    try:
-        from .command import main as command
-    except KeyboardInterrupt:
-        sys.stderr.write("Error: stopped before the end\n")
-        sys.exit(130)
-    command()
-
-
-main()
+main("liveness_demo.command")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from .sentences import Count, Seconds, Sentence, say
 from .snapshot import LedgerRecord, Marker, Owner, PairSnapshot, Result
 
 _NO_OWNER = Owner("", "", "")
-_LAST = 10_000
+_LAST = sys.maxsize
 
 
 class Entry(NamedTuple):
